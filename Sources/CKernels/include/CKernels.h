@@ -1,0 +1,145 @@
+/*
+ * CKernels: the innermost loops, as plain C. Every kernel is one template, compiled once for each
+ * instruction set and chosen once at start; the plain C path is the oracle for the others.
+ *
+ * Integer kernels give the same integers on every path. Float kernels agree to within rounding
+ * between paths, and are repeatable on one path whatever the number of threads: work is split by
+ * fixed sizes, never by thread, and no sum is split at all unless its chunks are fixed.
+ *
+ * Matrices are row-major; `ld` is the distance between rows in elements. Nothing here checks its
+ * arguments: Compute does.
+ */
+#ifndef CKERNELS_H
+#define CKERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- Instruction sets ---- */
+
+enum { CK_PATH_GENERIC = 0, CK_PATH_AVX2 = 1, CK_PATH_AVX512 = 2, CK_PATH_NEON = 3, CK_PATH_COUNT = 4 };
+
+/** ck_path() returns the path in use: the best the machine has, or what AE_CPU names and it has. */
+int ck_path(void);
+/** ck_path_available(path) returns 1 if this machine can run the path. */
+int ck_path_available(int path);
+/** ck_path_select(path) makes `path` the one in use (for tests); returns 0 if the machine lacks it. */
+int ck_path_select(int path);
+/** ck_path_name(path) returns "generic", "avx2", "avx512" or "neon". */
+const char *ck_path_name(int path);
+
+/* ---- Threads ---- */
+
+/** ck_thread_count() returns how many threads ck_parallel may use, at least 1. */
+int ck_thread_count(void);
+/** ck_set_thread_count(count) sets it; 0 means AE_THREADS or else the machine's processors. */
+void ck_set_thread_count(int count);
+/**
+ * ck_parallel(task_count, task, context) calls task(context, i) for every i below task_count, on the
+ * calling thread and the pool's, in any order, and returns when all are done. Calls from inside a
+ * task, and calls while another thread has the pool, run on the calling thread alone. The pool
+ * starts at first use, and starts anew in a child after fork.
+ */
+void ck_parallel(size_t task_count, void (*task)(void *context, size_t index), void *context);
+
+/* ---- Float matrix product ---- */
+
+enum { CK_IDENTITY = 0, CK_SIGMOID = 1, CK_RELU = 2, CK_ELU = 3 };
+
+/**
+ * ck_sgemm computes C[m,n] = f(op(A)[m,k] op(B)[k,n] + bias[n] + (accumulate ? C : 0)).
+ * op transposes if its flag is set: A is then stored [k,m], B [n,k]. bias may be NULL; f is one of
+ * CK_IDENTITY ... CK_ELU. Returns 0, or -1 if memory for packed panels was refused. k may be 0.
+ */
+int ck_sgemm(int transpose_a, int transpose_b, size_t m, size_t n, size_t k, const float *a, size_t lda,
+             const float *b, size_t ldb, float *c, size_t ldc, const float *bias, int activation,
+             int accumulate);
+
+/* ---- Elementwise passes ---- */
+
+/** ck_activate(f, n, x) replaces x by f(x). */
+void ck_activate(int activation, size_t n, float *x);
+/** ck_activation_gradient(f, n, y, dy) multiplies dy by f'(x), where y = f(x) is all that is kept. */
+void ck_activation_gradient(int activation, size_t n, const float *y, float *dy);
+/** ck_from_u8(n, bytes, x) is x = bytes / 255. */
+void ck_from_u8(size_t n, const uint8_t *bytes, float *x);
+/** ck_to_u8(n, x, bytes) is bytes = round(255 * clamp(x, 0, 1)), ties to even; NaN gives 0. */
+void ck_to_u8(size_t n, const float *x, uint8_t *bytes);
+/** ck_clamp_unit(n, x) moves every x into [0, 1]; NaN gives 0. */
+void ck_clamp_unit(size_t n, float *x);
+/** ck_exp(n, x, y) is y = exp(x), within 2 ulp on [-87, 88], clamped outside. */
+void ck_exp(size_t n, const float *x, float *y);
+/** ck_first_not_finite(n, x) returns the index of the first x that is infinite or NaN, or n. */
+size_t ck_first_not_finite(size_t n, const float *x);
+
+/**
+ * ck_squared_error(n, y, target, scale, dy) returns the sum of (y - target)^2 and, if dy is not NULL,
+ * stores dy = scale * 2 (y - target).
+ */
+double ck_squared_error(size_t n, const float *y, const float *target, float scale, float *dy);
+/**
+ * ck_bernoulli(n, logits, target, scale, dlogits) returns the sum of the cross-entropies
+ * softplus(x) - target x in nats and, if dlogits is not NULL, stores scale (sigmoid(x) - target).
+ */
+double ck_bernoulli(size_t n, const float *logits, const float *target, float scale, float *dlogits);
+/** ck_sum_of_squares(n, x) returns the sum of x^2. */
+double ck_sum_of_squares(size_t n, const float *x);
+/** ck_add_column_sums(rows, columns, x, ld, sums) adds to sums[j] the sum over rows of x[i,j]. */
+void ck_add_column_sums(size_t rows, size_t columns, const float *x, size_t ld, float *sums);
+
+/**
+ * ck_adam(n, weights, m, v, gradient, rate, beta1, beta2, epsilon, correction1, correction2) makes
+ * one step of Adam (Kingma and Ba 2015, algorithm 1) on n weights:
+ *   m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;
+ *   w = w - rate (m / correction1) / (sqrt(v / correction2) + epsilon)
+ * where the corrections are 1 - beta^t.
+ */
+void ck_adam(size_t n, float *weights, float *m, float *v, const float *gradient, float rate, float beta1,
+             float beta2, float epsilon, float correction1, float correction2);
+/** ck_average(n, average, weights, decay) is average = decay average + (1 - decay) weights. */
+void ck_average(size_t n, float *average, const float *weights, float decay);
+
+/* ---- Integer dense layers: exact on every path ---- */
+
+/** The entries of an activation table: pre-activations of 12 bits, index = t + 2048. */
+enum { CK_TABLE_COUNT = 4096 };
+
+/**
+ * ck_integer_layer is a dense layer in integers. For output o of one image
+ *   acc = bias[o] + sum over i of weights[o * inputs + i] * x[i]        (fits in int32 by contract)
+ *   t   = (acc * multiplier[o] + 2^(shift-1)) >> shift                   (int64, arithmetic shift)
+ * and then, by what the caller asks for,
+ *   bytes:   y = table[clamp(t, -2048, 2047) + 2048]
+ *   words:   y = clamp(t, -16383, 16383)
+ *   sums:    y = acc
+ * `packed` is what ck_integer_pack made of the weights for the path in use, or NULL to use `weights`.
+ */
+typedef struct ck_integer_layer {
+  size_t inputs, outputs;
+  const int8_t *weights;      /* [outputs, inputs] */
+  const void *packed;
+  const int32_t *bias;        /* [outputs] */
+  const int32_t *multiplier;  /* [outputs], 0 ... 2^31 - 1 */
+  int shift;                  /* 1 ... 62 */
+  const uint8_t *table;       /* [4096], for bytes */
+} ck_integer_layer;
+
+/** ck_integer_packed_size(inputs, outputs) returns the bytes that ck_integer_pack writes, on any path. */
+size_t ck_integer_packed_size(size_t inputs, size_t outputs);
+/**
+ * ck_integer_pack(inputs, outputs, weights, packed) arranges weights for this machine. The arrangement
+ * is the same on all paths of one machine, so that a path selected later still finds it right.
+ */
+void ck_integer_pack(size_t inputs, size_t outputs, const int8_t *weights, void *packed);
+
+/**
+ * The layer on `count` images: x is count rows of `inputs` bytes or words, y of `outputs`; rows are
+ * contiguous. Threads share the work through ck_parallel. Words of x lie in [-16383, 16383].
+ * They return 0, or -1 if memory was refused.
+ */
+int ck_integer_bytes_to_bytes(const ck_integer_layer *layer, size_t count, const uint8_t *x, uint8_t *y);
+int ck_integer_bytes_to_words(const ck_integer_layer *layer, size_t count, const uint8_t *x, int16_t *y);
+int ck_integer_bytes_to_sums(const ck_integer_layer *layer, size_t count, const uint8_t *x, int32_t *y);
+int ck_integer_words_to_bytes(const ck_integer_layer *layer, size_t count, const int16_t *x, uint8_t *y);
+
+#endif

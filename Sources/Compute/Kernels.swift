@@ -1,0 +1,62 @@
+// The Swift face of CKernels: the same calls with errors that throw and closures for tasks.
+
+import CKernels
+import Core
+
+/// The kernel path in use, such as "avx512".
+public var kernelPathName: String { String(cString: ck_path_name(ck_path())) }
+
+/// How many threads parallel loops may use, at least 1.
+public var threadCount: Int { Int(ck_thread_count()) }
+
+/// Sets the number of threads; 0 means AE_THREADS or else the machine's processors.
+public func setThreadCount(_ count: Int) { ck_set_thread_count(Int32(count.clamped(to: 0...256))) }
+
+/// Calls `body` for every index below `count`, on several threads, and returns when all are done.
+///
+/// Order is not fixed: a body writes only what belongs to its index.
+public func parallel(_ count: Int, _ body: (Int) -> Void) {
+  guard count > 0 else { return }
+  if count == 1 {
+    body(0)
+    return
+  }
+  withoutActuallyEscaping(body) { escapable in
+    var task = escapable
+    withUnsafeMutablePointer(to: &task) { pointer in
+      ck_parallel(
+        count, { $0!.assumingMemoryBound(to: ((Int) -> Void).self).pointee(Int($1)) }, pointer)
+    }
+  }
+}
+
+/// Activation functions, numbered as in files and in CKernels.
+public enum Activation: UInt8, Sendable {
+  case identity = 0
+  /// 1 / (1 + exp(-x))
+  case sigmoid = 1
+  /// max(x, 0)
+  case relu = 2
+  /// x where positive, exp(x) - 1 elsewhere (Clevert et al. 2016, alpha = 1)
+  case elu = 3
+
+  public var kernel: Int32 { Int32(rawValue) }
+}
+
+/// C[m,n] = f(op(A)[m,k] op(B)[k,n] + bias + (accumulate ? C : 0)), all row-major and dense.
+///
+/// op transposes where its flag is set: A is then stored as [k, m], B as [n, k].
+/// - Throws: `.memory` if packed panels cannot be allocated.
+public func multiply(
+  _ a: UnsafePointer<Float>, transposeA: Bool = false,
+  by b: UnsafePointer<Float>, transposeB: Bool = false,
+  into c: UnsafeMutablePointer<Float>, m: Int, n: Int, k: Int,
+  bias: UnsafePointer<Float>? = nil, activation: Activation = .identity, accumulate: Bool = false
+) throws(AEError) {
+  let status = ck_sgemm(
+    transposeA ? 1 : 0, transposeB ? 1 : 0, m, n, k, a, transposeA ? m : k, b, transposeB ? k : n, c, n,
+    bias, activation.kernel, accumulate ? 1 : 0)
+  guard status == 0 else {
+    throw AEError(.memory, "cannot allocate panels for a product of \(m) x \(k) by \(k) x \(n)")
+  }
+}

@@ -1,0 +1,54 @@
+// Memory whose size depends on input. A Swift Array larger than memory ends the process; this asks
+// an allocator that may refuse, and turns a refusal into an error.
+
+import CSystem
+
+/// A fixed run of `count` elements on a 64-byte boundary, zeroed at first, shared by reference.
+///
+/// The type does no bounds checks of its own on `base`; the subscript checks in every build.
+public final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
+  public let base: UnsafeMutablePointer<Element>
+  public let count: Int
+
+  /// Allocates `count` zeroed elements.
+  /// - Throws: `.memory` if the size overflows or the allocator refuses; `.argument` if negative.
+  public init(count: Int) throws(AEError) {
+    guard count >= 0 else { throw AEError(.argument, "a buffer of \(count) elements was asked for") }
+    let (byteCount, overflow) = count.multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
+    guard !overflow, let memory = cs_allocate(byteCount) else {
+      throw AEError(
+        .memory, "cannot allocate \(count) elements of \(MemoryLayout<Element>.stride) bytes")
+    }
+    base = memory.bindMemory(to: Element.self, capacity: count)
+    self.count = count
+  }
+
+  /// A copy of what `source` points at.
+  public convenience init(copying source: UnsafePointer<Element>, count: Int) throws(AEError) {
+    try self.init(count: count)
+    if count > 0 { base.update(from: source, count: count) }
+  }
+
+  /// A copy of an array.
+  public convenience init(_ elements: [Element]) throws(AEError) {
+    try self.init(count: elements.count)
+    for index in 0..<elements.count { base[index] = elements[index] }
+  }
+
+  deinit { cs_free(base) }
+
+  @inlinable
+  public subscript(index: Int) -> Element {
+    get {
+      precondition(index >= 0 && index < count)
+      return base[index]
+    }
+    set {
+      precondition(index >= 0 && index < count)
+      base[index] = newValue
+    }
+  }
+
+  /// The elements as an array. Only for counts known to be small.
+  public var array: [Element] { Array(UnsafeBufferPointer(start: base, count: count)) }
+}

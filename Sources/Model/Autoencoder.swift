@@ -1,0 +1,100 @@
+// The trained model that everything else passes around: networks in float, in integers or both, the
+// codec, and where it came from.
+
+import Compute
+import Core
+
+/// How a model's numbers are stored, numbered as in files and in ae.h.
+public enum WeightStorage: UInt8, Sendable {
+  case float32 = 0
+  case float16 = 1
+  case int8 = 2
+
+  public var name: StaticString {
+    switch self {
+    case .float32: return "float32"
+    case .float16: return "float16"
+    case .int8: return "int8"
+    }
+  }
+}
+
+/// A trained autoencoder, immutable: any number of threads may use one.
+///
+/// The float networks are there unless the model was stored as int8; the integer networks and the codec
+/// are there once they have been fitted (`Training.fitCodec`). The encoders are nil in a decoder alone.
+public final class Autoencoder: Sendable {
+  public let architecture: Architecture
+  /// At most 64 bytes of UTF-8.
+  public let name: String
+  /// How it was made: the command or call, for people. At most 4096 bytes of UTF-8.
+  public let provenance: String
+  public let storage: WeightStorage
+  public let encoder: DenseNetwork?
+  public let decoder: DenseNetwork?
+  public let integerEncoder: IntegerEncoder?
+  public let integerDecoder: IntegerDecoder?
+  public let codec: Codec?
+
+  /// - Throws: `.shape` if a network does not have the shapes of the architecture, `.format` if there is no
+  ///   decoder at all, or an integer decoder without codec or the other way round.
+  public init(
+    architecture: Architecture, name: String, provenance: String = "", storage: WeightStorage,
+    encoder: DenseNetwork?, decoder: DenseNetwork?, integerEncoder: IntegerEncoder? = nil,
+    integerDecoder: IntegerDecoder? = nil, codec: Codec? = nil
+  ) throws(AEError) {
+    try architecture.validate()
+    guard name.utf8.count <= 64, provenance.utf8.count <= 4096 else {
+      throw AEError(.argument, "a model's name has at most 64 bytes, its provenance 4096")
+    }
+    guard decoder != nil || integerDecoder != nil else {
+      throw AEError(.format, "a model needs a decoder")
+    }
+    guard (integerDecoder != nil) == (codec != nil) else {
+      throw AEError(.format, "a model has an integer decoder and a codec, or neither")
+    }
+    func check(_ half: StaticString, _ actual: [(Int, Int)], _ shapes: [LayerShape]) throws(AEError) {
+      guard actual.count == shapes.count else {
+        throw AEError(.shape, "\(half): \(shapes.count) layers expected, \(actual.count) came")
+      }
+      for (index, shape) in shapes.enumerated()
+      where actual[index].0 != shape.inputs || actual[index].1 != shape.outputs {
+        throw AEError(
+          .shape,
+          "\(half) layer \(index): \(shape.inputs) x \(shape.outputs) expected, "
+            + "\(actual[index].0) x \(actual[index].1) came")
+      }
+    }
+    if let encoder {
+      try check("encoder", encoder.layers.map { ($0.shape.inputs, $0.shape.outputs) }, architecture.encoderShapes)
+    }
+    if let decoder {
+      try check("decoder", decoder.layers.map { ($0.shape.inputs, $0.shape.outputs) }, architecture.decoderShapes)
+    }
+    if let integerEncoder {
+      try check(
+        "integer encoder", integerEncoder.layers.map { ($0.inputs, $0.outputs) }, architecture.encoderShapes)
+    }
+    if let integerDecoder {
+      try check(
+        "integer decoder", integerDecoder.layers.map { ($0.inputs, $0.outputs) }, architecture.decoderShapes)
+    }
+    if let codec, codec.latentScales.count != architecture.latentCount {
+      throw AEError(
+        .shape, "the codec has \(codec.latentScales.count) latents, the model \(architecture.latentCount)")
+    }
+    self.architecture = architecture
+    self.name = name
+    self.provenance = provenance
+    self.storage = storage
+    self.encoder = encoder
+    self.decoder = decoder
+    self.integerEncoder = integerEncoder
+    self.integerDecoder = integerDecoder
+    self.codec = codec
+  }
+
+  public var inputCount: Int { architecture.pixelCount }
+  public var latentCount: Int { architecture.latentCount }
+  public var hasEncoder: Bool { encoder != nil || integerEncoder != nil }
+}

@@ -1,0 +1,58 @@
+// Images of one size in memory, with what came with them: labels, file names, the kind of source. Every
+// reader makes one of these and every writer takes one.
+
+import Core
+
+/// What an image set was read from, so that it can be written back as that. Numbered as in files.
+public enum SourceKind: UInt8, Sendable {
+  case unknown = 0
+  case idx = 1
+  case npy = 2
+  case pngFolder = 3
+  case pgmFolder = 4
+  case pngFile = 5
+  case pgmFile = 6
+}
+
+/// `count` images of `width` x `height` bytes, row-major, image after image.
+public struct ImageSet: Sendable {
+  public let width: Int
+  public let height: Int
+  public let count: Int
+  /// [count, height, width]; 0 is the background of MNIST, 255 full ink.
+  public let pixels: Buffer<UInt8>
+  /// [count], or nil.
+  public var labels: [UInt8]?
+  /// File names without their folder, UTF-8, [count], or nil.
+  public var names: [String]?
+  public var source: SourceKind
+
+  /// The largest number of images a set may have.
+  public static let maximumCount = 1 << 28
+
+  /// - Throws: `.argument` if a side is not in 1 ... 65535, a count out of range, or the buffer's size is off.
+  public init(
+    width: Int, height: Int, count: Int, pixels: Buffer<UInt8>, labels: [UInt8]? = nil,
+    names: [String]? = nil, source: SourceKind = .unknown
+  ) throws(AEError) {
+    guard (1...65535).contains(width), (1...65535).contains(height), (0...ImageSet.maximumCount).contains(count)
+    else { throw AEError(.argument, "\(count) images of \(width) x \(height) are out of range") }
+    guard let size = (width * height).times(count), pixels.count == size else {
+      throw AEError(
+        .argument, "\(count) images of \(width) x \(height) do not make \(pixels.count) bytes")
+    }
+    guard labels == nil || labels!.count == count, names == nil || names!.count == count else {
+      throw AEError(.argument, "labels and names must be as many as images, \(count)")
+    }
+    self.width = width
+    self.height = height
+    self.count = count
+    self.pixels = pixels
+    self.labels = labels
+    self.names = names
+    self.source = source
+  }
+
+  /// Bytes of one image.
+  public var imageSize: Int { width * height }
+}

@@ -1,0 +1,2 @@
+/* The system libpng, as a Swift module. */
+#include <png.h>
