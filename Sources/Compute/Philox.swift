@@ -91,26 +91,25 @@ public struct RandomStream {
   }
 }
 
-/// Functions in plain IEEE arithmetic, the same bits on every machine, where libm's may differ.
-public enum ExactMath {
-  /// The natural logarithm of a positive, finite, normal number, to some 1e-15 relative.
+/// What a stream is for. Streams of different purposes never meet: the purpose is the stream number's
+/// top 16 bits, and what it counts (images, layers, steps) the rest. Values are pinned, since a seed
+/// stands for the same numbers only as long as they stay.
+public enum StreamPurpose: UInt64, Sendable {
+  case prior = 1
+  case initialWeights = 2
+  case batch = 3
+  case binarisation = 4
+  case inputNoise = 5
+  case posterior = 6
+  case evaluation = 7
+  case digits = 8
+  case test = 9
+}
+
+extension RandomStream {
+  /// The stream number `index` of a purpose, `index` below 2^48.
   @inlinable
-  public static func log(_ x: Double) -> Double {
-    // x = m 2^e with m in [sqrt(1/2), sqrt(2)); ln m = 2 atanh((m - 1) / (m + 1)).
-    var m = x.significand
-    var e = Double(x.exponent)
-    if m > 1.4142135623730951 {
-      m *= 0.5
-      e += 1
-    }
-    let t = (m - 1) / (m + 1)
-    let t2 = t * t
-    var sum = 0.0
-    var n = 23.0
-    while n >= 1 {
-      sum = sum * t2 + 1 / n
-      n -= 2
-    }
-    return e * 0.6931471805599453 + 2 * t * sum
+  public init(seed: UInt64, _ purpose: StreamPurpose, _ index: Int = 0, position: UInt64 = 0) {
+    self.init(seed: seed, stream: purpose.rawValue << 48 | UInt64(truncatingIfNeeded: index), position: position)
   }
 }

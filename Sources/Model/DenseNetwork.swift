@@ -17,6 +17,17 @@ public final class DenseLayer: Sendable {
     weights = try Buffer(count: shape.inputs * shape.outputs)
     bias = try Buffer(count: shape.outputs)
   }
+
+  /// A layer over existing weights, which it shares; `weights` is [outputs, inputs], `bias` [outputs].
+  public init(shape: LayerShape, weights: Buffer<Float>, bias: Buffer<Float>) throws(AEError) {
+    guard weights.count == shape.inputs * shape.outputs, bias.count == shape.outputs else {
+      throw AEError(
+        .shape, "a layer of \(shape.inputs) x \(shape.outputs) got \(weights.count) weights, \(bias.count) biases")
+    }
+    self.shape = shape
+    self.weights = weights
+    self.bias = bias
+  }
 }
 
 /// Dense layers, each one's outputs the next one's inputs.
@@ -34,6 +45,15 @@ public struct DenseNetwork: Sendable {
 
   public var inputCount: Int { layers[0].shape.inputs }
   public var outputCount: Int { layers[layers.count - 1].shape.outputs }
+
+  /// The same network without the last layer's activation: for a sigmoid output, its logits.
+  public func withoutOutputActivation() throws(AEError) -> DenseNetwork {
+    var layers = self.layers
+    let last = layers.removeLast()
+    let shape = LayerShape(inputs: last.shape.inputs, outputs: last.shape.outputs, activation: .identity)
+    layers.append(try DenseLayer(shape: shape, weights: last.weights, bias: last.bias))
+    return DenseNetwork(layers: layers)
+  }
 
   /// Images that are worked on at a time: enough to keep the kernels busy, few enough to stay in cache.
   public static let chunkCount = 1024
