@@ -27,4 +27,39 @@ const char *cs_environment(const char *name);
 /** cs_seconds() returns a clock that only goes forward, in seconds from an arbitrary start. */
 double cs_seconds(void);
 
+/* ---- Files. Errors are errno values; calls that are interrupted by a signal go on. ---- */
+
+/** cs_file_exists(path) returns 1 if the name is taken, be it by a link to nowhere. */
+int cs_file_exists(const char *path);
+
+/** cs_open_to_read(path) returns a descriptor, or the errno negated. */
+int cs_open_to_read(const char *path);
+
+/** cs_close(descriptor) closes it. */
+void cs_close(int descriptor);
+
+/** cs_size_hint(descriptor) returns the bytes left to read if that can be told, or -1. It may be wrong. */
+int64_t cs_size_hint(int descriptor);
+
+/** cs_read(...) returns how many bytes it read, less than byte_count only at the end, or -errno. */
+int64_t cs_read(int descriptor, void *memory, size_t byte_count);
+
+/** cs_write(...) writes all bytes and returns 0, or returns an errno. */
+int cs_write(int descriptor, const void *memory, size_t byte_count);
+
+/**
+ * cs_file_write(path, memory, byte_count, overwrite, doing) writes a whole file: into a temporary file
+ * beside it, synced, renamed to `path`, the directory synced. Whatever fails, nothing new is left behind
+ * and an old file stays as it was. Without `overwrite` a name that is taken gives EEXIST, even if it was
+ * taken in the meantime. A device, a pipe or a path such as /dev/stdout is written to as it is. Returns 0,
+ * or an errno with *doing naming the step that failed: "create", "open", "write", "sync" or "rename".
+ */
+int cs_file_write(const char *path, const void *memory, size_t byte_count, int overwrite, const char **doing);
+
+/** cs_error_exists(error) returns 1 for the errno that says a name is taken. */
+int cs_error_exists(int error);
+
+/** cs_error_text(error, text, capacity) returns the system's words for an errno, perhaps in `text`. */
+const char *cs_error_text(int error, char *text, size_t capacity);
+
 #endif

@@ -1,0 +1,95 @@
+// Whole files, in and out. Reading is bounded; writing leaves the old file or the new one, never half of
+// one. Paths come as Swift text or as C strings: the latter need not be UTF-8.
+
+import CSystem
+import Core
+
+public enum File {
+  /// The bytes of a file or pipe, to its end.
+  ///
+  /// - Parameter limit: a file with more bytes than this is refused.
+  /// - Throws: `.io` if it is missing, a directory, unreadable, or longer than `limit`; `.memory`.
+  public static func read(_ path: String, limit: Int = 1 << 32) throws(AEError) -> Buffer<UInt8> {
+    let descriptor = path.withCString { cs_open_to_read($0) }
+    return try read(opened: descriptor, name: path, limit: limit)
+  }
+
+  /// `read` for a path that need not be UTF-8.
+  public static func read(cPath: UnsafePointer<CChar>, limit: Int = 1 << 32) throws(AEError) -> Buffer<UInt8> {
+    try read(opened: cs_open_to_read(cPath), name: String(cString: cPath), limit: limit)
+  }
+
+  /// What is left to read from a descriptor, which stays open. `name` is for messages.
+  public static func readDescriptor(_ descriptor: Int32, name: String, limit: Int = 1 << 32) throws(AEError)
+    -> Buffer<UInt8>
+  {
+    let hint = cs_size_hint(descriptor)
+    // A size that a directory or a device claims proves nothing; the first read tells.
+    var room = try Buffer<UInt8>(count: hint >= 0 && hint <= Int64(limit) ? Int(hint) + 1 : 1 << 16)
+    var count = 0
+    while true {
+      let got = cs_read(descriptor, room.base + count, room.count - count)
+      guard got >= 0 else { throw failure(Int32(-got), doing: "read", name: name) }
+      count += Int(got)
+      guard count <= limit else { throw AEError(.io, "\(name): is longer than \(limit) bytes") }
+      if count < room.count { break }
+      let larger = try Buffer<UInt8>(count: min(max(2 * room.count, 1 << 16), limit + 1))
+      larger.base.update(from: room.base, count: count)
+      room = larger
+    }
+    return try Buffer(copying: room.base, count: count)
+  }
+
+  /// Writes a whole file: beside the target first, synced, then renamed; on failure nothing is left behind.
+  ///
+  /// A device or pipe that exists is written to as it is; a link stays, and what it points at is replaced; a
+  /// file that is replaced passes its permissions on.
+  /// - Parameter overwrite: whether a file of that name may be replaced.
+  /// - Throws: `.io` with the path and the system's reason.
+  public static func write(_ path: String, _ p: UnsafePointer<UInt8>, _ count: Int, overwrite: Bool)
+    throws(AEError)
+  {
+    var doing: UnsafePointer<CChar>?
+    let error = path.withCString { cs_file_write($0, p, count, overwrite ? 1 : 0, &doing) }
+    try check(error, doing: doing, name: path)
+  }
+
+  /// `write` for a path that need not be UTF-8.
+  public static func write(
+    cPath: UnsafePointer<CChar>, _ p: UnsafePointer<UInt8>, _ count: Int, overwrite: Bool
+  ) throws(AEError) {
+    var doing: UnsafePointer<CChar>?
+    let error = cs_file_write(cPath, p, count, overwrite ? 1 : 0, &doing)
+    if error != 0 { try check(error, doing: doing, name: String(cString: cPath)) }
+  }
+
+  /// Writes all bytes to a descriptor, which stays open. `name` is for messages.
+  public static func writeDescriptor(
+    _ descriptor: Int32, name: String, _ p: UnsafePointer<UInt8>, _ count: Int
+  ) throws(AEError) {
+    let error = cs_write(descriptor, p, count)
+    if error != 0 { throw failure(error, doing: "write", name: name) }
+  }
+
+  /// Whether the name is taken. Only for an early word to the user: `write` does its own, safe check.
+  public static func exists(_ path: String) -> Bool { path.withCString { cs_file_exists($0) } != 0 }
+
+  private static func read(opened descriptor: Int32, name: String, limit: Int) throws(AEError) -> Buffer<UInt8> {
+    guard descriptor >= 0 else { throw failure(-descriptor, doing: "open", name: name) }
+    defer { cs_close(descriptor) }
+    return try readDescriptor(descriptor, name: name, limit: limit)
+  }
+
+  private static func check(_ error: Int32, doing: UnsafePointer<CChar>?, name: String) throws(AEError) {
+    guard error != 0 else { return }
+    if cs_error_exists(error) != 0 { throw AEError(.io, "\(name): exists already") }
+    throw failure(error, doing: doing == nil ? "write" : String(cString: doing.unsafelyUnwrapped), name: name)
+  }
+
+  private static func failure(_ error: Int32, doing: String, name: String) -> AEError {
+    let reason = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { text in
+      String(cString: cs_error_text(error, text.baseAddress.unsafelyUnwrapped, text.count))
+    }
+    return AEError(.io, "\(name): cannot \(doing): \(reason)")
+  }
+}

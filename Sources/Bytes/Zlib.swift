@@ -1,0 +1,148 @@
+// The system zlib behind calls that cannot be fooled: what comes out is bounded before it is made, and
+// memory that zlib is refused becomes an error.
+
+import CZlib
+import Core
+
+/// The zlib format (RFC 1950), and reading the gzip format (RFC 1952).
+public enum Zlib {
+  /// Compressed bytes in the zlib format.
+  ///
+  /// - Parameter level: 1 (fast) ... 9 (small).
+  public static func deflate(_ p: UnsafePointer<UInt8>, _ count: Int, level: Int32 = 9) throws(AEError)
+    -> Buffer<UInt8>
+  {
+    var stream = z_stream()
+    var status = deflateInit_(&stream, level, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
+    guard status == Z_OK else { throw AEError(.memory, "zlib cannot begin to deflate (status \(status))") }
+    defer { deflateEnd(&stream) }
+    let room = try Buffer<UInt8>(count: Int(deflateBound(&stream, uLong(max(count, 0)))))
+    var taken = 0
+    var given = 0
+    stream.next_in = UnsafeMutablePointer(mutating: p)
+    stream.next_out = room.base
+    repeat {
+      // avail_in and avail_out have 32 bits, sizes have 64.
+      let input = min(count - taken, pieceCount)
+      let output = min(room.count - given, pieceCount)
+      stream.avail_in = uInt(input)
+      stream.avail_out = uInt(output)
+      status = CZlib.deflate(&stream, taken + input == count ? Z_FINISH : Z_NO_FLUSH)
+      taken += input - Int(stream.avail_in)
+      given += output - Int(stream.avail_out)
+    } while status == Z_OK
+    guard status == Z_STREAM_END else { throw AEError(.internal, "zlib cannot deflate (status \(status))") }
+    return try Buffer(copying: room.base, count: given)
+  }
+
+  /// What `deflate` was given, from memory that holds one zlib stream and nothing after it.
+  ///
+  /// - Parameters:
+  ///   - rawCount: the bytes that must come out: no more are ever made, and fewer are an error.
+  ///   - name: what is read, for messages.
+  /// - Throws: `.format` if the stream is damaged, cut short, followed by bytes, or makes another number of
+  ///   bytes; `.memory`.
+  public static func inflate(_ p: UnsafePointer<UInt8>, _ count: Int, rawCount: Int, name: String)
+    throws(AEError) -> Buffer<UInt8>
+  {
+    // A deflate stream makes at most 1032 bytes of one: sizes beyond that are refused before memory is taken.
+    guard rawCount >= 0, count >= 0, rawCount / 1032 <= count else {
+      throw AEError(.format, "\(name): \(count) compressed bytes cannot make \(rawCount)")
+    }
+    let raw = try Buffer<UInt8>(count: rawCount)
+    var stream = z_stream()
+    var status = inflateInit_(&stream, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
+    guard status == Z_OK else { throw AEError(.memory, "\(name): zlib cannot begin to inflate") }
+    defer { inflateEnd(&stream) }
+    var taken = 0
+    var given = 0
+    // One byte of room after the end tells a stream that goes on from one that ends.
+    var beyond: UInt8 = 0
+    withUnsafeMutablePointer(to: &beyond) { beyond in
+      stream.next_in = UnsafeMutablePointer(mutating: p)
+      stream.next_out = raw.base
+      while status == Z_OK && given <= rawCount {
+        let input = min(count - taken, pieceCount)
+        let output = given < rawCount ? min(rawCount - given, pieceCount) : 1
+        if given == rawCount { stream.next_out = beyond }
+        stream.avail_in = uInt(input)
+        stream.avail_out = uInt(output)
+        status = CZlib.inflate(&stream, Z_NO_FLUSH)
+        taken += input - Int(stream.avail_in)
+        given += output - Int(stream.avail_out)
+      }
+    }
+    guard given <= rawCount else {
+      throw AEError(.format, "\(name): the compressed bytes make more than the \(rawCount) declared")
+    }
+    try check(status, stream, name: name, taken: taken, count: count)
+    guard given == rawCount else {
+      throw AEError(.format, "\(name): the compressed bytes make \(given) bytes, \(rawCount) are declared")
+    }
+    guard taken == count else {
+      throw AEError(.format, "\(name): \(count - taken) bytes follow the end of the compressed bytes")
+    }
+    return raw
+  }
+
+  /// What a gzip file holds, all its members joined.
+  ///
+  /// - Parameter limit: more bytes than this are refused.
+  /// - Throws: `.format` if the file is damaged, cut short, followed by other bytes, or makes more than
+  ///   `limit` bytes; `.memory`.
+  public static func gunzip(_ p: UnsafePointer<UInt8>, _ count: Int, limit: Int, name: String)
+    throws(AEError) -> Buffer<UInt8>
+  {
+    var stream = z_stream()
+    // 15 bits of window, 16 for gzip alone.
+    var status = inflateInit2_(&stream, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
+    guard status == Z_OK else { throw AEError(.memory, "\(name): zlib cannot begin to inflate") }
+    defer { inflateEnd(&stream) }
+    let out = ByteWriter()
+    let piece = try Buffer<UInt8>(count: 1 << 16)
+    var taken = 0
+    stream.next_in = UnsafeMutablePointer(mutating: p)
+    while true {
+      let input = min(count - taken, pieceCount)
+      stream.avail_in = uInt(input)
+      stream.next_out = piece.base
+      stream.avail_out = uInt(piece.count)
+      status = CZlib.inflate(&stream, Z_NO_FLUSH)
+      taken += input - Int(stream.avail_in)
+      let made = piece.count - Int(stream.avail_out)
+      guard made <= limit - out.count else {
+        throw AEError(.format, "\(name): the compressed bytes make more than \(limit) bytes")
+      }
+      try out.bytes(piece.base, made)
+      if status == Z_STREAM_END {
+        if taken == count { break }
+        guard inflateReset(&stream) == Z_OK else { throw AEError(.internal, "\(name): zlib cannot go on") }
+      } else if status != Z_OK {
+        try check(status, stream, name: name, taken: taken, count: count)
+      }
+    }
+    return try out.finish()
+  }
+
+  /// Whether bytes begin as a gzip file does.
+  public static func isGzip(_ p: UnsafePointer<UInt8>, _ count: Int) -> Bool {
+    count >= 2 && p[0] == 0x1f && p[1] == 0x8b
+  }
+
+  private static let pieceCount = 1 << 30
+
+  /// Throws what any status but the end of the stream means.
+  private static func check(_ status: Int32, _ stream: z_stream, name: String, taken: Int, count: Int)
+    throws(AEError)
+  {
+    switch status {
+    case Z_STREAM_END: return
+    case Z_MEM_ERROR: throw AEError(.memory, "\(name): zlib was refused memory to inflate")
+    case Z_BUF_ERROR, Z_OK:
+      throw AEError(.format, "\(name): the compressed bytes are cut short (byte \(taken) of \(count))")
+    default:
+      let reason = stream.msg == nil ? "invalid data" : String(cString: stream.msg)
+      throw AEError(.format, "\(name): the compressed bytes are damaged: \(reason) (byte \(taken) of \(count))")
+    }
+  }
+}
