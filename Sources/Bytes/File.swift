@@ -15,7 +15,8 @@ public enum File {
   }
 
   /// `read` for a path that need not be UTF-8.
-  public static func read(cPath: UnsafePointer<CChar>, limit: Int = 1 << 32) throws(AEError) -> Buffer<UInt8> {
+  public static func read(cPath: UnsafePointer<CChar>, limit: Int = 1 << 32) throws(AEError) -> Buffer<UInt8>
+  {
     try read(opened: cs_open_to_read(cPath), name: String(cString: cPath), limit: limit)
   }
 
@@ -74,7 +75,9 @@ public enum File {
   /// Whether the name is taken. Only for an early word to the user: `write` does its own, safe check.
   public static func exists(_ path: String) -> Bool { path.withCString { cs_file_exists($0) } != 0 }
 
-  private static func read(opened descriptor: Int32, name: String, limit: Int) throws(AEError) -> Buffer<UInt8> {
+  private static func read(opened descriptor: Int32, name: String, limit: Int) throws(AEError)
+    -> Buffer<UInt8>
+  {
     guard descriptor >= 0 else { throw failure(-descriptor, doing: "open", name: name) }
     defer { cs_close(descriptor) }
     return try readDescriptor(descriptor, name: name, limit: limit)

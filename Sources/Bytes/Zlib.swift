@@ -142,7 +142,8 @@ public enum Zlib {
       throw AEError(.format, "\(name): the compressed bytes are cut short (byte \(taken) of \(count))")
     default:
       let reason = stream.msg == nil ? "invalid data" : String(cString: stream.msg)
-      throw AEError(.format, "\(name): the compressed bytes are damaged: \(reason) (byte \(taken) of \(count))")
+      throw AEError(
+        .format, "\(name): the compressed bytes are damaged: \(reason) (byte \(taken) of \(count))")
     }
   }
 }
