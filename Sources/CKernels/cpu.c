@@ -1,0 +1,82 @@
+/*
+ * Which instruction sets this machine and its operating system have, and which one is in use. It asks
+ * the processor itself instead of a compiler builtin, so that no runtime library comes along.
+ */
+#include "internal.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+
+/* Which register states the operating system saves on a thread switch. */
+static uint64_t saved_states(void) {
+  uint32_t low, high;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (uint64_t)high << 32 | low;
+}
+
+static int detect(int path) {
+  unsigned a, b, c, d;
+  if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
+  const unsigned fma = 1u << 12, osxsave = 1u << 27, avx = 1u << 28;
+  if ((c & (fma | osxsave | avx)) != (fma | osxsave | avx)) return 0;
+  uint64_t states = saved_states();
+  if ((states & 0x06) != 0x06) return 0;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
+  const unsigned avx2 = 1u << 5;
+  if (!(b & avx2)) return 0;
+  if (path == CK_PATH_AVX2) return 1;
+  const unsigned f = 1u << 16, dq = 1u << 17, bw = 1u << 30, vl = 1u << 31, vnni = 1u << 11;
+  return (states & 0xE6) == 0xE6 && (b & (f | dq | bw | vl)) == (f | dq | bw | vl) && (c & vnni);
+}
+#endif
+
+static const char *const names[CK_PATH_COUNT] = {"generic", "avx2", "avx512", "neon"};
+
+/* One more than the path in use; 0 until it is first asked for. */
+static _Atomic int chosen;
+
+const char *ck_path_name(int path) {
+  return path >= 0 && path < CK_PATH_COUNT ? names[path] : "unknown";
+}
+
+int ck_path_available(int path) {
+  switch (path) {
+  case CK_PATH_GENERIC:
+    return 1;
+#if defined(__x86_64__)
+  case CK_PATH_AVX2:
+  case CK_PATH_AVX512:
+    return detect(path);
+#elif defined(__aarch64__)
+  case CK_PATH_NEON:
+    return 1;
+#endif
+  default:
+    return 0;
+  }
+}
+
+int ck_path(void) {
+  int path = atomic_load_explicit(&chosen, memory_order_relaxed);
+  if (path) return path - 1;
+  /* Threads that race here all come to the same answer. */
+  int best = CK_PATH_GENERIC;
+  for (int candidate = 0; candidate < CK_PATH_COUNT; candidate++)
+    if (ck_path_available(candidate)) best = candidate;
+  const char *wanted = getenv("AE_CPU");
+  for (int candidate = 0; wanted && candidate < CK_PATH_COUNT; candidate++)
+    if (strcmp(wanted, names[candidate]) == 0 && ck_path_available(candidate)) best = candidate;
+  int none = 0;
+  atomic_compare_exchange_strong(&chosen, &none, best + 1);
+  return atomic_load_explicit(&chosen, memory_order_relaxed) - 1;
+}
+
+int ck_path_select(int path) {
+  if (!ck_path_available(path)) return 0;
+  atomic_store(&chosen, path + 1);
+  return 1;
+}

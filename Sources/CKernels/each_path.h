@@ -1,0 +1,59 @@
+/*
+ * Includes the file named by CK_TEMPLATE once for each instruction set of this machine's family, with
+ *   CK_PATH_SUFFIX   the path's name, which FN() appends to every function's,
+ *   VL               floats in one vector register,
+ *   CK_REGISTERS     vector registers there are.
+ * Functions of an x86 path carry its target attribute, so the rest of the library stays baseline.
+ */
+#define CK_PATH_SUFFIX generic
+#define CK_IS_GENERIC 1
+#define VL 4
+#define CK_REGISTERS 16
+#include CK_TEMPLATE
+#undef CK_PATH_SUFFIX
+#undef CK_IS_GENERIC
+#undef VL
+#undef CK_REGISTERS
+
+#if defined(__x86_64__)
+
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#define CK_PATH_SUFFIX avx2
+#define CK_IS_AVX2 1
+#define VL 8
+#define CK_REGISTERS 16
+#include CK_TEMPLATE
+#undef CK_PATH_SUFFIX
+#undef CK_IS_AVX2
+#undef VL
+#undef CK_REGISTERS
+#pragma clang attribute pop
+
+#pragma clang attribute push(                                                                                \
+    __attribute__((target("avx2,fma,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"))), apply_to = function)
+#define CK_PATH_SUFFIX avx512
+#define CK_IS_AVX512 1
+#define VL 16
+#define CK_REGISTERS 32
+#include CK_TEMPLATE
+#undef CK_PATH_SUFFIX
+#undef CK_IS_AVX512
+#undef VL
+#undef CK_REGISTERS
+#pragma clang attribute pop
+
+#elif defined(__aarch64__)
+
+#define CK_PATH_SUFFIX neon
+#define CK_IS_NEON 1
+#define VL 4
+#define CK_REGISTERS 32
+#include CK_TEMPLATE
+#undef CK_PATH_SUFFIX
+#undef CK_IS_NEON
+#undef VL
+#undef CK_REGISTERS
+
+#endif
+
+#undef CK_TEMPLATE

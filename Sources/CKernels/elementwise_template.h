@@ -1,0 +1,178 @@
+/*
+ * A template (see each_path.h): passes over one or two arrays. The last, partial vector goes through
+ * the same arithmetic as the others, so an element's result does not depend on where it stands.
+ */
+#include "vector_template.h"
+
+/* Runs `body` with `count` lanes at i: full vectors, then what is left. */
+#define PASS(n, body)                                                                                        \
+  do {                                                                                                       \
+    size_t i = 0;                                                                                            \
+    for (; i + VL <= (n); i += VL) {                                                                         \
+      const size_t count = VL;                                                                               \
+      (void)count;                                                                                           \
+      body                                                                                                   \
+    }                                                                                                        \
+    if (i < (n)) {                                                                                           \
+      const size_t count = (n) - i;                                                                          \
+      body                                                                                                   \
+    }                                                                                                        \
+  } while (0)
+
+#define LOAD(p) (count == VL ? vload((p) + i) : vload_part((p) + i, count))
+#define STORE(p, v)                                                                                          \
+  do {                                                                                                       \
+    if (count == VL)                                                                                         \
+      vstore((p) + i, v);                                                                                    \
+    else                                                                                                     \
+      vstore_part((p) + i, v, count);                                                                        \
+  } while (0)
+
+static void FN(activate)(int activation, size_t n, float *x) {
+  switch (activation) {
+  case CK_SIGMOID:
+    PASS(n, { STORE(x, vsigmoid(LOAD(x))); });
+    break;
+  case CK_RELU:
+    PASS(n, { STORE(x, vmax(LOAD(x), (vf){})); });
+    break;
+  case CK_ELU:
+    PASS(n, { STORE(x, velu(LOAD(x))); });
+    break;
+  }
+}
+
+static void FN(activation_gradient)(int activation, size_t n, const float *y, float *dy) {
+  switch (activation) {
+  case CK_SIGMOID:
+    PASS(n, {
+      vf v = LOAD(y);
+      STORE(dy, LOAD(dy) * (v * (1.0f - v)));
+    });
+    break;
+  case CK_RELU:
+    PASS(n, { STORE(dy, vselect(LOAD(y) > 0.0f, LOAD(dy), (vf){})); });
+    break;
+  case CK_ELU:
+    PASS(n, {
+      vf v = LOAD(y);
+      STORE(dy, LOAD(dy) * vselect(v > 0.0f, (vf){} + 1.0f, v + 1.0f));
+    });
+    break;
+  }
+}
+
+static void FN(from_u8)(size_t n, const uint8_t *bytes, float *x) {
+  for (size_t i = 0; i < n; i++) x[i] = (float)bytes[i] / 255.0f;
+}
+
+CK_INLINE vf FN(clamp_unit_vector)(vf x) {
+  x = vselect(x > 0.0f, x, (vf){});
+  return vmin(x, (vf){} + 1.0f);
+}
+
+static void FN(to_u8)(size_t n, const float *x, uint8_t *bytes) {
+  PASS(n, {
+    /* Adding 2^23 leaves the rounded whole number in the low bits. */
+    vi whole = (vi)(FN(clamp_unit_vector)(LOAD(x)) * 255.0f + 0x1p23f);
+    for (size_t lane = 0; lane < count; lane++) bytes[i + lane] = (uint8_t)whole[lane];
+  });
+}
+
+static void FN(clamp_unit)(size_t n, float *x) {
+  PASS(n, { STORE(x, FN(clamp_unit_vector)(LOAD(x))); });
+}
+
+static void FN(exp)(size_t n, const float *x, float *y) {
+  PASS(n, { STORE(y, vexp(LOAD(x))); });
+}
+
+static size_t FN(first_not_finite)(size_t n, const float *x) {
+  for (size_t i = 0; i < n; i++)
+    if (!(x[i] - x[i] == 0.0f)) return i;
+  return n;
+}
+
+/* By pointer, because a double vector may be wider than a register, which has no calling convention. */
+CK_INLINE double FN(total)(const vd *sum) {
+  double total = 0;
+  for (int lane = 0; lane < VL; lane++) total += (*sum)[lane];
+  return total;
+}
+
+static double FN(squared_error)(size_t n, const float *y, const float *target, float scale, float *dy) {
+  vd sum = (vd){};
+  PASS(n, {
+    vf e = LOAD(y) - LOAD(target);
+    sum += __builtin_convertvector(e * e, vd);
+    if (dy) STORE(dy, scale * 2.0f * e);
+  });
+  return FN(total)(&sum);
+}
+
+static double FN(bernoulli)(size_t n, const float *logits, const float *target, float scale,
+                            float *dlogits) {
+  vd sum = (vd){};
+  PASS(n, {
+    vf x = LOAD(logits);
+    vf t = LOAD(target);
+    vf entropy = vsoftplus(x) - t * x;
+    /* Lanes past the end hold zeros, whose entropy ln 2 does not count. */
+    if (count < VL)
+      for (size_t lane = count; lane < VL; lane++) entropy[lane] = 0;
+    sum += __builtin_convertvector(entropy, vd);
+    if (dlogits) STORE(dlogits, scale * (vsigmoid(x) - t));
+  });
+  return FN(total)(&sum);
+}
+
+static double FN(sum_of_squares)(size_t n, const float *x) {
+  vd sum = (vd){};
+  PASS(n, {
+    vd v = __builtin_convertvector(LOAD(x), vd);
+    sum += v * v;
+  });
+  return FN(total)(&sum);
+}
+
+static void FN(add_column_sums)(size_t rows, size_t columns, const float *x, size_t ld, float *sums) {
+  PASS(columns, {
+    vf sum = LOAD(sums);
+    for (size_t row = 0; row < rows; row++) sum += LOAD(x + row * ld);
+    STORE(sums, sum);
+  });
+}
+
+CK_INLINE vf FN(square_root)(vf x) {
+  vf y;
+  for (int lane = 0; lane < VL; lane++) y[lane] = __builtin_sqrtf(x[lane]);
+  return y;
+}
+
+static void FN(adam)(size_t n, float *weights, float *m, float *v, const float *gradient, float rate,
+                     float beta1, float beta2, float epsilon, float correction1, float correction2) {
+  const float step = rate / correction1, root = 1.0f / correction2;
+  PASS(n, {
+    vf g = LOAD(gradient);
+    vf first = beta1 * LOAD(m) + (1.0f - beta1) * g;
+    vf second = beta2 * LOAD(v) + (1.0f - beta2) * (g * g);
+    STORE(m, first);
+    STORE(v, second);
+    STORE(weights, LOAD(weights) - step * first / (FN(square_root)(second * root) + epsilon));
+  });
+}
+
+static void FN(average)(size_t n, float *average, const float *weights, float decay) {
+  PASS(n, { STORE(average, decay * LOAD(average) + (1.0f - decay) * LOAD(weights)); });
+}
+
+static const elementwise_kernels FN(kernels) = {
+    FN(activate),      FN(activation_gradient), FN(from_u8),        FN(to_u8),           FN(clamp_unit), FN(exp),
+    FN(first_not_finite), FN(squared_error),    FN(bernoulli),      FN(sum_of_squares), FN(add_column_sums),
+    FN(adam),          FN(average),
+};
+
+#undef PASS
+#undef LOAD
+#undef STORE
+#include "vector_template_end.h"

@@ -1,0 +1,36 @@
+/*
+ * What a matrix product's plan and its kernels tell each other. The plan (gemm.c) is the same for all
+ * paths but for the tile's size; the kernels (gemm_template.h) are compiled per path.
+ */
+#ifndef CK_GEMM_H
+#define CK_GEMM_H
+
+#include "internal.h"
+
+/* The largest part of k that one pass over packed panels takes. */
+enum { GEMM_DEPTH = 512 };
+
+/* A product with its sizes cut into tiles. Tiles depend on shapes alone. */
+typedef struct gemm_job {
+  int transpose_a, transpose_b, activation, accumulate;
+  size_t m, n, k;
+  const float *a, *b, *bias;
+  float *c;
+  size_t lda, ldb, ldc;
+  /* Rows are shared out evenly among row_tiles tiles, and tiles among row_blocks blocks. */
+  size_t row_tiles, row_blocks, panels;
+  /* k in depth_blocks pieces of `depth`, the last one shorter. */
+  size_t depth, depth_blocks;
+  /* [depth_blocks][row_tiles][depth][rows of the tile] */
+  float *packed_a;
+} gemm_job;
+
+typedef struct gemm_kernels {
+  size_t rows, columns; /* of a full tile */
+  void (*pack_a)(void *job, size_t tile);
+  void (*multiply)(void *job, size_t block_and_panel);
+} gemm_kernels;
+
+CK_INLINE size_t share_start(size_t total, size_t parts, size_t index) { return total * index / parts; }
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * What the files of CKernels share among themselves and with nobody else: scratch memory, and the
+ * names by which a template's functions differ from one instruction set to the next.
+ */
+#ifndef CK_INTERNAL_H
+#define CK_INTERNAL_H
+
+#include "CKernels.h"
+
+#define CK_INLINE static inline __attribute__((always_inline))
+#define CK_JOIN_(a, b) a##_##b
+#define CK_JOIN(a, b) CK_JOIN_(a, b)
+/** FN(name) is `name` as compiled for the path that the template is being included for. */
+#define FN(name) CK_JOIN(name, CK_PATH_SUFFIX)
+
+/**
+ * ck_scratch_take(byte_count) returns memory on a 64-byte boundary, or NULL if it is refused. Blocks
+ * are kept between calls, because fresh pages cost more than most products do. Any thread may give
+ * back what another took.
+ */
+void *ck_scratch_take(size_t byte_count);
+/** ck_scratch_give(memory) takes it back; NULL does nothing. */
+void ck_scratch_give(void *memory);
+
+#endif
