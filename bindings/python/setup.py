@@ -1,0 +1,114 @@
+"""Puts libae.so and the default model into the package, building the library where there is none.
+
+Everything else about the package stands in pyproject.toml. The library comes from the first of:
+
+1. LIBAE_PREBUILT, a path to libae.so or to the folder that holds it;
+2. .build/lib/ of the checkout that this folder is part of;
+3. `make lib` in that checkout, which takes a Swift toolchain.
+
+The checkout is found from LIBAE_ROOT, from where this file is, or, if the build runs in a copy of this
+folder, from the folder that it was started in.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from setuptools import setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_py import build_py
+from setuptools.dist import Distribution
+from setuptools.errors import SetupError
+
+LIBRARY = "libae.dylib" if sys.platform == "darwin" else "libae.so"
+MODEL = "default.aew"
+
+
+def checkout() -> "Path | None":
+    """The root of the repository, or None."""
+    named = os.environ.get("LIBAE_ROOT")
+    starts = [Path(named)] if named else [Path(__file__).resolve().parent]
+    if not named and os.environ.get("PWD"):
+        starts.append(Path(os.environ["PWD"]))
+    for start in starts:
+        for folder in (start, *start.parents):
+            if (folder / "include" / "ae.h").is_file() and (folder / "Package.swift").is_file():
+                return folder
+    return None
+
+
+def library() -> Path:
+    """Path of the shared library, which is built if it has to be."""
+    named = os.environ.get("LIBAE_PREBUILT")
+    if named:
+        path = Path(named) / LIBRARY if Path(named).is_dir() else Path(named)
+        if not path.is_file():
+            raise SetupError(f"LIBAE_PREBUILT={named}: no {LIBRARY} there")
+        return path
+    root = checkout()
+    if root is None:
+        raise SetupError(f"no {LIBRARY}: set LIBAE_PREBUILT to one, or LIBAE_ROOT to a checkout of libae")
+    path = root / ".build" / "lib" / LIBRARY
+    if not path.is_file():
+        subprocess.run(["make", "-C", str(root), "lib"], check=True)
+    if not path.is_file():
+        raise SetupError(f"make lib did not make {path}")
+    return path
+
+
+def default_model() -> Path:
+    """Path of the weights that come with the package."""
+    named = os.environ.get("LIBAE_DEFAULT_MODEL")
+    root = checkout()
+    path = Path(named) if named else root / "models" / MODEL if root else None
+    if path is None or not path.is_file():
+        raise SetupError(
+            f"no default model: set LIBAE_DEFAULT_MODEL to a weight file, or LIBAE_ROOT to a checkout of "
+            f"libae (looked at {path})"
+        )
+    return path
+
+
+class BuildWithLibrary(build_py):
+    """Copies the library and the model beside the Python files."""
+
+    def run(self) -> None:
+        # What an earlier build left behind would go into the wheel.
+        if not self.editable_mode:
+            shutil.rmtree(Path(self.build_lib) / "libae", ignore_errors=True)
+        super().run()
+        # An editable install runs from the source folder, so that is where they have to be.
+        package = Path(self.get_package_dir("libae") if self.editable_mode else self.build_lib + "/libae")
+        package.mkdir(parents=True, exist_ok=True)
+        # Resolved, since libae.so is a link to the file that carries the version. Unlinked first: a
+        # process that has the old one loaded keeps it.
+        for source, name in ((library().resolve(), LIBRARY), (default_model(), MODEL)):
+            (package / name).unlink(missing_ok=True)
+            shutil.copyfile(source, package / name)
+
+    def get_outputs(self, include_bytecode: bool = True) -> "list[str]":
+        folder = os.path.join(self.build_lib, "libae")
+        carried = [os.path.join(folder, LIBRARY), os.path.join(folder, MODEL)]
+        return [*super().get_outputs(include_bytecode), *carried]
+
+
+class PlatformWheel(bdist_wheel):
+    """Any Python 3, this kind of machine: ctypes needs no interpreter's ABI, the library has its own."""
+
+    def get_tag(self) -> "tuple[str, str, str]":
+        return "py3", "none", super().get_tag()[2]
+
+
+class PlatformDistribution(Distribution):
+    """Tells that the wheel is not for every machine."""
+
+    def has_ext_modules(self) -> bool:
+        return True
+
+
+setup(
+    cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": PlatformWheel},
+    distclass=PlatformDistribution,
+)

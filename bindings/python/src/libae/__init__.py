@@ -1,0 +1,91 @@
+"""Learned compression for sets of small images.
+
+Models (`Model`) are trained autoencoders: they `encode` images to latent codes of a few numbers and
+`decode` them back. `compress` packs images into a set of a few bytes each, and `ImageSet` reads any of
+them again. `train` and `Trainer` make new models; `default_model` comes with the package.
+
+The functions run in libae.so, a C library; numpy arrays go in and come out without needless copies. The
+interpreter's lock is released meanwhile, so threads run side by side.
+"""
+
+from __future__ import annotations
+
+from ._arrays import whole as _whole
+from ._errors import (
+    ArgumentError,
+    CapacityError,
+    ChecksumError,
+    DivergedError,
+    Error,
+    FileError,
+    FormatError,
+    InternalError,
+    KindError,
+    ModelError,
+    OutOfMemoryError,
+    ShapeError,
+    StoppedError,
+    VersionError,
+)
+from ._imageset import ImageSet, ImageSetInfo, compress, decompress
+from ._library import _version_text, check, lib, library_path
+from ._model import Model, ModelInfo, default_model
+from ._training import Trainer, TrainingProgress, train
+from ._version import __version__
+
+__all__ = [
+    "ArgumentError",
+    "CapacityError",
+    "ChecksumError",
+    "DivergedError",
+    "Error",
+    "FileError",
+    "FormatError",
+    "ImageSet",
+    "ImageSetInfo",
+    "InternalError",
+    "KindError",
+    "Model",
+    "ModelError",
+    "ModelInfo",
+    "OutOfMemoryError",
+    "ShapeError",
+    "StoppedError",
+    "Trainer",
+    "TrainingProgress",
+    "VersionError",
+    "__version__",
+    "build_info",
+    "compress",
+    "decompress",
+    "default_model",
+    "library_path",
+    "set_threads",
+    "threads",
+    "train",
+    "version",
+]
+
+
+def version() -> str:
+    """The version of the C library, such as "0.1.0"."""
+    return _version_text(lib.ae_version())
+
+
+def build_info() -> str:
+    """A line that says how the C library was built and runs, with the kernel path in use."""
+    text: bytes = lib.ae_build_info()
+    return text.decode("utf-8", "replace")
+
+
+def set_threads(count: int) -> None:
+    """Sets how many threads a call may use, 1 to 256, for the whole process; 0 for all processors.
+
+    Results do not depend on it. It is apart from Python's threads: each of those may be in a call.
+    """
+    check(lib.ae_set_threads(_whole(count, "count", 0, 256)))
+
+
+def threads() -> int:
+    """How many threads a call may use."""
+    return int(lib.ae_threads())

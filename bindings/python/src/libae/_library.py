@@ -1,0 +1,167 @@
+"""Finds libae.so, checks that it is the one this package was written for, and types its functions.
+
+It is also where a status becomes an exception and where handles live: everything that the other files
+need to call C safely.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import weakref
+from pathlib import Path
+from typing import Any, Callable
+
+from . import _foreign
+from ._errors import ArgumentError, error_for
+from ._version import __version__
+
+_FILE_NAME = "libae.dylib" if sys.platform == "darwin" else "libae.so"
+_SYSTEM_NAME = "libae.0.dylib" if sys.platform == "darwin" else "libae.so.0"
+
+
+def _version_text(number: int) -> str:
+    return f"{number // 1_000_000}.{number // 1_000 % 1_000}.{number % 1_000}"
+
+
+def _version_fault(number: int) -> str | None:
+    """Why a library of that version will not do, or None. Before 1.0 every minor version may differ."""
+    wanted = tuple(int(part) for part in __version__.split("."))
+    found = (number // 1_000_000, number // 1_000 % 1_000)
+    fits = found == wanted[:2] if wanted[0] == 0 else found[0] == wanted[0] and found >= wanted[:2]
+    if fits:
+        return None
+    return f"is version {_version_text(number)}, this package was written for {__version__}"
+
+
+def _open(path: str) -> ctypes.CDLL:
+    """Loads one candidate.
+
+    Raises:
+        OSError: it cannot be loaded, is not libae, or is another version; the message says which.
+    """
+    # CDLL, not PyDLL: the interpreter's lock is released during every call.
+    library = ctypes.CDLL(path)
+    try:
+        version = library.ae_version
+    except AttributeError:
+        raise OSError("is not libae: it has no ae_version") from None
+    version.restype = ctypes.c_uint32
+    version.argtypes = ()
+    fault = _version_fault(version())
+    if fault is not None:
+        raise OSError(fault)
+    for name, (result, arguments) in _foreign.SIGNATURES.items():
+        try:
+            function = getattr(library, name)
+        except AttributeError:
+            raise OSError(f"has no function {name}") from None
+        function.restype = result
+        function.argtypes = arguments
+    return library
+
+
+def _load() -> tuple[ctypes.CDLL, str]:
+    """The library and where it was found: beside this file, in LIBAE_LIBRARY, or the system's.
+
+    A library that is missing beside this file is no fault; one that LIBAE_LIBRARY names has to work.
+    """
+    looked = []
+    beside = Path(__file__).resolve().parent / _FILE_NAME
+    if beside.exists():
+        try:
+            return _open(str(beside)), str(beside)
+        except OSError as error:
+            looked.append(f"{beside}: {error}")
+    else:
+        looked.append(f"{beside}: no such file")
+
+    named = os.environ.get("LIBAE_LIBRARY")
+    if named:
+        try:
+            return _open(os.path.abspath(named)), os.path.abspath(named)
+        except OSError as error:
+            looked.append(f"LIBAE_LIBRARY={named}: {error}")
+    else:
+        looked.append("LIBAE_LIBRARY: not set")
+        try:
+            return _open(_SYSTEM_NAME), _SYSTEM_NAME
+        except OSError as error:
+            looked.append(f"the system's {_SYSTEM_NAME}: {error}")
+    raise ImportError("libae's shared library was not found. Looked at:\n  " + "\n  ".join(looked))
+
+
+lib, library_path = _load()
+
+
+def check(status: int) -> None:
+    """Raises the exception for a status that is not AE_OK. To be called on the thread that made the call."""
+    if status != _foreign.STATUS_OK:
+        raise error_for(status, lib.ae_last_error().decode("utf-8", "replace"))
+
+
+class Handle:
+    """An opaque C handle, freed when the last reference to it goes.
+
+    A call holds a reference while it runs, so closing an object in one thread does not free what a call
+    in another is using.
+    """
+
+    __slots__ = ("__weakref__", "pointer")
+
+    def __init__(self, pointer: int, free: Callable[[int], None], *keep: object) -> None:
+        """`keep` is what C refers to as long as the handle lives, such as callbacks."""
+        self.pointer = pointer
+        finalizer = weakref.finalize(self, _free, free, pointer, keep)
+        # At exit the process's memory goes anyway, and a daemon thread may still be in a call.
+        finalizer.atexit = False
+
+
+def _free(free: Callable[[int], None], pointer: int, _keep: tuple[object, ...]) -> None:
+    free(pointer)
+
+
+def opened(free: Callable[[int], None], call: Callable[[Any], int], *keep: object) -> Handle:
+    """The handle that `call` stores through the pointer it is given."""
+    pointer = ctypes.c_void_p()
+    check(call(ctypes.byref(pointer)))
+    assert pointer.value is not None
+    return Handle(pointer.value, free, *keep)
+
+
+class Closing:
+    """What models, image sets and trainers share: `close`, `closed`, `with`, and a clear error after it."""
+
+    _handle: Handle | None
+
+    @property
+    def closed(self) -> bool:
+        """True after `close`."""
+        return self._handle is None
+
+    def close(self) -> None:
+        """Gives up the memory; every later use raises `ArgumentError`. Closing twice does nothing.
+
+        Calls that are running in other threads finish first. Without `close`, the garbage collector
+        does the same in time.
+        """
+        self._handle = None
+
+    def _use(self) -> Handle:
+        handle = self._handle
+        if handle is None:
+            raise ArgumentError(f"this {type(self).__name__} is closed")
+        return handle
+
+
+def file_path(path: str | os.PathLike[Any]) -> bytes:
+    """A path as C takes it.
+
+    Raises:
+        ArgumentError: it holds a NUL, which C would take for its end.
+    """
+    encoded = os.fsencode(path)
+    if b"\0" in encoded:
+        raise ArgumentError(f"path {path!r} holds a NUL byte")
+    return encoded
