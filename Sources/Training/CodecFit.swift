@@ -1,0 +1,417 @@
+// From a trained model in floats to one that compresses: integer networks fitted to the ranges that
+// activations really take, quantiser steps that spend bits where they are seen, and tables of how often
+// each code occurs. All of it is decided once, here, and stored: readers compute nothing in floats.
+
+import CKernels
+import Compute
+import Core
+import Model
+
+/// Adds integer networks and a codec to a model, fitted on images in bytes (a few thousand are enough).
+///
+/// Post-training quantisation: weights to int8 with a scale per output channel, hidden activations to
+/// bytes with a scale and zero point per layer.
+/// - Throws: `.kind` for a decoder alone or a model stored as int8; `.argument` without images.
+public func fitCodec(_ model: Autoencoder, pixels: UnsafePointer<UInt8>, count: Int) throws(AEError)
+  -> Autoencoder
+{
+  guard let encoder = model.encoder, let decoder = model.decoder else {
+    throw AEError(.kind, "a codec is fitted to a model in floats with an encoder; \"\(model.name)\" is not one")
+  }
+  guard count > 0 else { throw AEError(.argument, "a codec is fitted to images; none came") }
+  let d = model.latentCount
+  let sample = try CalibrationSample(pixels, count: count, size: model.inputCount)
+
+  var latentScales = [Float](repeating: 0, count: d)
+  let encoderLayers = try quantise(
+    encoder, input: sample.floats.base, rows: sample.count, inputScale: 1 / 255, inputZero: 0,
+    largestInput: 255
+  ) { outputs in
+    latentScales = standardDeviations(outputs, rows: sample.count, width: model.architecture.encoderOutputCount)
+    var units: [Double] = []
+    for scale in latentScales { units.append(Double(scale) / Double(Codec.latentUnitsPerScale)) }
+    latentScales = [Float](latentScales.prefix(d))
+    return .words(units: units)
+  }
+
+  // The decoder is calibrated on the codes that the encoder gives.
+  let codes = try Buffer<Float>(count: sample.count * d)
+  try model.encode(sample.floats.base, count: sample.count, into: codes.base)
+  let integerEncoder = IntegerEncoder(layers: encoderLayers)
+  let integerDecoder = IntegerDecoder(
+    layers: try quantise(
+      try folded(decoder, latentScales), input: try fixedPointCodes(codes, latentScales).base,
+      rows: sample.count, inputScale: 1, inputZero: 0, largestInput: Codec.largestLatent
+    ) { _ in .pixels })
+
+  let codec = try fitRates(
+    model, encoder: integerEncoder, sample: sample, codes: codes, latentScales: latentScales,
+    pixels: pixels, count: count)
+  return try Autoencoder(
+    architecture: model.architecture, name: model.name, provenance: model.provenance, storage: model.storage,
+    encoder: model.encoder, decoder: model.decoder, integerEncoder: integerEncoder,
+    integerDecoder: integerDecoder, codec: codec)
+}
+
+/// Images that ranges are measured on, spread over the set.
+private struct CalibrationSample {
+  static let largestCount = 4000
+  let count: Int
+  let floats: Buffer<Float>
+
+  init(_ pixels: UnsafePointer<UInt8>, count: Int, size: Int) throws(AEError) {
+    let taken = min(count, CalibrationSample.largestCount)
+    floats = try Buffer(count: taken * size)
+    for row in 0..<taken {
+      ck_from_u8(size, pixels + (row * count / taken) * size, floats.base + row * size)
+    }
+    self.count = taken
+  }
+}
+
+/// What the last layer of a network gives.
+private enum LastLayer {
+  /// Words that count in `units` of the float outputs.
+  case words(units: [Double])
+  /// Bytes of pixels.
+  case pixels
+}
+
+private func standardDeviations(_ values: Buffer<Float>, rows: Int, width: Int) -> [Float] {
+  var result: [Float] = []
+  for j in 0..<width {
+    var sum = 0.0
+    var squares = 0.0
+    for row in 0..<rows {
+      let value = Double(values.base[row * width + j])
+      sum += value
+      squares += value * value
+    }
+    let mean = sum / Double(rows)
+    let variance = squares / Double(rows) - mean * mean
+    // The scale is of the second moment about 0, since codes are quantised about 0.
+    let scale = max((max(variance, 0) + mean * mean).squareRoot(), 1e-6)
+    result.append(scale.isFinite ? Float(scale) : 1)
+  }
+  return result
+}
+
+/// The decoder as it is for latents in fixed point: the units go into the first layer's weights.
+private func folded(_ decoder: DenseNetwork, _ latentScales: [Float]) throws(AEError) -> DenseNetwork {
+  var layers = decoder.layers
+  let first = layers[0]
+  let weights = try Buffer<Float>(count: first.weights.count)
+  for o in 0..<first.shape.outputs {
+    for j in 0..<first.shape.inputs {
+      weights.base[o * first.shape.inputs + j] =
+        first.weights.base[o * first.shape.inputs + j] * latentScales[j]
+        / Float(Codec.latentUnitsPerScale)
+    }
+  }
+  layers[0] = try DenseLayer(shape: first.shape, weights: weights, bias: first.bias)
+  return DenseNetwork(layers: layers)
+}
+
+private func fixedPointCodes(_ codes: Buffer<Float>, _ latentScales: [Float]) throws(AEError) -> Buffer<Float> {
+  let d = latentScales.count
+  let result = try Buffer<Float>(count: codes.count)
+  for i in 0..<codes.count {
+    let units = codes.base[i] / latentScales[i % d] * Float(Codec.latentUnitsPerScale)
+    result.base[i] = min(max(units, -Float(Codec.largestLatent)), Float(Codec.largestLatent))
+  }
+  return result
+}
+
+/// Quantises a network layer by layer, measuring ranges on `rows` rows of `input`.
+///
+/// - Parameters:
+///   - inputScale: what a unit of the first layer's integers is worth in the floats of `input`.
+///   - last: told the float outputs, says what the last layer gives.
+private func quantise(
+  _ network: DenseNetwork, input: UnsafePointer<Float>, rows: Int, inputScale: Double, inputZero: Int,
+  largestInput: Int, last: (Buffer<Float>) -> LastLayer
+) throws(AEError) -> [IntegerLayer] {
+  var layers: [IntegerLayer] = []
+  var source = input
+  var kept: Buffer<Float>? = nil
+  var scale = inputScale
+  var zero = inputZero
+  var largest = largestInput
+  for (index, layer) in network.layers.enumerated() {
+    let shape = layer.shape
+    let isLast = index == network.layers.count - 1
+    let outputs = try Buffer<Float>(count: rows * shape.outputs)
+    try multiply(
+      source, by: layer.weights.base, transposeB: true, into: outputs.base, m: rows, n: shape.outputs,
+      k: shape.inputs, bias: layer.bias.base, activation: .identity)
+
+    // What one unit of the pre-activation t is worth, per output, and the table from t to bytes.
+    var units: [Double]
+    var table: Buffer<UInt8>? = nil
+    var nextScale = 1.0
+    var nextZero = 0
+    if isLast, case .words(let latentUnits) = last(outputs) {
+      units = latentUnits
+    } else {
+      let range = isLast ? pixelRange(shape.activation) : activationRange(outputs, shape.activation)
+      nextScale = range.scale
+      nextZero = range.zero
+      units = [Double](repeating: range.unit, count: shape.outputs)
+      table = try activationTable(shape.activation, range)
+    }
+    layers.append(
+      try integerLayer(
+        layer, inputScale: scale, inputZero: zero, largestInput: largest, units: units, table: table))
+
+    ck_activate(shape.activation.kernel, outputs.count, outputs.base)
+    kept = outputs
+    source = UnsafePointer(outputs.base)
+    scale = nextScale
+    zero = nextZero
+    largest = 255
+  }
+  withExtendedLifetime(kept) {}
+  return layers
+}
+
+/// How a layer's activations map to bytes.
+private struct ActivationRange {
+  /// What one unit of the 12-bit pre-activation is worth.
+  let unit: Double
+  /// What one unit of the byte is worth, and the byte that stands for 0.
+  let scale: Double
+  let zero: Int
+}
+
+/// The range of pixels: bytes are 1/255 each. Beyond +-8 a sigmoid is 0 or 255 to within rounding.
+private func pixelRange(_ activation: Activation) -> ActivationRange {
+  ActivationRange(unit: (activation == .sigmoid ? 8.0 : 1.0) / 2047, scale: 1 / 255, zero: 0)
+}
+
+/// The range of a hidden layer, from its pre-activations.
+private func activationRange(_ values: Buffer<Float>, _ activation: Activation) -> ActivationRange {
+  // Rare outliers are clipped: a finer step for all the others is worth more.
+  let upper = max(quantile(values, 0.99995), 1e-3)
+  let lower = min(-quantile(values, 0.99995, negated: true), 0)
+  switch activation {
+  case .sigmoid:
+    return ActivationRange(unit: 8.0 / 2047, scale: 1.0 / 255, zero: 0)
+  case .relu:
+    return ActivationRange(unit: upper / 2047, scale: upper / 255, zero: 0)
+  case .elu:
+    let scale = (upper + 1) / 255
+    return ActivationRange(unit: max(upper, 4) / 2047, scale: scale, zero: Int(saturating: 1 / scale))
+  case .identity:
+    let scale = (upper - lower) / 255
+    return ActivationRange(
+      unit: max(upper, -lower) / 2047, scale: scale, zero: Int(saturating: -lower / scale).clamped(to: 0...255))
+  }
+}
+
+/// The value below which so much of the values (or of their negatives) lies.
+private func quantile(_ values: Buffer<Float>, _ share: Double, negated: Bool = false) -> Double {
+  // A histogram over [0, largest]: exact enough for a range, and no sort of millions.
+  var largest: Float = 0
+  for i in 0..<values.count {
+    let value = negated ? -values.base[i] : values.base[i]
+    if value > largest { largest = value }
+  }
+  guard largest > 0, largest.isFinite else { return 0 }
+  let bins = 8192
+  var histogram = [Int](repeating: 0, count: bins + 1)
+  for i in 0..<values.count {
+    let value = negated ? -values.base[i] : values.base[i]
+    histogram[Int(saturating: Double(max(value, 0) / largest) * Double(bins)).clamped(to: 0...bins)] += 1
+  }
+  var above = Int((1 - share) * Double(values.count))
+  for bin in stride(from: bins, through: 0, by: -1) {
+    above -= histogram[bin]
+    if above < 0 { return (Double(bin) + 0.5) / Double(bins) * Double(largest) }
+  }
+  return Double(largest)
+}
+
+private func activationTable(_ activation: Activation, _ range: ActivationRange) throws(AEError) -> Buffer<UInt8> {
+  let table = try Buffer<UInt8>(count: 4096)
+  for index in 0..<4096 {
+    let x = Double(index - 2048) * range.unit
+    let y: Double
+    switch activation {
+    case .identity: y = x
+    case .relu: y = max(x, 0)
+    case .elu: y = x > 0 ? x : ExactMath.exp(x) - 1
+    case .sigmoid: y = 1 / (1 + ExactMath.exp(-x))
+    }
+    table.base[index] = UInt8((Int(saturating: y / range.scale) + range.zero).clamped(to: 0...255))
+  }
+  return table
+}
+
+/// One layer in integers.
+private func integerLayer(
+  _ layer: DenseLayer, inputScale: Double, inputZero: Int, largestInput: Int, units: [Double],
+  table: Buffer<UInt8>?
+) throws(AEError) -> IntegerLayer {
+  let inputs = layer.shape.inputs
+  let outputs = layer.shape.outputs
+  let weights = try Buffer<Int8>(count: inputs * outputs)
+  let bias = try Buffer<Int32>(count: outputs)
+  let multipliers = try Buffer<Int32>(count: outputs)
+  let sumScales = try Buffer<Float>(count: outputs)
+  var ratios = [Double](repeating: 0, count: outputs)
+  // What the weights can reach at most leaves so much of int32 to the bias, half of it in reserve for the
+  // zero point's share.
+  let largestBias = Double(max(min(1 << 29, (Int(Int32.max) - inputs * 127 * largestInput) / 2), 1))
+  for o in 0..<outputs {
+    let row = layer.weights.base + o * inputs
+    var largest: Float = 0
+    for i in 0..<inputs { largest = max(largest, row[i].magnitude) }
+    // A channel of tiny weights still needs room for its bias.
+    let floor = Double(layer.bias.base[o].magnitude) / (inputScale * largestBias)
+    let scale = max(Double(largest) / 127, floor, 1e-30)
+    var sum = 0
+    for i in 0..<inputs {
+      let weight = Int(saturating: Double(row[i]) / scale).clamped(to: -127...127)
+      weights.base[o * inputs + i] = Int8(weight)
+      sum += weight
+    }
+    let unit = scale * inputScale
+    bias.base[o] = Int32(
+      (Int(saturating: Double(layer.bias.base[o]) / unit) - inputZero * sum).clamped(
+        to: -(1 << 30)...(1 << 30)))
+    sumScales.base[o] = Float(unit)
+    ratios[o] = unit / units[o]
+  }
+  var largestRatio = 0.0
+  for ratio in ratios { largestRatio = max(largestRatio, ratio) }
+  // The largest multiplier uses all of its 31 bits.
+  var shift = 1
+  while shift < 62 && largestRatio * Double(1 << (shift + 1)) < Double(Int32.max) { shift += 1 }
+  for o in 0..<outputs {
+    multipliers.base[o] = Int32(
+      Int(saturating: ratios[o] * Double(1 << shift)).clamped(to: 0...Int(Int32.max)))
+  }
+  return try IntegerLayer(
+    inputs: inputs, outputs: outputs, weights: weights, bias: bias, multipliers: multipliers, shift: shift,
+    table: table, sumScales: sumScales, largestInput: largestInput)
+}
+
+// MARK: Rates
+
+/// Squared error that quantising the codes adds, as a share of what the model itself leaves, from the
+/// smallest files to the best.
+private let addedErrorShares = [4.0, 2.0, 1.0, 0.5, 0.25, 0.1, 0.03]
+private let defaultQuality = 4
+
+private func fitRates(
+  _ model: Autoencoder, encoder: IntegerEncoder, sample: CalibrationSample, codes: Buffer<Float>,
+  latentScales: [Float], pixels: UnsafePointer<UInt8>, count: Int
+) throws(AEError) -> Codec {
+  let d = model.latentCount
+  let gains = try latentGains(model, codes: codes, count: min(sample.count, 500), latentScales: latentScales)
+  let base = max(try Evaluation.reconstruction(model, pixels: pixels, count: min(count, 4000)).mse, 1e-7)
+
+  // Integer codes of the images, which the tables are counted on.
+  let taken = min(count, 60_000)
+  let words = try Buffer<Int16>(count: DenseNetwork.chunkCount * encoder.outputCount)
+  let fixed = try Buffer<Int16>(count: taken * d)
+  var first = 0
+  while first < taken {
+    let rows = min(DenseNetwork.chunkCount, taken - first)
+    try encoder.encode(pixels + first * model.inputCount, count: rows, into: words.base)
+    for row in 0..<rows {
+      (fixed.base + (first + row) * d).update(from: words.base + row * encoder.outputCount, count: d)
+    }
+    first += rows
+  }
+
+  var rates: [CodeRate] = []
+  for share in addedErrorShares {
+    // A uniform quantiser of step s adds gain s^2 / 12; equal slopes mean equal additions for every
+    // latent (Gersho and Gray 1992, section 8.3), so each gets the same share of what may be added.
+    let addition = share * base / Double(d)
+    var steps: [UInt16] = []
+    var tables: [CodeTable] = []
+    for j in 0..<d {
+      let step = (12 * addition / max(gains[j], 1e-30)).squareRoot()
+      let units = step / Double(latentScales[j]) * Double(Codec.latentUnitsPerScale)
+      let whole = Int(saturating: units).clamped(to: 1...Codec.largestLatent)
+      steps.append(UInt16(whole))
+      tables.append(try codeTable(fixed, width: d, latent: j, rows: taken, step: whole))
+    }
+    rates.append(try CodeRate(steps: steps, tables: tables))
+  }
+  return try Codec(latentScales: latentScales, rates: rates, defaultQuality: defaultQuality)
+}
+
+/// How much squared error per pixel a unit of squared error in each latent makes, on average: the mean
+/// squared norm of the decoder's Jacobian column, by central differences.
+private func latentGains(_ model: Autoencoder, codes: Buffer<Float>, count: Int, latentScales: [Float])
+  throws(AEError) -> [Double]
+{
+  let d = model.latentCount
+  let size = model.inputCount
+  let moved = try Buffer<Float>(count: count * d)
+  let above = try Buffer<Float>(count: count * size)
+  let below = try Buffer<Float>(count: count * size)
+  var gains: [Double] = []
+  for j in 0..<d {
+    let h = 0.1 * latentScales[j]
+    moved.base.update(from: codes.base, count: count * d)
+    for row in 0..<count { moved.base[row * d + j] += h }
+    try model.decode(moved.base, count: count, into: above.base)
+    for row in 0..<count { moved.base[row * d + j] -= 2 * h }
+    try model.decode(moved.base, count: count, into: below.base)
+    let squares = ck_squared_error(count * size, above.base, below.base, 0, nil)
+    gains.append(squares / Double(count * size) / (4 * Double(h) * Double(h)))
+  }
+  return gains
+}
+
+/// The table of one latent at one step, counted on `rows` codes.
+private func codeTable(_ fixed: Buffer<Int16>, width: Int, latent: Int, rows: Int, step: Int) throws(AEError)
+  -> CodeTable
+{
+  let largestSymbols = 1024
+  var lowest = Int.max
+  var highest = Int.min
+  for row in 0..<rows {
+    let value = CodeRate.quantise(Int(fixed.base[row * width + latent]), step: step)
+    lowest = min(lowest, value)
+    highest = max(highest, value)
+  }
+  // Room for a little more than was seen; what lies outside is escaped.
+  let margin = (highest - lowest) / 16 + 1
+  let limit = Codec.largestLatent / step
+  lowest = max(lowest - margin, -limit, -largestSymbols / 2)
+  highest = min(highest + margin, limit, largestSymbols / 2 - 2)
+  if highest < lowest { (lowest, highest) = (0, 0) }
+  var counts = [Double](repeating: 0, count: highest - lowest + 2)
+  for row in 0..<rows {
+    let value = CodeRate.quantise(Int(fixed.base[row * width + latent]), step: step)
+    counts[value < lowest || value > highest ? 0 : value - lowest + 1] += 1
+  }
+  return try CodeTable(lowest: lowest, counts: counts)
+}
+
+extension CodeTable {
+  /// The table nearest to counts, escape first: every frequency at least 1, summing to 4096.
+  init(lowest: Int, counts: [Double]) throws(AEError) {
+    let total = 1 << CodeTable.precisionBits
+    var sum = 0.0
+    for count in counts { sum += count }
+    // One in every slot first; the rest in proportion, and what rounding leaves to the largest.
+    let free = Double(total - counts.count)
+    var frequencies: [UInt16] = []
+    var used = 0
+    var largest = 0
+    for (index, count) in counts.enumerated() {
+      let frequency = 1 + (sum > 0 ? Int((count / sum * free).rounded(.down)) : 0)
+      frequencies.append(UInt16(frequency))
+      used += frequency
+      if count > counts[largest] { largest = index }
+    }
+    frequencies[largest] += UInt16(total - used)
+    try self.init(lowest: lowest, frequencies: frequencies)
+  }
+}

@@ -1,0 +1,171 @@
+// A stack of dense layers that can learn: what DenseNetwork is for inference, with what has to be kept
+// between the forward and the backward pass, gradients, and the optimiser's moments.
+
+import CKernels
+import Compute
+import Core
+import Model
+
+/// A run of numbers that is learned, with its gradient and its moments.
+package final class Parameter {
+  package let values: Buffer<Float>
+  package let gradient: Buffer<Float>
+  /// First and second moment of Adam.
+  let m: Buffer<Float>
+  let v: Buffer<Float>
+  /// The running average, if one is kept.
+  let average: Buffer<Float>?
+
+  package var count: Int { values.count }
+
+  init(_ values: Buffer<Float>, averaged: Bool) throws(AEError) {
+    self.values = values
+    gradient = try Buffer(count: values.count)
+    m = try Buffer(count: values.count)
+    v = try Buffer(count: values.count)
+    average = averaged ? try Buffer(copying: values.base, count: values.count) : nil
+  }
+
+  /// What a model made now gets: the average if one is kept.
+  var result: Buffer<Float> { average ?? values }
+
+  /// The runs that make up the state, in the order of files.
+  var state: [Buffer<Float>] { average == nil ? [values, m, v] : [values, m, v, average!] }
+}
+
+/// Work is shared between threads by runs of so many rows, whatever the number of threads, so that sums
+/// come out the same.
+let rowsPerTask = 16
+
+/// Calls `body` with (task, first row, rows) for runs of `rowsPerTask` rows, in parallel.
+func parallelRows(_ rows: Int, _ body: (Int, Int, Int) -> Void) {
+  parallel((rows + rowsPerTask - 1) / rowsPerTask) { task in
+    let first = task * rowsPerTask
+    body(task, first, min(rowsPerTask, rows - first))
+  }
+}
+
+/// One half of an autoencoder in training.
+package final class TrainableNetwork {
+  package let shapes: [LayerShape]
+  /// Weights and bias of each layer.
+  let weights: [Parameter]
+  let biases: [Parameter]
+  /// Outputs and their gradients of each layer, of `capacity` rows.
+  private(set) var outputs: [Buffer<Float>] = []
+  private(set) var deltas: [Buffer<Float>] = []
+  private var capacity = 0
+
+  package var parameters: [Parameter] {
+    var all: [Parameter] = []
+    for index in 0..<shapes.count {
+      all.append(weights[index])
+      all.append(biases[index])
+    }
+    return all
+  }
+
+  var lastOutput: Buffer<Float> { outputs[outputs.count - 1] }
+  /// The caller fills this, the gradient by the last layer's outputs before `backward`.
+  var lastDelta: Buffer<Float> { deltas[deltas.count - 1] }
+
+  /// Weights drawn for the activation that follows them; biases zero.
+  ///
+  /// - Parameter firstStream: the number of the random stream of the first layer.
+  init(shapes: [LayerShape], seed: UInt64, firstStream: Int, averaged: Bool) throws(AEError) {
+    self.shapes = shapes
+    var weights: [Parameter] = []
+    var biases: [Parameter] = []
+    for (index, shape) in shapes.enumerated() {
+      let values = try Buffer<Float>(count: shape.inputs * shape.outputs)
+      let bound = TrainableNetwork.initialBound(shape)
+      var stream = RandomStream(seed: seed, .initialWeights, firstStream + index)
+      for i in 0..<values.count { values.base[i] = (2 * stream.uniform() - 1) * bound }
+      weights.append(try Parameter(values, averaged: averaged))
+      biases.append(try Parameter(try Buffer(count: shape.outputs), averaged: averaged))
+    }
+    self.weights = weights
+    self.biases = biases
+  }
+
+  /// Half the width of the uniform distribution that weights are drawn from: He et al. (2015) for ReLU,
+  /// Glorot and Bengio (2010) for sigmoid (four times their bound for tanh), and LeCun's unit gain
+  /// otherwise, which keeps the variance of ELU layers close to their inputs'.
+  static func initialBound(_ shape: LayerShape) -> Float {
+    switch shape.activation {
+    case .relu: return (6 / Float(shape.inputs)).squareRoot()
+    case .sigmoid: return 4 * (6 / Float(shape.inputs + shape.outputs)).squareRoot()
+    case .identity, .elu: return (3 / Float(shape.inputs)).squareRoot()
+    }
+  }
+
+  /// Makes room for `rows` rows.
+  func reserve(rows: Int) throws(AEError) {
+    guard rows > capacity else { return }
+    var outputs: [Buffer<Float>] = []
+    var deltas: [Buffer<Float>] = []
+    for shape in shapes {
+      outputs.append(try Buffer(count: rows * shape.outputs))
+      deltas.append(try Buffer(count: rows * shape.outputs))
+    }
+    self.outputs = outputs
+    self.deltas = deltas
+    capacity = rows
+  }
+
+  /// Runs `rows` rows through, keeping every layer's outputs.
+  func forward(_ input: UnsafePointer<Float>, rows: Int) throws(AEError) {
+    var source = input
+    for (index, shape) in shapes.enumerated() {
+      try multiply(
+        source, by: weights[index].values.base, transposeB: true, into: outputs[index].base, m: rows,
+        n: shape.outputs, k: shape.inputs, bias: biases[index].values.base, activation: shape.activation)
+      source = UnsafePointer(outputs[index].base)
+    }
+  }
+
+  /// From `lastDelta`, the gradient by the last layer's outputs *before* its activation, to the gradients of
+  /// all parameters and, if asked for, to the gradient by the input.
+  func backward(_ input: UnsafePointer<Float>, rows: Int, inputDelta: UnsafeMutablePointer<Float>?)
+    throws(AEError)
+  {
+    for index in stride(from: shapes.count - 1, through: 0, by: -1) {
+      let shape = shapes[index]
+      let delta = deltas[index].base
+      let source = index == 0 ? input : UnsafePointer(outputs[index - 1].base)
+      try multiply(
+        delta, transposeA: true, by: source, into: weights[index].gradient.base, m: shape.outputs,
+        n: shape.inputs, k: rows)
+      let biasGradient = biases[index].gradient.base
+      biasGradient.update(repeating: 0, count: shape.outputs)
+      ck_add_column_sums(rows, shape.outputs, delta, shape.outputs, biasGradient)
+      let target = index == 0 ? inputDelta : deltas[index - 1].base
+      guard let target else { continue }
+      try multiply(
+        delta, by: weights[index].values.base, into: target, m: rows, n: shape.inputs, k: shape.outputs)
+      if index > 0 {
+        let previous = shapes[index - 1]
+        let y = outputs[index - 1].base
+        parallelRows(rows) { _, first, count in
+          let offset = first * previous.outputs
+          ck_activation_gradient(
+            previous.activation.kernel, count * previous.outputs, y + offset, target + offset)
+        }
+      }
+    }
+  }
+
+  /// The network as it is now, copied.
+  func network(_ shapes: [LayerShape]) throws(AEError) -> DenseNetwork {
+    var layers: [DenseLayer] = []
+    for (index, shape) in shapes.enumerated() {
+      let w = weights[index].result
+      let b = biases[index].result
+      layers.append(
+        try DenseLayer(
+          shape: shape, weights: try Buffer(copying: w.base, count: w.count),
+          bias: try Buffer(copying: b.base, count: b.count)))
+    }
+    return DenseNetwork(layers: layers)
+  }
+}

@@ -1,0 +1,523 @@
+// Training an autoencoder: the forward pass, the loss, the backward pass, the optimiser's step, and the
+// loop around them that draws batches, reports, and can be stopped, saved and resumed.
+
+import CKernels
+import Compute
+import Core
+import Model
+
+/// A network in training. Used by one thread at a time; it uses several itself.
+///
+/// The same options and images give the same weights, bit for bit, on one kernel path, whatever the
+/// number of threads, and whether or not the run was interrupted.
+public final class Trainer {
+  public let options: TrainingOptions
+  public private(set) var stepsDone = 0
+
+  package let encoder: TrainableNetwork
+  package let decoder: TrainableNetwork
+  private let optimiser: Adam
+  private let batches: BatchSource
+  private var work: Workspace? = nil
+  /// The principal components, once fitted: a pca has no steps.
+  private var components: (encoder: DenseNetwork, decoder: DenseNetwork)? = nil
+
+  /// Buffers between encoder and decoder, for so many rows and samples.
+  private struct Workspace {
+    let rows: Int
+    let target: Buffer<Float>
+    let noisy: Buffer<Float>
+    /// Draws from the unit Gaussian and the latents made of them, [rows * samples, latents].
+    let epsilon: Buffer<Float>
+    let latents: Buffer<Float>
+    let latentDelta: Buffer<Float>
+    /// Target rows repeated for every sample, if there is more than one.
+    let targets: Buffer<Float>?
+    let rowLoss: Buffer<Double>
+    let rowSquares: Buffer<Double>
+    let rowKL: Buffer<Double>
+    let taskSums: Buffer<Double>
+  }
+
+  /// A fresh network.
+  public init(options: TrainingOptions) throws(AEError) {
+    try options.validate()
+    self.options = options
+    let architecture = options.architecture
+    let averaged = options.weightAverage > 0
+    let isPCA = architecture.kind == .pca
+    encoder = try TrainableNetwork(
+      shapes: isPCA ? [] : architecture.encoderShapes, seed: options.seed, firstStream: 0, averaged: averaged)
+    decoder = try TrainableNetwork(
+      shapes: isPCA ? [] : Trainer.logits(architecture.decoderShapes), seed: options.seed, firstStream: 100,
+      averaged: averaged)
+    optimiser = Adam(encoder.parameters + decoder.parameters)
+    batches = BatchSource(seed: options.seed, pixelCount: architecture.pixelCount)
+  }
+
+  /// The decoder learns on the values before its output activation, where losses are stable.
+  private static func logits(_ shapes: [LayerShape]) -> [LayerShape] {
+    var shapes = shapes
+    let last = shapes.removeLast()
+    shapes.append(LayerShape(inputs: last.inputs, outputs: last.outputs, activation: .identity))
+    return shapes
+  }
+
+  // MARK: Training
+
+  /// Trains until `options.stepCount` steps are done, on `count` images of bytes.
+  ///
+  /// - Parameters:
+  ///   - progressInterval: steps between calls of `progress`, at least 1.
+  ///   - progress: told how it goes; false stops.
+  /// - Throws: `.stopped` after a whole step; `.diverged` if the loss is not finite, and then the trainer is
+  ///   back at the last report at which it was; `.argument` if there are no images to train on.
+  public func fit(
+    _ pixels: UnsafePointer<UInt8>, count: Int, progressInterval: Int = 500,
+    progress: (TrainingProgress) -> Bool = { _ in true }
+  ) throws(AEError) {
+    let heldOut = Int(Double(count) * options.validationFraction)
+    let trainCount = count - heldOut
+    guard trainCount > 0 else {
+      throw AEError(.argument, "training needs at least one image beside the validation split; \(count) came")
+    }
+    let validation = pixels + trainCount * batches.pixelCount
+    let start = monotonicSeconds()
+    if options.architecture.kind == .pca {
+      try fitComponents(pixels, count: trainCount, validation, heldOut, start, progress)
+      return
+    }
+    let rows = options.batchSize
+    let interval = max(progressInterval, 1)
+    var meter = Meter()
+    var lastGood = try snapshot()
+    while stepsDone < options.stepCount {
+      let work = try reserve(rows: rows)
+      batches.draw(
+        step: stepsDone, rows: rows, from: pixels, count: trainCount, binarize: options.binarize,
+        into: work.target.base)
+      let result = try advance(work, rows: rows)
+      guard result.loss.isFinite else {
+        let failed = stepsDone
+        try restore(lastGood)
+        throw AEError(
+          .diverged,
+          "the loss is not finite at step \(failed); the network is as it was after step \(stepsDone): "
+            + "try a lower learning rate than \(options.learningRate) or a gradient clip")
+      }
+      stepsDone += 1
+      meter.add(result)
+      if stepsDone % interval == 0 || stepsDone == options.stepCount {
+        let validationMSE: Double? =
+          heldOut > 0
+          ? try Evaluation.reconstruction(networks(), pixels: validation, count: heldOut).mse : nil
+        let report = TrainingProgress(
+          step: stepsDone, stepCount: options.stepCount, loss: meter.loss, mse: meter.mse,
+          validationMSE: validationMSE, learningRate: rate(stepsDone - 1),
+          seconds: monotonicSeconds() - start)
+        meter = Meter()
+        lastGood = try snapshot()
+        let goOn = progress(report)
+        if !goOn && stepsDone < options.stepCount {
+          throw AEError(.stopped, "training was stopped after step \(stepsDone) of \(options.stepCount)")
+        }
+      }
+    }
+  }
+
+  /// One step on a batch of the caller's: `count` images of floats in [0, 1].
+  public func step(_ images: UnsafePointer<Float>, count: Int) throws(AEError) -> TrainingProgress {
+    guard options.architecture.kind != .pca else {
+      throw AEError(.kind, "a pca is not trained in steps; fit it to a set of images")
+    }
+    guard (1...65536).contains(count) else {
+      throw AEError(.argument, "a batch has 1 to 65536 images, not \(count)")
+    }
+    let size = count * batches.pixelCount
+    let bad = ck_first_not_finite(size, images)
+    guard bad == size else {
+      throw AEError(
+        .argument,
+        "images must be finite; value \(bad % batches.pixelCount) of image \(bad / batches.pixelCount) is not")
+    }
+    let start = monotonicSeconds()
+    let work = try reserve(rows: count)
+    work.target.base.update(from: images, count: size)
+    let result = try advance(work, rows: count)
+    guard result.loss.isFinite else {
+      throw AEError(.diverged, "the loss is not finite at step \(stepsDone)")
+    }
+    stepsDone += 1
+    return TrainingProgress(
+      step: stepsDone, stepCount: options.stepCount, loss: result.loss, mse: result.mse, validationMSE: nil,
+      learningRate: rate(stepsDone - 1), seconds: monotonicSeconds() - start)
+  }
+
+  /// The model with the weights as they are now, in floats, without a codec (see `fitCodec`).
+  public func model(provenance: String = "") throws(AEError) -> Autoencoder {
+    let networks = try self.networks()
+    return try Autoencoder(
+      architecture: options.architecture, name: options.name, provenance: provenance, storage: .float32,
+      encoder: networks.encoder, decoder: networks.decoder)
+  }
+
+  private func networks() throws(AEError) -> (encoder: DenseNetwork, decoder: DenseNetwork) {
+    if options.architecture.kind == .pca {
+      guard let components else { throw AEError(.kind, "the pca has not been fitted yet") }
+      return components
+    }
+    return (
+      try encoder.network(options.architecture.encoderShapes),
+      try decoder.network(options.architecture.decoderShapes)
+    )
+  }
+
+  private func fitComponents(
+    _ pixels: UnsafePointer<UInt8>, count: Int, _ validation: UnsafePointer<UInt8>, _ heldOut: Int,
+    _ start: Double, _ progress: (TrainingProgress) -> Bool
+  ) throws(AEError) {
+    let fitted = try PrincipalComponents(
+      pixels, count: count, width: batches.pixelCount, componentCount: options.architecture.latentCount)
+    let networks = try fitted.networks()
+    components = networks
+    stepsDone = options.stepCount
+    let mse = try Evaluation.reconstruction(networks, pixels: pixels, count: count).mse
+    _ = progress(
+      TrainingProgress(
+        step: stepsDone, stepCount: options.stepCount, loss: mse, mse: mse,
+        validationMSE: heldOut > 0
+          ? try Evaluation.reconstruction(networks, pixels: validation, count: heldOut).mse : nil,
+        learningRate: 0, seconds: monotonicSeconds() - start))
+  }
+
+  private func rate(_ step: Int) -> Double {
+    options.schedule.rate(peak: options.learningRate, step: step, count: options.stepCount)
+  }
+
+  // MARK: One step
+
+  private struct StepResult {
+    let loss: Double
+    let mse: Double
+  }
+
+  /// Means over the steps since the last report.
+  private struct Meter {
+    private var lossSum = 0.0
+    private var mseSum = 0.0
+    private var count = 0.0
+    var loss: Double { lossSum / max(count, 1) }
+    var mse: Double { mseSum / max(count, 1) }
+    mutating func add(_ result: StepResult) {
+      lossSum += result.loss
+      mseSum += result.mse
+      count += 1
+    }
+  }
+
+  private func reserve(rows: Int) throws(AEError) -> Workspace {
+    if let work, work.rows >= rows { return work }
+    let samples = options.importanceSamples
+    let pixels = batches.pixelCount
+    let latents = options.architecture.latentCount
+    guard let sampleRows = rows.times(samples) else { throw AEError(.memory, "a batch is too large") }
+    try encoder.reserve(rows: rows)
+    try decoder.reserve(rows: sampleRows)
+    let isVariational = options.architecture.kind.isVariational
+    let fresh = Workspace(
+      rows: rows, target: try Buffer(count: rows * pixels),
+      noisy: try Buffer(count: options.noise > 0 ? rows * pixels : 0),
+      epsilon: try Buffer(count: isVariational ? sampleRows * latents : 0),
+      latents: try Buffer(count: isVariational ? sampleRows * latents : 0),
+      latentDelta: try Buffer(count: sampleRows * latents),
+      targets: samples > 1 ? try Buffer(count: sampleRows * pixels) : nil,
+      rowLoss: try Buffer(count: sampleRows), rowSquares: try Buffer(count: sampleRows),
+      rowKL: try Buffer(count: rows), taskSums: try Buffer(count: 2 * (sampleRows / rowsPerTask + 1)))
+    work = fresh
+    return fresh
+  }
+
+  /// Forward, loss, backward, update, on the images in `work.target`.
+  private func advance(_ work: Workspace, rows: Int) throws(AEError) -> StepResult {
+    let result = try computeGradients(work, rows: rows)
+    guard result.loss.isFinite else { return result }
+    if options.gradientClip > 0 {
+      let norm = try optimiser.gradientNorm()
+      guard norm.isFinite else { return StepResult(loss: .nan, mse: .nan) }
+      if norm > options.gradientClip { optimiser.scaleGradient(by: Float(options.gradientClip / norm)) }
+    }
+    optimiser.update(step: stepsDone, learningRate: rate(stepsDone), averageDecay: options.weightAverage)
+    return result
+  }
+
+  /// The loss of a batch of floats, with its gradient left in the parameters and no step made: what a
+  /// check by finite differences needs.
+  package func gradients(_ images: [Float], rows: Int) throws(AEError) -> Double {
+    let work = try reserve(rows: rows)
+    for i in 0..<rows * batches.pixelCount { work.target.base[i] = images[i] }
+    return try computeGradients(work, rows: rows).loss
+  }
+
+  /// Forward, loss and backward, on the images in `work.target`.
+  private func computeGradients(_ work: Workspace, rows: Int) throws(AEError) -> StepResult {
+    var input = UnsafePointer(work.target.base)
+    if options.noise > 0 {
+      batches.addNoise(
+        step: stepsDone, rows: rows, deviation: options.noise, to: input, into: work.noisy.base)
+      input = UnsafePointer(work.noisy.base)
+    }
+    try encoder.forward(input, rows: rows)
+    let result =
+      options.architecture.kind.isVariational
+      ? try variationalPass(work, rows: rows) : try plainPass(work, rows: rows)
+    if result.loss.isFinite { try encoder.backward(input, rows: rows, inputDelta: nil) }
+    return result
+  }
+
+  /// Decoder and loss of an autoencoder whose code goes straight through; leaves the gradient by the
+  /// code in the encoder.
+  private func plainPass(_ work: Workspace, rows: Int) throws(AEError) -> StepResult {
+    try decoder.forward(encoder.lastOutput.base, rows: rows)
+    let pixels = batches.pixelCount
+    let scale = options.loss == .mse ? 1 / Float(rows * pixels) : 1 / Float(rows)
+    reconstructionLoss(
+      target: work.target.base, rows: rows, scale: { _ in scale }, rowLoss: work.rowLoss.base,
+      rowSquares: work.rowSquares.base)
+    try decoder.backward(encoder.lastOutput.base, rows: rows, inputDelta: encoder.lastDelta.base)
+    let loss = sum(work.rowLoss, rows)
+    return StepResult(
+      loss: options.loss == .mse ? loss / Double(rows * pixels) : loss / Double(rows),
+      mse: sum(work.rowSquares, rows) / Double(rows * pixels))
+  }
+
+  /// The loss of each row, the squared error of each row, and in the decoder's last delta the gradient of
+  /// the sum of rows' losses, each times `scale(row)`, by the values before the output activation.
+  private func reconstructionLoss(
+    target: UnsafePointer<Float>, rows: Int, scale: (Int) -> Float, rowLoss: UnsafeMutablePointer<Double>,
+    rowSquares: UnsafeMutablePointer<Double>
+  ) {
+    let pixels = batches.pixelCount
+    let output = decoder.lastOutput.base
+    let delta = decoder.lastDelta.base
+    let isSigmoid = options.architecture.output == .sigmoid
+    parallelRows(rows) { _, first, taskRows in
+      for row in first..<first + taskRows {
+        let y = output + row * pixels
+        let dy = delta + row * pixels
+        let x = target + row * pixels
+        switch options.loss {
+        case .bernoulli:
+          rowLoss[row] = ck_bernoulli(pixels, y, x, 1, dy)
+          // The gradient by a logit is sigmoid - target, so its squares are the squared error.
+          rowSquares[row] = ck_sum_of_squares(pixels, dy)
+          let factor = scale(row)
+          for i in 0..<pixels { dy[i] *= factor }
+        case .mse:
+          if isSigmoid { ck_activate(sigmoidKernel, pixels, y) }
+          rowLoss[row] = ck_squared_error(pixels, y, x, scale(row), dy)
+          rowSquares[row] = rowLoss[row]
+          if isSigmoid { ck_activation_gradient(sigmoidKernel, pixels, y, dy) }
+        }
+      }
+    }
+  }
+
+  private func sum(_ values: Buffer<Double>, _ count: Int) -> Double {
+    var total = 0.0
+    for index in 0..<count { total += values.base[index] }
+    return total
+  }
+
+  /// The weight of the KL term at this step.
+  private var klWeight: Double {
+    options.betaWarmupSteps > 0
+      ? options.beta * min(1, Double(stepsDone + 1) / Double(options.betaWarmupSteps)) : options.beta
+  }
+
+  /// Draws latents z = mean + exp(logVariance / 2) epsilon for every row and sample.
+  private func drawLatents(_ work: Workspace, rows: Int, samples: Int) {
+    let d = options.architecture.latentCount
+    let heads = encoder.lastOutput.base
+    let step = stepsDone
+    let seed = options.seed
+    parallelRows(rows) { _, first, taskRows in
+      for row in first..<first + taskRows {
+        let mean = heads + row * 2 * d
+        var stream = RandomStream(seed: seed, .posterior, step &* 65536 &+ row)
+        for sample in 0..<samples {
+          let epsilon = work.epsilon.base + (row * samples + sample) * d
+          let z = work.latents.base + (row * samples + sample) * d
+          for j in 0..<d {
+            let e = stream.normal()
+            epsilon[j] = e
+            z[j] = mean[j] + Float(ExactMath.exp(0.5 * Double(mean[d + j]))) * e
+          }
+        }
+      }
+    }
+  }
+
+  private func variationalPass(_ work: Workspace, rows: Int) throws(AEError) -> StepResult {
+    let samples = options.importanceSamples
+    let d = options.architecture.latentCount
+    let pixels = batches.pixelCount
+    let heads = encoder.lastOutput.base
+    let headDelta = encoder.lastDelta.base
+    drawLatents(work, rows: rows, samples: samples)
+    try decoder.forward(work.latents.base, rows: rows * samples)
+    if samples > 1 { return try importanceWeightedPass(work, rows: rows) }
+
+    // Kingma and Welling (2014), equation 10, with their appendix B for the KL term.
+    let scale = 1 / Float(rows)
+    reconstructionLoss(
+      target: work.target.base, rows: rows, scale: { _ in scale }, rowLoss: work.rowLoss.base,
+      rowSquares: work.rowSquares.base)
+    try decoder.backward(work.latents.base, rows: rows, inputDelta: work.latentDelta.base)
+    let weight = klWeight
+    let klScale = Float(weight) / Float(rows)
+    parallelRows(rows) { _, first, taskRows in
+      for row in first..<first + taskRows {
+        let mean = heads + row * 2 * d
+        let meanDelta = headDelta + row * 2 * d
+        let dz = work.latentDelta.base + row * d
+        let epsilon = work.epsilon.base + row * d
+        var kl = 0.0
+        for j in 0..<d {
+          let m = mean[j]
+          let logVariance = mean[d + j]
+          let deviation = Float(ExactMath.exp(0.5 * Double(logVariance)))
+          let variance = deviation * deviation
+          kl += 0.5 * Double(m * m + variance - 1 - logVariance)
+          meanDelta[j] = dz[j] + klScale * m
+          meanDelta[d + j] = 0.5 * (dz[j] * epsilon[j] * deviation + klScale * (variance - 1))
+        }
+        work.rowKL.base[row] = kl
+      }
+    }
+    let loss = sum(work.rowLoss, rows) + weight * sum(work.rowKL, rows)
+    return StepResult(
+      loss: loss / Double(rows), mse: sum(work.rowSquares, rows) / Double(rows * pixels))
+  }
+
+  /// The importance-weighted bound (Burda et al. 2016, equations 8 and 13): each sample's gradient counts
+  /// by its normalised weight.
+  private func importanceWeightedPass(_ work: Workspace, rows: Int) throws(AEError) -> StepResult {
+    let samples = options.importanceSamples
+    let d = options.architecture.latentCount
+    let pixels = batches.pixelCount
+    let heads = encoder.lastOutput.base
+    let headDelta = encoder.lastDelta.base
+    guard let targets = work.targets else {
+      throw AEError(.internal, "no room for the targets of importance samples")
+    }
+    parallelRows(rows) { _, first, taskRows in
+      for row in first..<first + taskRows {
+        for sample in 0..<samples {
+          (targets.base + (row * samples + sample) * pixels).update(
+            from: work.target.base + row * pixels, count: pixels)
+        }
+      }
+    }
+    reconstructionLoss(
+      target: targets.base, rows: rows * samples, scale: { _ in 1 }, rowLoss: work.rowLoss.base,
+      rowSquares: work.rowSquares.base)
+    let weight = klWeight
+    let weights = work.rowLoss
+    parallelRows(rows) { _, first, taskRows in
+      for row in first..<first + taskRows {
+        // log w = log p(x|z) + beta (log p(z) - log q(z|x)); the constants of the Gaussians cancel.
+        let mean = heads + row * 2 * d
+        var largest = -Double.infinity
+        for sample in 0..<samples {
+          let index = row * samples + sample
+          var logRatio = 0.0
+          for j in 0..<d {
+            let z = Double(work.latents.base[index * d + j])
+            let e = Double(work.epsilon.base[index * d + j])
+            logRatio += 0.5 * (e * e - z * z + Double(mean[d + j]))
+          }
+          weights.base[index] = -weights.base[index] + weight * logRatio
+          largest = max(largest, weights.base[index])
+        }
+        var total = 0.0
+        for sample in 0..<samples { total += ExactMath.exp(weights.base[row * samples + sample] - largest) }
+        work.rowKL.base[row] =
+          -(largest + (total > 0 ? ExactMath.log(total) : 0) - ExactMath.log(Double(samples)))
+        for sample in 0..<samples {
+          let index = row * samples + sample
+          let share = ExactMath.exp(weights.base[index] - largest) / total
+          weights.base[index] = share
+          let delta = decoder.lastDelta.base + index * pixels
+          let factor = Float(share) / Float(rows)
+          for i in 0..<pixels { delta[i] *= factor }
+        }
+      }
+    }
+    try decoder.backward(work.latents.base, rows: rows * samples, inputDelta: work.latentDelta.base)
+    parallelRows(rows) { _, first, taskRows in
+      for row in first..<first + taskRows {
+        let mean = heads + row * 2 * d
+        let delta = headDelta + row * 2 * d
+        for j in 0..<d {
+          let deviation = ExactMath.exp(0.5 * Double(mean[d + j]))
+          var meanGradient = 0.0
+          var deviationGradient = 0.0
+          for sample in 0..<samples {
+            let index = row * samples + sample
+            let share = weights.base[index] * weight / Double(rows)
+            let path =
+              Double(work.latentDelta.base[index * d + j])
+              + share * Double(work.latents.base[index * d + j])
+            meanGradient += path
+            deviationGradient += path * Double(work.epsilon.base[index * d + j])
+          }
+          delta[j] = Float(meanGradient)
+          // d/d(logVariance) = deviation / 2 d/d(deviation); the entropy of q adds -weight / 2 in all.
+          delta[d + j] = Float(0.5 * deviation * deviationGradient - 0.5 * weight / Double(rows))
+        }
+      }
+    }
+    return StepResult(
+      loss: sum(work.rowKL, rows) / Double(rows),
+      mse: sum(work.rowSquares, rows * samples) / Double(rows * samples * pixels))
+  }
+
+  // MARK: State
+
+  /// Every number that changes in training, in the order of files.
+  var state: [Buffer<Float>] {
+    var all: [Buffer<Float>] = []
+    for parameter in optimiser.parameters { all += parameter.state }
+    return all
+  }
+
+  private struct Snapshot {
+    let step: Int
+    let values: [Buffer<Float>]
+  }
+
+  private func snapshot() throws(AEError) -> Snapshot {
+    var values: [Buffer<Float>] = []
+    for buffer in state { values.append(try Buffer(copying: buffer.base, count: buffer.count)) }
+    return Snapshot(step: stepsDone, values: values)
+  }
+
+  private func restore(_ snapshot: Snapshot) throws(AEError) {
+    for (buffer, saved) in zip(state, snapshot.values) {
+      buffer.base.update(from: saved.base, count: saved.count)
+    }
+    stepsDone = snapshot.step
+  }
+
+  /// Puts a trainer where a checkpoint left off.
+  func resume(step: Int, components: (encoder: DenseNetwork, decoder: DenseNetwork)?) {
+    stepsDone = step
+    self.components = components
+  }
+
+  /// The principal components, if this is a fitted pca.
+  var fittedComponents: (encoder: DenseNetwork, decoder: DenseNetwork)? { components }
+}
+
+/// The sigmoid, as the kernels number it.
+private let sigmoidKernel = Activation.sigmoid.kernel

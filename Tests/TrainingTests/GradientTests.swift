@@ -1,0 +1,79 @@
+// Every gradient of the trainer against finite differences of the double-precision reference.
+
+import Compute
+import Core
+import Model
+import Testing
+import Training
+
+struct GradientCase: Sendable, CustomTestStringConvertible {
+  let kind: ModelKind
+  let loss: Loss
+  let output: Activation
+  var samples = 1
+  var beta = 1.0
+  var testDescription: String { "\(kind) \(loss) \(output) samples \(samples) beta \(beta)" }
+}
+
+@Test(
+  "Gradients equal finite differences of a double-precision reference",
+  arguments: [
+    GradientCase(kind: .linear, loss: .mse, output: .identity),
+    GradientCase(kind: .sigmoid, loss: .mse, output: .identity),
+    GradientCase(kind: .relu, loss: .mse, output: .identity),
+    GradientCase(kind: .elu, loss: .mse, output: .identity),
+    GradientCase(kind: .elu, loss: .mse, output: .sigmoid),
+    GradientCase(kind: .elu, loss: .bernoulli, output: .sigmoid),
+    GradientCase(kind: .vae, loss: .bernoulli, output: .sigmoid),
+    GradientCase(kind: .vae, loss: .bernoulli, output: .sigmoid, beta: 0.3),
+    GradientCase(kind: .vae, loss: .mse, output: .identity),
+    GradientCase(kind: .vae, loss: .bernoulli, output: .sigmoid, samples: 3),
+    GradientCase(kind: .vae, loss: .bernoulli, output: .sigmoid, samples: 4, beta: 0.5),
+  ])
+func gradientsEqualFiniteDifferences(_ testCase: GradientCase) throws {
+  var options = TrainingOptions(
+    architecture: try Architecture(
+      kind: testCase.kind, width: 5, height: 4, latentCount: 3, hidden: [11, 7], output: testCase.output))
+  options.loss = testCase.loss
+  options.importanceSamples = testCase.samples
+  options.beta = testCase.beta
+  options.seed = 5
+  let trainer = try Trainer(options: options)
+  let rows = 19
+  var stream = RandomStream(seed: 3, .test)
+  let images = (0..<rows * 20).map { _ in stream.uniform() }
+  // Biases away from zero, where ReLU has its corner.
+  for network in [trainer.encoder, trainer.decoder] {
+    for parameter in network.parameters {
+      for i in 0..<parameter.count { parameter.values[i] += 0.1 * stream.normal() }
+    }
+  }
+  let loss = try trainer.gradients(images, rows: rows)
+  let encoder = ReferenceNetwork(trainer.encoder)
+  let decoder = ReferenceNetwork(trainer.decoder)
+  let reference = referenceLoss(encoder, decoder, options, images: images, rows: rows)
+  #expect(abs(loss - reference) < 1e-5 * max(1, abs(reference)))
+
+  var largest = 0.0
+  for half in 0..<2 {
+    let parameters = (half == 0 ? trainer.encoder : trainer.decoder).parameters
+    for (p, parameter) in parameters.enumerated() {
+      for index in stride(from: 0, to: parameter.count, by: 1 + parameter.count / 12) {
+        let h = 1e-5
+        func moved(_ by: Double) -> Double {
+          var e = encoder
+          var d = decoder
+          if half == 0 { e[parameter: p, index] += by } else { d[parameter: p, index] += by }
+          return referenceLoss(e, d, options, images: images, rows: rows)
+        }
+        let expected = (moved(h) - moved(-h)) / (2 * h)
+        let actual = Double(parameter.gradient[index])
+        largest = max(largest, abs(expected))
+        #expect(
+          abs(actual - expected) < 2e-4 * max(abs(expected), 0.02 * max(1, reference)),
+          "half \(half) parameter \(p) index \(index): \(actual), finite difference \(expected)")
+      }
+    }
+  }
+  #expect(largest > 1e-4)
+}

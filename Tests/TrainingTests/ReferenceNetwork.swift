@@ -1,0 +1,109 @@
+// The readable reference: a forward pass and the losses in double precision, loops only. Gradients of the
+// trainer are checked against finite differences of this.
+
+import Compute
+import Core
+import Model
+import Training
+
+struct ReferenceNetwork {
+  var shapes: [LayerShape]
+  var weights: [[Double]]
+  var biases: [[Double]]
+
+  init(_ network: TrainableNetwork) {
+    shapes = network.shapes
+    weights = []
+    biases = []
+    for (index, parameter) in network.parameters.enumerated() {
+      let values = parameter.values.array.map(Double.init)
+      if index % 2 == 0 { weights.append(values) } else { biases.append(values) }
+    }
+  }
+
+  static func activate(_ activation: Activation, _ x: Double) -> Double {
+    switch activation {
+    case .identity: return x
+    case .relu: return x > 0 ? x : 0
+    case .elu: return x > 0 ? x : ExactMath.exp(x) - 1
+    case .sigmoid: return 1 / (1 + ExactMath.exp(-x))
+    }
+  }
+
+  func run(_ input: [Double]) -> [Double] {
+    var x = input
+    for (index, shape) in shapes.enumerated() {
+      var y = [Double](repeating: 0, count: shape.outputs)
+      for o in 0..<shape.outputs {
+        var sum = biases[index][o]
+        for i in 0..<shape.inputs { sum += weights[index][o * shape.inputs + i] * x[i] }
+        y[o] = Self.activate(shape.activation, sum)
+      }
+      x = y
+    }
+    return x
+  }
+
+  /// Parameter `p` as the trainer numbers them: weights and bias of each layer in turn.
+  subscript(parameter p: Int, index: Int) -> Double {
+    get { p % 2 == 0 ? weights[p / 2][index] : biases[p / 2][index] }
+    set { if p % 2 == 0 { weights[p / 2][index] = newValue } else { biases[p / 2][index] = newValue } }
+  }
+}
+
+/// The loss of a batch, straight from the papers.
+func referenceLoss(
+  _ encoder: ReferenceNetwork, _ decoder: ReferenceNetwork, _ options: TrainingOptions, images: [Float],
+  rows: Int, step: Int = 0
+) -> Double {
+  let architecture = options.architecture
+  let pixels = architecture.pixelCount
+  let d = architecture.latentCount
+  func reconstruction(_ z: [Double], _ x: [Double]) -> Double {
+    let logits = decoder.run(z)
+    var sum = 0.0
+    for i in 0..<pixels {
+      let y = ReferenceNetwork.activate(architecture.output, logits[i])
+      switch options.loss {
+      case .mse: sum += (y - x[i]) * (y - x[i])
+      case .bernoulli: sum -= x[i] * ExactMath.log(y) + (1 - x[i]) * ExactMath.log(1 - y)
+      }
+    }
+    return sum
+  }
+  var total = 0.0
+  for row in 0..<rows {
+    let x = images[row * pixels..<(row + 1) * pixels].map(Double.init)
+    let code = encoder.run(x)
+    guard architecture.kind.isVariational else {
+      total += reconstruction(code, x)
+      continue
+    }
+    var stream = RandomStream(seed: options.seed, .posterior, step * 65536 + row)
+    var logWeights: [Double] = []
+    for _ in 0..<options.importanceSamples {
+      var z: [Double] = []
+      var logRatio = 0.0
+      for j in 0..<d {
+        let e = Double(stream.normal())
+        z.append(code[j] + ExactMath.exp(0.5 * code[d + j]) * e)
+        logRatio += -0.5 * z[j] * z[j] + 0.5 * e * e + 0.5 * code[d + j]
+      }
+      logWeights.append(-reconstruction(z, x) + options.beta * logRatio)
+      if options.importanceSamples == 1 {
+        var kl = 0.0
+        for j in 0..<d {
+          kl += 0.5 * (code[j] * code[j] + ExactMath.exp(code[d + j]) - 1 - code[d + j])
+        }
+        total += reconstruction(z, x) + options.beta * kl
+      }
+    }
+    if options.importanceSamples > 1 {
+      var sum = 0.0
+      for w in logWeights { sum += ExactMath.exp(w - logWeights[0]) }
+      total -= logWeights[0] + ExactMath.log(sum / Double(logWeights.count))
+    }
+  }
+  if options.loss == .mse && !architecture.kind.isVariational { return total / Double(rows * pixels) }
+  return total / Double(rows)
+}
