@@ -509,14 +509,11 @@ public final class Trainer {
     stepsDone = snapshot.step
   }
 
-  /// Puts a trainer where a checkpoint left off.
+  /// Puts a fresh trainer where a checkpoint left off; `state` has been filled.
   func resume(step: Int, components: (encoder: DenseNetwork, decoder: DenseNetwork)?) {
     stepsDone = step
     self.components = components
   }
-
-  /// The principal components, if this is a fitted pca.
-  var fittedComponents: (encoder: DenseNetwork, decoder: DenseNetwork)? { components }
 }
 
 /// The sigmoid, as the kernels number it.
