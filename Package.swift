@@ -46,7 +46,9 @@ let package = Package(
     // The faces.
     .target(
       name: "LibAE",
-      dependencies: ["CAE", "Bytes", "Compression", "Compute", "Core", "Model", "Storage", "Training"]),
+      dependencies: [
+        "CAE", "CSystem", "Bytes", "Compression", "Compute", "Core", "Model", "Storage", "Training",
+      ]),
     .systemLibrary(
       name: "CPNG", path: "tools/CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .target(name: "CDefaultModel", path: "tools/CDefaultModel"),

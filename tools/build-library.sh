@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Builds .build/lib/libae.so and .build/lib/libae.a in embedded Swift. SwiftPM compiles; what it cannot
+# say in a manifest (embedded mode, soname, version script) is said here, on its command line.
+#
+# usage: tools/build-library.sh        environment: CC, SWIFT
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+SWIFT=${SWIFT:-swift}
+CC=${CC:-cc}
+out=.build/lib
+scratch=.build/embedded
+version=$(awk '/#define AE_VERSION_(MAJOR|MINOR|PATCH)/ { printf "%s%s", dot, $3; dot = "." }' include/ae.h)
+major=${version%%.*}
+mkdir -p "$out" "$scratch"
+
+# The toolchain's folders: embedded Swift's own archive of Unicode tables lies beside its modules.
+target_info=$("${SWIFT}c" -print-target-info)
+resources=$(sed -n 's/.*"runtimeResourcePath": "\(.*\)".*/\1/p' <<<"$target_info")
+triple=$(sed -n 's/.*"unversionedTriple": "\(.*\)".*/\1/p' <<<"$target_info")
+embedded=$resources/embedded/$triple
+if [ ! -f "$embedded/libswiftUnicodeDataTables.a" ]; then
+  echo "build-library: this Swift has no embedded libraries for $triple (looked in $embedded);" \
+    "Swift 6.3 from swift.org has them" >&2
+  exit 1
+fi
+
+names=$(tools/exports.sh include/ae.h)
+script=$scratch/libae.map
+{
+  echo "{ global:"
+  sed 's/$/;/; s/^/  /' <<<"$names"
+  echo "local: *; };"
+} >"$script.new"
+# An unchanged script keeps its time, so that SwiftPM has nothing to do.
+cmp -s "$script.new" "$script" || cp "$script.new" "$script"
+rm "$script.new"
+
+"$SWIFT" build -c release --product ae --scratch-path "$scratch" \
+  -Xswiftc -enable-experimental-feature -Xswiftc Embedded -Xswiftc -wmo \
+  -Xcc -ffunction-sections -Xcc -fdata-sections \
+  -Xlinker --gc-sections -Xlinker --version-script="$PWD/$script" -Xlinker -z -Xlinker defs \
+  -Xlinker -soname="libae.so.$major" -Xlinker -L"$embedded" -Xlinker -lswiftUnicodeDataTables -Xlinker -lm
+bin=$(cd "$scratch/release" && pwd -P)
+
+# The shared library: stripped, under its full version, with the two links that linkers and loaders want.
+strip --strip-all --remove-section=.comment -o "$out/libae.so.$version.new" "$bin/libae.so"
+mv "$out/libae.so.$version.new" "$out/libae.so.$version"
+ln -sf "libae.so.$version" "$out/libae.so.$major"
+ln -sf "libae.so.$major" "$out/libae.so"
+
+# The static library: the same objects as one, in which only the header's functions stay visible, so
+# that it meets no other symbols in the program it is linked into.
+work=$scratch/static
+rm -rf "$work" && mkdir -p "$work"
+tr -d "'\"" <"$bin/ae.product/Objects.LinkFileList" >"$work/objects"
+ld -r --gc-sections $(sed 's/^/-u /' <<<"$names") -o "$work/all.o" @"$work/objects" \
+  "$embedded/libswiftUnicodeDataTables.a"
+objcopy --keep-global-symbols=<(echo "$names") --strip-unneeded \
+  --remove-section=.swift1_autolink_entries --remove-section=.comment "$work/all.o" "$work/libae.o"
+rm -f "$out/libae.a.new"
+ar rcsD "$out/libae.a.new" "$work/libae.o"
+mv "$out/libae.a.new" "$out/libae.a"
+
+echo "$out/libae.so.$version ($(stat -L -c %s "$out/libae.so") bytes), $out/libae.a"
