@@ -36,7 +36,7 @@ script=$scratch/libae.map
 cmp -s "$script.new" "$script" || cp "$script.new" "$script"
 rm "$script.new"
 
-"$SWIFT" build -c release --product ae --scratch-path "$scratch" \
+"$SWIFT" build -c release --product ae --scratch-path "$scratch" --disable-local-rpath \
   -Xswiftc -enable-experimental-feature -Xswiftc Embedded -Xswiftc -wmo \
   -Xcc -ffunction-sections -Xcc -fdata-sections \
   -Xlinker --gc-sections -Xlinker --version-script="$PWD/$script" -Xlinker -z -Xlinker defs \
@@ -56,7 +56,8 @@ rm -rf "$work" && mkdir -p "$work"
 tr -d "'\"" <"$bin/ae.product/Objects.LinkFileList" >"$work/objects"
 ld -r --gc-sections $(sed 's/^/-u /' <<<"$names") -o "$work/all.o" @"$work/objects" \
   "$embedded/libswiftUnicodeDataTables.a"
-objcopy --keep-global-symbols=<(echo "$names") --strip-unneeded \
+echo "$names" >"$work/names"
+objcopy --keep-global-symbols="$work/names" --strip-unneeded \
   --remove-section=.swift1_autolink_entries --remove-section=.comment "$work/all.o" "$work/libae.o"
 rm -f "$out/libae.a.new"
 ar rcsD "$out/libae.a.new" "$work/libae.o"

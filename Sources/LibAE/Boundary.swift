@@ -111,25 +111,24 @@ func storeHandle(
 
 // MARK: Counts and arrays
 
-/// A size_t from outside as a count of bytes: Swift sees one above PTRDIFF_MAX as negative.
-func checkedByteCount(_ count: Int, _ name: StaticString) throws(AEError) -> Int {
-  guard count >= 0 else {
-    throw AEError(.argument, "\(name) is \(UInt(bitPattern: count)), more than memory can hold")
-  }
-  return count
-}
+/// More bytes than any process can address today; a count above it is a mistake, and would be read.
+private let largestByteCount = 1 << 47
 
 /// The elements of an array of `count` rows, checked so that no later sum or product of them overflows.
+///
+/// Swift sees a size_t above PTRDIFF_MAX as a negative Int.
 func checkedCount(_ count: Int, of size: Int, stride: Int, _ name: StaticString) throws(AEError) -> Int {
-  guard count >= 0, let elements = count.times(size), let bytes = elements.times(stride), bytes <= Int.max / 64
+  guard count >= 0, let elements = count.times(size), let bytes = elements.times(stride),
+    bytes <= largestByteCount
   else {
     throw AEError(
-      .argument, "a count of \(UInt(bitPattern: count)) \(name) of \(size) values is more than memory can hold")
+      .argument,
+      "a count of \(UInt(bitPattern: count)) \(name) of \(size) values is more than memory can hold")
   }
   return elements
 }
 
-/// An array from outside: its first element and how many there are.
+/// An array from outside: its first element and how many there are. Of none, the pointer may be NULL.
 struct Input<Element: BitwiseCopyable> {
   let base: UnsafePointer<Element>
   let elementCount: Int
@@ -140,7 +139,7 @@ struct Input<Element: BitwiseCopyable> {
   /// - Throws: `.argument` for NULL, a count too large, or an array off its element's alignment.
   init(_ base: UnsafePointer<Element>?, count: Int, of size: Int, _ name: StaticString) throws(AEError) {
     elementCount = try checkedCount(count, of: size, stride: MemoryLayout<Element>.stride, name)
-    self.base = try checkedBase(base, name)
+    self.base = try checkedBase(base, count: elementCount, name)
   }
 }
 
@@ -149,9 +148,12 @@ struct Output<Element: BitwiseCopyable> {
   let base: UnsafeMutablePointer<Element>
   let elementCount: Int
 
-  init(_ base: UnsafeMutablePointer<Element>?, count: Int, of size: Int, _ name: StaticString) throws(AEError) {
+  init(_ base: UnsafeMutablePointer<Element>?, count: Int, of size: Int, _ name: StaticString)
+    throws(AEError)
+  {
     elementCount = try checkedCount(count, of: size, stride: MemoryLayout<Element>.stride, name)
-    self.base = UnsafeMutablePointer(mutating: try checkedBase(UnsafePointer(base), name))
+    self.base = UnsafeMutablePointer(
+      mutating: try checkedBase(UnsafePointer(base), count: elementCount, name))
   }
 
   /// Refuses an output that shares bytes with an input or another output: what the call reads would
@@ -173,13 +175,17 @@ struct Output<Element: BitwiseCopyable> {
   }
 }
 
-private func checkedBase<Element>(_ base: UnsafePointer<Element>?, _ name: StaticString) throws(AEError)
-  -> UnsafePointer<Element>
+private func checkedBase<Element>(_ base: UnsafePointer<Element>?, count: Int, _ name: StaticString)
+  throws(AEError) -> UnsafePointer<Element>
 {
+  // Nothing is read through this one: any aligned address but NULL will do.
+  if count == 0 { return UnsafePointer(bitPattern: 64).unsafelyUnwrapped }
   guard let base else { throw AEError(.argument, "\(name) is NULL") }
   guard UInt(bitPattern: base) % UInt(MemoryLayout<Element>.alignment) == 0 else {
     throw AEError(.argument, "\(name) is not aligned to \(MemoryLayout<Element>.alignment) bytes")
   }
+  guard !UInt(bitPattern: base).addingReportingOverflow(UInt(count * MemoryLayout<Element>.stride)).overflow
+  else { throw AEError(.argument, "\(name) runs past the end of memory") }
   return base
 }
 
@@ -229,7 +235,8 @@ func readStruct<Struct: BitwiseCopyable>(
   let size = try checkedStructSize(raw.loadUnaligned(as: Int.self), known: known, name)
   for index in known..<max(known, size) where raw.load(fromByteOffset: index, as: UInt8.self) != 0 {
     throw AEError(
-      .version, "\(name) sets byte \(index), of a field that this version does not know (it has \(known) bytes)")
+      .version,
+      "\(name) sets byte \(index), of a field that this version does not know (it has \(known) bytes)")
   }
   withUnsafeMutableBytes(of: &value) { $0.baseAddress!.copyMemory(from: raw, byteCount: known) }
 }
@@ -243,7 +250,15 @@ func writeStruct<Struct: BitwiseCopyable>(
   try writeStruct(raw, value, size: raw.loadUnaligned(as: Int.self), name)
 }
 
-/// The same for a struct whose size comes beside it, as in the `_init` calls.
+/// Refuses a struct that `writeStruct` would refuse, before there is anything to write.
+func checkStruct<Struct: BitwiseCopyable>(_ target: UnsafeMutablePointer<Struct>, _ name: StaticString)
+  throws(AEError)
+{
+  _ = try checkedStructSize(
+    UnsafeRawPointer(target).loadUnaligned(as: Int.self), known: MemoryLayout<Struct>.size, name)
+}
+
+/// `writeStruct` for a struct whose size comes beside it, as in the `_init` calls.
 func writeStruct<Struct: BitwiseCopyable>(
   _ target: UnsafeMutableRawPointer, _ value: Struct, size: Int, _ name: StaticString
 ) throws(AEError) {

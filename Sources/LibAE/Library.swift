@@ -63,7 +63,8 @@ public func ae_last_error() -> UnsafePointer<CChar>! { cs_error_get() }
 public func ae_set_threads(_ threads: Int32) -> ae_status {
   boundary { () throws(AEError) in
     guard (0...256).contains(threads) else {
-      throw AEError(.argument, "threads must be in 1 ... 256, or 0 for the machine's processors, not \(threads)")
+      throw AEError(
+        .argument, "threads must be in 1 ... 256, or 0 for the machine's processors, not \(threads)")
     }
     setThreadCount(Int(threads))
   }

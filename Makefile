@@ -1,0 +1,85 @@
+# libae: the commands of this tree. `make help` lists them; the work itself is in tools/*.sh, SwiftPM
+# and the compilers. What SwiftPM cannot say (embedded mode, soname, exports) is in tools/build-library.sh.
+
+SHELL := /bin/bash
+SWIFT ?= swift
+PYTHON ?= python3
+PREFIX ?= /usr/local
+DESTDIR ?=
+BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+MANDIR ?= $(PREFIX)/share/man
+# A folder with the four MNIST files. Without it, what needs MNIST is skipped and says so.
+AE_MNIST ?= $(abspath $(wildcard ../shared/mnist))
+export AE_MNIST SWIFT PYTHON
+
+ifeq ($(origin CC),default)
+CC := $(shell command -v cc || command -v clang || echo cc)
+endif
+ifeq ($(origin CXX),default)
+CXX := $(shell command -v c++ || command -v clang++ || echo c++)
+endif
+export CC CXX
+
+VERSION := $(shell awk '/define AE_VERSION_(MAJOR|MINOR|PATCH)/ { printf "%s%s", dot, $$3; dot = "." }' include/ae.h)
+MAJOR := $(firstword $(subst ., ,$(VERSION)))
+
+.DEFAULT_GOAL := all
+.PHONY: all help setup tool lib test demo verify bench examples install uninstall lint clean
+
+all: tool lib  ## build the tool and the libraries
+
+help:  ## list the targets
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@echo
+	@echo "  PREFIX=$(PREFIX)  DESTDIR=$(DESTDIR)  AE_MNIST=$(AE_MNIST)"
+
+setup:  ## find what the build needs; as root, install what is missing
+	@tools/setup.sh
+
+tool: setup  ## build the tool: .build/release/aez
+	$(SWIFT) build -c release --product aez
+
+lib: setup  ## build .build/lib/libae.so and libae.a in embedded Swift
+	@tools/build-library.sh
+
+test: setup  ## run every test; the last line counts them
+	@tools/test.sh
+
+demo: setup  ## train, compress and restore digits; writes demo/
+	@tools/demo.sh
+
+verify: setup  ## the long trainings behind docs/results.md
+	@tools/verify.sh
+
+examples: ## build the example programs against the installed header and library
+	@tools/examples.sh "$(DESTDIR)$(PREFIX)"
+
+install: all  ## install header, libraries, tool and man page under PREFIX
+	install -d "$(DESTDIR)$(INCLUDEDIR)" "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(BINDIR)"
+	install -m 644 include/ae.h "$(DESTDIR)$(INCLUDEDIR)/ae.h"
+	if [ -f bindings/cpp/ae.hpp ]; then install -m 644 bindings/cpp/ae.hpp "$(DESTDIR)$(INCLUDEDIR)/ae.hpp"; fi
+	install -m 755 .build/lib/libae.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libae.so.$(VERSION)"
+	ln -sf libae.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libae.so.$(MAJOR)"
+	ln -sf libae.so.$(MAJOR) "$(DESTDIR)$(LIBDIR)/libae.so"
+	install -m 644 .build/lib/libae.a "$(DESTDIR)$(LIBDIR)/libae.a"
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+	  -e 's|@VERSION@|$(VERSION)|' tools/libae.pc.in > "$(DESTDIR)$(LIBDIR)/pkgconfig/libae.pc"
+	install -m 755 .build/release/aez "$(DESTDIR)$(BINDIR)/aez"
+	if [ -f docs/aez.1 ]; then install -d "$(DESTDIR)$(MANDIR)/man1" && \
+	  install -m 644 docs/aez.1 "$(DESTDIR)$(MANDIR)/man1/aez.1"; fi
+	@echo "installed under $(DESTDIR)$(PREFIX); as root, run ldconfig if that is a system folder"
+
+uninstall:  ## remove what install put there
+	rm -f "$(DESTDIR)$(INCLUDEDIR)/ae.h" "$(DESTDIR)$(INCLUDEDIR)/ae.hpp" "$(DESTDIR)$(LIBDIR)/libae.so" \
+	  "$(DESTDIR)$(LIBDIR)/libae.so.$(MAJOR)" "$(DESTDIR)$(LIBDIR)/libae.so.$(VERSION)" \
+	  "$(DESTDIR)$(LIBDIR)/libae.a" "$(DESTDIR)$(LIBDIR)/pkgconfig/libae.pc" "$(DESTDIR)$(BINDIR)/aez" \
+	  "$(DESTDIR)$(MANDIR)/man1/aez.1"
+
+lint:  ## check formatting and the rules on imports
+	@tools/setup-python.sh || true
+	@tools/lint.sh
+
+clean:  ## remove everything that was built
+	rm -rf .build .venv demo
