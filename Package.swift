@@ -71,6 +71,6 @@ let package = Package(
     .testTarget(
       name: "CompressionTests",
       dependencies: ["Compression", "Model", "Storage", "Bytes", "Compute", "Core"]),
-    .testTarget(name: "DigitsTests", dependencies: ["Digits", "Storage", "Compute", "Core"]),
+    .testTarget(name: "DigitsTests", dependencies: ["Digits", "Storage", "Bytes", "Compute", "Core"]),
   ]
 )

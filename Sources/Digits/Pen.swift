@@ -32,6 +32,8 @@ struct Pen {
     let scale = Float(min(width, height)) / 28
     fit(parameters, scale: scale, width: width, height: height)
     ink(parameters, scale: scale, width: width, height: height, into: pixels)
+    centre(parameters, scale: scale, width: width, height: height, pixels)
+    ink(parameters, scale: scale, width: width, height: height, into: pixels)
   }
 
   /// Runs cubic Béziers through the displaced knots. Coordinates are centred on the design's box.
@@ -131,7 +133,7 @@ struct Pen {
     }
   }
 
-  /// Scales the path so that the inked box has the size asked for, and puts its centre of mass in place.
+  /// Scales the path so that the inked box has the size asked for, and puts it near the middle.
   private mutating func fit(
     _ parameters: UnsafePointer<Float>, scale: Float, width: Int, height: Int
   ) {
@@ -165,12 +167,42 @@ struct Pen {
       massX += length * (x[i] + x[i - 1]) * 0.5
       massY += length * (y[i] + y[i - 1]) * 0.5
     }
-    // MNIST's digits have their centre of mass at pixel (14, 14), counted from 0.
-    let moveX = Float(width) * 0.5 + parameters[PenParameter.shiftX.index] * scale - massX / mass
-    let moveY = Float(height) * 0.5 + parameters[PenParameter.shiftY.index] * scale - massY / mass
+    move(Float(width) * 0.5 - massX / mass, Float(height) * 0.5 - massY / mass)
+  }
+
+  /// Moves the path so that the ink's centre of mass, as a first drawing shows it, comes to its place:
+  /// where strokes cross, the path's own centre is not the ink's.
+  private mutating func centre(
+    _ parameters: UnsafePointer<Float>, scale: Float, width: Int, height: Int,
+    _ pixels: UnsafePointer<UInt8>
+  ) {
+    var mass = 0
+    var massX = 0
+    var massY = 0
+    for row in 0..<height {
+      var massOfRow = 0
+      for column in 0..<width {
+        let grey = Int(pixels[row * width + column])
+        massOfRow += grey
+        massX += column * grey
+      }
+      mass += massOfRow
+      massY += row * massOfRow
+    }
+    // MNIST's digits have their centre of mass at pixel (14, 14), counted from 0, to within half a pixel.
+    var moveX = parameters[PenParameter.shiftX.index] * scale
+    var moveY = parameters[PenParameter.shiftY.index] * scale
+    if mass > 0 {
+      moveX += Float(width) * 0.5 - Float(massX) / Float(mass)
+      moveY += Float(height) * 0.5 - Float(massY) / Float(mass)
+    }
+    move(moveX, moveY)
+  }
+
+  private mutating func move(_ right: Float, _ down: Float) {
     for i in 0..<count {
-      x[i] += moveX
-      y[i] += moveY
+      x[i] += right
+      y[i] += down
     }
   }
 
@@ -197,7 +229,8 @@ struct Pen {
       let right = (max(ax, x[i]) + reach).rounded(.down)
       let top = (min(ay, y[i]) - reach).rounded(.up)
       let bottom = (max(ay, y[i]) + reach).rounded(.down)
-      if left > lastColumn || right < 0 || top > lastRow || bottom < 0 { continue }
+      if left > min(right, lastColumn) || right < 0 { continue }
+      if top > min(bottom, lastRow) || bottom < 0 { continue }
       let columns = Int(max(left, 0))...Int(min(right, lastColumn))
       let perSquaredLength = 1 / (dx * dx + dy * dy + 1e-12)
       let perEdge = 1 / edge

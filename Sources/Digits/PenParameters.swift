@@ -82,7 +82,7 @@ public struct PenParameter: Sendable, Equatable {
     switch index {
     case 0: 0...9
     case 1: 0...15
-    case 2: -60...60
+    case 2: -75...75
     case 3: -180...180
     case 4: 0.05...10
     case 5: 0.1...14
