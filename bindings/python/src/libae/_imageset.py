@@ -260,7 +260,7 @@ class ImageSet(Closing):
         else:
             out = np.empty((1, *item_shape), dtype)
             check(call(handle.pointer, _position(index, count), 1, _arrays.address(out)))
-            return out[0]
+            return out.reshape(item_shape)
 
         # Block by block, so that each is decoded once, whatever the order asked for.
         order = np.argsort(chosen, kind="stable")
