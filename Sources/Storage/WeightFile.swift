@@ -1,0 +1,299 @@
+// Weight files (.aew): a trained model as bytes and back, the hash that image sets know it by, and what can
+// be told of a file without building its networks. docs/format-aew.md gives the format byte by byte.
+
+import Bytes
+import Core
+import Model
+
+/// Bytes of a caller's own in a weight file, such as a trainer's state in a checkpoint.
+public struct ExtraSection: Sendable {
+  /// Four letters or digits as `WeightFile.tag` makes them, the first one small: readers may skip it.
+  public let tag: UInt32
+  public let bytes: Buffer<UInt8>
+
+  public init(tag: UInt32, bytes: Buffer<UInt8>) {
+    self.tag = tag
+    self.bytes = bytes
+  }
+}
+
+/// What a weight file says of itself.
+public struct WeightFileSummary: Sendable {
+  /// One section, as the table lists it.
+  public struct Section: Sendable {
+    /// Four letters or digits; a small first letter marks what readers may skip.
+    public let tag: String
+    public let storedByteCount: Int
+    public let rawByteCount: Int
+    public let isDeflated: Bool
+  }
+
+  public let majorVersion: Int
+  public let minorVersion: Int
+  public let byteCount: Int
+  public let architecture: Architecture
+  public let name: String
+  public let provenance: String
+  public let storage: WeightStorage
+  public let hasEncoder: Bool
+  /// Qualities of the codec, 0 without one.
+  public let qualityCount: Int
+  public let defaultQuality: Int
+  /// The 32 bytes that image sets name the model by, nil without codec.
+  public let hash: [UInt8]?
+  public let sections: [Section]
+}
+
+public enum WeightFile {
+  /// The version written; every file of the same major version is read.
+  public static let majorVersion = WeightFileContainer.major
+  public static let minorVersion = WeightFileContainer.minor
+
+  /// The tag of an extra section. `letters` has four ASCII letters or digits, the first a small letter.
+  public static func tag(_ letters: StaticString) -> UInt32 { SectionTag(letters).value }
+
+  /// A model as a weight file; the same model and options give the same bytes.
+  ///
+  /// Float storages hold the float networks and, if there are any, the integer networks and the codec too;
+  /// `int8` holds the latter two alone.
+  /// - Parameters:
+  ///   - decoderOnly: leaves the encoders out.
+  ///   - extra: sections of the caller's, with tags of their own.
+  /// - Throws: `.kind` if the model does not have the networks that `storage` asks for, or a value does not
+  ///   fit float16; `.argument` if a weight is not finite or an extra section's tag is not optional; `.memory`.
+  public static func write(
+    _ model: Autoencoder, storage: WeightStorage, decoderOnly: Bool = false, extra: [ExtraSection] = []
+  ) throws(AEError) -> Buffer<UInt8> {
+    let architecture = model.architecture
+    let keepsEncoder = model.hasEncoder && !decoderOnly
+    var sections = [(tag: SectionTag.architecture, raw: try ArchitectureSection.write(model))]
+    if storage == .int8 {
+      guard model.integerDecoder != nil, !keepsEncoder || model.integerEncoder != nil else {
+        throw AEError(.kind, "int8 storage needs integer networks, which this model does not have")
+      }
+    } else {
+      let width = storage == .float32 ? 4 : 2
+      guard let decoder = model.decoder, !keepsEncoder || model.encoder != nil else {
+        throw AEError(.kind, "\(storage.name) storage needs float networks; a model read from int8 has none")
+      }
+      if keepsEncoder, let encoder = model.encoder {
+        sections.append(
+          (
+            storage == .float32 ? .floatEncoder32 : .floatEncoder16,
+            try FloatSection(half: "encoder", shapes: architecture.encoderShapes, width: width).write(encoder)
+          ))
+      }
+      sections.append(
+        (
+          storage == .float32 ? .floatDecoder32 : .floatDecoder16,
+          try FloatSection(half: "decoder", shapes: architecture.decoderShapes, width: width).write(decoder)
+        ))
+    }
+    if keepsEncoder, let encoder = model.integerEncoder {
+      sections.append((.integerEncoder, try IntegerSection.encoder(architecture).write(encoder.layers)))
+    }
+    if let decoder = model.integerDecoder, let codec = model.codec {
+      sections.append((.integerDecoder, try IntegerSection.decoder(architecture).write(decoder.layers)))
+      sections.append((.codec, try CodecSection(latentCount: architecture.latentCount).write(codec)))
+    }
+    for section in extra {
+      let tag = SectionTag(section.tag)
+      guard tag.isWellFormed, tag.isOptional else {
+        throw AEError(
+          .argument,
+          "an extra section's tag must be letters and digits, the first a small letter: \(tag.text)")
+      }
+      for other in sections where other.tag == tag {
+        throw AEError(.argument, "two extra sections have the tag \(tag.text)")
+      }
+      sections.append((tag, section.bytes))
+    }
+    guard sections.count <= WeightFileContainer.maximumSections else {
+      throw AEError(
+        .argument, "\(sections.count) sections; a file has at most \(WeightFileContainer.maximumSections)")
+    }
+    return try WeightFileContainer.write(sections)
+  }
+
+  /// The model of a weight file. Nothing of the bytes is kept.
+  ///
+  /// - Parameter name: what to call the file in messages: a path, or "weights file".
+  /// - Throws: `.format`, `.checksum` or `.version`, saying what was expected, what came, and at which byte
+  ///   (of the file, or of a section's raw bytes where one is named); `.memory`.
+  public static func read(_ p: UnsafePointer<UInt8>, _ count: Int, name: String) throws(AEError)
+    -> Autoencoder
+  {
+    let file = try WeightFileContainer(p, count: count, name: name)
+    let contents = try Contents(file)
+    let architecture = contents.architecture
+    for entry in file.entries where entry.tag.isOptional { try file.verify(entry) }
+
+    var encoder: DenseNetwork?
+    var decoder: DenseNetwork?
+    var integerEncoder: IntegerEncoder?
+    var integerDecoder: IntegerDecoder?
+    var codec: Codec?
+    if let entry = contents.floatEncoder {
+      let section = FloatSection(half: "encoder", shapes: architecture.encoderShapes, width: contents.width)
+      encoder = try section.read(
+        try file.raw(entry, allowed: section.rawCount...section.rawCount), name: contents.place(entry))
+    }
+    if let entry = contents.floatDecoder {
+      let section = FloatSection(half: "decoder", shapes: architecture.decoderShapes, width: contents.width)
+      decoder = try section.read(
+        try file.raw(entry, allowed: section.rawCount...section.rawCount), name: contents.place(entry))
+    }
+    if let entry = contents.integerEncoder {
+      let section = IntegerSection.encoder(architecture)
+      integerEncoder = IntegerEncoder(
+        layers: try section.read(
+          try file.raw(entry, allowed: section.rawCount...section.rawCount), name: contents.place(entry)))
+    }
+    if let entry = contents.integerDecoder {
+      integerDecoder = IntegerDecoder(
+        layers: try IntegerSection.decoder(architecture).read(
+          try contents.rawIntegerDecoder(entry), name: contents.place(entry)))
+    }
+    if let entry = contents.codec {
+      codec = try CodecSection(latentCount: architecture.latentCount).read(
+        try contents.rawCodec(entry), name: contents.place(entry))
+    }
+    do {
+      return try Autoencoder(
+        architecture: architecture, name: contents.modelName, provenance: contents.provenance,
+        storage: contents.storage, encoder: encoder, decoder: decoder, integerEncoder: integerEncoder,
+        integerDecoder: integerDecoder, codec: codec)
+    } catch {
+      throw error.at(name)
+    }
+  }
+
+  /// The extra section of a tag, or nil if the file has none.
+  public static func readExtra(_ p: UnsafePointer<UInt8>, _ count: Int, tag: UInt32, name: String)
+    throws(AEError) -> Buffer<UInt8>?
+  {
+    let file = try WeightFileContainer(p, count: count, name: name)
+    let tag = SectionTag(tag)
+    guard tag.isOptional, let entry = file.entry(tag) else { return nil }
+    return try file.raw(entry, allowed: 0...Int.max)
+  }
+
+  /// What a file holds, without building its networks. All checksums are verified.
+  public static func summary(_ p: UnsafePointer<UInt8>, _ count: Int, name: String) throws(AEError)
+    -> WeightFileSummary
+  {
+    let file = try WeightFileContainer(p, count: count, name: name)
+    let contents = try Contents(file)
+    for entry in file.entries { try file.verify(entry) }
+    var hash: [UInt8]?
+    var codec: Codec?
+    if let decoderEntry = contents.integerDecoder, let codecEntry = contents.codec {
+      let raw = try contents.rawCodec(codecEntry)
+      hash = digest(
+        contents.architecture, decoder: try contents.rawIntegerDecoder(decoderEntry), codec: raw)
+      codec = try CodecSection(latentCount: contents.architecture.latentCount).read(
+        raw, name: contents.place(codecEntry))
+    }
+    return WeightFileSummary(
+      majorVersion: WeightFileContainer.major, minorVersion: file.minor, byteCount: file.byteCount,
+      architecture: contents.architecture, name: contents.modelName, provenance: contents.provenance,
+      storage: contents.storage, hasEncoder: contents.floatEncoder != nil || contents.integerEncoder != nil,
+      qualityCount: codec?.rates.count ?? 0, defaultQuality: codec?.defaultQuality ?? 0, hash: hash,
+      sections: file.entries.map {
+        WeightFileSummary.Section(
+          tag: $0.tag.text, storedByteCount: $0.storedCount, rawByteCount: $0.rawCount,
+          isDeflated: $0.isDeflated)
+      })
+  }
+
+  /// The 32 bytes that image sets name a model by: SHA-256 of the image's size, the integer decoder and the
+  /// codec, which are all that decoding depends on. The same for a model, its decoder alone, and every
+  /// storage.
+  ///
+  /// - Throws: `.kind` if the model has no codec; `.memory`.
+  public static func hash(_ model: Autoencoder) throws(AEError) -> [UInt8] {
+    guard let decoder = model.integerDecoder, let codec = model.codec else {
+      throw AEError(.kind, "a model without codec has no hash")
+    }
+    let architecture = model.architecture
+    return digest(
+      architecture, decoder: try IntegerSection.decoder(architecture).write(decoder.layers),
+      codec: try CodecSection(latentCount: architecture.latentCount).write(codec))
+  }
+
+  private static func digest(_ architecture: Architecture, decoder: Buffer<UInt8>, codec: Buffer<UInt8>)
+    -> [UInt8]
+  {
+    var sum = SHA256()
+    func add(_ value: Int) {
+      withUnsafeBytes(of: UInt32(truncatingIfNeeded: value).littleEndian) { word in
+        sum.update(word.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: UInt8.self), 4)
+      }
+    }
+    let shapes = architecture.decoderShapes
+    for value in [architecture.width, architecture.height, architecture.channels, shapes.count] { add(value) }
+    for shape in shapes {
+      add(shape.inputs)
+      add(shape.outputs)
+    }
+    sum.update(decoder.base, decoder.count)
+    sum.update(codec.base, codec.count)
+    return sum.finish()
+  }
+}
+
+/// Which sections a file has, and its architecture: what reading and summing up have in common.
+private struct Contents {
+  let architecture: Architecture
+  let modelName: String
+  let provenance: String
+  let storage: WeightStorage
+  let floatEncoder: SectionEntry?
+  let floatDecoder: SectionEntry?
+  let integerEncoder: SectionEntry?
+  let integerDecoder: SectionEntry?
+  let codec: SectionEntry?
+  private let file: WeightFileContainer
+
+  init(_ file: WeightFileContainer) throws(AEError) {
+    self.file = file
+    (architecture, modelName, provenance) = try ArchitectureSection.read(
+      try file.raw(file.entries[0], allowed: ArchitectureSection.rawCounts), name: file.name)
+    let decoder32 = file.entry(.floatDecoder32)
+    let decoder16 = file.entry(.floatDecoder16)
+    let encoder32 = file.entry(.floatEncoder32)
+    let encoder16 = file.entry(.floatEncoder16)
+    floatDecoder = decoder32 ?? decoder16
+    floatEncoder = encoder32 ?? encoder16
+    integerEncoder = file.entry(.integerEncoder)
+    integerDecoder = file.entry(.integerDecoder)
+    codec = file.entry(.codec)
+    storage = decoder32 != nil ? .float32 : decoder16 != nil ? .float16 : .int8
+    guard floatDecoder != nil || integerDecoder != nil else {
+      throw AEError(.format, "\(file.name): there is no decoder: none of the sections FD32, FD16, IDEC")
+    }
+    guard decoder32 == nil || decoder16 == nil, encoder32 == nil || storage == .float32,
+      encoder16 == nil || storage == .float16
+    else {
+      throw AEError(
+        .format, "\(file.name): float sections must be one decoder and, of its precision, one encoder")
+    }
+    guard (integerDecoder != nil) == (codec != nil), integerEncoder == nil || integerDecoder != nil else {
+      throw AEError(.format, "\(file.name): sections IDEC and CODC come together, and IENC only with them")
+    }
+  }
+
+  /// Bytes of a float.
+  var width: Int { storage == .float32 ? 4 : 2 }
+
+  func place(_ entry: SectionEntry) -> String { "\(file.name): section \(entry.tag.text)" }
+
+  func rawIntegerDecoder(_ entry: SectionEntry) throws(AEError) -> Buffer<UInt8> {
+    let count = IntegerSection.decoder(architecture).rawCount
+    return try file.raw(entry, allowed: count...count)
+  }
+
+  func rawCodec(_ entry: SectionEntry) throws(AEError) -> Buffer<UInt8> {
+    try file.raw(entry, allowed: CodecSection(latentCount: architecture.latentCount).rawCounts)
+  }
+}
