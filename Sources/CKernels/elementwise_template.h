@@ -143,12 +143,6 @@ static void FN(add_column_sums)(size_t rows, size_t columns, const float *x, siz
   });
 }
 
-CK_INLINE vf FN(square_root)(vf x) {
-  vf y;
-  for (int lane = 0; lane < VL; lane++) y[lane] = __builtin_sqrtf(x[lane]);
-  return y;
-}
-
 static void FN(adam)(size_t n, float *weights, float *m, float *v, const float *gradient, float rate,
                      float beta1, float beta2, float epsilon, float correction1, float correction2) {
   const float step = rate / correction1, root = 1.0f / correction2;
@@ -158,7 +152,7 @@ static void FN(adam)(size_t n, float *weights, float *m, float *v, const float *
     vf second = beta2 * LOAD(v) + (1.0f - beta2) * (g * g);
     STORE(m, first);
     STORE(v, second);
-    STORE(weights, LOAD(weights) - step * first / (FN(square_root)(second * root) + epsilon));
+    STORE(weights, LOAD(weights) - step * first / (__builtin_elementwise_sqrt(second * root) + epsilon));
   });
 }
 

@@ -11,6 +11,72 @@
 #define ROWS 6
 #endif
 
+typedef float FN(quad) __attribute__((vector_size(16)));
+typedef float FN(unaligned_quad) __attribute__((vector_size(16), aligned(4)));
+
+CK_INLINE FN(quad) FN(load_quad)(const float *p) { return *(const FN(unaligned_quad) *)p; }
+
+/* Four floats of each of rows `row`, row + 4, row + 8 ... : as many as fill a vector. Rows from `count` on
+   are read as row count - 1. */
+CK_INLINE vf FN(load_quads)(const float *p, size_t ld, size_t row, size_t count) {
+#define QUAD(i) FN(load_quad)(p + (row + (i) < count ? row + (i) : count - 1) * ld)
+#if VL == 4
+  return QUAD(0);
+#elif VL == 8
+  return __builtin_shufflevector(QUAD(0), QUAD(4), 0, 1, 2, 3, 4, 5, 6, 7);
+#else
+  typedef float half __attribute__((vector_size(32)));
+  half low = __builtin_shufflevector(QUAD(0), QUAD(4), 0, 1, 2, 3, 4, 5, 6, 7);
+  half high = __builtin_shufflevector(QUAD(8), QUAD(12), 0, 1, 2, 3, 4, 5, 6, 7);
+  return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#endif
+#undef QUAD
+}
+
+/* Within each four lanes: the 4 x 4 matrix in v, transposed. */
+CK_INLINE void FN(transpose_quads)(vf v[4]) {
+#if VL == 4
+#define EACH(a, b, c, d) a, b, c, d
+#define SECOND 4
+#elif VL == 8
+#define EACH(a, b, c, d) a, b, c, d, a + 4, b + 4, c + 4, d + 4
+#define SECOND 8
+#else
+#define EACH(a, b, c, d)                                                                                     \
+  a, b, c, d, a + 4, b + 4, c + 4, d + 4, a + 8, b + 8, c + 8, d + 8, a + 12, b + 12, c + 12, d + 12
+#define SECOND 16
+#endif
+  vf ab_low = __builtin_shufflevector(v[0], v[1], EACH(0, SECOND, 1, SECOND + 1));
+  vf ab_high = __builtin_shufflevector(v[0], v[1], EACH(2, SECOND + 2, 3, SECOND + 3));
+  vf cd_low = __builtin_shufflevector(v[2], v[3], EACH(0, SECOND, 1, SECOND + 1));
+  vf cd_high = __builtin_shufflevector(v[2], v[3], EACH(2, SECOND + 2, 3, SECOND + 3));
+  v[0] = __builtin_shufflevector(ab_low, cd_low, EACH(0, 1, SECOND, SECOND + 1));
+  v[1] = __builtin_shufflevector(ab_low, cd_low, EACH(2, 3, SECOND + 2, SECOND + 3));
+  v[2] = __builtin_shufflevector(ab_high, cd_high, EACH(0, 1, SECOND, SECOND + 1));
+  v[3] = __builtin_shufflevector(ab_high, cd_high, EACH(2, 3, SECOND + 2, SECOND + 3));
+#undef EACH
+#undef SECOND
+}
+
+/*
+ * to[p * width + i] = from[i * ld + p] for i < count <= VL and p < depth. Whole vectors are stored, so what
+ * follows each `count` floats is overwritten with anything, but for the last: nothing past
+ * to[(depth - 1) * width + count] is touched.
+ */
+CK_INLINE void FN(transpose)(const float *from, size_t ld, size_t count, size_t depth, size_t width, float *to) {
+  size_t p = 0;
+  for (; p + 4 < depth; p += 4) {
+    vf v[4];
+#pragma clang loop unroll(full)
+    for (size_t g = 0; g < 4; g++) v[g] = FN(load_quads)(from + p, ld, g, count);
+    FN(transpose_quads)(v);
+#pragma clang loop unroll(full)
+    for (size_t g = 0; g < 4; g++) vstore(to + (p + g) * width, v[g]);
+  }
+  for (; p < depth; p++)
+    for (size_t i = 0; i < count; i++) to[p * width + i] = from[i * ld + p];
+}
+
 /* Packs one tile's rows of op(A), depth block by depth block, as [depth][rows]. */
 static void FN(pack_a)(void *context, size_t tile) {
   const gemm_job *job = context;
@@ -19,28 +85,45 @@ static void FN(pack_a)(void *context, size_t tile) {
   for (size_t k0 = 0; k0 < job->k; k0 += job->depth) {
     size_t depth = job->k - k0 < job->depth ? job->k - k0 : job->depth;
     float *to = job->packed_a + k0 * job->m + first * depth;
-    if (job->transpose_a) {
-      for (size_t p = 0; p < depth; p++)
-        for (size_t i = 0; i < rows; i++) to[p * rows + i] = job->a[(k0 + p) * job->lda + first + i];
-    } else {
-      for (size_t i = 0; i < rows; i++)
-        for (size_t p = 0; p < depth; p++) to[p * rows + i] = job->a[(first + i) * job->lda + k0 + p];
+    /* The last vector of rows goes first: what it writes too far belongs to those that follow. */
+    for (size_t i = (rows - 1) / VL * VL;; i -= VL) {
+      size_t count = rows - i < VL ? rows - i : VL;
+      if (!job->transpose_a) {
+        FN(transpose)(job->a + (first + i) * job->lda + k0, job->lda, count, depth, rows, to + i);
+      } else {
+        const float *from = job->a + k0 * job->lda + first + i;
+        for (size_t p = 0; p < depth; p++, from += job->lda) {
+          /* A whole vector may be read while it ends inside the matrix. */
+          if (p + 1 < depth && (job->k - 1 - k0 - p) * job->lda + (job->m - first - i) >= VL)
+            vstore(to + p * rows + i, vload(from));
+          else
+            vstore_part(to + p * rows + i, vload_part(from, count), count);
+        }
+      }
+      if (i == 0) break;
     }
   }
 }
 
-/* Packs a panel of op(B) as [depth][width], with zeros where the matrix has no more columns. */
-static void FN(pack_b)(const gemm_job *job, size_t k0, size_t depth, size_t column, size_t count,
+/* Packs a panel of op(B) as [depth][width]; what the matrix has no columns for holds anything. */
+static void FN(pack_b)(const gemm_job *job, size_t k0, size_t depth, size_t column, size_t columns,
                        size_t width, float *to) {
-  if (job->transpose_b) {
-    for (size_t j = 0; j < count; j++)
-      for (size_t p = 0; p < depth; p++) to[p * width + j] = job->b[(column + j) * job->ldb + k0 + p];
-  } else {
-    for (size_t p = 0; p < depth; p++)
-      for (size_t j = 0; j < count; j++) to[p * width + j] = job->b[(k0 + p) * job->ldb + column + j];
+  for (size_t j = 0; j < columns; j += VL) {
+    size_t count = columns - j < VL ? columns - j : VL;
+    if (job->transpose_b) {
+      const float *from = job->b + (column + j) * job->ldb + k0;
+      if (count == VL)
+        FN(transpose)(from, job->ldb, VL, depth, width, to + j);
+      else
+        FN(transpose)(from, job->ldb, count, depth, width, to + j);
+    } else {
+      const float *from = job->b + k0 * job->ldb + column + j;
+      if (count == VL)
+        for (size_t p = 0; p < depth; p++) vstore(to + p * width + j, vload(from + p * job->ldb));
+      else
+        for (size_t p = 0; p < depth; p++) vstore(to + p * width + j, vload_part(from + p * job->ldb, count));
+    }
   }
-  for (size_t p = 0; p < depth && count < width; p++)
-    for (size_t j = count; j < width; j++) to[p * width + j] = 0;
 }
 
 /* tile[rows][vectors * VL] = A B for packed A and B; rows and vectors are constants where this is

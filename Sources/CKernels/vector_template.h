@@ -29,18 +29,36 @@ typedef float FN(unaligned) __attribute__((vector_size(VL * 4), aligned(4)));
 CK_INLINE vf vload(const float *p) { return *(const FN(unaligned) *)p; }
 CK_INLINE void vstore(float *p, vf v) { *(FN(unaligned) *)p = v; }
 
-/* The first `count` lanes, zeros in the others. */
+/* vload_part: the first `count` lanes, zeros in the others; vstore_part: the first `count` lanes alone. */
+#if CK_IS_AVX512
+CK_INLINE vf vload_part(const float *p, size_t count) {
+  return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), p);
+}
+CK_INLINE void vstore_part(float *p, vf v, size_t count) {
+  _mm512_mask_storeu_ps(p, (__mmask16)((1u << count) - 1), (__m512)v);
+}
+#elif CK_IS_AVX2
+CK_INLINE __m256i FN(part_mask)(size_t count) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+CK_INLINE vf vload_part(const float *p, size_t count) {
+  return (vf)_mm256_maskload_ps(p, FN(part_mask)(count));
+}
+CK_INLINE void vstore_part(float *p, vf v, size_t count) {
+  _mm256_maskstore_ps(p, FN(part_mask)(count), (__m256)v);
+}
+#else
 CK_INLINE vf vload_part(const float *p, size_t count) {
   float lanes[VL] = {0};
-  for (size_t i = 0; i < count; i++) lanes[i] = p[i];
+  for (size_t i = 0; i < count && i < VL; i++) lanes[i] = p[i];
   return vload(lanes);
 }
-
 CK_INLINE void vstore_part(float *p, vf v, size_t count) {
   float lanes[VL];
   vstore(lanes, v);
-  for (size_t i = 0; i < count; i++) p[i] = lanes[i];
+  for (size_t i = 0; i < count && i < VL; i++) p[i] = lanes[i];
 }
+#endif
 
 /* Lane by lane: mask ? yes : no. */
 CK_INLINE vf vselect(vi mask, vf yes, vf no) { return (vf)((mask & (vi)yes) | (~mask & (vi)no)); }
