@@ -10,6 +10,9 @@
 /* The largest part of k that one pass over packed panels takes. */
 enum { GEMM_DEPTH = 512 };
 
+/* Rows up to which a product with B transposed goes through multiply_few. */
+enum { GEMM_FEW = 8 };
+
 /* A product with its sizes cut into tiles. Tiles depend on shapes alone. */
 typedef struct gemm_job {
   int transpose_a, transpose_b, activation, accumulate;
@@ -19,9 +22,9 @@ typedef struct gemm_job {
   size_t lda, ldb, ldc;
   /* Rows are shared out evenly among row_tiles tiles, and tiles among row_blocks blocks. */
   size_t row_tiles, row_blocks, panels;
-  /* k in depth_blocks pieces of `depth`, the last one shorter. */
-  size_t depth, depth_blocks;
-  /* [depth_blocks][row_tiles][depth][rows of the tile] */
+  /* k in pieces of `depth`, the last one shorter. */
+  size_t depth;
+  /* [pieces of k][row_tiles][depth][rows of the tile] */
   float *packed_a;
 } gemm_job;
 
@@ -29,6 +32,8 @@ typedef struct gemm_kernels {
   size_t rows, columns; /* of a full tile */
   void (*pack_a)(void *job, size_t tile);
   void (*multiply)(void *job, size_t block_and_panel);
+  /* The same for a product of few rows whose operands both lie along k; nothing is packed. */
+  void (*multiply_few)(void *job, size_t panel);
 } gemm_kernels;
 
 CK_INLINE size_t share_start(size_t total, size_t parts, size_t index) { return total * index / parts; }

@@ -7,8 +7,10 @@
 #define COLUMNS (NV * VL)
 #if CK_REGISTERS == 32
 #define ROWS 14
+#define FEW 4
 #else
 #define ROWS 6
+#define FEW 2
 #endif
 
 typedef float FN(quad) __attribute__((vector_size(16)));
@@ -64,8 +66,8 @@ CK_INLINE void FN(transpose_quads)(vf v[4]) {
  * to[(depth - 1) * width + count] is touched.
  */
 CK_INLINE void FN(transpose)(const float *from, size_t ld, size_t count, size_t depth, size_t width, float *to) {
-  size_t p = 0;
-  for (; p + 4 < depth; p += 4) {
+  size_t p = 0, spill = (VL - count + width - 1) / width;
+  for (; p + 4 + spill <= depth; p += 4) {
     vf v[4];
 #pragma clang loop unroll(full)
     for (size_t g = 0; g < 4; g++) v[g] = FN(load_quads)(from + p, ld, g, count);
@@ -93,8 +95,8 @@ static void FN(pack_a)(void *context, size_t tile) {
       } else {
         const float *from = job->a + k0 * job->lda + first + i;
         for (size_t p = 0; p < depth; p++, from += job->lda) {
-          /* A whole vector may be read while it ends inside the matrix. */
-          if (p + 1 < depth && (job->k - 1 - k0 - p) * job->lda + (job->m - first - i) >= VL)
+          /* A whole vector may be read while it ends inside the matrix, and written while inside the tile. */
+          if ((depth - 1 - p) * rows + count >= VL && (job->k - 1 - k0 - p) * job->lda + (job->m - first - i) >= VL)
             vstore(to + p * rows + i, vload(from));
           else
             vstore_part(to + p * rows + i, vload_part(from, count), count);
@@ -173,7 +175,7 @@ static void FN(any_tile)(size_t rows, size_t vectors, size_t depth, const float 
 /* Adds a tile to what C holds (or, at first, to nothing), and at last bias and activation. */
 static void FN(finish)(const gemm_job *job, size_t rows, size_t vectors, const float *tile, float *c,
                        size_t count, const float *bias, int add, int last) {
-  for (size_t j = 0; j < vectors; j++) {
+  for (size_t j = 0; j < vectors && j * VL < count; j++) {
     size_t left = count - j * VL;
     vf b = (vf){};
     if (last && bias) b = left >= VL ? vload(bias + j * VL) : vload_part(bias + j * VL, left);
@@ -216,9 +218,93 @@ static void FN(multiply)(void *context, size_t index) {
   } while (k0 < job->k);
 }
 
-static const gemm_kernels FN(kernels) = {ROWS, COLUMNS, FN(pack_a), FN(multiply)};
+/* Four sums of lanes, one for each of v. Within 16 bytes they are added last. */
+CK_INLINE FN(quad) FN(lane_sums)(const vf v[4]) {
+  vf t[4] = {v[0], v[1], v[2], v[3]};
+  FN(transpose_quads)(t);
+  vf sum = (t[0] + t[1]) + (t[2] + t[3]);
+#if VL == 4
+  return sum;
+#elif VL == 8
+  return __builtin_shufflevector(sum, sum, 0, 1, 2, 3) + __builtin_shufflevector(sum, sum, 4, 5, 6, 7);
+#else
+  return (__builtin_shufflevector(sum, sum, 0, 1, 2, 3) + __builtin_shufflevector(sum, sum, 4, 5, 6, 7)) +
+         (__builtin_shufflevector(sum, sum, 8, 9, 10, 11) + __builtin_shufflevector(sum, sum, 12, 13, 14, 15));
+#endif
+}
+
+/* Scalar products of `rows` rows of A with four of B, each along k. `rows` is a constant where this is inlined. */
+CK_INLINE void FN(dots)(const size_t rows, size_t k, const float *a, size_t lda, const float *const b[4],
+                        float *to, size_t ld) {
+  vf sum[FEW][4];
+#pragma clang loop unroll(full)
+  for (size_t i = 0; i < rows; i++)
+#pragma clang loop unroll(full)
+    for (size_t j = 0; j < 4; j++) sum[i][j] = (vf){};
+  size_t p = 0;
+  for (; p + VL <= k; p += VL) {
+    vf right[4];
+#pragma clang loop unroll(full)
+    for (size_t j = 0; j < 4; j++) right[j] = vload(b[j] + p);
+#pragma clang loop unroll(full)
+    for (size_t i = 0; i < rows; i++) {
+      vf left = vload(a + i * lda + p);
+#pragma clang loop unroll(full)
+      for (size_t j = 0; j < 4; j++) sum[i][j] += left * right[j];
+    }
+  }
+  if (p < k) {
+#pragma clang loop unroll(full)
+    for (size_t i = 0; i < rows; i++) {
+      vf left = vload_part(a + i * lda + p, k - p);
+#pragma clang loop unroll(full)
+      for (size_t j = 0; j < 4; j++) sum[i][j] += left * vload_part(b[j] + p, k - p);
+    }
+  }
+#pragma clang loop unroll(full)
+  for (size_t i = 0; i < rows; i++) *(FN(unaligned_quad) *)(to + i * ld) = FN(lane_sums)(sum[i]);
+}
+
+static void FN(multiply_few)(void *context, size_t panel) {
+  const gemm_job *job = context;
+  size_t column = panel * COLUMNS;
+  size_t count = job->n - column < COLUMNS ? job->n - column : COLUMNS;
+  _Alignas(64) float tile[GEMM_FEW * COLUMNS];
+  size_t groups = (job->m + FEW - 1) / FEW;
+  for (size_t j = 0; j < count; j += 4) {
+    const float *b[4];
+    for (size_t i = 0; i < 4; i++)
+      b[i] = job->b + (j + i < count ? column + j + i : column + count - 1) * job->ldb;
+    for (size_t group = 0; group < groups; group++) {
+      size_t row = share_start(job->m, groups, group);
+      const float *a = job->a + row * job->lda;
+      float *to = tile + row * COLUMNS + j;
+      switch (share_start(job->m, groups, group + 1) - row) {
+      case 1:
+        FN(dots)(1, job->k, a, job->lda, b, to, COLUMNS);
+        break;
+      case 2:
+        FN(dots)(2, job->k, a, job->lda, b, to, COLUMNS);
+        break;
+#if FEW == 4
+      case 3:
+        FN(dots)(3, job->k, a, job->lda, b, to, COLUMNS);
+        break;
+      case 4:
+        FN(dots)(4, job->k, a, job->lda, b, to, COLUMNS);
+        break;
+#endif
+      }
+    }
+  }
+  FN(finish)(job, job->m, NV, tile, job->c + column, count, job->bias ? job->bias + column : NULL,
+             job->accumulate, 1);
+}
+
+static const gemm_kernels FN(kernels) = {ROWS, COLUMNS, FN(pack_a), FN(multiply), FN(multiply_few)};
 
 #undef NV
 #undef COLUMNS
 #undef ROWS
+#undef FEW
 #include "vector_template_end.h"
