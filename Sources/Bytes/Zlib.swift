@@ -4,7 +4,7 @@
 import CZlib
 import Core
 
-/// The zlib format (RFC 1950), and reading the gzip format (RFC 1952).
+/// The zlib format (RFC 1950) and the gzip format (RFC 1952).
 public enum Zlib {
   /// Compressed bytes in the zlib format.
   ///
@@ -12,8 +12,25 @@ public enum Zlib {
   public static func deflate(_ p: UnsafePointer<UInt8>, _ count: Int, level: Int32 = 9) throws(AEError)
     -> Buffer<UInt8>
   {
+    // 15 bits of window.
+    try deflate(p, count, level: level, windowBits: 15)
+  }
+
+  /// Compressed bytes as a gzip file of one member, without name or time: the same bytes give the same file.
+  public static func gzip(_ p: UnsafePointer<UInt8>, _ count: Int, level: Int32 = 9) throws(AEError)
+    -> Buffer<UInt8>
+  {
+    // 15 bits of window, 16 for gzip.
+    try deflate(p, count, level: level, windowBits: 15 + 16)
+  }
+
+  private static func deflate(_ p: UnsafePointer<UInt8>, _ count: Int, level: Int32, windowBits: Int32)
+    throws(AEError) -> Buffer<UInt8>
+  {
     var stream = z_stream()
-    var status = deflateInit_(&stream, level, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
+    var status = deflateInit2_(
+      &stream, level, Z_DEFLATED, windowBits, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
+      Int32(MemoryLayout<z_stream>.size))
     guard status == Z_OK else { throw AEError(.memory, "zlib cannot begin to deflate (status \(status))") }
     defer { deflateEnd(&stream) }
     let room = try Buffer<UInt8>(count: Int(deflateBound(&stream, uLong(max(count, 0)))))
@@ -45,8 +62,8 @@ public enum Zlib {
   public static func inflate(_ p: UnsafePointer<UInt8>, _ count: Int, rawCount: Int, name: String)
     throws(AEError) -> Buffer<UInt8>
   {
-    // A deflate stream makes at most 1032 bytes of one: sizes beyond that are refused before memory is taken.
-    guard rawCount >= 0, count >= 0, rawCount / 1032 <= count else {
+    // Sizes that cannot be are refused before memory is taken.
+    guard rawCount >= 0, count >= 0, rawCount / largestRatio <= count else {
       throw AEError(.format, "\(name): \(count) compressed bytes cannot make \(rawCount)")
     }
     let raw = try Buffer<UInt8>(count: rawCount)
@@ -123,6 +140,34 @@ public enum Zlib {
     }
     return try out.finish()
   }
+
+  /// The first bytes of what a gzip file holds, such as a header that tells how much there is to be; fewer if
+  /// there are no more in its first member.
+  ///
+  /// - Parameter prefixCount: bytes asked for, few.
+  /// - Throws: `.format` if the file is damaged or cut short before them; `.memory`.
+  public static func gunzipPrefix(
+    _ p: UnsafePointer<UInt8>, _ count: Int, prefixCount: Int, name: String
+  ) throws(AEError) -> Buffer<UInt8> {
+    let prefix = try Buffer<UInt8>(count: prefixCount)
+    var stream = z_stream()
+    guard inflateInit2_(&stream, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
+      throw AEError(.memory, "\(name): zlib cannot begin to inflate")
+    }
+    defer { inflateEnd(&stream) }
+    let input = min(count, pieceCount)
+    stream.next_in = UnsafeMutablePointer(mutating: p)
+    stream.avail_in = uInt(input)
+    stream.next_out = prefix.base
+    stream.avail_out = uInt(prefixCount)
+    let status = CZlib.inflate(&stream, Z_SYNC_FLUSH)
+    if stream.avail_out == 0 { return prefix }
+    try check(status, stream, name: name, taken: input - Int(stream.avail_in), count: count)
+    return try Buffer(copying: prefix.base, count: prefixCount - Int(stream.avail_out))
+  }
+
+  /// The most bytes that one byte of a deflate stream can make.
+  public static let largestRatio = 1032
 
   /// Whether bytes begin as a gzip file does.
   public static func isGzip(_ p: UnsafePointer<UInt8>, _ count: Int) -> Bool {

@@ -108,3 +108,25 @@ func gunzipRefuses() {
     #expect(error?.code == .format)
   }
 }
+
+@Test("what was gzipped comes back, the same bytes every time", arguments: [0, 1, 300_001])
+func gzipGunzip(count: Int) throws {
+  let raw = try sample(count)
+  let packed = try Zlib.gzip(raw.base, raw.count)
+  #expect(Zlib.isGzip(packed.base, packed.count))
+  #expect(try Zlib.gunzip(packed.base, packed.count, limit: count, name: "sample").array == raw.array)
+  #expect(try Zlib.gzip(raw.base, raw.count).array == packed.array)
+}
+
+@Test("the first bytes of a gzip file come without the rest")
+func gunzipPrefix() throws {
+  #expect(try Zlib.gunzipPrefix(hello, hello.count, prefixCount: 3, name: "hello").array == Array("hel".utf8))
+  #expect(try Zlib.gunzipPrefix(hello, hello.count, prefixCount: 6, name: "hello").array == Array("hello\n".utf8))
+  #expect(try Zlib.gunzipPrefix(hello, hello.count, prefixCount: 9, name: "hello").array == Array("hello\n".utf8))
+  for count in 0..<14 {
+    let error = failure { () throws(AEError) in
+      _ = try Zlib.gunzipPrefix(hello, count, prefixCount: 6, name: "hello")
+    }
+    #expect(error?.code == .format, "\(count)")
+  }
+}
