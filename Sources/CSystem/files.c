@@ -135,6 +135,24 @@ static int rename_to_free_name(const char *from, const char *to) {
   return error;
 }
 
+int cs_file_exchange(const char *a, const char *b) {
+#ifdef SYS_renameat2
+  return syscall(SYS_renameat2, AT_FDCWD, a, AT_FDCWD, b, 2u /* RENAME_EXCHANGE */) == 0 ? 0 : errno;
+#else
+  (void)a;
+  (void)b;
+  return ENOSYS;
+#endif
+}
+
+int cs_file_system_sync(const char *path) {
+  int descriptor = cs_open_to_read(path);
+  if (descriptor < 0) return -descriptor;
+  int error = syncfs(descriptor) == 0 ? 0 : errno;
+  close(descriptor);
+  return error;
+}
+
 /* So that the new name itself survives a crash. File systems that cannot sync a directory say EINVAL. */
 static void sync_directory(const char *directory) {
   int descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

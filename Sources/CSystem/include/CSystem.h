@@ -56,6 +56,18 @@ int cs_write(int descriptor, const void *memory, size_t byte_count);
  */
 int cs_file_write(const char *path, const void *memory, size_t byte_count, int overwrite, const char **doing);
 
+/**
+ * cs_file_exchange(a, b) lets two files or folders of one file system change names at once. Returns 0 or an
+ * errno: EINVAL or ENOSYS if the file system or the kernel cannot.
+ */
+int cs_file_exchange(const char *a, const char *b);
+
+/**
+ * cs_file_system_sync(path) puts on disk all that was written to the file system that holds `path`: what
+ * many small files need, where a sync for each would take minutes. Returns 0 or an errno.
+ */
+int cs_file_system_sync(const char *path);
+
 /** cs_error_exists(error) returns 1 for the errno that says a name is taken. */
 int cs_error_exists(int error);
 
