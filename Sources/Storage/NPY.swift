@@ -1,0 +1,383 @@
+// NPY, numpy's file of one array: a header that is a Python literal, then the elements. Images come in it
+// as bytes or floats, latents go in and out as float32; the header's grammar is parsed here alone.
+
+import Bytes
+import Core
+
+/// Reader and writer of `.npy` files, format versions 1 to 3 (numpy's `numpy.lib.format`), C order.
+public enum NPY {
+  /// The element types that are read.
+  public enum ElementType: Sendable {
+    /// `|u1`
+    case bytes
+    /// `<f4`
+    case float32
+    /// `<f8`
+    case float64
+
+    public var byteCount: Int {
+      switch self {
+      case .bytes: return 1
+      case .float32: return 4
+      case .float64: return 8
+      }
+    }
+  }
+
+  /// What a header says.
+  public struct Header: Sendable {
+    public let elementType: ElementType
+    /// At most 8 dimensions, none negative, whose product fits.
+    public let shape: [Int]
+    /// Where the elements begin.
+    public let dataOffset: Int
+
+    /// Elements in all.
+    public var elementCount: Int {
+      var product = 1
+      for size in shape { product *= size }
+      return product
+    }
+  }
+
+  /// True if the bytes begin as an NPY file.
+  public static func matches(_ bytes: UnsafePointer<UInt8>, _ byteCount: Int) -> Bool {
+    let magic: [UInt8] = [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59]
+    guard byteCount >= magic.count else { return false }
+    for (index, byte) in magic.enumerated() where bytes[index] != byte { return false }
+    return true
+  }
+
+  /// Reads images.
+  ///
+  /// Shapes: `[count, height, width]`; and two dimensions, which are rows of flattened images or one image:
+  /// - with `size` given, `[count, width * height]` or `[height, width]`;
+  /// - without, one image if both sides are equal, else flattened square images if the second is a square
+  ///   number above 1, else one image.
+  ///
+  /// Floats are multiplied by 255 and rounded to nearest, ties to even; what is then not in 0 ... 255 is an
+  /// error.
+  /// - Throws: `.format` for a bad file, `.shape` for a shape that is not images or not `size`.
+  public static func read(
+    _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, name: String, size: (width: Int, height: Int)? = nil
+  ) throws(AEError) -> ImageSet {
+    let header = try header(bytes, byteCount, name: name)
+    let (count, width, height) = try imageShape(header.shape, size: size, name: name)
+    guard (1...65535).contains(width), (1...65535).contains(height),
+      (0...ImageSet.maximumCount).contains(count)
+    else { throw AEError(.shape, "\(name): \(count) images of \(width) x \(height) are out of range") }
+    let pixels = try Buffer<UInt8>(count: header.elementCount)
+    let source = bytes + header.dataOffset
+    switch header.elementType {
+    case .bytes:
+      if pixels.count > 0 { pixels.base.update(from: source, count: pixels.count) }
+    case .float32, .float64:
+      for index in 0..<pixels.count {
+        let scaled =
+          header.elementType == .float32
+          ? Double((float32(source + 4 * index) * 255).rounded(.toNearestOrEven))
+          : (float64(source + 8 * index) * 255).rounded(.toNearestOrEven)
+        guard scaled >= 0 && scaled <= 255 else {
+          throw AEError(
+            .format,
+            "\(name): element \(index) is not in [0, 1], as floats of images must be "
+              + "(byte \(header.dataOffset + index * header.elementType.byteCount))")
+        }
+        pixels.base[index] = UInt8(scaled)
+      }
+    }
+    return try ImageSet(width: width, height: height, count: count, pixels: pixels, source: .npy)
+  }
+
+  /// Reads an array of floats, such as latents; `float64` is rounded to `float32`.
+  /// - Throws: `.format` for a bad file, bytes as elements, or a value that is not finite.
+  public static func readFloats(_ bytes: UnsafePointer<UInt8>, _ byteCount: Int, name: String)
+    throws(AEError) -> (shape: [Int], values: Buffer<Float>)
+  {
+    let header = try header(bytes, byteCount, name: name)
+    guard header.elementType != .bytes else {
+      throw AEError(.format, "\(name): floats (<f4 or <f8) expected, bytes (|u1) came")
+    }
+    let values = try Buffer<Float>(count: header.elementCount)
+    let source = bytes + header.dataOffset
+    for index in 0..<values.count {
+      let value =
+        header.elementType == .float32
+        ? float32(source + 4 * index) : Float(float64(source + 8 * index))
+      guard value.isFinite else {
+        throw AEError(
+          .format,
+          "\(name): element \(index) is not finite "
+            + "(byte \(header.dataOffset + index * header.elementType.byteCount))")
+      }
+      values.base[index] = value
+    }
+    return (header.shape, values)
+  }
+
+  /// The images as an array `[count, height, width]` of `|u1`.
+  public static func write(_ set: ImageSet) throws(AEError) -> Buffer<UInt8> {
+    let (file, offset) = try file("|u1", shape: [set.count, set.height, set.width], elementByteCount: 1)
+    if set.pixels.count > 0 { (file.base + offset).update(from: set.pixels.base, count: set.pixels.count) }
+    return file
+  }
+
+  /// Floats as an array of `<f4`.
+  /// - Throws: `.argument` if the shape's product is not the number of values.
+  public static func write(_ values: Buffer<Float>, shape: [Int]) throws(AEError) -> Buffer<UInt8> {
+    var product: Int? = 1
+    for size in shape { product = size < 0 ? nil : product?.times(size) }
+    guard product == values.count else {
+      throw AEError(.argument, "\(shapeText(shape)) does not make \(values.count) values")
+    }
+    let (file, offset) = try file("<f4", shape: shape, elementByteCount: 4)
+    for index in 0..<values.count {
+      let bits = values.base[index].bitPattern
+      for byte in 0..<4 {
+        file.base[offset + 4 * index + byte] = UInt8(truncatingIfNeeded: bits >> (8 * UInt32(byte)))
+      }
+    }
+    return file
+  }
+
+  /// Reads and checks a header, and that the elements it declares are what follows.
+  /// - Throws: `.version` for a version above 3, `.format` otherwise.
+  public static func header(_ bytes: UnsafePointer<UInt8>, _ byteCount: Int, name: String)
+    throws(AEError) -> Header
+  {
+    guard matches(bytes, byteCount) else {
+      throw AEError(.format, "\(name): not an NPY file: it does not begin with \\x93NUMPY (byte 0)")
+    }
+    var reader = ByteReader(bytes, count: byteCount, name: name)
+    _ = try reader.bytes(6)
+    let version = reader
+    let major = try reader.u8()
+    _ = try reader.u8()
+    guard (1...3).contains(major) else {
+      throw version.fail(.version, "NPY versions 1 to 3 are read, not \(major)")
+    }
+    let lengthField = reader
+    let length = major == 1 ? Int(try reader.u16()) : Int(try reader.u32())
+    guard length <= 65535, length <= reader.remaining else {
+      throw lengthField.fail(
+        .format, "a header of at most \(min(65535, reader.remaining)) bytes expected, \(length) declared")
+    }
+    let start = reader.offset
+    var literal = Literal(bytes: bytes, offset: start, end: start + length, name: name)
+    let (elementType, shape) = try literal.header()
+    _ = try reader.bytes(length)
+
+    var needed: Int? = elementType.byteCount
+    for size in shape { needed = needed?.times(size) }
+    guard let needed else {
+      throw reader.fail(.format, "the shape \(shapeText(shape)) has more elements than can be counted")
+    }
+    guard needed == reader.remaining else {
+      throw reader.fail(
+        .format, "the shape \(shapeText(shape)) makes \(needed) bytes, \(reader.remaining) follow")
+    }
+    return Header(elementType: elementType, shape: shape, dataOffset: reader.offset)
+  }
+
+  private static func imageShape(_ shape: [Int], size: (width: Int, height: Int)?, name: String)
+    throws(AEError) -> (count: Int, width: Int, height: Int)
+  {
+    let expected =
+      size.map { ", [count, \($0.height), \($0.width)] expected" }
+      ?? ", [count, height, width] expected"
+    switch shape.count {
+    case 3:
+      if let size, size != (shape[2], shape[1]) { break }
+      return (shape[0], shape[2], shape[1])
+    case 2:
+      if let size {
+        if shape[1] == size.width * size.height { return (shape[0], size.width, size.height) }
+        if shape[0] == size.height && shape[1] == size.width { return (1, size.width, size.height) }
+        break
+      }
+      let side = Int(Double(shape[1]).squareRoot())
+      if shape[0] != shape[1], side > 1, side <= 65535, side * side == shape[1] {
+        return (shape[0], side, side)
+      }
+      return (1, shape[1], shape[0])
+    default: break
+    }
+    throw AEError(.shape, "\(name): an array of \(shapeText(shape))\(expected)")
+  }
+
+  private static func shapeText(_ shape: [Int]) -> String {
+    var text = "["
+    for (index, size) in shape.enumerated() { text += index == 0 ? "\(size)" : ", \(size)" }
+    return text + "]"
+  }
+
+  /// A file with its header filled in, and where the elements go.
+  private static func file(_ type: StaticString, shape: [Int], elementByteCount: Int) throws(AEError)
+    -> (Buffer<UInt8>, Int)
+  {
+    var text = "{'descr': '\(type)', 'fortran_order': False, 'shape': ("
+    var byteCount = elementByteCount
+    for (index, size) in shape.enumerated() {
+      text += index == 0 ? "\(size)" : ", \(size)"
+      byteCount *= size
+    }
+    text += shape.count == 1 ? ",), }" : "), }"
+    // numpy aligns the elements to 64 bytes with spaces, and ends the header with a newline.
+    var bytes = Array(text.utf8)
+    while (10 + bytes.count + 1) % 64 != 0 { bytes.append(0x20) }
+    bytes.append(0x0A)
+    let prefix: [UInt8] = [
+      0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59, 1, 0, UInt8(bytes.count & 255), UInt8(bytes.count >> 8),
+    ]
+    let file = try Buffer<UInt8>(count: prefix.count + bytes.count + byteCount)
+    for (index, byte) in prefix.enumerated() { file.base[index] = byte }
+    for (index, byte) in bytes.enumerated() { file.base[prefix.count + index] = byte }
+    return (file, prefix.count + bytes.count)
+  }
+
+  private static func float32(_ bytes: UnsafePointer<UInt8>) -> Float {
+    var bits: UInt32 = 0
+    for index in 0..<4 { bits |= UInt32(bytes[index]) << (8 * UInt32(index)) }
+    return Float(bitPattern: bits)
+  }
+
+  private static func float64(_ bytes: UnsafePointer<UInt8>) -> Double {
+    var bits: UInt64 = 0
+    for index in 0..<8 { bits |= UInt64(bytes[index]) << (8 * UInt64(index)) }
+    return Double(bitPattern: bits)
+  }
+
+  /// The header's dictionary, as much of Python's grammar as numpy writes.
+  private struct Literal {
+    let bytes: UnsafePointer<UInt8>
+    var offset: Int
+    let end: Int
+    let name: String
+
+    func fail(_ message: String) -> AEError { AEError(.format, "\(name): \(message) (byte \(offset))") }
+
+    mutating func header() throws(AEError) -> (ElementType, [Int]) {
+      var elementType: ElementType?
+      var shape: [Int]?
+      var order: Bool?
+      try expect(0x7B, "{")
+      while !take(0x7D) {
+        let keyOffset = offset
+        let key = try string()
+        try expect(0x3A, ":")
+        if equal(key, "descr"), elementType == nil {
+          elementType = try type()
+        } else if equal(key, "fortran_order"), order == nil {
+          order = try boolean()
+          guard order == false else { throw fail("Fortran order; only C order is read") }
+        } else if equal(key, "shape"), shape == nil {
+          shape = try tuple()
+        } else {
+          offset = keyOffset
+          throw fail("descr, fortran_order and shape expected in the header, once each")
+        }
+        if !take(0x2C) {
+          try expect(0x7D, "}")
+          break
+        }
+      }
+      skipSpace()
+      guard offset == end else { throw fail("\(end - offset) bytes after the header's dictionary") }
+      guard let elementType, let shape, order != nil else {
+        throw fail("descr, fortran_order and shape expected in the header, once each")
+      }
+      return (elementType, shape)
+    }
+
+    private mutating func skipSpace() {
+      while offset < end, bytes[offset] == 0x20 || (0x09...0x0D).contains(bytes[offset]) { offset += 1 }
+    }
+
+    private mutating func take(_ byte: UInt8) -> Bool {
+      skipSpace()
+      guard offset < end, bytes[offset] == byte else { return false }
+      offset += 1
+      return true
+    }
+
+    private mutating func expect(_ byte: UInt8, _ what: StaticString) throws(AEError) {
+      guard take(byte) else { throw fail("\(what) expected in the header") }
+    }
+
+    /// A string's bytes; numpy writes none with escapes.
+    private mutating func string() throws(AEError) -> (start: Int, count: Int) {
+      skipSpace()
+      guard offset < end, bytes[offset] == 0x27 || bytes[offset] == 0x22 else {
+        throw fail("a string expected in the header")
+      }
+      let quote = bytes[offset]
+      let start = offset + 1
+      var position = start
+      while position < end, bytes[position] != quote { position += 1 }
+      guard position < end else { throw fail("a string in the header does not end") }
+      offset = position + 1
+      return (start, position - start)
+    }
+
+    private func equal(_ part: (start: Int, count: Int), _ text: StaticString) -> Bool {
+      guard part.count == text.utf8CodeUnitCount else { return false }
+      for index in 0..<part.count where bytes[part.start + index] != text.utf8Start[index] { return false }
+      return true
+    }
+
+    private mutating func type() throws(AEError) -> ElementType {
+      skipSpace()
+      let start = offset
+      let part = try string()
+      if equal(part, "|u1") { return .bytes }
+      if equal(part, "<f4") { return .float32 }
+      if equal(part, "<f8") { return .float64 }
+      offset = start
+      throw fail("elements of type |u1, <f4 or <f8 are read, no others")
+    }
+
+    private mutating func boolean() throws(AEError) -> Bool {
+      skipSpace()
+      let start = offset
+      while offset < end, isLetter(bytes[offset]) { offset += 1 }
+      if equal((start, offset - start), "True") { return true }
+      if equal((start, offset - start), "False") { return false }
+      offset = start
+      throw fail("True or False expected in the header")
+    }
+
+    private func isLetter(_ byte: UInt8) -> Bool {
+      (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+    }
+
+    private mutating func tuple() throws(AEError) -> [Int] {
+      var sizes: [Int] = []
+      try expect(0x28, "(")
+      while !take(0x29) {
+        guard sizes.count < 8 else { throw fail("more than 8 dimensions") }
+        sizes.append(try size())
+        if !take(0x2C) {
+          try expect(0x29, ")")
+          break
+        }
+      }
+      return sizes
+    }
+
+    private mutating func size() throws(AEError) -> Int {
+      skipSpace()
+      guard offset < end, (0x30...0x39).contains(bytes[offset]) else {
+        throw fail("a size of 0 or more expected in the shape")
+      }
+      var value = 0
+      while offset < end, (0x30...0x39).contains(bytes[offset]) {
+        guard let next = value.times(10)?.plus(Int(bytes[offset] - 0x30)) else {
+          throw fail("a size in the shape does not fit 63 bits")
+        }
+        value = next
+        offset += 1
+      }
+      return value
+    }
+  }
+}
