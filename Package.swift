@@ -49,8 +49,7 @@ let package = Package(
       dependencies: [
         "CAE", "CSystem", "Bytes", "Compression", "Compute", "Core", "Model", "Storage", "Training",
       ]),
-    .systemLibrary(
-      name: "CPNG", path: "tools/CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .target(name: "CPNG", path: "tools/CPNG", linkerSettings: [.linkedLibrary("png")]),
     .target(name: "CDefaultModel", path: "tools/CDefaultModel"),
     .executableTarget(
       name: "aez",

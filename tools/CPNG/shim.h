@@ -1,2 +1,0 @@
-/* The system libpng, as a Swift module. */
-#include <png.h>

@@ -1,0 +1,76 @@
+// Standard output and standard error as the tool uses them: every write is checked, so that a full disk or a
+// closed pipe becomes an exit status, and terminals are told from files.
+
+import Bytes
+import Core
+import Glibc
+
+enum Console {
+  static let input: Int32 = 0
+  static let output: Int32 = 1
+  static let error: Int32 = 2
+
+  static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
+
+  /// Writes text to standard output.
+  static func print(_ text: String) throws(AEError) {
+    let bytes = Array((text + "\n").utf8)
+    try File.writeDescriptor(output, name: "standard output", bytes, bytes.count)
+  }
+
+  /// Writes text to standard error, as far as that goes: there is nobody to tell of a failure.
+  static func warn(_ text: String) {
+    let bytes = Array(text.utf8)
+    try? File.writeDescriptor(error, name: "standard error", bytes, bytes.count)
+  }
+
+  /// Writes a file's bytes to standard output, unless that is a terminal.
+  static func write(_ bytes: Buffer<UInt8>) throws {
+    try refuseTerminal()
+    try File.writeDescriptor(output, name: "standard output", bytes.base, bytes.count)
+  }
+
+  /// Throws if standard output is a terminal, which binary data would garble.
+  static func refuseTerminal() throws {
+    if isTerminal(output) { throw terminalRefusal }
+  }
+
+  static let terminalRefusal = AEError(
+    .argument, "binary data is not written to a terminal: redirect it, or name a file with -o")
+
+  /// Columns of the terminal on standard error.
+  static var columnCount: Int {
+    var size = winsize()
+    guard ioctl(error, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+    return Int(size.ws_col)
+  }
+}
+
+extension Double {
+  /// With so many digits after the point: `fixed(2)` of 1.005 is "1.00".
+  func fixed(_ digits: Int) -> String { formatted("%.\(digits)f") }
+
+  /// With so many significant digits: `significant(4)` of 0.0239012 is "0.0239".
+  func significant(_ digits: Int) -> String { formatted("%.\(digits)g") }
+
+  private func formatted(_ format: String) -> String {
+    guard isFinite else { return isNaN ? "nan" : self < 0 ? "-inf" : "inf" }
+    var text = [CChar](repeating: 0, count: 400)
+    let count = withVaList([self]) { vsnprintf(&text, text.count, format, $0) }
+    return String(decoding: text.prefix(Int(count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}
+
+/// With commas between thousands: "60,000".
+func grouped(_ number: Int) -> String {
+  var digits = Array(String(number))
+  var position = digits.count - 3
+  while position > (number < 0 ? 1 : 0) {
+    digits.insert(",", at: position)
+    position -= 3
+  }
+  return String(digits)
+}
+
+/// "1 image", "2 images".
+func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }

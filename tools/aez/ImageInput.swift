@@ -1,0 +1,161 @@
+// Images as they come: IDX, NPY, PNG and PGM files, folders of pictures, MNIST, standard input. Whatever it
+// is becomes an ImageSet here, for every command.
+
+import ArgumentParser
+import Bytes
+import Core
+import Storage
+
+/// A size in pixels, as in `28x28`.
+struct ImageSize: ExpressibleByArgument {
+  let width: Int
+  let height: Int
+
+  init?(argument: String) {
+    let sides = argument.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
+    guard sides.count == 2, let width = sides[0], let height = sides[1], (1...65535).contains(width),
+      (1...65535).contains(height)
+    else { return nil }
+    self.width = width
+    self.height = height
+  }
+}
+
+/// Options of commands that read images.
+struct InputOptions: ParsableArguments {
+  @Option(help: "Which part of a folder with the four MNIST files: train or test.")
+  var split: Split?
+
+  @Option(help: ArgumentHelp("A file of labels (idx1-ubyte) for the images.", valueName: "file"))
+  var labels: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Width and height of flattened images in a two-dimensional .npy, as in 28x28; square unless told.",
+      valueName: "wxh"))
+  var size: ImageSize?
+
+  @Option(help: ArgumentHelp("Take only the first so many images.", valueName: "count"))
+  var limit: Int?
+
+  func validate() throws {
+    if let limit, limit < 1 { throw ValidationError("--limit must be at least 1, not \(limit).") }
+  }
+
+  /// Reads what a path names.
+  func load(_ path: String) throws -> ImageSet {
+    var set = try read(path)
+    if let labels {
+      let file = try File.read(labels)
+      let values = try IDX.readLabels(file.base, file.count, name: labels)
+      guard values.count == set.count else {
+        throw AEError(
+          .shape, "\(labels): \(values.count) labels for \(counted(set.count, "image")) of \(path)")
+      }
+      set.labels = values
+    }
+    if let limit, limit < set.count { set = try set.prefix(limit) }
+    return set
+  }
+
+  private func read(_ path: String) throws -> ImageSet {
+    if path == "mnist" || path.hasPrefix("mnist:") {
+      let named = Split(rawValue: String(path.dropFirst("mnist:".count)))
+      guard path == "mnist" || named != nil else {
+        throw ValidationError("MNIST has the parts mnist:train and mnist:test, not \(path).")
+      }
+      guard let split = named ?? split, self.split == nil || self.split == split else {
+        throw ValidationError("Which part of MNIST: mnist:train or mnist:test?")
+      }
+      return try readMNIST(try MNIST.folder(), split)
+    }
+    if path != "-", Path.kind(path) == .folder {
+      let folder = Path.trimmed(path)
+      if MNIST.isFolder(folder) {
+        guard let split else {
+          throw ValidationError("\(path) holds the files of MNIST: say --split train or --split test.")
+        }
+        return try readMNIST(folder, split)
+      }
+      try refuseSplit(path)
+      return try ImageFolder.read(folder)
+    }
+    try refuseSplit(path)
+    if path == "-" {
+      if Console.isTerminal(Console.input) {
+        throw ValidationError("Images are expected on standard input, which is a terminal: redirect it.")
+      }
+      let file = try File.readDescriptor(Console.input, name: "standard input")
+      return try ImageFile.read(file, name: "standard input", size: size)
+    }
+    return try ImageFile.read(try File.read(path), name: path, size: size)
+  }
+
+  private func refuseSplit(_ path: String) throws {
+    if split != nil {
+      throw ValidationError("--split is for a folder with the four MNIST files, which \(path) is not.")
+    }
+  }
+
+  private func readMNIST(_ folder: String, _ split: Split) throws(AEError) -> ImageSet {
+    func find(_ name: String) throws(AEError) -> String {
+      guard let file = MNIST.file(folder, name) else {
+        throw AEError(.io, "\(folder): holds neither \(name) nor \(name).gz")
+      }
+      return file
+    }
+    let (imagePath, labelPath) = (try find(split.files.images), try find(split.files.labels))
+    let (images, labels) = (try File.read(imagePath), try File.read(labelPath))
+    var set = try IDX.read(images.base, images.count, name: imagePath)
+    let values = try IDX.readLabels(labels.base, labels.count, name: labelPath)
+    guard values.count == set.count else {
+      throw AEError(.shape, "\(labelPath): \(values.count) labels for \(counted(set.count, "image"))")
+    }
+    set.labels = values
+    return set
+  }
+}
+
+/// Files that hold images, told apart by how they begin.
+enum ImageFile {
+  static func read(_ file: Buffer<UInt8>, name: String, size: (ImageSize)? = nil) throws(AEError) -> ImageSet
+  {
+    let (bytes, count) = (UnsafePointer(file.base), file.count)
+    if Zlib.isGzip(bytes, count) || IDX.matches(bytes, count) {
+      return try IDX.read(bytes, count, name: name)
+    }
+    if NPY.matches(bytes, count) {
+      return try NPY.read(bytes, count, name: name, size: size.map { ($0.width, $0.height) })
+    }
+    if PNG.matches(bytes, count) { return try PNG.read(bytes, count, name: name) }
+    if PGM.matches(bytes, count) { return try PGM.read(bytes, count, name: name) }
+    throw AEError(
+      .format,
+      count == 0
+        ? "\(name): is empty" : "\(name): does not begin as an IDX, NPY, PNG or PGM file does (byte 0)")
+  }
+}
+
+extension ImageSet {
+  /// The images of a range, with their labels and names.
+  func slice(_ range: Range<Int>) throws(AEError) -> ImageSet {
+    guard range.lowerBound >= 0, range.upperBound <= count else {
+      throw AEError(.argument, "images \(range.lowerBound) to \(range.upperBound) of \(count) do not exist")
+    }
+    let copy = try Buffer<UInt8>(
+      copying: pixels.base + range.lowerBound * imageSize, count: range.count * imageSize)
+    return try ImageSet(
+      width: width, height: height, count: range.count, pixels: copy, labels: labels.map { Array($0[range]) },
+      names: names.map { Array($0[range]) }, source: source)
+  }
+
+  func prefix(_ count: Int) throws(AEError) -> ImageSet { try slice(0..<min(count, self.count)) }
+
+  /// Throws unless the images have the size a model takes.
+  func check(width: Int, height: Int, name: String) throws(AEError) {
+    guard self.width == width, self.height == height else {
+      throw AEError(
+        .shape, "\(name): images are \(self.width) x \(self.height), the model takes \(width) x \(height)")
+    }
+  }
+}

@@ -1,0 +1,150 @@
+// Where images go: the kind of file follows from the name, and the name is checked before any work is done.
+
+import ArgumentParser
+import Bytes
+import Core
+import Storage
+
+/// Kinds of output that --as can ask for.
+enum OutputForm: String, CaseIterable, ExpressibleByArgument {
+  case idx, npy, png, pgm
+}
+
+/// Options of commands that write one file of any kind.
+struct OutputOptions: ParsableArguments {
+  @Option(name: .shortAndLong, help: ArgumentHelp("Where to write; - is standard output.", valueName: "path"))
+  var output: String
+
+  @Flag(name: .shortAndLong, help: "Replace what is there.")
+  var force = false
+
+  var isStandardOutput: Bool { output == "-" }
+
+  /// Checks, before any work is done, that the file can be written.
+  func check() throws {
+    if isStandardOutput {
+      try Console.refuseTerminal()
+      return
+    }
+    switch Path.kind(output) {
+    case .folder: throw AEError(.io, "\(output): is a folder")
+    case .file where !force:
+      throw AEError(.io, "\(output): exists already (--force replaces it)")
+    case .missing where Path.kind(Path.folder(output)) != .folder:
+      throw AEError(.io, "\(output): there is no folder \(Path.folder(output))")
+    case .device where Path.isTerminal(output): throw Console.terminalRefusal
+    default: return
+    }
+  }
+
+  /// Writes the file: beside its place and renamed, or to standard output.
+  func write(_ bytes: Buffer<UInt8>) throws {
+    if isStandardOutput {
+      try Console.write(bytes)
+    } else {
+      try File.write(output, bytes.base, bytes.count, overwrite: force)
+    }
+  }
+}
+
+/// Options of commands that write images.
+struct ImageOutputOptions: ParsableArguments {
+  @OptionGroup var file: OutputOptions
+
+  @Option(
+    name: .customLong("as"),
+    help: ArgumentHelp(
+      "What to write where the name does not tell: idx, npy, png or pgm. For a folder: png or pgm.",
+      valueName: "kind"))
+  var form: OutputForm?
+
+  @Option(help: ArgumentHelp("Images in a row of a .png or .pgm picture; about as many as rows unless told."))
+  var columns: Int?
+
+  var isStandardOutput: Bool { file.isStandardOutput }
+
+  private enum Kind {
+    case idx, gzippedIDX, npy, png, pgm
+    case folder(OutputForm?)
+  }
+
+  func validate() throws {
+    if let columns, columns < 1 { throw ValidationError("--columns must be at least 1, not \(columns).") }
+    _ = try kind()
+  }
+
+  /// Checks, before any work is done, that the output can be written.
+  func check() throws {
+    if case .folder = try kind() {
+      let target = Path.trimmed(file.output)
+      try ImageFolder.checkTarget(target, overwrite: file.force)
+      if Path.kind(Path.folder(target)) != .folder {
+        throw AEError(.io, "\(file.output): there is no folder \(Path.folder(target))")
+      }
+    } else {
+      try file.check()
+    }
+  }
+
+  /// Writes a set of images.
+  func write(_ set: ImageSet) throws {
+    switch try kind() {
+    case .idx: try file.write(try IDX.write(set))
+    case .gzippedIDX:
+      let plain = try IDX.write(set)
+      try file.write(try Zlib.gzip(plain.base, plain.count))
+    case .npy: try file.write(try NPY.write(set))
+    case .png: try file.write(try PNG.write(try Grid.make(set, columns: columns ?? 0)))
+    case .pgm: try file.write(try PGM.write(try Grid.make(set, columns: columns ?? 0)))
+    case .folder(let form):
+      let isPNG = form.map { $0 == .png } ?? (set.source != .pgmFolder && set.source != .pgmFile)
+      try ImageFolder.write(set, to: file.output, isPNG: isPNG, overwrite: file.force)
+    }
+  }
+
+  /// What the name says.
+  private func kind() throws -> Kind {
+    let path = file.output
+    if path == "-" {
+      switch form {
+      case .idx, nil: return .idx
+      case .npy: return .npy
+      case .png: return .png
+      case .pgm: return .pgm
+      }
+    }
+    if path.hasSuffix("/") || Path.kind(path) == .folder {
+      if form == .idx || form == .npy {
+        throw ValidationError("A folder holds png or pgm files, not \(form!.rawValue).")
+      }
+      return .folder(form)
+    }
+    let name = Path.last(path)
+    let stem = Path.has(name, ".gz") ? String(name.dropLast(3)) : name
+    let named: OutputForm?
+    if Path.has(stem, ".idx") || Path.has(stem, "-idx3-ubyte") || Path.has(stem, ".idx3-ubyte") {
+      named = .idx
+    } else if Path.has(name, ".npy") {
+      named = .npy
+    } else if Path.has(name, ".png") {
+      named = .png
+    } else if Path.has(name, ".pgm") {
+      named = .pgm
+    } else {
+      named = nil
+    }
+    if let named, let form, named != form {
+      throw ValidationError("\(path) is a name for \(named.rawValue), but --as says \(form.rawValue).")
+    }
+    switch named ?? form {
+    case .idx: return stem == name ? .idx : .gzippedIDX
+    case .npy: return .npy
+    case .png: return named == nil ? .folder(.png) : .png
+    case .pgm: return named == nil ? .folder(.pgm) : .pgm
+    case nil:
+      throw ValidationError(
+        "\(path) does not tell what to write: end it in .idx, -idx3-ubyte (or either with .gz), .npy, .png, .pgm, "
+          + "or / for a folder; or say --as.")
+    }
+  }
+}

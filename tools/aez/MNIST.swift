@@ -1,0 +1,67 @@
+// The four files of MNIST: their names, their sums, and the folders where commands look for them.
+
+import ArgumentParser
+import CSystem
+import Core
+
+/// The two parts of MNIST.
+enum Split: String, CaseIterable, ExpressibleByArgument {
+  case train, test
+
+  /// The names of its files, without `.gz`.
+  var files: (images: String, labels: String) {
+    let prefix = self == .train ? "train" : "t10k"
+    return ("\(prefix)-images-idx3-ubyte", "\(prefix)-labels-idx1-ubyte")
+  }
+}
+
+enum MNIST {
+  /// The uncompressed files with their SHA-256.
+  static let sums: [(name: String, sha256: String)] = [
+    ("train-images-idx3-ubyte", "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"),
+    ("train-labels-idx1-ubyte", "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"),
+    ("t10k-images-idx3-ubyte", "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"),
+    ("t10k-labels-idx1-ubyte", "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
+  ]
+
+  /// Where `aez fetch mnist` puts the files, if the environment tells of a place.
+  static var cacheFolder: String? {
+    if let cache = environment("XDG_CACHE_HOME") { return cache + "/libae/mnist" }
+    return environment("HOME").map { $0 + "/.cache/libae/mnist" }
+  }
+
+  /// Whether a folder holds files of MNIST by their names.
+  static func isFolder(_ folder: String) -> Bool {
+    sums.contains { file(folder, $0.name) != nil }
+  }
+
+  /// A file of that name in a folder, plain or gzipped.
+  static func file(_ folder: String, _ name: String) -> String? {
+    for candidate in ["\(folder)/\(name)", "\(folder)/\(name).gz"] where Path.kind(candidate) == .file {
+      return candidate
+    }
+    return nil
+  }
+
+  /// The folder that `mnist:train` and `mnist:test` mean: AE_MNIST, else the cache.
+  static func folder() throws(AEError) -> String {
+    if let folder = environment("AE_MNIST") {
+      guard isFolder(folder) else {
+        throw AEError(.io, "\(folder): AE_MNIST names this folder, but it holds no MNIST files")
+      }
+      return folder
+    }
+    guard let folder = cacheFolder, isFolder(folder) else {
+      throw AEError(
+        .io, "MNIST is not here: run `aez fetch mnist`, or set AE_MNIST to the folder that holds it")
+    }
+    return folder
+  }
+
+  /// A variable that is set and not empty.
+  static func environment(_ name: String) -> String? {
+    guard let value = cs_environment(name) else { return nil }
+    let text = String(cString: value)
+    return text.isEmpty ? nil : text
+  }
+}

@@ -1,0 +1,97 @@
+// Names of files and folders: parts, listing in natural order, and what is behind a name.
+
+import Bytes
+import Core
+import Glibc
+
+enum Path {
+  /// What is after the last slash; "" if that is the end.
+  static func last(_ path: String) -> String {
+    guard let slash = path.utf8.lastIndex(of: 0x2F) else { return path }
+    return String(path[path.index(after: slash)...])
+  }
+
+  /// The folder a name is in.
+  static func folder(_ path: String) -> String {
+    guard let slash = path.utf8.lastIndex(of: 0x2F) else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+
+  /// Without slashes at the end, but for the root's.
+  static func trimmed(_ path: String) -> String {
+    var path = path
+    while path.utf8.count > 1, path.utf8.last == 0x2F { path.removeLast() }
+    return path
+  }
+
+  /// Whether a name ends so, in upper or lower case.
+  static func has(_ path: String, _ suffix: String) -> Bool { path.lowercased().hasSuffix(suffix) }
+
+  enum Kind { case missing, file, folder, device }
+
+  static func kind(_ path: String) -> Kind {
+    var information = stat()
+    guard stat(path, &information) == 0 else { return .missing }
+    switch information.st_mode & S_IFMT {
+    case S_IFDIR: return .folder
+    case S_IFREG: return .file
+    default: return .device
+    }
+  }
+
+  /// Whether a path is a terminal's.
+  static func isTerminal(_ path: String) -> Bool {
+    var information = stat()
+    guard stat(path, &information) == 0, information.st_mode & S_IFMT == S_IFCHR else { return false }
+    let descriptor = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    return Console.isTerminal(descriptor)
+  }
+
+  /// The names in a folder, but for hidden ones, in natural order.
+  static func list(_ folder: String) throws(AEError) -> [String] {
+    guard let directory = opendir(folder) else { throw systemError(folder, "open") }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+      let name: String? = withUnsafePointer(to: &entry.pointee.d_name) { tuple in
+        tuple.withMemoryRebound(to: CChar.self, capacity: 256) { String(validatingCString: $0) }
+      }
+      guard let name else { throw AEError(.io, "\(folder): holds a file whose name is not UTF-8") }
+      if !name.hasPrefix(".") { names.append(name) }
+    }
+    return names.sorted(by: isBefore)
+  }
+
+  /// Natural order: runs of digits compare as numbers, so that `2.png` comes before `10.png`; all else, and
+  /// equal numbers of different lengths, compare byte by byte.
+  static func isBefore(_ a: String, _ b: String) -> Bool {
+    let (x, y) = (Array(a.utf8), Array(b.utf8))
+    func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
+    func number(_ bytes: [UInt8], _ position: inout Int) -> ArraySlice<UInt8> {
+      let start = position
+      while position < bytes.count, isDigit(bytes[position]) { position += 1 }
+      return bytes[start..<position].drop { $0 == 0x30 }
+    }
+    var (i, j) = (0, 0)
+    while i < x.count, j < y.count {
+      if isDigit(x[i]), isDigit(y[j]) {
+        let (m, n) = (number(x, &i), number(y, &j))
+        if m.count != n.count { return m.count < n.count }
+        if m != n { return m.lexicographicallyPrecedes(n) }
+      } else {
+        if x[i] != y[j] { return x[i] < y[j] }
+        i += 1
+        j += 1
+      }
+    }
+    if x.count - i != y.count - j { return x.count - i < y.count - j }
+    return x.lexicographicallyPrecedes(y)
+  }
+
+  /// The error of the last system call: "path: cannot open: No such file or directory".
+  static func systemError(_ path: String, _ doing: String) -> AEError {
+    AEError(.io, "\(path): cannot \(doing): \(String(cString: strerror(errno)))")
+  }
+}

@@ -1,0 +1,59 @@
+// The progress line: on standard error, only if that is a terminal, redrawn a few times a second.
+
+import CSystem
+import Glibc
+
+/// A bar with what is done, a detail, and the time left. Silent where nobody watches.
+final class Progress {
+  private let isShown: Bool
+  private let total: Int
+  private let started = cs_seconds()
+  private let startedAt: Int
+  private var drawn = 0.0
+  private var isDirty = false
+
+  /// - Parameters:
+  ///   - total: how much there is to do, in whatever unit `update` counts.
+  ///   - done: how much of it was done before, which says nothing of the speed.
+  init(total: Int, done: Int = 0, isQuiet: Bool) {
+    self.total = max(total, 1)
+    startedAt = done
+    isShown = !isQuiet && Console.isTerminal(Console.error)
+  }
+
+  /// Draws the line, if it is time to.
+  func update(_ done: Int, _ detail: String = "") {
+    guard isShown else { return }
+    let now = cs_seconds()
+    guard now - drawn >= 0.2 || done >= total else { return }
+    drawn = now
+    let share = min(max(Double(done) / Double(total), 0), 1)
+    let filled = Int(share * 20)
+    let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: 20 - filled)
+    var line = "[\(bar)] \(Int(share * 100))%"
+    if !detail.isEmpty { line += "  " + detail }
+    if done > startedAt, done < total {
+      let left = (now - started) / Double(done - startedAt) * Double(total - done)
+      line += "  " + Progress.duration(left) + " left"
+    }
+    Console.warn("\r\u{1B}[K" + String(line.prefix(Console.columnCount - 1)))
+    isDirty = true
+  }
+
+  /// Clears the line, so that what is said next stands alone.
+  func finish() {
+    guard isDirty else { return }
+    Console.warn("\r\u{1B}[K")
+    isDirty = false
+  }
+
+  deinit { finish() }
+
+  /// "0:07", "12:31", "2:05:00".
+  static func duration(_ seconds: Double) -> String {
+    let whole = Int(min(max(seconds, 0), 1e9))
+    func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
+    let (hours, minutes) = (whole / 3600, whole / 60 % 60)
+    return hours > 0 ? "\(hours):\(two(minutes)):\(two(whole % 60))" : "\(minutes):\(two(whole % 60))"
+  }
+}
