@@ -1,0 +1,375 @@
+// A block: some hundred images that are coded, checked and lost together. Here is what a block may hold,
+// how the smallest fitting kind is chosen, and how any of its images come out again.
+
+import Bytes
+import Compute
+import Core
+import Model
+
+/// What a block's bytes are, numbered as in files.
+public enum BlockKind: UInt8, Sendable, CaseIterable {
+  /// The codes of all images.
+  case coded = 0
+  /// The pixels of all images, in zlib format.
+  case deflated = 1
+  /// The pixels of all images.
+  case stored = 2
+  /// The codes of most images, and the pixels of those that the model does badly on.
+  case mixed = 3
+}
+
+/// What can be wrong with a block.
+enum BlockFault: UInt8, Sendable {
+  case checksum = 1
+  case size = 2
+  case codes = 3
+  case pixels = 4
+  case positions = 5
+  case memory = 6
+
+  var reason: StaticString {
+    switch self {
+    case .checksum: return "its bytes do not match its checksum"
+    case .size: return "its size does not fit its images"
+    case .codes: return "its codes end too early or too late, or are none"
+    case .pixels: return "its deflated pixels are damaged"
+    case .positions: return "its list of images kept as pixels is out of order"
+    case .memory: return "there is no memory to decode it"
+    }
+  }
+}
+
+/// Makes and reads blocks for one model at one quality. Immutable: any number of threads may use one.
+final class BlockCoder: Sendable {
+  let imageSize: Int
+  private let encoder: IntegerEncoder?
+  private let decoder: IntegerDecoder
+  private let coder: LatentCoder
+
+  /// Bytes before the positions of a mixed block: how many images are kept, and their deflated size.
+  static let mixedHeadSize = 8
+
+  /// - Throws: `.kind` if the model has no codec, `.argument` if it does not have the quality, `.memory`.
+  init(model: Autoencoder, quality: Int) throws(AEError) {
+    guard let codec = model.codec, let decoder = model.integerDecoder else {
+      throw AEError(.kind, "the model \"\(model.name)\" has no codec: image sets need one")
+    }
+    imageSize = model.inputCount
+    encoder = model.integerEncoder
+    self.decoder = decoder
+    coder = try LatentCoder(codec: codec, quality: quality)
+  }
+
+  // MARK: Making a block
+
+  /// A block's kind and its bytes, `bytes.base ..< bytes.base + byteCount`.
+  struct Encoded {
+    let kind: BlockKind
+    let bytes: Buffer<UInt8>
+    let offset: Int
+    let byteCount: Int
+    var base: UnsafeMutablePointer<UInt8> { bytes.base + offset }
+  }
+
+  /// Packs `count` images into whatever kind of block is smallest; never more bytes than the pixels.
+  func encode(_ pixels: UnsafePointer<UInt8>, count: Int) throws(AEError) -> Encoded {
+    let pixelCount = count * imageSize
+    let coded = try encodeCodes(pixels, count: count)
+    var best = coded
+    if try isDeflateWorthTrying(pixels, count: count, against: coded?.byteCount) {
+      let deflated = try Zlib.deflate(pixels, pixelCount)
+      // Of two equal sizes, the one that keeps every pixel.
+      if deflated.count <= coded?.byteCount ?? .max {
+        best = Encoded(kind: .deflated, bytes: deflated, offset: 0, byteCount: deflated.count)
+      }
+    }
+    if let best, best.byteCount < pixelCount { return best }
+    return Encoded(
+      kind: .stored, bytes: try Buffer(copying: pixels, count: pixelCount), offset: 0, byteCount: pixelCount)
+  }
+
+  /// Deflating is slow beside coding, and most blocks of digits are far smaller coded: a few images tell.
+  private func isDeflateWorthTrying(_ pixels: UnsafePointer<UInt8>, count: Int, against codedByteCount: Int?)
+    throws(AEError) -> Bool
+  {
+    guard let codedByteCount, codedByteCount < count * imageSize else { return true }
+    let sampleCount = max(count / 32, min(count, 4))
+    if sampleCount == count { return true }
+    let sample = try Zlib.deflate(pixels, sampleCount * imageSize)
+    // A longer run deflates better, hence the 2.
+    return sample.count / 2 * count <= codedByteCount * sampleCount
+  }
+
+  /// The block as codes: `coded` if the model does well on every image, `mixed` if not on all; nil if on
+  /// none, or if codes would take more bytes than pixels.
+  private func encodeCodes(_ pixels: UnsafePointer<UInt8>, count: Int) throws(AEError) -> Encoded? {
+    guard let encoder else { throw AEError(.kind, "a decoder alone cannot compress: it has no encoder") }
+    let latentCount = coder.latentCount
+    let codes = try Buffer<Int16>(count: count * latentCount)
+    let isKept = try Buffer<UInt8>(count: count)
+    var keptCount = 0
+    do {
+      let words = try Buffer<Int16>(count: count * encoder.outputCount)
+      let latents = try Buffer<Int16>(count: count * latentCount)
+      let pictures = try Buffer<UInt8>(count: count * imageSize)
+      try encoder.encode(pixels, count: count, into: words.base)
+      coder.quantise(words.base, stride: encoder.outputCount, count: count, into: codes.base)
+      coder.dequantise(codes.base, count: count, into: latents.base)
+      try decoder.decode(latents.base, count: count, into: pictures.base)
+      for image in 0..<count
+      where BlockCoder.isWorseThanFlat(
+        pictures.base + image * imageSize, than: pixels + image * imageSize, imageSize)
+      {
+        isKept.base[image] = 1
+        keptCount += 1
+      }
+    }
+    if keptCount == count { return nil }
+
+    let region = try Buffer<UInt8>(count: count * imageSize)
+    guard keptCount > 0 else {
+      guard let range = coder.encode(codes.base, count: count, into: region.base, capacity: region.count)
+      else { return nil }
+      return Encoded(kind: .coded, bytes: region, offset: range.lowerBound, byteCount: range.count)
+    }
+
+    // The codes grow from the region's end; the head and the kept pixels are then put right before them.
+    let kept = try Buffer<UInt8>(count: keptCount * imageSize)
+    let positions = try Buffer<UInt8>(count: 2 * keptCount)
+    var keptBefore = 0
+    for image in 0..<count {
+      if isKept.base[image] != 0 {
+        (kept.base + keptBefore * imageSize).update(from: pixels + image * imageSize, count: imageSize)
+        positions.base[2 * keptBefore] = UInt8(truncatingIfNeeded: image)
+        positions.base[2 * keptBefore + 1] = UInt8(truncatingIfNeeded: image >> 8)
+        keptBefore += 1
+      } else if keptBefore > 0 {
+        (codes.base + (image - keptBefore) * latentCount).update(
+          from: codes.base + image * latentCount, count: latentCount)
+      }
+    }
+    let deflated = try Zlib.deflate(kept.base, kept.count)
+    let headSize = BlockCoder.mixedHeadSize + positions.count + deflated.count
+    guard
+      let range = coder.encode(
+        codes.base, count: count - keptCount, into: region.base, capacity: region.count),
+      headSize <= range.lowerBound
+    else { return nil }
+    let start = region.base + range.lowerBound - headSize
+    for byte in 0..<4 {
+      start[byte] = UInt8(truncatingIfNeeded: keptCount >> (8 * byte))
+      start[4 + byte] = UInt8(truncatingIfNeeded: deflated.count >> (8 * byte))
+    }
+    (start + BlockCoder.mixedHeadSize).update(from: positions.base, count: positions.count)
+    (start + BlockCoder.mixedHeadSize + positions.count).update(from: deflated.base, count: deflated.count)
+    return Encoded(
+      kind: .mixed, bytes: region, offset: range.lowerBound - headSize, byteCount: range.count + headSize)
+  }
+
+  /// True if a flat picture of an image's mean grey is at least as near to it as `picture` is, in squared
+  /// error: the code then says less about the image than one byte would.
+  ///
+  /// Sums of at most 64 x 64 pixels; in whole numbers, so the same on every machine.
+  static func isWorseThanFlat(
+    _ picture: UnsafePointer<UInt8>, than image: UnsafePointer<UInt8>, _ pixelCount: Int
+  ) -> Bool {
+    var error = 0
+    var sum = 0
+    var sumOfSquares = 0
+    for pixel in 0..<pixelCount {
+      let value = Int(image[pixel])
+      let difference = value - Int(picture[pixel])
+      error += difference * difference
+      sum += value
+      sumOfSquares += value * value
+    }
+    return error > 0 && pixelCount * error >= pixelCount * sumOfSquares - sum * sum
+  }
+
+  // MARK: Reading a block
+
+  /// Decodes images `range` of a block of `count` images into `pixels`, row after row.
+  func decode(
+    _ kind: BlockKind, _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, count: Int, range: Range<Int>,
+    into pixels: UnsafeMutablePointer<UInt8>
+  ) -> BlockFault? {
+    do throws(AEError) {
+      switch kind {
+      case .stored:
+        guard byteCount == count * imageSize else { return .size }
+        pixels.update(from: bytes + range.lowerBound * imageSize, count: range.count * imageSize)
+        return nil
+      case .deflated:
+        let raw = try Zlib.inflate(bytes, byteCount, rawCount: count * imageSize, name: "block")
+        pixels.update(from: raw.base + range.lowerBound * imageSize, count: range.count * imageSize)
+        return nil
+      case .coded:
+        let codes = try Buffer<Int16>(count: count * coder.latentCount)
+        if let fault = coder.decode(bytes, byteCount: byteCount, count: count, into: codes.base) {
+          return fault
+        }
+        try picture(codes, range, into: pixels)
+        return nil
+      case .mixed:
+        let mixed: Mixed
+        switch Mixed.parse(bytes, byteCount, count: count) {
+        case .failure(let fault): return fault
+        case .success(let parsed): mixed = parsed
+        }
+        let raw = try Zlib.inflate(
+          mixed.deflated, mixed.deflatedCount, rawCount: mixed.keptCount * imageSize, name: "block")
+        let codes = try Buffer<Int16>(count: (count - mixed.keptCount) * coder.latentCount)
+        let fault = coder.decode(
+          mixed.codes, byteCount: mixed.codesCount, count: count - mixed.keptCount, into: codes.base)
+        if let fault { return fault }
+        // The coded images of the range first, dense at its beginning, then spread from the last one on.
+        let before = mixed.keptCount(before: range.lowerBound)
+        let keptHere = mixed.keptCount(before: range.upperBound) - before
+        let firstCoded = range.lowerBound - before
+        var nextCoded = firstCoded + range.count - keptHere
+        try picture(codes, firstCoded..<nextCoded, into: pixels)
+        var nextKept = before + keptHere
+        for image in range.reversed() {
+          let target = pixels + (image - range.lowerBound) * imageSize
+          if nextKept > 0 && mixed.position(nextKept - 1) == image {
+            nextKept -= 1
+            target.update(from: raw.base + nextKept * imageSize, count: imageSize)
+          } else {
+            nextCoded -= 1
+            let source = pixels + (nextCoded - firstCoded) * imageSize
+            if source != target { target.update(from: source, count: imageSize) }
+          }
+        }
+        return nil
+      }
+    } catch {
+      return error.code == .memory ? .memory : .pixels
+    }
+  }
+
+  /// Goes through everything in a block but the pixels' picture, which cannot fail.
+  func verify(_ kind: BlockKind, _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, count: Int) -> BlockFault? {
+    // An empty range of pixels decodes codes and inflates pixels all the same, and writes nothing.
+    var nothing: UInt8 = 0
+    return withUnsafeMutablePointer(to: &nothing) { nothing in
+      decode(kind, bytes, byteCount, count: count, range: 0..<0, into: nothing)
+    }
+  }
+
+  private func picture(_ codes: Buffer<Int16>, _ range: Range<Int>, into pixels: UnsafeMutablePointer<UInt8>)
+    throws(AEError)
+  {
+    if range.isEmpty { return }
+    let first = codes.base + range.lowerBound * coder.latentCount
+    coder.dequantise(first, count: range.count, into: first)
+    try decoder.decode(first, count: range.count, into: pixels)
+  }
+
+  /// What became of a request for latents.
+  enum LatentResult {
+    case done
+    /// These images of the block are kept as pixels and have no codes.
+    case kept(Range<Int>)
+    case fault(BlockFault)
+  }
+
+  /// Decodes the latents of images `range` of a block, in fixed point.
+  func latents(
+    _ kind: BlockKind, _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, count: Int, range: Range<Int>,
+    into latents: UnsafeMutablePointer<Int16>
+  ) -> LatentResult {
+    var codesStart = bytes
+    var codesCount = byteCount
+    var codedCount = count
+    var firstCoded = range.lowerBound
+    switch kind {
+    case .stored, .deflated: return .kept(range)
+    case .coded: break
+    case .mixed:
+      switch Mixed.parse(bytes, byteCount, count: count) {
+      case .failure(let fault): return .fault(fault)
+      case .success(let mixed):
+        let before = mixed.keptCount(before: range.lowerBound)
+        let here = mixed.keptCount(before: range.upperBound) - before
+        if here > 0 {
+          let first = mixed.position(before)
+          var end = first + 1
+          var next = before + 1
+          while next < before + here && mixed.position(next) == end {
+            end += 1
+            next += 1
+          }
+          return .kept(first..<end)
+        }
+        codesStart = mixed.codes
+        codesCount = mixed.codesCount
+        codedCount = count - mixed.keptCount
+        firstCoded = range.lowerBound - before
+      }
+    }
+    guard let codes = try? Buffer<Int16>(count: codedCount * coder.latentCount) else {
+      return .fault(.memory)
+    }
+    if let fault = coder.decode(codesStart, byteCount: codesCount, count: codedCount, into: codes.base) {
+      return .fault(fault)
+    }
+    coder.dequantise(codes.base + firstCoded * coder.latentCount, count: range.count, into: latents)
+    return .done
+  }
+}
+
+/// The parts of a mixed block, checked against each other.
+struct Mixed {
+  let keptCount: Int
+  private let positions: UnsafePointer<UInt8>
+  let deflated: UnsafePointer<UInt8>
+  let deflatedCount: Int
+  let codes: UnsafePointer<UInt8>
+  let codesCount: Int
+
+  enum Result {
+    case success(Mixed)
+    case failure(BlockFault)
+  }
+
+  static func parse(_ bytes: UnsafePointer<UInt8>, _ byteCount: Int, count: Int) -> Result {
+    guard byteCount >= BlockCoder.mixedHeadSize else { return .failure(.size) }
+    var keptCount = 0
+    var deflatedCount = 0
+    for byte in 0..<4 {
+      keptCount |= Int(bytes[byte]) << (8 * byte)
+      deflatedCount |= Int(bytes[4 + byte]) << (8 * byte)
+    }
+    // Both counts lie below 2^32, so nothing here overflows.
+    guard keptCount > 0, keptCount < count,
+      BlockCoder.mixedHeadSize + 2 * keptCount + deflatedCount <= byteCount
+    else { return .failure(.size) }
+    let positions = bytes + BlockCoder.mixedHeadSize
+    let deflated = positions + 2 * keptCount
+    let codes = deflated + deflatedCount
+    let mixed = Mixed(
+      keptCount: keptCount, positions: positions, deflated: deflated, deflatedCount: deflatedCount,
+      codes: codes, codesCount: byteCount - (codes - bytes))
+    var last = -1
+    for index in 0..<keptCount {
+      let position = mixed.position(index)
+      guard position > last, position < count else { return .failure(.positions) }
+      last = position
+    }
+    return .success(mixed)
+  }
+
+  /// Which image of the block the kept image `index` is.
+  func position(_ index: Int) -> Int { Int(positions[2 * index]) | Int(positions[2 * index + 1]) << 8 }
+
+  /// How many kept images lie before image `image`.
+  func keptCount(before image: Int) -> Int {
+    var low = 0
+    var high = keptCount
+    while low < high {
+      let middle = (low + high) / 2
+      if position(middle) < image { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+}

@@ -1,0 +1,369 @@
+// An open image set: what is in it, and any of its images, codes, labels and names. It is the only reader
+// of .aez, and what it refuses, other readers should refuse, too.
+
+import Bytes
+import Compute
+import Core
+import Model
+import Storage
+
+/// What can be told of an image set without its model.
+public struct CompressedSetInformation: Sendable {
+  public let count: Int
+  /// Pixels.
+  public let width: Int
+  public let height: Int
+  /// 1.
+  public let channels: Int
+  public let latentCount: Int
+  /// 1 ... 16.
+  public let quality: Int
+  /// Images in a block; the last may hold fewer.
+  public let blockImages: Int
+  public let source: SourceKind
+  public let hasLabels: Bool
+  public let hasNames: Bool
+  /// True if the decoder is embedded.
+  public let hasModel: Bool
+  /// The whole set, all headers counted.
+  public let byteCount: Int
+  /// Bytes of all blocks, without headers and sections.
+  public let blockByteCount: Int
+  /// Of the model it was made with, 32 bytes.
+  public let modelHash: [UInt8]
+  /// At most 64 bytes of UTF-8.
+  public let modelName: String
+  /// Per `BlockKind`, in the order of their numbers: how many blocks are of that kind.
+  public let blockCounts: [Int]
+  /// Images that are kept as pixels, because the model does badly on them or pixels are smaller.
+  public let keptImageCount: Int
+
+  public var blockCount: Int { blockCounts.reduce(0, +) }
+}
+
+/// A part of an image set that is damaged.
+public struct Damage: Sendable {
+  public enum Part: Sendable, Equatable {
+    case model
+    case labels
+    case names
+    /// A block, by its number.
+    case block(Int)
+  }
+
+  public let part: Part
+  /// The images that are lost; empty for anything but a block.
+  public let images: Range<Int>
+  /// What is wrong, as a sentence's end: "block 3 (bytes 100 ..< 220): its bytes do not match its checksum".
+  public let reason: String
+}
+
+/// An open `.aez`, immutable: any number of threads may use one.
+public final class CompressedSet: Sendable {
+  public let information: CompressedSetInformation
+  /// One label an image, or nil if the set has none.
+  /// - Throws: `.checksum` or `.format` if the section is damaged, `.memory`.
+  public func labels() throws(AEError) -> Buffer<UInt8>? { try labelSection.value() }
+  /// One file name an image, or nil if the set has none.
+  /// - Throws: `.checksum` or `.format` if the section is damaged, `.memory`.
+  public func names() throws(AEError) -> NameList? { try nameSection.value() }
+
+  private let file: ContainerFile
+  private let model: Autoencoder
+  private let coder: BlockCoder
+  private let labelSection: Loaded<Buffer<UInt8>>
+  private let nameSection: Loaded<NameList>
+
+  /// Opens an image set.
+  ///
+  /// - Parameters:
+  ///   - bytes: the file; kept, not copied.
+  ///   - model: the model it was made with. It may be nil, or another one, if the set has its own embedded.
+  ///   - name: what messages call the set.
+  /// - Throws: `.format`, `.checksum` and `.version` for a file that is none, is damaged in header or index, or
+  ///   is of a later version; `.model` if the model needed is not there, naming it; `.memory`.
+  public init(_ bytes: Buffer<UInt8>, model: Autoencoder?, name: String) throws(AEError) {
+    file = try ContainerFile(bytes, name: name)
+    let header = file.header
+    self.model = try CompressedSet.model(for: file, given: model)
+    coder = try BlockCoder(model: self.model, quality: header.quality)
+    information = file.information
+    labelSection = Loaded { () throws(AEError) in try file.labels() }
+    nameSection = Loaded { () throws(AEError) in try file.names() }
+  }
+
+  /// What can be told of a set without its model.
+  /// - Throws: as `init`, but for `.model`.
+  public static func peek(_ bytes: Buffer<UInt8>, name: String) throws(AEError) -> CompressedSetInformation {
+    try ContainerFile(bytes, name: name).information
+  }
+
+  /// The model that decodes: the given one if it is the right one, or else the embedded one.
+  private static func model(for file: ContainerFile, given: Autoencoder?) throws(AEError) -> Autoencoder {
+    let header = file.header
+    var needed = "\(file.name): needs the model \"\(header.modelName)\", hash \(shortHash(header.modelHash))"
+    if let given {
+      if given.codec != nil {
+        let hash = try WeightFile.hash(given)
+        if hash == header.modelHash {
+          try check(given, against: file)
+          return given
+        }
+        needed += "; given is \"\(given.name)\", hash \(shortHash(hash))"
+      } else {
+        needed += "; given is \"\(given.name)\", which has no codec"
+      }
+    } else {
+      needed += ", and none was given"
+    }
+    guard let section = header.model else { throw AEError(.model, needed) }
+    let bytes = file.bytes.base + header.modelOffset
+    guard Checksum.crc32(bytes, section.storedSize) == section.crc else {
+      throw AEError(.checksum, "\(file.name): the embedded model does not match its checksum; it \(needed)")
+    }
+    let embedded = try WeightFile.read(bytes, section.storedSize, name: "\(file.name), embedded model")
+    guard embedded.codec != nil, try WeightFile.hash(embedded) == header.modelHash else {
+      throw AEError(.format, "\(file.name): the embedded model is not the one that the header names")
+    }
+    try check(embedded, against: file)
+    return embedded
+  }
+
+  private static func check(_ model: Autoencoder, against file: ContainerFile) throws(AEError) {
+    let header = file.header
+    let shape = model.architecture
+    guard shape.width == header.width, shape.height == header.height, shape.channels == header.channels,
+      shape.latentCount == header.latentCount
+    else {
+      throw AEError(
+        .format,
+        "\(file.name): images of \(header.width) x \(header.height) and \(header.latentCount) latents, but its "
+          + "model has \(shape.width) x \(shape.height) and \(shape.latentCount)")
+    }
+    if let codec = model.codec, header.quality > codec.rates.count {
+      throw AEError(
+        .format, "\(file.name): quality \(header.quality), but its model has \(codec.rates.count) qualities")
+    }
+  }
+
+  private static func shortHash(_ hash: [UInt8]) -> String { SHA256.hex(Array(hash.prefix(8))) }
+
+  // MARK: Pixels
+
+  /// Decodes images `first ..< first + count`.
+  ///
+  /// - Parameter pixels: count * width * height bytes, written, also where an error is thrown: images that are
+  ///   lost are then zeros, and all others as they should be.
+  /// - Throws: `.argument` if the range is not within the set; `.checksum` or `.format` if blocks are damaged,
+  ///   naming the images lost; `.memory`.
+  public func read(first: Int, count: Int, into pixels: UnsafeMutablePointer<UInt8>) throws(AEError) {
+    let imageSize = file.header.imageSize
+    try forEachBlock(first: first, count: count) { block, range, offset in
+      let start = file.blockOffset(block)
+      let byteCount = file.blockSize(block)
+      let target = pixels + offset * imageSize
+      var fault: BlockFault? = .checksum
+      if Checksum.crc32(file.bytes.base + start, byteCount) == file.blockChecksum(block) {
+        fault = coder.decode(
+          file.blockKind(block), file.bytes.base + start, byteCount,
+          count: file.header.imageCount(ofBlock: block), range: range, into: target)
+      }
+      if fault != nil { target.update(repeating: 0, count: range.count * imageSize) }
+      return fault.map { Failure.fault($0) }
+    }
+  }
+
+  /// Gives the codes of images `first ..< first + count` as floats: what `Autoencoder.decode` takes.
+  ///
+  /// - Parameter latents: count * latentCount floats, written.
+  /// - Throws: `.kind` if one of the images is kept as pixels and has no code, naming them; else as `read`.
+  public func latents(first: Int, count: Int, into latents: UnsafeMutablePointer<Float>) throws(AEError) {
+    guard let codec = model.codec else { throw AEError(.internal, "an open set without a codec") }
+    let latentCount = file.header.latentCount
+    try forEachBlock(first: first, count: count) { block, range, offset in
+      let start = file.blockOffset(block)
+      let byteCount = file.blockSize(block)
+      guard Checksum.crc32(file.bytes.base + start, byteCount) == file.blockChecksum(block) else {
+        return .fault(.checksum)
+      }
+      guard let fixed = try? Buffer<Int16>(count: range.count * latentCount) else { return .fault(.memory) }
+      switch coder.latents(
+        file.blockKind(block), file.bytes.base + start, byteCount,
+        count: file.header.imageCount(ofBlock: block), range: range, into: fixed.base)
+      {
+      case .fault(let fault): return .fault(fault)
+      case .kept: return .kept
+      case .done: break
+      }
+      let target = latents + offset * latentCount
+      for row in 0..<range.count {
+        for latent in 0..<latentCount {
+          target[row * latentCount + latent] =
+            Float(fixed.base[row * latentCount + latent]) / Float(Codec.latentUnitsPerScale)
+            * codec.latentScales[latent]
+        }
+      }
+      return nil
+    }
+  }
+
+  /// Why a block did not give what was asked for.
+  private enum Failure {
+    case fault(BlockFault)
+    case kept
+  }
+
+  /// Calls `body` with every block that holds some of the images, the images of the block that are asked for
+  /// (counted from its first), and where they come in the request; then reports what went wrong.
+  private func forEachBlock(
+    first: Int, count: Int, _ body: (Int, Range<Int>, Int) -> Failure?
+  ) throws(AEError) {
+    let header = file.header
+    guard first >= 0, count >= 0, first <= header.count, count <= header.count - first else {
+      throw AEError(
+        .argument, "\(file.name): \(count) images from \(first) on were asked for; it has \(header.count)")
+    }
+    if count == 0 { return }
+    let firstBlock = first / header.blockImages
+    let blockCount = (first + count - 1) / header.blockImages - firstBlock + 1
+    let failures = try Buffer<UInt8>(count: blockCount)
+    parallel(blockCount) { index in
+      let block = firstBlock + index
+      let start = block * header.blockImages
+      let lower = max(first, start)
+      let upper = min(first + count, start + header.imageCount(ofBlock: block))
+      switch body(block, lower - start..<upper - start, lower - first) {
+      case nil: break
+      case .kept?: failures.base[index] = CompressedSet.keptMark
+      case .fault(let fault)?: failures.base[index] = fault.rawValue
+      }
+    }
+    var list: [String] = []
+    var further = 0
+    var code = AEError.Code.checksum
+    for index in 0..<blockCount where failures.base[index] != 0 {
+      let block = firstBlock + index
+      let fault = BlockFault(rawValue: failures.base[index])
+      if fault == .memory {
+        throw AEError(.memory, "\(file.name): there is no memory to decode block \(block)")
+      }
+      if list.count == CompressedSet.listedBlocks {
+        further += 1
+        continue
+      }
+      let images = file.images(ofBlock: block)
+      let span = "images \(images.lowerBound) to \(images.upperBound - 1)"
+      if let fault {
+        if list.isEmpty && fault != .checksum { code = .format }
+        list.append("\(span) are lost: \(file.describe(block, fault))")
+      } else {
+        if list.isEmpty { code = .kind }
+        list.append("some of \(span) are kept as pixels and have no code")
+      }
+    }
+    if list.isEmpty { return }
+    var message = "\(file.name): \(list[0])"
+    for entry in list.dropFirst() { message += "; \(entry)" }
+    if further > 0 { message += "; and \(further) further blocks" }
+    throw AEError(code, message)
+  }
+
+  private static let keptMark: UInt8 = 255
+  /// Blocks that a message names before it only counts them.
+  private static let listedBlocks = 4
+
+  // MARK: Verification
+
+  /// What `verify` found.
+  public struct Verification: Sendable {
+    /// All damage, in the order of the file; the first thousand if there is more.
+    public internal(set) var damage: [Damage] = []
+    public internal(set) var damageCount = 0
+    public internal(set) var lostImageCount = 0
+    public var isSound: Bool { damageCount == 0 }
+
+    mutating func add(_ item: Damage) {
+      damageCount += 1
+      lostImageCount += item.images.count
+      if damage.count < 1000 { damage.append(item) }
+    }
+  }
+
+  /// Checks every checksum and decodes every block.
+  /// - Throws: `.memory`.
+  public func verify() throws(AEError) -> Verification {
+    var found = Verification()
+    let header = file.header
+    if let section = header.model,
+      Checksum.crc32(file.bytes.base + header.modelOffset, section.storedSize) != section.crc
+    {
+      found.add(
+        Damage(part: .model, images: 0..<0, reason: "the embedded model does not match its checksum"))
+    }
+    if let error = labelSection.error {
+      found.add(Damage(part: .labels, images: 0..<0, reason: error.message))
+    }
+    if let error = nameSection.error {
+      found.add(Damage(part: .names, images: 0..<0, reason: error.message))
+    }
+    // A few blocks at a time, so that memory stays bounded whatever the size of the set.
+    let waveCount = 64
+    var first = 0
+    let faults = try Buffer<UInt8>(count: waveCount)
+    while first < header.blockCount {
+      let count = min(waveCount, header.blockCount - first)
+      parallel(count) { index in
+        let block = first + index
+        faults.base[index] = verify(block)?.rawValue ?? 0
+      }
+      for index in 0..<count {
+        guard let fault = BlockFault(rawValue: faults.base[index]) else { continue }
+        if fault == .memory {
+          throw AEError(.memory, "\(file.name): there is no memory to decode block \(first + index)")
+        }
+        found.add(
+          Damage(
+            part: .block(first + index), images: file.images(ofBlock: first + index),
+            reason: file.describe(first + index, fault)))
+      }
+      first += count
+    }
+    return found
+  }
+
+  private func verify(_ block: Int) -> BlockFault? {
+    let bytes = file.bytes.base + file.blockOffset(block)
+    let byteCount = file.blockSize(block)
+    guard Checksum.crc32(bytes, byteCount) == file.blockChecksum(block) else { return .checksum }
+    return coder.verify(
+      file.blockKind(block), bytes, byteCount, count: file.header.imageCount(ofBlock: block))
+  }
+}
+
+/// A section that was read when the set was opened, or why it could not be.
+private enum Loaded<Value: Sendable>: Sendable {
+  case none
+  case value(Value)
+  case failed(AEError)
+
+  init(_ read: () throws(AEError) -> Value?) {
+    do throws(AEError) {
+      if let value = try read() { self = .value(value) } else { self = .none }
+    } catch {
+      self = .failed(error)
+    }
+  }
+
+  func value() throws(AEError) -> Value? {
+    switch self {
+    case .none: return nil
+    case .value(let value): return value
+    case .failed(let error): throw error
+    }
+  }
+
+  var error: AEError? {
+    if case .failed(let error) = self { return error }
+    return nil
+  }
+}

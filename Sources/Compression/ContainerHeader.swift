@@ -1,0 +1,218 @@
+// What stands before the blocks of an .aez: the fixed header, the model's name, and the index. One place
+// writes it and one place reads it, and both are below; docs/format-aez.md tells it byte by byte.
+
+import Bytes
+import Core
+import Model
+import Storage
+
+/// A part of the file beside header, index and blocks.
+struct Section: Sendable {
+  /// Bytes in the file; 0 for a section that is not there.
+  var storedSize = 0
+  /// Bytes after inflating. Equal to `storedSize` for bytes that are stored as they are.
+  var rawSize = 0
+  /// Of the stored bytes.
+  var crc: UInt32 = 0
+}
+
+/// The header of an image set, checked.
+struct ContainerHeader: Sendable {
+  /// The high bit, the line ends and the control-Z find transfers that were made as text.
+  static let magic: [UInt8] = [0x89, 0x41, 0x45, 0x5A, 0x0D, 0x0A, 0x1A, 0x0A]
+  static let version: UInt16 = 1
+  /// Bytes before the model's name.
+  static let fixedSize = 132
+  static let indexEntrySize = 9
+  static let maximumBlockImages = 65536
+  static let maximumQuality = 16
+  /// No zlib stream is smaller than this part of what it inflates to.
+  static let largestInflation = 1032
+
+  enum Flag {
+    static let model: UInt16 = 1
+    static let labels: UInt16 = 2
+    static let names: UInt16 = 4
+    static let all: UInt16 = 7
+  }
+
+  var width = 0
+  var height = 0
+  var channels = 1
+  var latentCount = 0
+  var quality = 0
+  var source = SourceKind.unknown
+  var blockImages = 0
+  var count = 0
+  var modelHash: [UInt8] = []
+  var modelName = ""
+  /// A decoder's weight file, or absent.
+  var model: Section?
+  var labels: Section?
+  var names: Section?
+
+  var blockCount: Int { count / blockImages + (count % blockImages == 0 ? 0 : 1) }
+  var imageSize: Int { width * height * channels }
+
+  /// How many images block `index` holds: as all, but for the last.
+  func imageCount(ofBlock index: Int) -> Int { min(blockImages, count - index * blockImages) }
+
+  /// Bytes of the header with its checksum.
+  var headerSize: Int { ContainerHeader.fixedSize + modelName.utf8.count + 4 }
+  /// Bytes of the index with its checksum.
+  var indexSize: Int { blockCount * ContainerHeader.indexEntrySize + 4 }
+  var sectionsOffset: Int { headerSize + indexSize }
+  var modelOffset: Int { sectionsOffset }
+  var labelsOffset: Int { modelOffset + (model?.storedSize ?? 0) }
+  var namesOffset: Int { labelsOffset + (labels?.storedSize ?? 0) }
+  var blocksOffset: Int { namesOffset + (names?.storedSize ?? 0) }
+
+  // MARK: Writing
+
+  /// The header's bytes, checksum included.
+  func write() throws(AEError) -> Buffer<UInt8> {
+    let writer = ByteWriter()
+    for byte in ContainerHeader.magic { try writer.u8(byte) }
+    try writer.u16(ContainerHeader.version)
+    var flags: UInt16 = 0
+    if model != nil { flags |= Flag.model }
+    if labels != nil { flags |= Flag.labels }
+    if names != nil { flags |= Flag.names }
+    try writer.u16(flags)
+    try writer.u16(UInt16(width))
+    try writer.u16(UInt16(height))
+    try writer.u16(UInt16(channels))
+    try writer.u16(UInt16(latentCount))
+    try writer.u8(UInt8(quality))
+    try writer.u8(source.rawValue)
+    try writer.u8(0)
+    try writer.u8(UInt8(modelName.utf8.count))
+    try writer.u32(UInt32(blockImages))
+    try writer.u32(0)
+    try writer.u64(UInt64(count))
+    for byte in modelHash { try writer.u8(byte) }
+    for section in [model, labels, names] {
+      try writer.u64(UInt64(section?.storedSize ?? 0))
+      try writer.u64(UInt64(section?.rawSize ?? 0))
+      try writer.u32(section?.crc ?? 0)
+    }
+    try writer.utf8(modelName)
+    try writer.u32(Checksum.crc32(writer.base, writer.count))
+    return try writer.finish()
+  }
+
+  // MARK: Reading
+
+  /// Reads and checks a header. What is checked is everything that the header alone can show.
+  static func read(_ bytes: UnsafePointer<UInt8>, _ byteCount: Int, name: String) throws(AEError)
+    -> ContainerHeader
+  {
+    var reader = ByteReader(bytes, count: byteCount, name: name)
+    guard byteCount >= magic.count else {
+      throw reader.fail("an image set begins with 8 bytes of signature, and there are \(byteCount)")
+    }
+    for (index, byte) in magic.enumerated() {
+      guard try reader.u8() == byte else {
+        throw AEError(.format, "\(name): not an image set: byte \(index) of the signature differs")
+      }
+    }
+    let version = try reader.u16()
+    guard version == ContainerHeader.version else {
+      throw reader.fail(.version, "format version \(version), and this reader knows version 1")
+    }
+    guard byteCount >= fixedSize else {
+      throw reader.fail("a header has at least \(fixedSize) bytes, and there are \(byteCount)")
+    }
+    let nameSize = Int(bytes[23])
+    guard nameSize <= 64 else { throw reader.fail("the model's name has \(nameSize) bytes, at most 64 may be") }
+    let checkedSize = fixedSize + nameSize
+    var trailer = ByteReader(bytes, count: byteCount, name: name)
+    _ = try trailer.bytes(checkedSize)
+    guard try trailer.u32() == Checksum.crc32(bytes, checkedSize) else {
+      throw trailer.fail(.checksum, "the header does not match its checksum")
+    }
+
+    var header = ContainerHeader()
+    let flags = try reader.u16()
+    guard flags & ~Flag.all == 0 else {
+      throw reader.fail(.version, "flags \(flags): this reader knows 0 to \(Flag.all)")
+    }
+    header.width = Int(try reader.u16())
+    header.height = Int(try reader.u16())
+    header.channels = Int(try reader.u16())
+    let sides = 1...Architecture.maximumSide
+    guard sides.contains(header.width), sides.contains(header.height), header.channels == 1 else {
+      throw reader.fail(
+        "images of \(header.width) x \(header.height) x \(header.channels): sides are 1 to "
+          + "\(Architecture.maximumSide), channels 1")
+    }
+    header.latentCount = Int(try reader.u16())
+    guard (1...Architecture.maximumLatentCount).contains(header.latentCount) else {
+      throw reader.fail("\(header.latentCount) latents: 1 to \(Architecture.maximumLatentCount) may be")
+    }
+    header.quality = Int(try reader.u8())
+    guard (1...maximumQuality).contains(header.quality) else {
+      throw reader.fail("quality \(header.quality): 1 to \(maximumQuality) may be")
+    }
+    let source = try reader.u8()
+    guard let source = SourceKind(rawValue: source) else {
+      throw reader.fail(.version, "source kind \(source), which this reader does not know")
+    }
+    header.source = source
+    let layer = try reader.u8()
+    guard layer == 0 else {
+      throw reader.fail(.version, "layer \(layer), and this reader knows layer 0, latent codes")
+    }
+    _ = try reader.u8()
+    let blockImages = try reader.u32()
+    guard blockImages >= 1, blockImages <= UInt32(maximumBlockImages) else {
+      throw reader.fail("\(blockImages) images in a block: 1 to \(maximumBlockImages) may be")
+    }
+    header.blockImages = Int(blockImages)
+    let reserved = try reader.u32()
+    guard reserved == 0 else {
+      throw reader.fail(.version, "a reserved field holds \(reserved), which this reader does not know")
+    }
+    let count = try reader.u64()
+    guard count <= UInt64(ImageSet.maximumCount) else {
+      throw reader.fail("\(count) images: at most \(ImageSet.maximumCount) may be")
+    }
+    header.count = Int(count)
+    let hash = try reader.bytes(32)
+    for index in 0..<32 { header.modelHash.append(hash[index]) }
+
+    header.model = try readSection(&reader, "model", isPresent: flags & Flag.model != 0, in: byteCount)
+    header.labels = try readSection(&reader, "labels", isPresent: flags & Flag.labels != 0, in: byteCount)
+    header.names = try readSection(&reader, "names", isPresent: flags & Flag.names != 0, in: byteCount)
+    if let model = header.model, model.storedSize != model.rawSize {
+      throw reader.fail("the model's section must be stored as it is")
+    }
+    if let labels = header.labels, labels.rawSize != header.count {
+      throw reader.fail("\(header.count) images, but \(labels.rawSize) labels")
+    }
+    header.modelName = try reader.string(nameSize)
+    return header
+  }
+
+  private static func readSection(
+    _ reader: inout ByteReader, _ what: StaticString, isPresent: Bool, in byteCount: Int
+  ) throws(AEError) -> Section? {
+    let stored = try reader.u64()
+    let raw = try reader.u64()
+    let crc = try reader.u32()
+    guard isPresent else {
+      guard stored == 0, raw == 0, crc == 0 else {
+        throw reader.fail("the \(what) section is described, but its flag is not set")
+      }
+      return nil
+    }
+    guard stored <= UInt64(byteCount) else {
+      throw reader.fail("the \(what) section declares \(stored) bytes, the file has \(byteCount)")
+    }
+    // Nothing is allocated for a size that the stored bytes cannot possibly inflate to.
+    guard raw >= stored, raw <= stored * UInt64(largestInflation) else {
+      throw reader.fail("the \(what) section's \(stored) bytes cannot inflate to \(raw)")
+    }
+    return Section(storedSize: Int(stored), rawSize: Int(raw), crc: crc)
+  }
+}

@@ -1,0 +1,153 @@
+// File names as they lie in an image set. Folders of images are mostly numbered, so a name that is the one
+// before it plus one costs a byte, which deflates to nothing.
+
+import Bytes
+import Core
+
+/// A list of file names, decoded: UTF-8, each free of anything that could lead out of a folder.
+public final class NameList: Sendable {
+  /// The longest name, in bytes of UTF-8; what file systems allow.
+  public static let maximumNameSize = 255
+  /// The most that all names of a set may take, in bytes.
+  public static let maximumByteCount = 1 << 30
+
+  public let count: Int
+  private let bytes: Buffer<UInt8>
+  /// [count + 1].
+  private let offsets: Buffer<Int>
+
+  /// Reads the list of `count` names that `raw` holds.
+  /// - Throws: `.format` if a name is not allowed, or names end too early or too late; `.memory`.
+  init(raw: UnsafePointer<UInt8>, rawCount: Int, count: Int, name: String) throws(AEError) {
+    self.count = count
+    offsets = try Buffer(count: count + 1)
+    // Twice through the same bytes: sizes first, so that what is asked for is what is needed.
+    var measure = NameReader(raw: raw, rawCount: rawCount, name: name)
+    var total = 0
+    for index in 0..<count {
+      total += try measure.next(index)
+      guard total <= NameList.maximumByteCount else {
+        throw AEError(.format, "\(name): names of more than \(NameList.maximumByteCount) bytes")
+      }
+      offsets.base[index + 1] = total
+    }
+    try measure.expectEnd(count)
+    bytes = try Buffer(count: total)
+    var reader = NameReader(raw: raw, rawCount: rawCount, name: name)
+    for index in 0..<count {
+      let size = try reader.next(index)
+      reader.copy(to: bytes.base + offsets.base[index], size: size)
+    }
+  }
+
+  /// The bytes of a name, without a closing NUL; valid while the list lives.
+  public func bytes(at index: Int) -> UnsafeBufferPointer<UInt8> {
+    let start = offsets[index]
+    return UnsafeBufferPointer(start: UnsafePointer(bytes.base + start), count: offsets[index + 1] - start)
+  }
+
+  public subscript(index: Int) -> String { String(decoding: bytes(at: index), as: UTF8.self) }
+
+  /// Packs names as `init` reads them.
+  /// - Throws: `.argument` if a name is not allowed; `.memory`.
+  static func pack(_ names: [String]) throws(AEError) -> Buffer<UInt8> {
+    let writer = ByteWriter()
+    var last: [UInt8] = []
+    for (index, name) in names.enumerated() {
+      let bytes = Array(name.utf8)
+      if let fault = fault(of: bytes) {
+        throw AEError(.argument, "the name of image \(index) \(fault)")
+      }
+      NameList.advance(&last)
+      if !last.isEmpty && last == bytes {
+        try writer.u8(0)
+      } else {
+        try writer.u8(UInt8(bytes.count))
+        for byte in bytes { try writer.u8(byte) }
+        last = bytes
+      }
+    }
+    return try writer.finish()
+  }
+
+  /// Turns a name into its successor: its last run of digits plus one, with as many digits unless all were
+  /// nines. A name without digits, or too long for one more, has none and becomes empty.
+  static func advance(_ name: inout [UInt8]) {
+    var end = name.count
+    while end > 0 && !isDigit(name[end - 1]) { end -= 1 }
+    guard end > 0 else {
+      name = []
+      return
+    }
+    var index = end - 1
+    while true {
+      if name[index] < 0x39 {
+        name[index] += 1
+        return
+      }
+      name[index] = 0x30
+      if index == 0 || !isDigit(name[index - 1]) { break }
+      index -= 1
+    }
+    if name.count == maximumNameSize {
+      name = []
+    } else {
+      name.insert(0x31, at: index)
+    }
+  }
+
+  private static func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 }
+
+  /// What is wrong with a name, or nil: empty or too long, a folder of its own, or able to end a path's part.
+  static func fault(of name: [UInt8]) -> StaticString? {
+    if name.isEmpty { return "is empty" }
+    if name.count > maximumNameSize { return "is longer than 255 bytes" }
+    if name[0] == 0x2E && (name.count == 1 || (name.count == 2 && name[1] == 0x2E)) {
+      return "is that of a folder, \".\" or \"..\""
+    }
+    for byte in name {
+      if byte == 0x2F { return "holds a \"/\"" }
+      if byte == 0 { return "holds a NUL" }
+    }
+    return nil
+  }
+}
+
+/// Walks through packed names.
+private struct NameReader {
+  private var reader: ByteReader
+  private var current: [UInt8] = []
+
+  init(raw: UnsafePointer<UInt8>, rawCount: Int, name: String) {
+    reader = ByteReader(raw, count: rawCount, name: name)
+    current.reserveCapacity(NameList.maximumNameSize)
+  }
+
+  /// Goes to the next name, checks it, and returns its size.
+  mutating func next(_ index: Int) throws(AEError) -> Int {
+    let size = Int(try reader.u8())
+    if size == 0 {
+      NameList.advance(&current)
+      guard !current.isEmpty else { throw reader.fail("name \(index) continues a name that has no successor") }
+    } else {
+      let bytes = try reader.bytes(size)
+      current.removeAll(keepingCapacity: true)
+      for offset in 0..<size { current.append(bytes[offset]) }
+      if let fault = NameList.fault(of: current) { throw reader.fail("name \(index) \(fault)") }
+      guard current.withUnsafeBufferPointer({ UTF8Text.firstInvalid($0) }) == nil else {
+        throw reader.fail("name \(index) is not UTF-8")
+      }
+    }
+    return current.count
+  }
+
+  func copy(to target: UnsafeMutablePointer<UInt8>, size: Int) {
+    for offset in 0..<size { target[offset] = current[offset] }
+  }
+
+  func expectEnd(_ count: Int) throws(AEError) {
+    guard reader.remaining == 0 else {
+      throw reader.fail("\(reader.remaining) bytes follow the last of \(count) names")
+    }
+  }
+}
