@@ -69,7 +69,7 @@ let package = Package(
       name: "TrainingTests", dependencies: ["Training", "Model", "Storage", "Compute", "Core"]),
     .testTarget(
       name: "CompressionTests",
-      dependencies: ["Compression", "Model", "Storage", "Bytes", "Compute", "Core"]),
+      dependencies: ["Compression", "Model", "Storage", "Bytes", "CKernels", "Compute", "Core"]),
     .testTarget(name: "DigitsTests", dependencies: ["Digits", "Storage", "Bytes", "Compute", "Core"]),
   ]
 )

@@ -268,8 +268,8 @@ final class BlockCoder: Sendable {
   /// What became of a request for latents.
   enum LatentResult {
     case done
-    /// These images of the block are kept as pixels and have no codes.
-    case kept(Range<Int>)
+    /// Some of the images are kept as pixels and have no codes.
+    case kept
     case fault(BlockFault)
   }
 
@@ -283,24 +283,14 @@ final class BlockCoder: Sendable {
     var codedCount = count
     var firstCoded = range.lowerBound
     switch kind {
-    case .stored, .deflated: return .kept(range)
+    case .stored, .deflated: return .kept
     case .coded: break
     case .mixed:
       switch Mixed.parse(bytes, byteCount, count: count) {
       case .failure(let fault): return .fault(fault)
       case .success(let mixed):
         let before = mixed.keptCount(before: range.lowerBound)
-        let here = mixed.keptCount(before: range.upperBound) - before
-        if here > 0 {
-          let first = mixed.position(before)
-          var end = first + 1
-          var next = before + 1
-          while next < before + here && mixed.position(next) == end {
-            end += 1
-            next += 1
-          }
-          return .kept(first..<end)
-        }
+        guard mixed.keptCount(before: range.upperBound) == before else { return .kept }
         codesStart = mixed.codes
         codesCount = mixed.codesCount
         codedCount = count - mixed.keptCount
@@ -315,6 +305,25 @@ final class BlockCoder: Sendable {
     }
     coder.dequantise(codes.base + firstCoded * coder.latentCount, count: range.count, into: latents)
     return .done
+  }
+}
+
+extension BlockCoder {
+  /// The first images in a row, of those in `range` of a sound block, that are kept as pixels.
+  static func firstKept(
+    _ kind: BlockKind, _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, count: Int, range: Range<Int>
+  ) -> Range<Int> {
+    guard kind == .mixed else { return range }
+    guard case .success(let mixed) = Mixed.parse(bytes, byteCount, count: count) else { return range }
+    var index = mixed.keptCount(before: range.lowerBound)
+    guard index < mixed.keptCount else { return range }
+    let first = mixed.position(index)
+    var end = first
+    while index < mixed.keptCount && mixed.position(index) == end && end < range.upperBound {
+      end += 1
+      index += 1
+    }
+    return first..<end
   }
 }
 

@@ -83,10 +83,10 @@ public final class CompressedSet: Sendable {
   /// - Throws: `.format`, `.checksum` and `.version` for a file that is none, is damaged in header or index, or
   ///   is of a later version; `.model` if the model needed is not there, naming it; `.memory`.
   public init(_ bytes: Buffer<UInt8>, model: Autoencoder?, name: String) throws(AEError) {
-    file = try ContainerFile(bytes, name: name)
-    let header = file.header
+    let file = try ContainerFile(bytes, name: name)
+    self.file = file
     self.model = try CompressedSet.model(for: file, given: model)
-    coder = try BlockCoder(model: self.model, quality: header.quality)
+    coder = try BlockCoder(model: self.model, quality: file.header.quality)
     information = file.information
     labelSection = Loaded { () throws(AEError) in try file.labels() }
     nameSection = Loaded { () throws(AEError) in try file.names() }
@@ -258,7 +258,13 @@ public final class CompressedSet: Sendable {
         list.append("\(span) are lost: \(file.describe(block, fault))")
       } else {
         if list.isEmpty { code = .kind }
-        list.append("some of \(span) are kept as pixels and have no code")
+        let kept = BlockCoder.firstKept(
+          file.blockKind(block), file.bytes.base + file.blockOffset(block), file.blockSize(block),
+          count: images.count, range: max(first, images.lowerBound) - images.lowerBound
+            ..< min(first + count, images.upperBound) - images.lowerBound)
+        list.append(
+          "images \(images.lowerBound + kept.lowerBound) to \(images.lowerBound + kept.upperBound - 1) "
+            + "are kept as pixels and have no code")
       }
     }
     if list.isEmpty { return }
