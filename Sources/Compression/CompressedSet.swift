@@ -260,8 +260,9 @@ public final class CompressedSet: Sendable {
         if list.isEmpty { code = .kind }
         let kept = BlockCoder.firstKept(
           file.blockKind(block), file.bytes.base + file.blockOffset(block), file.blockSize(block),
-          count: images.count, range: max(first, images.lowerBound) - images.lowerBound
-            ..< min(first + count, images.upperBound) - images.lowerBound)
+          count: images.count,
+          range: max(first, images.lowerBound) - images.lowerBound..<min(first + count, images.upperBound)
+            - images.lowerBound)
         list.append(
           "images \(images.lowerBound + kept.lowerBound) to \(images.lowerBound + kept.upperBound - 1) "
             + "are kept as pixels and have no code")

@@ -64,7 +64,8 @@ final class ContainerFile: Sendable {
       offsets.base[block + 1] = offset
     }
     guard offset == bytes.count else {
-      throw AEError(.format, "\(name): header and index declare \(offset) bytes, and there are \(bytes.count)")
+      throw AEError(
+        .format, "\(name): header and index declare \(offset) bytes, and there are \(bytes.count)")
     }
     self.name = name
     self.bytes = bytes
@@ -133,7 +134,8 @@ final class ContainerFile: Sendable {
     guard Checksum.crc32(stored, section.storedSize) == section.crc else {
       throw AEError(
         .checksum,
-        "\(name): the \(what) (bytes \(offset) to \(offset + section.storedSize)) do not match their checksum")
+        "\(name): the \(what) (bytes \(offset) to \(offset + section.storedSize)) do not match their checksum"
+      )
     }
     if section.storedSize == section.rawSize {
       return try Buffer(copying: stored, count: section.storedSize)

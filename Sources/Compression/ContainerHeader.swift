@@ -124,7 +124,9 @@ struct ContainerHeader: Sendable {
       throw reader.fail("a header has at least \(fixedSize) bytes, and there are \(byteCount)")
     }
     let nameSize = Int(bytes[23])
-    guard nameSize <= 64 else { throw reader.fail("the model's name has \(nameSize) bytes, at most 64 may be") }
+    guard nameSize <= 64 else {
+      throw reader.fail("the model's name has \(nameSize) bytes, at most 64 may be")
+    }
     let checkedSize = fixedSize + nameSize
     var trailer = ByteReader(bytes, count: byteCount, name: name)
     _ = try trailer.bytes(checkedSize)

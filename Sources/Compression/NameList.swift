@@ -128,7 +128,9 @@ private struct NameReader {
     let size = Int(try reader.u8())
     if size == 0 {
       NameList.advance(&current)
-      guard !current.isEmpty else { throw reader.fail("name \(index) continues a name that has no successor") }
+      guard !current.isEmpty else {
+        throw reader.fail("name \(index) continues a name that has no successor")
+      }
     } else {
       let bytes = try reader.bytes(size)
       current.removeAll(keepingCapacity: true)

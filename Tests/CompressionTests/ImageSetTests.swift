@@ -31,7 +31,8 @@ private func expected(_ set: ImageSet, _ model: Autoencoder, quality: Int) throw
 }
 
 @Suite(.serialized) struct ImageSetTests {
-  @Test("Coded images decode to what encoder, quantiser and decoder make of them one by one, at all qualities")
+  @Test(
+    "Coded images decode to what encoder, quantiser and decoder make of them one by one, at all qualities")
   func definition() throws {
     for kind in [ModelKind.linear, .vae] {
       let model = try Support.model(kind: kind)
@@ -82,7 +83,9 @@ private func expected(_ set: ImageSet, _ model: Autoencoder, quality: Int) throw
           }
         }
         for image in odd {
-          #expect(pixels[image * 64..<(image + 1) * 64].elementsEqual(set.pixels.array[image * 64..<(image + 1) * 64]))
+          let isExact = pixels[image * 64..<(image + 1) * 64].elementsEqual(
+            set.pixels.array[image * 64..<(image + 1) * 64])
+          #expect(isExact)
         }
       }
     }
@@ -98,7 +101,9 @@ private func expected(_ set: ImageSet, _ model: Autoencoder, quality: Int) throw
     #expect(open.information.keptImageCount == 3)
     let pixels = try Support.read(open)
     for image in [17, 18, 150] {
-      #expect(pixels[image * 256..<(image + 1) * 256].elementsEqual(set.pixels.array[image * 256..<(image + 1) * 256]))
+      let isExact = pixels[image * 256..<(image + 1) * 256].elementsEqual(
+        set.pixels.array[image * 256..<(image + 1) * 256])
+      #expect(isExact)
     }
     #expect(file.count < set.pixels.count / 20)
   }
@@ -135,7 +140,7 @@ private func expected(_ set: ImageSet, _ model: Autoencoder, quality: Int) throw
         error += (value - Double(pixels[pixel])) * (value - Double(pixels[pixel]))
         energy += (value - mean) * (value - mean)
       }
-      #expect(error < energy)
+      #expect(error < 0.75 * energy)
     }
   }
 
@@ -161,7 +166,7 @@ private func expected(_ set: ImageSet, _ model: Autoencoder, quality: Int) throw
       setThreadCount(0)
       _ = ck_path_select(path)
     }
-    for other in 0..<Int32(CK_PATH_COUNT.rawValue) where ck_path_available(other) != 0 {
+    for other in 0..<Int32(CK_PATH_COUNT) where ck_path_available(other) != 0 {
       #expect(ck_path_select(other) != 0)
       for threads in [1, 2, 5] {
         setThreadCount(threads)
@@ -175,7 +180,9 @@ private func expected(_ set: ImageSet, _ model: Autoencoder, quality: Int) throw
   @Test("The bound is always enough, and near for what cannot be compressed")
   func bound() throws {
     let model = try Support.model()
-    for (count, odd, block) in [(0, [], 1), (1, [0], 1), (40, [], 7), (40, Array(0..<40), 7)] as [(Int, [Int], Int)] {
+    for (count, odd, block) in [(0, [], 1), (1, [0], 1), (40, [], 7), (40, Array(0..<40), 7)]
+      as [(Int, [Int], Int)]
+    {
       for embed in [false, true] {
         let set = try Support.set(count, odd: odd, labelled: true, named: true)
         let options = Support.options(embed: embed, block: block)
@@ -192,7 +199,8 @@ private func expected(_ set: ImageSet, _ model: Autoencoder, quality: Int) throw
     let model = try Support.model()
     let set = try Support.set(40, odd: [9, 10, 30])
     let open = try CompressedSet(
-      try compress(set, with: model, options: Support.options(quality: 3, block: 20)), model: model, name: "set")
+      try compress(set, with: model, options: Support.options(quality: 3, block: 20)), model: model,
+      name: "set")
     #expect(open.information.blockCounts == [0, 0, 0, 2])
     let latents = try Buffer<Float>(count: 19 * 6)
     try open.latents(first: 11, count: 19, into: latents.base)
@@ -204,7 +212,9 @@ private func expected(_ set: ImageSet, _ model: Autoencoder, quality: Int) throw
         #expect(latents[(image - 11) * 6 + latent] == Float(fixed) / 256 * (16 + Float(latent)))
       }
     }
-    let error = Support.error { () throws(AEError) in try open.latents(first: 0, count: 19, into: latents.base) }
+    let error = Support.error { () throws(AEError) in
+      try open.latents(first: 0, count: 19, into: latents.base)
+    }
     #expect(error?.code == .kind)
     #expect(error?.message.contains("images 9 to 10 are kept as pixels") == true)
   }
@@ -231,7 +241,8 @@ private func expected(_ set: ImageSet, _ model: Autoencoder, quality: Int) throw
     let model = try Support.model()
     let long = String(repeating: "x", count: 254) + "9"
     let lists: [[String]] = [
-      ["a"], ["9", "10", "11", "99", "100"], ["a9z", "a10z", "a10z", "b"], [".x", "...", "a b", "\u{e9}\u{4e00}"],
+      ["a"], ["9", "10", "11", "99", "100"], ["a9z", "a10z", "a10z", "b"],
+      [".x", "...", "a b", "\u{e9}\u{4e00}"],
       [long, long, "8", "9"], ["09", "10", "0", "00"], (0..<5000).map { "img_\($0 + 10000).png" },
     ]
     for list in lists {
@@ -293,10 +304,13 @@ private func expected(_ set: ImageSet, _ model: Autoencoder, quality: Int) throw
     let none = Support.error { () throws(AEError) in _ = try CompressedSet(file, model: nil, name: "my set") }
     #expect(none?.code == .model)
     #expect(none?.message == "my set: needs the model \"right\", hash \(needed), and none was given")
-    let wrong = Support.error { () throws(AEError) in _ = try CompressedSet(file, model: other, name: "my set") }
+    let wrong = Support.error { () throws(AEError) in
+      _ = try CompressedSet(file, model: other, name: "my set")
+    }
     #expect(wrong?.code == .model)
     #expect(
-      wrong?.message == "my set: needs the model \"right\", hash \(needed); given is \"wrong\", hash \(given)")
+      wrong?.message == "my set: needs the model \"right\", hash \(needed); given is \"wrong\", hash \(given)"
+    )
     #expect(try CompressedSet.peek(file, name: "my set").count == 5)
   }
 

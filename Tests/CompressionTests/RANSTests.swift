@@ -34,7 +34,8 @@ private func encode(_ symbols: [Coded], capacity: Int) -> [UInt8]? {
     var state = RANSState()
     for symbol in symbols.reversed() {
       state.encode(
-        start: UInt32(symbol.start), frequency: UInt32(symbol.frequency), bits: UInt32(symbol.bits), to: &writer)
+        start: UInt32(symbol.start), frequency: UInt32(symbol.frequency), bits: UInt32(symbol.bits),
+        to: &writer)
     }
     state.flush(to: &writer)
     return writer.overflowed ? nil : Array(region[writer.written])
@@ -85,7 +86,8 @@ private func randomSymbols(_ count: Int, seed: UInt64) -> [Coded] {
       Coded(start: 1, frequency: 1, bits: 1),
     ]
     #expect(
-      encode(symbols, capacity: 64)?.map { String($0, radix: 16) }.joined(separator: " ") == RANSTests.pinnedBytes)
+      encode(symbols, capacity: 64)?.map { String($0, radix: 16) }.joined(separator: " ")
+        == RANSTests.pinnedBytes)
   }
   static let pinnedBytes = "0 80 f1 a 2b ff ff 0 1"
 
@@ -175,8 +177,10 @@ private func randomSymbols(_ count: Int, seed: UInt64) -> [Coded] {
       ([4095], 12), ([], 12), ([4096, 1], 12), ([0, 4096], 12), ([1, 1], 0), ([1], 17), ([40000, 40000], 16),
     ] as [([UInt16], UInt32)] {
       #expect(
-        Support.error { () throws(AEError) in _ = try SymbolTable(frequencies: frequencies, precisionBits: bits) }?
-          .code == .argument)
+        Support.error { () throws(AEError) in
+          _ = try SymbolTable(frequencies: frequencies, precisionBits: bits)
+        }?
+        .code == .argument)
     }
   }
 }

@@ -12,12 +12,16 @@ import Storage
 
 enum Support {
   /// +1 or -1: pattern `latent` (never the flat one) at pixel `pixel`.
-  static func pattern(_ latent: Int, _ pixel: Int) -> Int { ((latent + 1) & pixel).nonzeroBitCount % 2 == 0 ? 1 : -1 }
+  static func pattern(_ latent: Int, _ pixel: Int) -> Int {
+    ((latent + 1) & pixel).nonzeroBitCount % 2 == 0 ? 1 : -1
+  }
 
   /// A frequency table around 0 that falls off by half every `spread` values, for `-reach ... reach`.
   static func table(reach: Int, spread: Double) throws(AEError) -> CodeTable {
     var weights: [Int] = [1]
-    for value in -reach...reach { weights.append(1 + Int(400 / (1 + Double(value * value) / (spread * spread)))) }
+    for value in -reach...reach {
+      weights.append(1 + Int(400 / (1 + Double(value * value) / (spread * spread))))
+    }
     let sum = weights.reduce(0, +)
     var frequencies = weights.map { max(1, $0 * 4096 / sum) }
     var total = frequencies.reduce(0, +)
