@@ -1,0 +1,249 @@
+/*
+ * A template (see each_path.h): dense layers in integers. A tile is a few images by up to 64 outputs;
+ * groups of four inputs that are zero in all of its images are left out, which is most of a picture's
+ * edge and changes no sum.
+ *
+ * On AVX-512 bytes are multiplied by VNNI, four inputs an instruction. Everywhere else, and for words,
+ * two at a time as 16-bit integers: of each group's inputs 0..3, 0 and 2 make one pair and 1 and 3 the other, for
+ * that is how shifts take packed weights apart. Neither saturates: |w x| <= 127 * 16383, twice, fits int32.
+ */
+#define LANES VL
+#if CK_IS_AVX512
+#define IMAGES 6
+#define VNNI 1
+#elif CK_REGISTERS == 32
+#define IMAGES 4
+#else
+#define IMAGES 2
+#endif
+/* Vectors of outputs a tile sums at once; 64 outputs are one or more such. */
+#if CK_REGISTERS == 32
+#define WIDTH 4
+#else
+#define WIDTH 2
+#endif
+
+#ifndef VNNI
+#define VNNI 0
+#endif
+
+#define vi FN(int_vector)
+#define vs FN(short_vector)
+#define vl FN(long_vector)
+typedef int32_t vi __attribute__((vector_size(LANES * 4)));
+typedef int16_t vs __attribute__((vector_size(LANES * 4)));
+typedef int64_t vl __attribute__((vector_size(LANES * 8)));
+typedef int32_t FN(unaligned_int) __attribute__((vector_size(LANES * 4), aligned(4)));
+
+/* Sums of products of neighbours: lane i is w[2i] x[2i] + w[2i+1] x[2i+1]. */
+CK_INLINE vi FN(pairs)(vs w, vs x) {
+#if CK_IS_AVX512
+  return (vi)_mm512_madd_epi16((__m512i)w, (__m512i)x);
+#elif CK_IS_AVX2
+  return (vi)_mm256_madd_epi16((__m256i)w, (__m256i)x);
+#elif defined(__SSE2__)
+  return (vi)_mm_madd_epi16((__m128i)w, (__m128i)x);
+#else
+  return (((vi)w << 16) >> 16) * (((vi)x << 16) >> 16) + ((vi)w >> 16) * ((vi)x >> 16);
+#endif
+}
+
+/* sums[image][vectors * LANES] += what the listed groups contribute. images, vectors and wide are constants where
+   this is inlined. `stride` is the distance in bytes between groups. */
+CK_INLINE void FN(add_groups)(const size_t images, const size_t vectors, const int wide,
+                              const integer_list *list, const int8_t *weights, size_t stride, int32_t *sums) {
+  vi sum[IMAGES][WIDTH];
+#pragma clang loop unroll(full)
+  for (size_t i = 0; i < images; i++)
+#pragma clang loop unroll(full)
+    for (size_t j = 0; j < vectors; j++)
+      sum[i][j] = *(const FN(unaligned_int) *)(sums + i * INTEGER_BLOCK + j * LANES);
+  for (size_t p = 0; p < list->count; p++) {
+    const int8_t *w = weights + list->group[p] * stride;
+    (void)wide;
+#if CK_IS_AVX512
+    if (!wide) {
+      vi right[WIDTH];
+#pragma clang loop unroll(full)
+      for (size_t j = 0; j < vectors; j++) right[j] = *(const FN(unaligned_int) *)(w + j * LANES * 4);
+#pragma clang loop unroll(full)
+      for (size_t i = 0; i < images; i++) {
+        __m512i x = _mm512_set1_epi32((int32_t)list->bytes[i][p]);
+#pragma clang loop unroll(full)
+        for (size_t j = 0; j < vectors; j++)
+          sum[i][j] = (vi)_mm512_dpbusd_epi32((__m512i)sum[i][j], x, (__m512i)right[j]);
+      }
+      continue;
+    }
+#endif
+#pragma clang loop unroll(full)
+    for (size_t j = 0; j < vectors; j++) {
+      vs four = (vs) * (const FN(unaligned_int) *)(w + j * LANES * 4);
+      vs even = (four << 8) >> 8, odd = four >> 8;
+#pragma clang loop unroll(full)
+      for (size_t i = 0; i < images; i++) {
+        sum[i][j] += FN(pairs)(even, (vs)((vi){} + list->even[i][p]));
+        sum[i][j] += FN(pairs)(odd, (vs)((vi){} + list->odd[i][p]));
+      }
+    }
+  }
+#pragma clang loop unroll(full)
+  for (size_t i = 0; i < images; i++)
+#pragma clang loop unroll(full)
+    for (size_t j = 0; j < vectors; j++)
+      *(FN(unaligned_int) *)(sums + i * INTEGER_BLOCK + j * LANES) = sum[i][j];
+}
+
+static void FN(add_groups_any)(size_t images, size_t vectors, int wide, const integer_list *list,
+                               const int8_t *weights, size_t stride, int32_t *sums) {
+#define CASE(I, V)                                                                                           \
+  case (I) * 8 + (V):                                                                                        \
+    if (VNNI && !wide)                                                                                 \
+      FN(add_groups)(I, V, 0, list, weights, stride, sums);                                                  \
+    else                                                                                                     \
+      FN(add_groups)(I, V, 1, list, weights, stride, sums);                                                  \
+    break;
+#if WIDTH == 4
+#define CASES(I) CASE(I, 1) CASE(I, 2) CASE(I, 3) CASE(I, 4)
+#else
+#define CASES(I) CASE(I, 1) CASE(I, 2)
+#endif
+  switch (images * 8 + vectors) {
+    CASES(1) CASES(2)
+#if IMAGES > 2
+    CASES(3) CASES(4)
+#endif
+#if IMAGES > 4
+    CASES(5) CASES(6)
+#endif
+  }
+#undef CASE
+#undef CASES
+}
+
+/* Lists the groups of `inputs` inputs from `first` on that are not zero in all images. */
+static void FN(list_groups)(const integer_job *job, size_t image, size_t images, size_t first, size_t inputs,
+                            integer_list *list) {
+  size_t count = 0, row = job->layer->inputs;
+  for (size_t i = 0; i < inputs; i += 4) {
+    size_t size = inputs - i < 4 ? inputs - i : 4;
+    uint64_t any = 0;
+    for (size_t j = 0; j < images; j++) {
+      size_t at = (image + j) * row + first + i;
+      uint32_t even, odd;
+      if (job->wide) {
+        const int16_t *x = (const int16_t *)job->x + at;
+        uint16_t word[4] = {0};
+        for (size_t l = 0; l < size; l++) word[l] = (uint16_t)x[l];
+        even = word[0] | (uint32_t)word[2] << 16;
+        odd = word[1] | (uint32_t)word[3] << 16;
+        any |= even | odd;
+      } else {
+        const uint8_t *x = (const uint8_t *)job->x + at;
+        uint32_t four = 0;
+        if (size == 4)
+          four = x[0] | (uint32_t)x[1] << 8 | (uint32_t)x[2] << 16 | (uint32_t)x[3] << 24;
+        else
+          for (size_t l = 0; l < size; l++) four |= (uint32_t)x[l] << (8 * l);
+        list->bytes[j][count] = four;
+        even = four & 0x00FF00FF;
+        odd = four >> 8 & 0x00FF00FF;
+        any |= four;
+      }
+      if (!VNNI || job->wide) {
+        list->even[j][count] = (int32_t)even;
+        list->odd[j][count] = (int32_t)odd;
+      }
+    }
+    list->group[count] = (uint32_t)(i / 4);
+    count += any != 0;
+  }
+  list->count = count;
+}
+
+/* (sum * multiplier + 2^(shift-1)) >> shift, in low ... high. */
+CK_INLINE vi FN(scale)(vi sum, vi multiplier, int shift, int32_t low, int32_t high) {
+  vl product = __builtin_convertvector(sum, vl) * __builtin_convertvector(multiplier, vl);
+  product = (product + ((int64_t)1 << (shift - 1))) >> (int64_t)shift;
+  product = __builtin_elementwise_min(__builtin_elementwise_max(product, (vl){} + (int64_t)low), (vl){} + (int64_t)high);
+  return __builtin_convertvector(product, vi);
+}
+
+/* Stores one image's sums of `count` outputs from `first` on as what the caller asked for. */
+static void FN(store_outputs)(const integer_job *job, size_t image, size_t first, size_t count,
+                              const int32_t *sums) {
+  const ck_integer_layer *layer = job->layer;
+  size_t at = image * layer->outputs + first;
+  if (job->kind == INTEGER_SUMS) {
+    int32_t *y = (int32_t *)job->y + at;
+    for (size_t o = 0; o < count; o++) y[o] = sums[o] + layer->bias[first + o];
+    return;
+  }
+  int32_t low = job->kind == INTEGER_BYTES ? -2048 : -16383, high = job->kind == INTEGER_BYTES ? 2047 : 16383;
+  for (size_t o = 0; o < count; o += LANES) {
+    size_t left = count - o < LANES ? count - o : LANES;
+    vi bias = (vi){}, multiplier = (vi){};
+    if (left == LANES) {
+      bias = *(const FN(unaligned_int) *)(layer->bias + first + o);
+      multiplier = *(const FN(unaligned_int) *)(layer->multiplier + first + o);
+    } else {
+      for (size_t l = 0; l < left; l++) {
+        bias[l] = layer->bias[first + o + l];
+        multiplier[l] = layer->multiplier[first + o + l];
+      }
+    }
+    vi t = FN(scale)(*(const FN(unaligned_int) *)(sums + o) + bias, multiplier, layer->shift, low, high);
+    int32_t lanes[LANES];
+    *(FN(unaligned_int) *)lanes = t;
+    if (job->kind == INTEGER_BYTES) {
+      uint8_t *y = (uint8_t *)job->y + at + o;
+      const uint8_t *table = layer->table + 2048;
+      if (left == LANES)
+#pragma clang loop unroll(full)
+        for (size_t l = 0; l < LANES; l++) y[l] = table[lanes[l]];
+      else
+        for (size_t l = 0; l < left; l++) y[l] = table[lanes[l]];
+    } else {
+      int16_t *y = (int16_t *)job->y + at + o;
+      for (size_t l = 0; l < left; l++) y[l] = (int16_t)lanes[l];
+    }
+  }
+}
+
+static void FN(tile)(void *context, size_t index) {
+  const integer_job *job = context;
+  const ck_integer_layer *layer = job->layer;
+  size_t image = job->count * index / job->tiles;
+  size_t images = job->count * (index + 1) / job->tiles - image;
+  size_t groups = (layer->inputs + 3) / 4;
+  integer_list list;
+  _Alignas(64) int32_t sums[IMAGES * INTEGER_BLOCK];
+  for (size_t first = 0; first < layer->outputs; first += INTEGER_BLOCK) {
+    size_t count = layer->outputs - first < INTEGER_BLOCK ? layer->outputs - first : INTEGER_BLOCK;
+    size_t width = (count + 15) / 16 * 16;
+    const int8_t *weights = (const int8_t *)layer->packed + first * groups * 4;
+    memset(sums, 0, sizeof sums);
+    for (size_t input = 0; input < layer->inputs; input += INTEGER_DEPTH) {
+      size_t inputs = layer->inputs - input < INTEGER_DEPTH ? layer->inputs - input : INTEGER_DEPTH;
+      /* One list serves all outputs unless there are more inputs than fit in it. */
+      if (first == 0 || layer->inputs > INTEGER_DEPTH)
+        FN(list_groups)(job, image, images, input, inputs, &list);
+      for (size_t o = 0; o < width; o += WIDTH * LANES) {
+        size_t vectors = (width - o < WIDTH * LANES ? width - o : WIDTH * LANES) / LANES;
+        FN(add_groups_any)(images, vectors, job->wide, &list, weights + input * width + o * 4, width * 4, sums + o);
+      }
+    }
+    for (size_t i = 0; i < images; i++)
+      FN(store_outputs)(job, image + i, first, count, sums + i * INTEGER_BLOCK);
+  }
+}
+
+static const integer_kernels FN(kernels) = {IMAGES, FN(tile)};
+
+#undef LANES
+#undef IMAGES
+#undef WIDTH
+#undef VNNI
+#undef vi
+#undef vs
+#undef vl
