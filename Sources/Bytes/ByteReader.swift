@@ -31,11 +31,11 @@ public struct ByteReader {
   public var remaining: Int { count - offset }
 
   /// A `.format` error at the position: "name: message (byte offset)".
-  public func fail(_ message: String) -> AEError { fail(.format, message) }
+  public func fail(_ message: Message) -> AEError { fail(.format, message) }
 
   /// An error at the position: "name: message (byte offset)".
-  public func fail(_ code: AEError.Code, _ message: String) -> AEError {
-    AEError(code, "\(name): \(message) (byte \(origin &+ offset))")
+  public func fail(_ code: AEError.Code, _ message: Message) -> AEError {
+    AEError(code, "\(name): \(message.text) (byte \(origin &+ offset))")
   }
 
   /// Moves over `count` bytes and points at them.

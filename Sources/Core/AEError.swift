@@ -25,9 +25,17 @@ public struct AEError: Error, Sendable {
   public let code: Code
   public let message: String
 
-  public init(_ code: Code, _ message: String) {
+  /// What a literal means here.
+  @inline(never)
+  public init(_ code: Code, _ message: Message) {
     self.code = code
-    self.message = message
+    self.message = message.text
+  }
+
+  @inline(never)
+  public init(_ code: Code, text: String) {
+    self.code = code
+    message = text
   }
 
   /// The same error with the place it was met put before it, as in `weights.aew: ...`.

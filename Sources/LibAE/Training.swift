@@ -1,0 +1,251 @@
+// ae.h, "Training": options as C has them become the engine's, callbacks are called, and the trainer's
+// state that the engine does not know (who to tell, and how often) stays here.
+
+import Bytes
+import CAE
+import CSystem
+import Compute
+import Core
+import Model
+import Training
+
+/// The engine's trainer, and whom to tell how it goes.
+final class TrainerBox {
+  let trainer: Trainer
+  let reports: Reports
+
+  init(_ trainer: Trainer, _ reports: Reports) {
+    self.trainer = trainer
+    self.reports = reports
+  }
+}
+
+/// The callbacks of a trainer.
+struct Reports {
+  var interval = 500
+  var progress: ae_progress_callback?
+  var log: ae_log_callback?
+  var context: UnsafeMutableRawPointer?
+
+  init() {}
+
+  init(_ options: ae_trainer_options) throws(AEError) {
+    guard options.progress_interval > 0 else {
+      throw AEError(.argument, "progress_interval must be at least 1")
+    }
+    interval = Int(clamping: options.progress_interval)
+    progress = options.progress
+    log = options.log
+    context = options.context
+  }
+
+  /// Hands a line to the log callback, if there is one.
+  @inline(never)
+  func say(_ line: @autoclosure () -> Message) {
+    guard let log else { return }
+    line().text.withCString { log(context, $0) }
+  }
+}
+
+private func trainer(_ handle: OpaquePointer?) throws(AEError) -> TrainerBox {
+  try object(handle, .trainer, TrainerBox.self)
+}
+
+// MARK: Options
+
+/// The defaults of ae.h.
+private func defaultOptions() -> ae_trainer_options {
+  var options = ae_trainer_options()
+  options.kind = Int32(AE_KIND_ELU)
+  options.width = 28
+  options.height = 28
+  options.loss = -1
+  options.output = -1
+  options.schedule = Int32(AE_SCHEDULE_CONSTANT)
+  options.batch_size = 100
+  options.step_count = 50_000
+  options.seed = 1
+  options.learning_rate = 1e-3
+  options.beta = 1
+  options.progress_interval = 500
+  return options
+}
+
+@implementation @_cdecl("ae_trainer_options_init")
+public func ae_trainer_options_init(
+  _ options: UnsafeMutablePointer<ae_trainer_options>!, _ struct_size: Int
+) -> ae_status {
+  boundary { () throws(AEError) in
+    guard let options else { throw AEError(.argument, "options is NULL") }
+    try writeStruct(options, defaultOptions(), size: struct_size, "ae_trainer_options")
+  }
+}
+
+private func readOptions(_ options: UnsafePointer<ae_trainer_options>) throws(AEError) -> ae_trainer_options {
+  var result = defaultOptions()
+  try readStruct(options, over: &result, "ae_trainer_options")
+  return result
+}
+
+/// A case of an enum that files and ae.h number alike.
+private func choice<Value: RawRepresentable>(_ raw: Int32, _ name: StaticString) throws(AEError) -> Value
+where Value.RawValue == UInt8 {
+  guard let byte = UInt8(exactly: raw), let value = Value(rawValue: byte) else {
+    throw AEError(.argument, "\(name) has no value \(raw)")
+  }
+  return value
+}
+
+/// A count that C gives as uint64_t.
+private func count(_ value: UInt64, _ name: StaticString) throws(AEError) -> Int {
+  guard let count = Int(exactly: value) else {
+    throw AEError(.argument, "\(name) of \(value) is out of range")
+  }
+  return count
+}
+
+/// The widths of the hidden layers: NULL stands for 500, 500.
+private func hiddenWidths(_ options: ae_trainer_options) throws(AEError) -> [Int] {
+  let layers = Int(options.hidden_count)
+  guard (0...Architecture.maximumHiddenCount).contains(layers) else {
+    throw AEError(
+      .argument, "hidden_count must be in 0 ... \(Architecture.maximumHiddenCount), not \(layers)")
+  }
+  guard let hidden = options.hidden else {
+    guard layers == 0 else { throw AEError(.argument, "hidden is NULL, but hidden_count is \(layers)") }
+    return [500, 500]
+  }
+  var widths: [Int] = []
+  for index in 0..<layers {
+    widths.append(
+      Int(UnsafeRawPointer(hidden).loadUnaligned(fromByteOffset: 4 * index, as: Int32.self)))
+  }
+  return widths
+}
+
+private func trainingOptions(_ options: ae_trainer_options) throws(AEError) -> TrainingOptions {
+  let kind: ModelKind = try choice(options.kind, "kind")
+  let loss: Loss =
+    options.loss == -1 ? (kind.isVariational ? .bernoulli : .mse) : try choice(options.loss, "loss")
+  let output: Activation
+  switch options.output {
+  case -1: output = loss == .bernoulli ? .sigmoid : .identity
+  case Int32(AE_OUTPUT_LINEAR): output = .identity
+  case Int32(AE_OUTPUT_SIGMOID): output = .sigmoid
+  default: throw AEError(.argument, "output has no value \(options.output)")
+  }
+  guard options.latent_size >= 0 else {
+    throw AEError(.argument, "latent_size must not be negative, and is \(options.latent_size)")
+  }
+  let latentCount = options.latent_size == 0 ? (kind.isVariational ? 20 : 5) : Int(options.latent_size)
+  guard options.binarize == 0 || options.binarize == 1 else {
+    throw AEError(.argument, "binarize must be 0 or 1, not \(options.binarize)")
+  }
+  var result = TrainingOptions(
+    architecture: try Architecture(
+      kind: kind, width: Int(options.width), height: Int(options.height), latentCount: latentCount,
+      hidden: try hiddenWidths(options), output: output))
+  result.loss = loss
+  result.schedule = try choice(options.schedule, "schedule")
+  result.batchSize = Int(options.batch_size)
+  result.stepCount = try count(options.step_count, "step_count")
+  result.seed = options.seed
+  result.learningRate = options.learning_rate
+  result.beta = options.beta
+  result.betaWarmupSteps = try count(options.beta_warmup_steps, "beta_warmup_steps")
+  result.noise = options.noise
+  result.gradientClip = options.gradient_clip
+  result.weightAverage = options.weight_average
+  result.binarize = options.binarize == 1
+  result.validationFraction = options.validation_fraction
+  if let name = options.name { result.name = try text(name, "name") }
+  return result
+}
+
+// MARK: Trainers
+
+@implementation @_cdecl("ae_trainer_create")
+public func ae_trainer_create(
+  _ options: UnsafePointer<ae_trainer_options>!, _ trainer: UnsafeMutablePointer<OpaquePointer?>!
+) -> ae_status {
+  storeHandle(trainer, .trainer) { () throws(AEError) in
+    guard let options else { throw AEError(.argument, "options is NULL") }
+    let given = try readOptions(options)
+    let reports = try Reports(given)
+    return try makeHandle(
+      .trainer, TrainerBox(try Trainer(options: try trainingOptions(given)), reports))
+  }
+}
+
+@implementation @_cdecl("ae_trainer_free")
+public func ae_trainer_free(_ trainer: OpaquePointer!) { freeHandle(trainer, .trainer, TrainerBox.self) }
+
+/// Progress as C sees it.
+private func progress(_ source: TrainingProgress) -> ae_training_progress {
+  var result = ae_training_progress()
+  result.struct_size = MemoryLayout<ae_training_progress>.size
+  result.step = UInt64(clamping: source.step)
+  result.step_count = UInt64(clamping: source.stepCount)
+  result.loss = source.loss
+  result.mse = source.mse
+  result.psnr = source.psnr
+  result.validation_mse = source.validationMSE ?? -1
+  result.learning_rate = source.learningRate
+  result.seconds = source.seconds
+  return result
+}
+
+@implementation @_cdecl("ae_trainer_fit")
+public func ae_trainer_fit(
+  _ trainer: OpaquePointer!, _ images: UnsafePointer<UInt8>!, _ count: Int
+) -> ae_status {
+  boundary { () throws(AEError) in
+    let box = try LibAE.trainer(trainer)
+    let options = box.trainer.options
+    let source = try Input(images, count: count, of: options.architecture.pixelCount, "images")
+    let reports = box.reports
+    reports.say(
+      "training \(options.name) on \(count) images, from step \(box.trainer.stepsDone) to \(options.stepCount), "
+        + "\(threadCount) threads, \(kernelPathName) kernels")
+    try box.trainer.fit(source.base, count: count, progressInterval: reports.interval) { state in
+      reports.say("step \(state.step) of \(state.stepCount): mse \(state.mse), loss \(state.loss)")
+      guard let callback = reports.progress else { return true }
+      var told = progress(state)
+      return callback(reports.context, &told) == 0
+    }
+    reports.say("step \(box.trainer.stepsDone) of \(options.stepCount): done")
+  }
+}
+
+@implementation @_cdecl("ae_trainer_step")
+public func ae_trainer_step(
+  _ trainer: OpaquePointer!, _ images: UnsafePointer<Float>!, _ count: Int,
+  _ progress: UnsafeMutablePointer<ae_training_progress>!
+) -> ae_status {
+  boundary { () throws(AEError) in
+    let box = try LibAE.trainer(trainer)
+    let source = try Input(
+      images, count: count, of: box.trainer.options.architecture.pixelCount, "images")
+    // Before the step: an error must leave the trainer where it was.
+    if let progress { try checkStruct(progress, "ae_training_progress") }
+    let state = try box.trainer.step(source.base, count: count)
+    if let progress { try writeStruct(progress, LibAE.progress(state), "ae_training_progress") }
+  }
+}
+
+@implementation @_cdecl("ae_trainer_model")
+public func ae_trainer_model(
+  _ trainer: OpaquePointer!, _ images: UnsafePointer<UInt8>!, _ count: Int,
+  _ model: UnsafeMutablePointer<OpaquePointer?>!
+) -> ae_status {
+  storeHandle(model, .model) { () throws(AEError) in
+    let box = try LibAE.trainer(trainer)
+    let options = box.trainer.options
+    let source = try Input(images, count: count, of: options.architecture.pixelCount, "images")
+    let provenance: Message = "ae_trainer, \(box.trainer.stepsDone) steps, seed \(options.seed)"
+    let trained = try box.trainer.model(provenance: provenance.text)
+    guard count > 0 else { return try makeHandle(.model, trained) }
+    box.reports.say("fitting integer networks and code tables to \(count) images")
+    return try makeHandle(.model, try fitCodec(trained, pixels: source.base, count: count))
+  }
+}
