@@ -19,8 +19,57 @@ func bytes(_ data: UnsafeRawPointer?, _ byteCount: Int, _ name: StaticString) th
   try Input(data?.assumingMemoryBound(to: UInt8.self), count: byteCount, of: 1, name)
 }
 
+@implementation @_cdecl("ae_model_open")
+public func ae_model_open(
+  _ path: UnsafePointer<CChar>!, _ model: UnsafeMutablePointer<OpaquePointer?>!
+) -> ae_status {
+  storeHandle(model, .model) { () throws(AEError) in
+    guard let path else { throw AEError(.argument, "path is NULL") }
+    let data = try File.read(cPath: path)
+    return try makeHandle(.model, try WeightFile.read(data.base, data.count, name: String(cString: path)))
+  }
+}
+
+@implementation @_cdecl("ae_model_open_memory")
+public func ae_model_open_memory(
+  _ data: UnsafeRawPointer!, _ byte_count: Int, _ model: UnsafeMutablePointer<OpaquePointer?>!
+) -> ae_status {
+  storeHandle(model, .model) { () throws(AEError) in
+    let data = try bytes(data, byte_count, "data")
+    return try makeHandle(.model, try WeightFile.read(data.base, data.elementCount, name: "weights"))
+  }
+}
+
 @implementation @_cdecl("ae_model_free")
 public func ae_model_free(_ model: OpaquePointer!) { freeHandle(model, .model, Autoencoder.self) }
+
+@implementation @_cdecl("ae_model_info")
+public func ae_model_info(
+  _ model: OpaquePointer!, _ information: UnsafeMutablePointer<ae_model_information>!
+) -> ae_status {
+  boundary { () throws(AEError) in
+    let source = try LibAE.model(model)
+    guard let information else { throw AEError(.argument, "information is NULL") }
+    let architecture = source.architecture
+    var result = ae_model_information()
+    result.kind = Int32(architecture.kind.rawValue)
+    result.storage = Int32(source.storage.rawValue)
+    result.width = Int32(truncatingIfNeeded: architecture.width)
+    result.height = Int32(truncatingIfNeeded: architecture.height)
+    result.channels = Int32(truncatingIfNeeded: architecture.channels)
+    result.latent_size = Int32(truncatingIfNeeded: architecture.latentCount)
+    result.has_encoder = source.hasEncoder ? 1 : 0
+    result.is_variational = architecture.kind.isVariational ? 1 : 0
+    result.has_codec = source.codec == nil ? 0 : 1
+    result.quality_count = Int32(truncatingIfNeeded: source.codec?.rates.count ?? 0)
+    result.parameter_count = UInt64(architecture.parameterCount)
+    if source.codec != nil {
+      storeText(SHA256.hex(try WeightFile.hash(source)), in: &result.hash)
+    }
+    storeText(source.name, in: &result.name)
+    try writeStruct(information, result, "ae_model_information")
+  }
+}
 
 @implementation @_cdecl("ae_input_size")
 public func ae_input_size(_ model: OpaquePointer!) -> Int {
@@ -32,3 +81,54 @@ public func ae_latent_size(_ model: OpaquePointer!) -> Int {
   (try? LibAE.model(model))?.latentCount ?? 0
 }
 
+/// The weight file that ae_model_save and ae_model_save_file write.
+private func weightFile(_ model: OpaquePointer?, storage: Int32, flags: UInt32) throws(AEError)
+  -> Buffer<UInt8>
+{
+  let source = try LibAE.model(model)
+  guard let kind = UInt8(exactly: storage).flatMap({ WeightStorage(rawValue: $0) }) else {
+    throw AEError(.argument, "storage must be one of AE_STORAGE_FLOAT32 ... AE_STORAGE_INT8, not \(storage)")
+  }
+  guard flags & ~UInt32(AE_SAVE_DECODER_ONLY) == 0 else {
+    throw AEError(.argument, "flags must be 0 or AE_SAVE_DECODER_ONLY, not \(flags)")
+  }
+  return try WeightFile.write(source, storage: kind, decoderOnly: flags & UInt32(AE_SAVE_DECODER_ONLY) != 0)
+}
+
+@implementation @_cdecl("ae_model_save")
+public func ae_model_save(
+  _ model: OpaquePointer!, _ storage: Int32, _ flags: UInt32, _ out: UnsafeMutableRawPointer!,
+  _ capacity: Int, _ size: UnsafeMutablePointer<Int>!
+) -> ae_status {
+  produce(
+    out, capacity: capacity, size: size,
+    bound: { () throws(AEError) in try weightFile(model, storage: storage, flags: flags).count },
+    make: { () throws(AEError) in try weightFile(model, storage: storage, flags: flags) })
+}
+
+@implementation @_cdecl("ae_model_save_file")
+public func ae_model_save_file(
+  _ model: OpaquePointer!, _ storage: Int32, _ flags: UInt32, _ path: UnsafePointer<CChar>!
+) -> ae_status {
+  boundary { () throws(AEError) in
+    guard let path else { throw AEError(.argument, "path is NULL") }
+    let file = try weightFile(model, storage: storage, flags: flags)
+    try File.write(cPath: path, file.base, file.count, overwrite: true)
+  }
+}
+
+/// Fills a `char[65]` of a struct: cut to 64 bytes, never inside a character, NUL after it.
+func storeText<Field>(_ text: String, in field: inout Field) {
+  withUnsafeMutableBytes(of: &field) { target in
+    for index in target.indices { target[index] = 0 }
+    var count = 0
+    for scalar in text.unicodeScalars {
+      let width = UTF8.width(scalar)
+      guard count + width < target.count else { break }
+      for byte in UTF8.encode(scalar).unsafelyUnwrapped {
+        target[count] = byte
+        count += 1
+      }
+    }
+  }
+}

@@ -76,7 +76,7 @@ enum ArchitectureSection {
         kind: kind, width: width, height: height, channels: channels, latentCount: latentCount,
         hidden: hidden, output: output)
     } catch {
-      throw reader.fail(error.message)
+      throw reader.fail(Message(error.message))
     }
     let nameCount = Int(try reader.u8())
     guard nameCount <= 64 else { throw reader.fail("a name of \(nameCount) bytes; 64 are allowed") }
@@ -413,7 +413,7 @@ struct CodecSection {
     do {
       return try Codec(latentScales: scales, rates: rates, defaultQuality: defaultQuality)
     } catch {
-      throw reader.fail(error.code, error.message)
+      throw reader.fail(error.code, Message(error.message))
     }
   }
 }
