@@ -36,13 +36,14 @@ script=$scratch/libae.map
 cmp -s "$script.new" "$script" || cp "$script.new" "$script"
 rm "$script.new"
 
-# Functions in sections of their own: the linker then drops the unused ones, and the copies that generic
-# code leaves in every object. That halves the library.
+# Optimised for size: the loops that matter are in C, whose flags stay as they are. Functions in sections
+# of their own: the linker then drops the unused ones, and the copies that generic
+# code leaves in every object, and folds those that are alike.
 "$SWIFT" build -c release --product ae --scratch-path "$scratch" --disable-local-rpath \
   -Xswiftc -enable-experimental-feature -Xswiftc Embedded -Xswiftc -wmo \
-  -Xswiftc -Xfrontend -Xswiftc -function-sections \
+  -Xswiftc -Osize -Xswiftc -Xfrontend -Xswiftc -function-sections \
   -Xcc -ffunction-sections -Xcc -fdata-sections \
-  -Xlinker --gc-sections -Xlinker --version-script="$PWD/$script" -Xlinker -z -Xlinker defs \
+  -Xlinker --gc-sections -Xlinker --icf=all -Xlinker --version-script="$PWD/$script" -Xlinker -z -Xlinker defs \
   -Xlinker -soname="libae.so.$major" -Xlinker -L"$embedded" -Xlinker -lswiftUnicodeDataTables -Xlinker -lm
 bin=$(cd "$scratch/release" && pwd -P)
 
