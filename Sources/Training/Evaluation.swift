@@ -15,11 +15,17 @@ public enum Evaluation {
   /// Images worked on at a time.
   private static let chunkCount = 1000
 
-  /// Mean squared error per pixel, [0, 1] scale, of images decoded from their codes in floats (for a
-  /// variational model, from the mean). The output is clamped to [0, 1], as `decode` gives it.
+  /// Mean squared error per pixel, [0, 1] scale, of images rebuilt from their codes (for a variational
+  /// model, from the mean).
+  ///
+  /// In floats it is that of the network's own output, as the literature reports it; `decode` clamps to
+  /// [0, 1] after that, which can only lessen it. A model stored as int8 has only its clamped pixels.
   public static func reconstruction(_ model: Autoencoder, pixels: UnsafePointer<UInt8>, count: Int)
     throws(AEError) -> (mse: Double, psnr: Double)
   {
+    if let encoder = model.encoder, let decoder = model.decoder {
+      return try reconstruction((encoder, decoder), pixels: pixels, count: count)
+    }
     let size = model.inputCount
     let codes = try Buffer<Float>(count: min(count, chunkCount) * model.latentCount)
     return try meanSquaredError(pixels, count: count, size: size) { (source, rows, output) throws(AEError) in
@@ -45,7 +51,6 @@ public enum Evaluation {
           from: heads.base + row * networks.encoder.outputCount, count: networks.decoder.inputCount)
       }
       try networks.decoder.run(codes.base, count: rows, into: output)
-      ck_clamp_unit(rows * size, output)
     }
   }
 

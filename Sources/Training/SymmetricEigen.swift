@@ -123,13 +123,16 @@ struct SymmetricEigen {
     if n == 1 { return }
     for i in 1..<n { e[i - 1] = e[i] }
     e[n - 1] = 0
+    // What is this small beside the whole matrix is rounding: pixels that never change leave a block of it.
+    var norm = 0.0
+    for i in 0..<n { norm = max(norm, d[i].magnitude + e[i].magnitude) }
+    let negligible = 0x1p-52 * norm
     for l in 0..<n {
       var iterations = 0
       while true {
         var m = l
         while m < n - 1 {
-          let scale = d[m].magnitude + d[m + 1].magnitude
-          if e[m].magnitude <= 0x1p-52 * scale { break }
+          if e[m].magnitude <= negligible { break }
           m += 1
         }
         if m == l { break }
