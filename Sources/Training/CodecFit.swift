@@ -24,7 +24,7 @@ public func fitCodec(_ model: Autoencoder, pixels: UnsafePointer<UInt8>, count: 
 
   var latentScales = [Float](repeating: 0, count: d)
   let encoderLayers = try quantise(
-    encoder, input: sample.floats.base, rows: sample.count, inputScale: 1 / 255, inputZero: 0,
+    encoder, input: sample.floats, rows: sample.count, inputScale: 1 / 255, inputZero: 0,
     largestInput: 255
   ) { outputs in
     latentScales = standardDeviations(outputs, rows: sample.count, width: model.architecture.encoderOutputCount)
@@ -40,7 +40,7 @@ public func fitCodec(_ model: Autoencoder, pixels: UnsafePointer<UInt8>, count: 
   let integerEncoder = IntegerEncoder(layers: encoderLayers)
   let integerDecoder = IntegerDecoder(
     layers: try quantise(
-      try folded(decoder, latentScales), input: try fixedPointCodes(codes, latentScales).base,
+      try folded(decoder, latentScales), input: try fixedPointCodes(codes, latentScales),
       rows: sample.count, inputScale: 1, inputZero: 0, largestInput: Codec.largestLatent
     ) { _ in .pixels })
 
@@ -128,12 +128,11 @@ private func fixedPointCodes(_ codes: Buffer<Float>, _ latentScales: [Float]) th
 ///   - inputScale: what a unit of the first layer's integers is worth in the floats of `input`.
 ///   - last: told the float outputs, says what the last layer gives.
 private func quantise(
-  _ network: DenseNetwork, input: UnsafePointer<Float>, rows: Int, inputScale: Double, inputZero: Int,
+  _ network: DenseNetwork, input: Buffer<Float>, rows: Int, inputScale: Double, inputZero: Int,
   largestInput: Int, last: (Buffer<Float>) -> LastLayer
 ) throws(AEError) -> [IntegerLayer] {
   var layers: [IntegerLayer] = []
   var source = input
-  var kept: Buffer<Float>? = nil
   var scale = inputScale
   var zero = inputZero
   var largest = largestInput
@@ -142,7 +141,7 @@ private func quantise(
     let isLast = index == network.layers.count - 1
     let outputs = try Buffer<Float>(count: rows * shape.outputs)
     try multiply(
-      source, by: layer.weights.base, transposeB: true, into: outputs.base, m: rows, n: shape.outputs,
+      source.base, by: layer.weights.base, transposeB: true, into: outputs.base, m: rows, n: shape.outputs,
       k: shape.inputs, bias: layer.bias.base, activation: .identity)
 
     // What one unit of the pre-activation t is worth, per output, and the table from t to bytes.
@@ -164,13 +163,11 @@ private func quantise(
         layer, inputScale: scale, inputZero: zero, largestInput: largest, units: units, table: table))
 
     ck_activate(shape.activation.kernel, outputs.count, outputs.base)
-    kept = outputs
-    source = UnsafePointer(outputs.base)
+    source = outputs
     scale = nextScale
     zero = nextZero
     largest = 255
   }
-  withExtendedLifetime(kept) {}
   return layers
 }
 
