@@ -116,7 +116,7 @@ public final class CompressedSet: Sendable {
     } else {
       needed += ", and none was given"
     }
-    guard let section = header.model else { throw AEError(.model, needed) }
+    guard let section = header.model else { throw AEError(.model, text: needed) }
     let bytes = file.bytes.base + header.modelOffset
     guard Checksum.crc32(bytes, section.storedSize) == section.crc else {
       throw AEError(.checksum, "\(file.name): the embedded model does not match its checksum; it \(needed)")
@@ -272,7 +272,7 @@ public final class CompressedSet: Sendable {
     var message = "\(file.name): \(list[0])"
     for entry in list.dropFirst() { message += "; \(entry)" }
     if further > 0 { message += "; and \(further) further blocks" }
-    throw AEError(code, message)
+    throw AEError(code, text: message)
   }
 
   private static let keptMark: UInt8 = 255
