@@ -48,7 +48,7 @@ extension Trainer {
     do throws(AEError) {
       try options.validate()
     } catch {
-      throw reader.fail(error.message)
+      throw reader.fail("\(error.message)")
     }
     let step = try reader.u64()
     guard step <= UInt64(options.stepCount) else {
