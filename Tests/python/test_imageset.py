@@ -1,0 +1,275 @@
+"""Image sets: packing, random access, labels, models that belong and models that do not."""
+
+import pickle
+
+import libae
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="module")
+def opened(packed, model):
+    with libae.ImageSet.open(packed, model) as images:
+        yield images
+
+
+@pytest.fixture(scope="module")
+def decoded(packed, model):
+    return libae.decompress(packed, model)
+
+
+def test_a_set_is_small_and_close_to_the_originals(packed, decoded, images):
+    assert len(packed) < images.size / 5
+    assert decoded.shape == images.shape
+    assert decoded.dtype == np.uint8
+    error = np.mean((decoded / 255.0 - images / 255.0) ** 2)
+    assert error < 0.8 * np.mean((images / 255 - np.mean(images / 255, axis=0)) ** 2)
+
+
+def test_info_tells_what_was_packed(opened, packed, model):
+    info = opened.info
+    assert (info.count, info.height, info.width, info.channels) == (700, 12, 10, 1)
+    assert (info.latent_size, info.block_images, info.byte_count) == (6, 64, len(packed))
+    assert (info.has_labels, info.has_names, info.has_model) == (True, False, False)
+    assert (info.model_hash, info.model_name) == (model.info.hash, "strokes")
+    assert len(opened) == 700
+    assert opened.shape == (700, 12, 10)
+    assert "700 images" in repr(opened)
+
+
+def test_integers_index_images(opened, decoded):
+    for index in (0, 63, 64, 699, -1, -700, np.int64(100)):
+        image = opened[index]
+        assert image.shape == (12, 10)
+        np.testing.assert_array_equal(image, decoded[index])
+    for index in (700, -701, 2**70):
+        with pytest.raises(IndexError):
+            opened[index]
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        slice(None),
+        slice(10, 20),
+        slice(60, 70),
+        slice(690, 900),
+        slice(20, 10),
+        slice(None, None, 100),
+        slice(None, None, -1),
+        slice(-5, None),
+        slice(650, 3, -7),
+    ],
+)
+def test_slices_index_images_as_they_do_arrays(opened, decoded, index):
+    np.testing.assert_array_equal(opened[index], decoded[index])
+
+
+def test_lists_masks_and_arrays_index_images_in_their_order(opened, decoded):
+    random = np.random.default_rng(0)
+    for index in (
+        [],
+        [5],
+        [3, 699, 3, -1, 0],
+        random.integers(-700, 700, 300),
+        random.integers(0, 700, 50).astype(np.uint16),
+        random.random(700) < 0.1,
+    ):
+        expected = decoded[np.asarray(index, int)] if isinstance(index, list) else decoded[index]
+        np.testing.assert_array_equal(opened[index], expected)
+    for wrong in ([700], [-701], np.array([1, 2**63], np.uint64), np.ones(3, bool)):
+        with pytest.raises(IndexError):
+            opened[wrong]
+    for wrong in (1.5, "3", [0.5], (1, 2, 3.0), np.zeros((2, 2), int), None):
+        with pytest.raises(TypeError):
+            opened[wrong]
+
+
+def test_a_set_iterates_and_becomes_an_array(opened, decoded):
+    np.testing.assert_array_equal(np.stack(list(opened)), decoded)
+    np.testing.assert_array_equal(np.asarray(opened), decoded)
+    assert np.asarray(opened, dtype=np.float32).dtype == np.float32
+
+
+def test_labels_come_back(opened):
+    np.testing.assert_array_equal(opened.labels, np.arange(700) % 10)
+    assert opened.labels.dtype == np.uint8
+    assert opened.names is None
+
+
+def test_a_set_without_labels_has_none(model, images):
+    with libae.ImageSet.open(libae.compress(images[:5], model), model) as plain:
+        assert plain.labels is None
+        assert plain.names is None
+
+
+def test_codes_decode_to_the_images_closely(opened, decoded, model):
+    codes = opened.latents
+    assert codes.shape == (700, 6)
+    assert codes.dtype == np.float32
+    np.testing.assert_array_equal(opened.codes(slice(40, 90)), codes[40:90])
+    np.testing.assert_array_equal(opened.codes(-3), codes[-3])
+    np.testing.assert_array_equal(opened.codes([9, 2]), codes[[9, 2]])
+    # The set runs in integers, the model's decode in floats.
+    near = model.decode(codes, dtype=np.uint8).astype(int) - decoded
+    assert np.abs(near).mean() < 4
+
+
+def test_int8_models_decode_codes_to_the_very_pixels_of_the_set(opened, decoded, int8):
+    difference = int8.decode(opened.latents, dtype=np.uint8).astype(int) - decoded
+    assert np.abs(difference).mean() < 1
+
+
+def test_the_same_images_give_the_same_bytes(packed, model, int8, images):
+    options = {"labels": np.arange(700) % 10, "block_images": 64}
+    assert libae.compress(images, model, **options) == packed
+    assert libae.compress(images, int8, **options) == packed
+    assert libae.compress(images.reshape(7, 100, 120), model, **options) == packed
+
+
+def test_threads_and_order_of_reading_change_nothing(packed, model, images):
+    before = libae.threads()
+    try:
+        libae.set_threads(1)
+        assert libae.threads() == 1
+        alone = libae.compress(images, model)
+        pixels = libae.decompress(packed, model)
+        libae.set_threads(4)
+        assert libae.compress(images, model) == alone
+        np.testing.assert_array_equal(libae.decompress(packed, model), pixels)
+    finally:
+        libae.set_threads(before)
+
+
+def test_better_quality_costs_more_bytes_and_errs_less(model, images):
+    sizes, errors = [], []
+    for quality in range(1, model.info.quality_count + 1):
+        data = libae.compress(images, model, quality=quality)
+        with libae.ImageSet.open(data, model) as opened:
+            assert opened.info.quality == quality
+            errors.append(np.mean((opened[:] / 255.0 - images / 255.0) ** 2))
+        sizes.append(len(data))
+    assert sizes == sorted(sizes)
+    assert errors[-1] <= errors[0]
+
+
+def test_options_out_of_range_are_refused(model, images):
+    for options in (
+        {"quality": 0},
+        {"quality": model.info.quality_count + 1},
+        {"quality": -1},
+        {"block_images": 0},
+        {"block_images": 65537},
+        {"labels": np.full(10, 256)},
+        {"labels": np.full(10, -1)},
+        {"labels": np.zeros(9, int)},
+    ):
+        with pytest.raises(ValueError, match="expected"):
+            libae.compress(images[:10], model, **options)
+    with pytest.raises(TypeError, match="labels: integers"):
+        libae.compress(images[:10], model, labels=np.zeros(10))
+
+
+def test_compress_takes_bytes_alone(model, images):
+    for dtype in (np.float32, np.float64, np.int64, bool):
+        with pytest.raises(TypeError, match="uint8"):
+            libae.compress(images[:3].astype(dtype), model)
+    with pytest.raises(libae.ShapeError):
+        libae.compress(np.zeros((3, 28, 28), np.uint8), model)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 512, 513])
+def test_sets_of_any_size_come_back(model, images, count):
+    given = images[:count]
+    data = libae.compress(given, model, labels=np.zeros(count, int))
+    back = libae.decompress(data, model)
+    assert back.shape == (count, 12, 10)
+    with libae.ImageSet.open(data, model) as opened:
+        assert len(opened) == count
+        assert opened.labels.shape == (count,)
+        assert opened.latents.shape == (count, 6)
+        assert len(list(opened)) == count
+
+
+def test_an_embedded_model_makes_the_set_independent(model, images, tmp_path):
+    data = libae.compress(images, model, embed_model=True)
+    path = tmp_path / "set.aez"
+    path.write_bytes(data)
+    expected = libae.decompress(libae.compress(images, model), model)
+    for source in (data, path, str(path), memoryview(data)):
+        with libae.ImageSet.open(source) as opened:
+            assert opened.info.has_model
+            np.testing.assert_array_equal(opened[:], expected)
+    np.testing.assert_array_equal(libae.decompress(path), expected)
+
+
+def test_the_wrong_model_is_a_model_error_that_names_the_right_one(packed, model, vae):
+    for wrong in (vae, None):
+        with pytest.raises(libae.ModelError, match="strokes") as caught:
+            libae.ImageSet.open(packed, wrong)
+        assert model.info.hash[:8] in str(caught.value)
+
+
+def test_a_decoder_alone_opens_sets_but_does_not_make_them(packed, decoded, decoder, images):
+    np.testing.assert_array_equal(libae.decompress(packed, decoder), decoded)
+    with pytest.raises(libae.KindError):
+        libae.compress(images, decoder)
+
+
+def test_a_model_without_codec_does_not_compress(images):
+    plain = libae.train(images, latent_size=2, hidden=(8,), steps=5, codec=False)
+    assert not plain.info.has_codec
+    assert plain.info.hash == ""
+    with pytest.raises(libae.KindError):
+        libae.compress(images, plain)
+
+
+def test_a_set_outlives_its_bytes_and_its_model(packed, model, decoded):
+    data = bytearray(packed)
+    owner = libae.Model.open(model.to_bytes())
+    opened = libae.ImageSet.open(data, owner)
+    owner.close()
+    data[:] = bytes(len(data))
+    np.testing.assert_array_equal(opened[:], decoded)
+
+
+def test_a_damaged_block_loses_its_images_alone(packed, model, decoded):
+    lost = None
+    for place in range(len(packed) - 200, len(packed) // 2, -37):
+        data = bytearray(packed)
+        data[place] ^= 0xFF
+        try:
+            opened = libae.ImageSet.open(data, model)
+        except libae.Error:
+            continue
+        with pytest.raises(libae.ChecksumError):
+            opened[:]
+        lost = []
+        for first in range(0, 700, 64):
+            try:
+                np.testing.assert_array_equal(opened[first : first + 64], decoded[first : first + 64])
+            except libae.ChecksumError:
+                lost.append(first)
+        assert len(lost) == 1
+        break
+    assert lost, "no place tried lay in a block"
+
+
+def test_bad_sets_are_refused_with_a_reason(packed, model, tmp_path):
+    for data in (b"", b"x", bytes(500), packed[: len(packed) // 2], packed[:-1]):
+        with pytest.raises(libae.Error) as caught:
+            libae.decompress(data, model)
+        assert isinstance(caught.value, ValueError)
+    with pytest.raises(libae.FileError):
+        libae.ImageSet.open(tmp_path / "nowhere.aez", model)
+    with pytest.raises(libae.Error):
+        libae.ImageSet.open(model.to_bytes(), model)
+
+
+def test_a_closed_set_says_so_and_sets_are_not_pickled(packed, model):
+    with libae.ImageSet.open(packed, model) as opened, pytest.raises(TypeError, match="pickle its bytes"):
+        pickle.dumps(opened)
+    for call in (lambda: opened[0], lambda: opened.labels, lambda: opened.latents, lambda: opened.names):
+        with pytest.raises(libae.ArgumentError, match="this ImageSet is closed"):
+            call()
+    assert len(opened) == 700

@@ -1,0 +1,329 @@
+"""Training: repeatable, resumable, stoppable; what a callback raises comes through."""
+
+import gc
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import weakref
+
+import libae
+import numpy as np
+import pytest
+
+SMALL = {"latent_size": 3, "hidden": (16,), "batch_size": 50, "seed": 5}
+
+
+@pytest.mark.parametrize("kind", ["pca", "linear", "sigmoid", "relu", "elu", "vae"])
+def test_every_kind_trains_and_encodes(images, kind):
+    model = libae.train(images, kind=kind, steps=40, **SMALL)
+    assert model.info.kind == kind
+    assert model.encode(images).shape == (700, 3)
+    assert libae.decompress(libae.compress(images, model), model).shape == images.shape
+
+
+def test_training_lowers_the_error_and_reports_it(images):
+    told = []
+    libae.train(
+        images, steps=600, progress_interval=100, progress=told.append, validation_fraction=0.1, **SMALL
+    )
+    assert [progress.step for progress in told] == [100, 200, 300, 400, 500, 600]
+    assert all(progress.step_count == 600 for progress in told)
+    assert told[-1].mse < told[0].mse
+    assert told[-1].psnr == pytest.approx(-10 * np.log10(told[-1].mse), abs=1e-6)
+    assert any(progress.validation_mse is not None for progress in told)
+    assert all(progress.learning_rate > 0 for progress in told)
+    seconds = [progress.seconds for progress in told]
+    assert seconds == sorted(seconds)
+
+
+def test_without_a_validation_split_none_is_reported(images):
+    told = []
+    libae.train(images, steps=20, progress_interval=10, progress=told.append, **SMALL)
+    assert [progress.validation_mse for progress in told] == [None, None]
+
+
+def test_the_same_seed_gives_the_same_weights_whatever_the_threads(images):
+    before = libae.threads()
+    try:
+        results = []
+        for count in (1, 2, 3):
+            libae.set_threads(count)
+            results.append(libae.train(images, steps=60, **SMALL).to_bytes())
+        assert results[0] == results[1] == results[2]
+    finally:
+        libae.set_threads(before)
+    other = libae.train(images, steps=60, **{**SMALL, "seed": 6})
+    assert other.to_bytes() != results[0]
+
+
+def test_a_run_resumed_from_a_checkpoint_ends_as_the_unbroken_one(images, tmp_path):
+    options = {
+        "steps": 120,
+        "progress_interval": 10,
+        "kind": "vae",
+        "noise": 0.1,
+        "weight_average": 0.9,
+        **SMALL,
+    }
+    unbroken = libae.Trainer((12, 10), **options)
+    assert unbroken.fit(images) is True
+
+    broken = libae.Trainer((12, 10), **options)
+    assert broken.fit(images, lambda progress: progress.step < 50) is False
+    path = tmp_path / "run.checkpoint"
+    broken.save(path)
+    assert path.read_bytes() == broken.to_bytes()
+    assert list(tmp_path.iterdir()) == [path]
+    for source in (path, path.read_bytes()):
+        resumed = libae.Trainer.resume(source, progress_interval=40)
+        assert resumed.image_shape == (12, 10)
+        told = []
+        assert resumed.fit(images, told.append) is True
+        assert told[-1].step == 120
+        assert resumed.model().to_bytes() == unbroken.model().to_bytes()
+    # The trainer that was stopped goes on, too.
+    assert broken.fit(images) is True
+    assert broken.model().to_bytes() == unbroken.model().to_bytes()
+
+
+def test_stopping_keeps_the_weights_so_far(images):
+    model = libae.train(
+        images, steps=10**9, progress_interval=20, progress=lambda progress: progress.step < 60, **SMALL
+    )
+    assert (
+        model.to_bytes()
+        == libae.train(
+            images, steps=10**9, progress_interval=60, progress=lambda _: False, **SMALL
+        ).to_bytes()
+    )
+
+
+class OddError(Exception):
+    """None that anyone else raises."""
+
+
+@pytest.mark.parametrize("kind", [OddError, KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_what_a_callback_raises_stops_training_and_comes_through(images, kind):
+    calls = []
+
+    def progress(told):
+        calls.append(told.step)
+        if told.step == 30:
+            raise kind("thirty")
+
+    trainer = libae.Trainer((12, 10), steps=10**9, progress_interval=10, **SMALL)
+    with pytest.raises(kind, match="thirty"):
+        trainer.fit(images, progress)
+    assert calls == [10, 20, 30]
+    # The trainer is as after a whole step.
+    calls.clear()
+    assert trainer.fit(images, lambda told: calls.append(told.step) or told.step < 50) is False
+    assert calls == [40, 50]
+
+
+def test_other_results_of_a_callback_go_on(images):
+    for result in (None, True, 0, "", []):
+        assert libae.Trainer((12, 10), steps=20, progress_interval=10, **SMALL).fit(
+            images, lambda _, r=result: r
+        )
+
+
+def test_a_trainer_is_not_used_from_its_own_callback_or_another_thread(images):
+    trainer = libae.Trainer((12, 10), steps=10**9, progress_interval=10, **SMALL)
+    raised = []
+
+    def progress(told):
+        for call in (trainer.to_bytes, trainer.model):
+            try:
+                call()
+            except libae.ArgumentError as error:
+                raised.append(str(error))
+        return False
+
+    assert trainer.fit(images, progress) is False
+    assert len(raised) == 2
+    assert "in use" in raised[0]
+    trainer.to_bytes()
+
+
+def test_control_c_stops_training_without_any_callback():
+    program = textwrap.dedent(
+        """
+        import os, signal, sys, threading
+        import libae, numpy as np
+        images = np.zeros((100, 12, 10), np.uint8)
+        trainer = libae.Trainer((12, 10), steps=10**12, progress_interval=5, latent_size=2, hidden=(8,))
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+        try:
+            trainer.fit(images)
+        except KeyboardInterrupt:
+            assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+            trainer.model()
+            print("interrupted")
+        """
+    )
+    source = os.path.dirname(os.path.dirname(libae.__file__))
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": source},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted\n", "")
+
+
+def test_signal_handlers_of_the_program_run_during_training(images):
+    class LateError(Exception):
+        pass
+
+    def late(number, frame):
+        raise LateError
+
+    before = signal.signal(signal.SIGALRM, late)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with pytest.raises(LateError):
+            libae.train(images, steps=10**12, progress_interval=10, **SMALL)
+        assert signal.getsignal(signal.SIGALRM) is late
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_two_trainers_run_side_by_side_in_threads(images):
+    expected = libae.train(images, steps=80, **SMALL).to_bytes()
+    results = [None, None]
+
+    def run(place):
+        results[place] = libae.train(images, steps=80, progress_interval=7, progress=lambda _: None, **SMALL)
+
+    threads = [threading.Thread(target=run, args=(place,)) for place in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [model.to_bytes() for model in results] == [expected, expected]
+
+
+def test_the_callers_own_batches_train_too(images):
+    trainer = libae.Trainer((12, 10), steps=10, **SMALL)
+    first = trainer.step(images[:50])
+    assert first.step == 1
+    for _ in range(200):
+        last = trainer.step(images[:50] / 255.0)
+    assert last.step == 201
+    assert last.mse < first.mse
+    with pytest.raises(libae.ShapeError):
+        trainer.step(np.zeros((3, 28, 28), np.float32))
+    with pytest.raises(libae.ArgumentError):
+        trainer.step(np.full((3, 12, 10), np.nan))
+    with pytest.raises(libae.ArgumentError):
+        trainer.step(np.zeros((0, 12, 10), np.float32))
+    with pytest.raises(libae.KindError):
+        libae.Trainer((12, 10), kind="pca").step(images[:50])
+
+
+def test_divergence_is_an_arithmetic_error(images):
+    with pytest.raises(ArithmeticError) as caught:
+        libae.train(images, steps=2000, learning_rate=1e9, kind="linear", **SMALL)
+    assert isinstance(caught.value, libae.DivergedError)
+
+
+def test_options_reach_the_library(images):
+    model = libae.train(images, steps=1, latent_size=7, hidden=(9, 8), name="né", codec=False)
+    assert model.info.parameter_count == sum(
+        a * b + b for a, b in ((120, 9), (9, 8), (8, 7), (7, 8), (8, 9), (9, 120))
+    )
+    assert model.name == "né"
+    straight = libae.train(images, steps=1, latent_size=7, hidden=(), codec=False)
+    assert straight.info.parameter_count == 120 * 7 + 7 + 7 * 120 + 120
+    assert libae.Trainer(kind="vae", hidden=(8,)).model().latent_size == 20
+    assert libae.Trainer(hidden=(8,)).model().latent_size == 5
+    assert libae.Trainer((9, 33), hidden=(8,)).model().image_shape == (9, 33)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kind": "gan"},
+        {"loss": "l1"},
+        {"output": "tanh"},
+        {"schedule": "never"},
+        {"latent_size": 1025},
+        {"latent_size": -1},
+        {"hidden": (0,)},
+        {"hidden": (4097,)},
+        {"hidden": (4,) * 9},
+        {"batch_size": 0},
+        {"batch_size": 2**40},
+        {"seed": -1},
+        {"steps": 2**64},
+        {"learning_rate": float("nan")},
+        {"learning_rate": -1.0},
+        {"validation_fraction": 0.75},
+        {"weight_average": 1.0},
+        {"noise": float("inf")},
+        {"name": "x" * 65},
+        {"name": "a\0b"},
+        {"progress_interval": 0},
+        {"image_shape": (0, 10)},
+        {"image_shape": (65, 10)},
+    ],
+)
+def test_options_out_of_range_are_value_errors(options):
+    with pytest.raises(ValueError, match=r".{10}"):
+        libae.Trainer(**options)
+
+
+def test_shapes_of_training_images_are_found_or_asked_for(images):
+    flat = np.zeros((60, 784), np.uint8)
+    assert libae.train(flat, steps=1, hidden=(4,), codec=False).image_shape == (28, 28)
+    given = libae.train(images.reshape(700, 120), image_shape=(10, 12), steps=1, hidden=(4,), codec=False)
+    assert given.image_shape == (10, 12)
+    with pytest.raises(libae.ShapeError, match="image_shape"):
+        libae.train(images.reshape(700, 120))
+    with pytest.raises(TypeError, match="uint8"):
+        libae.train(images / 255.0)
+    with pytest.raises(ValueError, match=r".{10}"):
+        libae.train(images[:0], steps=1)
+
+
+def test_bad_checkpoints_are_refused(images, model):
+    trainer = libae.Trainer((12, 10), steps=10, **SMALL)
+    trainer.fit(images)
+    whole = trainer.to_bytes()
+    for data in (b"", b"x", whole[: len(whole) // 2], whole[:-1], model.to_bytes()):
+        with pytest.raises(libae.Error):
+            libae.Trainer.resume(data)
+    with pytest.raises(FileNotFoundError):
+        libae.Trainer.resume("/nowhere/at.all")
+
+
+def test_trainers_close_are_freed_and_are_not_pickled(images):
+    trainer = libae.Trainer((12, 10), steps=10, **SMALL)
+    with pytest.raises(TypeError, match="save and resume"):
+        pickle.dumps(trainer)
+    gone = weakref.ref(trainer._handle)
+    with trainer:
+        trainer.fit(images)
+    assert gone() is None
+    with pytest.raises(libae.ArgumentError, match="this Trainer is closed"):
+        trainer.fit(images)
+    other = libae.Trainer((12, 10), steps=10, **SMALL)
+    gone = weakref.ref(other._handle)
+    other.fit(images, lambda _, keep=other: None)
+    del other
+    gc.collect()
+    assert gone() is None
+
+
+def test_log_lines_are_text_and_what_log_raises_comes_through(images):
+    lines = []
+    libae.train(images, steps=20, progress_interval=10, log=lines.append, **SMALL)
+    assert all(isinstance(line, str) and "\n" not in line for line in lines)
