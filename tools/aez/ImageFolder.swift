@@ -45,13 +45,7 @@ enum ImageFolder {
       width: start.width, height: start.height, count: names.count, pixels: pixels, names: names,
       source: isPNG ? .pngFolder : .pgmFolder)
     if all.contains(labelsName) {
-      let path = "\(folder)/\(labelsName)"
-      let file = try File.read(path)
-      let labels = try IDX.readLabels(file.base, file.count, name: path)
-      guard labels.count == set.count else {
-        throw AEError(.shape, "\(path): \(labels.count) labels for \(counted(set.count, "image"))")
-      }
-      set.labels = labels
+      set.labels = try LabelFile.read("\(folder)/\(labelsName)", count: set.count)
     }
     return set
   }

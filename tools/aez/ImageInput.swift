@@ -45,15 +45,7 @@ struct InputOptions: ParsableArguments {
   /// Reads what a path names.
   func load(_ path: String) throws -> ImageSet {
     var set = try read(path)
-    if let labels {
-      let file = try File.read(labels)
-      let values = try IDX.readLabels(file.base, file.count, name: labels)
-      guard values.count == set.count else {
-        throw AEError(
-          .shape, "\(labels): \(values.count) labels for \(counted(set.count, "image")) of \(path)")
-      }
-      set.labels = values
-    }
+    if let labels { set.labels = try LabelFile.read(labels, count: set.count) }
     if let limit, limit < set.count { set = try set.prefix(limit) }
     return set
   }
@@ -105,13 +97,9 @@ struct InputOptions: ParsableArguments {
       return file
     }
     let (imagePath, labelPath) = (try find(split.files.images), try find(split.files.labels))
-    let (images, labels) = (try File.read(imagePath), try File.read(labelPath))
+    let images = try File.read(imagePath)
     var set = try IDX.read(images.base, images.count, name: imagePath)
-    let values = try IDX.readLabels(labels.base, labels.count, name: labelPath)
-    guard values.count == set.count else {
-      throw AEError(.shape, "\(labelPath): \(values.count) labels for \(counted(set.count, "image"))")
-    }
-    set.labels = values
+    set.labels = try LabelFile.read(labelPath, count: set.count)
     return set
   }
 }

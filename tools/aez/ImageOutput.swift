@@ -24,15 +24,18 @@ struct OutputOptions: ParsableArguments {
   func check() throws {
     if isStandardOutput {
       try Console.refuseTerminal()
-      return
+    } else {
+      try OutputOptions.check(output, force: force)
     }
-    switch Path.kind(output) {
-    case .folder: throw AEError(.io, "\(output): is a folder")
-    case .file where !force:
-      throw AEError(.io, "\(output): exists already (--force replaces it)")
-    case .missing where Path.kind(Path.folder(output)) != .folder:
-      throw AEError(.io, "\(output): there is no folder \(Path.folder(output))")
-    case .device where Path.isTerminal(output): throw Console.terminalRefusal
+  }
+
+  static func check(_ path: String, force: Bool) throws {
+    switch Path.kind(path) {
+    case .folder: throw AEError(.io, "\(path): is a folder")
+    case .file where !force: throw AEError(.io, "\(path): exists already (--force replaces it)")
+    case .missing where Path.kind(Path.folder(path)) != .folder:
+      throw AEError(.io, "\(path): there is no folder \(Path.folder(path))")
+    case .device where Path.isTerminal(path): throw Console.terminalRefusal
     default: return
     }
   }

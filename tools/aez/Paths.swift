@@ -64,6 +64,16 @@ enum Path {
     return names.sorted(by: isBefore)
   }
 
+  /// Makes a folder and those it is in.
+  static func makeFolders(_ path: String) throws(AEError) {
+    guard kind(path) != .folder else { return }
+    let parent = folder(path)
+    if parent != path { try makeFolders(parent) }
+    guard mkdir(path, 0o777) == 0 || errno == EEXIST && kind(path) == .folder else {
+      throw systemError(path, "make the folder")
+    }
+  }
+
   /// Natural order: runs of digits compare as numbers, so that `2.png` comes before `10.png`; all else, and
   /// equal numbers of different lengths, compare byte by byte.
   static func isBefore(_ a: String, _ b: String) -> Bool {

@@ -1,0 +1,37 @@
+// Running another program to its end, without a shell in between.
+
+import Core
+import Glibc
+
+enum ChildProcess {
+  /// Runs a program found on PATH with this process's standard error, and waits for it.
+  /// - Returns: its exit status; 128 and the signal's number if a signal ended it.
+  /// - Throws: `.io` if it cannot be started.
+  static func run(_ arguments: [String]) throws(AEError) -> Int32 {
+    var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
+    pointers.append(nil)
+    defer { for pointer in pointers { free(pointer) } }
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+    // Ignored signals are inherited; the child is to meet them as ever.
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    sigaddset(&signals, SIGPIPE)
+    posix_spawnattr_setsigdefault(&attributes, &signals)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
+    var child = pid_t()
+    let error = posix_spawnp(&child, arguments[0], &actions, &attributes, pointers, environ)
+    guard error == 0 else {
+      throw AEError(.io, "cannot run \(arguments[0]): \(String(cString: strerror(error)))")
+    }
+    var status: Int32 = 0
+    while waitpid(child, &status, 0) < 0 && errno == EINTR {}
+    let signal = status & 0x7F
+    return signal == 0 ? (status >> 8) & 0xFF : 128 + signal
+  }
+}

@@ -1,0 +1,162 @@
+// aez info: what is in a weight file, an image set, or a file or folder of images.
+
+import ArgumentParser
+import Bytes
+import Compression
+import Core
+import Model
+import Storage
+
+struct Info: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Tell what is in a file.",
+    discussion: """
+      Takes weight files (.aew), image sets (.aez; their model is not needed) and images of every kind that \
+      other commands read. Without a file it tells of the model that is compiled into aez.
+
+      EXAMPLES
+        aez info elu.aew
+        aez info digits.aez --json
+        aez info digits/
+      """)
+
+  @Argument(help: "A weight file, an image set, or images.") var file: String?
+  @OptionGroup var input: InputOptions
+  @OptionGroup var report: ReportOptions
+
+  func run() throws {
+    guard let file else {
+      var facts = Report()
+      facts.add("file", .null)
+      add(
+        try Models.builtInFile { bytes, count throws(AEError) in
+          try WeightFile.summary(bytes, count, name: "default model")
+        }, to: &facts)
+      try report.show(facts)
+      return
+    }
+    var facts = Report()
+    facts.add("file", .string(file))
+    if file != "-", Path.kind(file) == .file {
+      let bytes = try File.read(file)
+      switch FileKind.of(bytes) {
+      case .weights: add(try WeightFile.summary(bytes.base, bytes.count, name: file), to: &facts)
+      case .imageSet: add(try CompressedSet.peek(bytes, name: file), to: &facts)
+      case .images:
+        if NPY.matches(bytes.base, bytes.count) {
+          let header = try NPY.header(bytes.base, bytes.count, name: file)
+          if header.elementType != .bytes, header.shape.count == 2 {
+            try add(header, to: &facts)
+            try report.show(facts)
+            return
+          }
+        }
+        add(try input.load(file), to: &facts)
+      }
+    } else {
+      add(try input.load(file), to: &facts)
+    }
+    try report.show(facts)
+  }
+
+  private func add(_ summary: WeightFileSummary, to facts: inout Report) {
+    let architecture = summary.architecture
+    facts.add(
+      "type", .string("weights"), "type", "weights, version \(summary.majorVersion).\(summary.minorVersion)")
+    facts.add("version", .string("\(summary.majorVersion).\(summary.minorVersion)"))
+    facts.add("name", .string(summary.name), "name")
+    facts.add("kind", .string("\(architecture.kind.name)"), "kind")
+    facts.add("width", .int(architecture.width))
+    facts.add("height", .int(architecture.height))
+    facts.add("latents", .int(architecture.latentCount))
+    facts.add("hidden", .array(architecture.hidden.map { .int($0) }))
+    let layers = [architecture.pixelCount] + architecture.hidden + [architecture.latentCount]
+    facts.add(
+      line:
+        "\(architecture.width) x \(architecture.height), \(layers.map { "\($0)" }.joined(separator: "-")) and back",
+      title: "network")
+    facts.add("output_activation", .string(architecture.output == .sigmoid ? "sigmoid" : "linear"))
+    facts.add(
+      "parameters", .int(architecture.parameterCount), "parameters", grouped(architecture.parameterCount))
+    facts.add("storage", .string("\(summary.storage.name)"), "storage")
+    facts.add(
+      "has_encoder", .bool(summary.hasEncoder), "encoder", summary.hasEncoder ? "yes" : "no, a decoder alone")
+    facts.add("is_variational", .bool(architecture.kind.isVariational))
+    facts.add(
+      "qualities", .int(summary.qualityCount), "qualities",
+      summary.qualityCount > 0
+        ? "1 to \(summary.qualityCount), \(summary.defaultQuality) unless told" : "none: it cannot compress")
+    facts.add("default_quality", summary.qualityCount > 0 ? .int(summary.defaultQuality) : .null)
+    let hash = summary.hash.map { SHA256.hex($0) }
+    facts.add("hash", .optional(hash), hash == nil ? nil : "hash")
+    facts.add("bytes", .int(summary.byteCount), "bytes", grouped(summary.byteCount))
+    facts.add(
+      "sections",
+      .array(
+        summary.sections.map {
+          .object([
+            ("tag", .string($0.tag)), ("bytes", .int($0.storedByteCount)),
+            ("raw_bytes", .int($0.rawByteCount)),
+          ])
+        }))
+    facts.add(
+      "provenance", .string(summary.provenance), summary.provenance.isEmpty ? nil : "made by")
+  }
+
+  private func add(_ information: CompressedSetInformation, to facts: inout Report) {
+    facts.add("type", .string("image set"), "type")
+    facts.add(images: information.count, width: information.width, height: information.height)
+    facts.add("latents", .int(information.latentCount), "latents")
+    facts.add("quality", .int(information.quality), "quality")
+    facts.add("bytes", .int(information.byteCount), "bytes", grouped(information.byteCount))
+    let each = Double(information.byteCount) / Double(max(information.count, 1))
+    facts.add("bytes_per_image", .number(each), "an image", "\(each.fixed(2)) bytes")
+    facts.add(
+      "blocks", .int(information.blockCount), "blocks",
+      "\(information.blockCount) of \(information.blockImages) images")
+    facts.add("block_images", .int(information.blockImages))
+    facts.add("kept_images", .int(information.keptImageCount), "kept as pixels")
+    facts.add("source", .string(information.source.name), "made from")
+    facts.add("has_labels", .bool(information.hasLabels), "labels")
+    facts.add("has_names", .bool(information.hasNames), "file names")
+    facts.add(
+      "has_model", .bool(information.hasModel), "model",
+      "\(information.modelName)\(information.hasModel ? " (embedded)" : "")")
+    facts.add("model_name", .string(information.modelName))
+    facts.add("model_hash", .string(SHA256.hex(information.modelHash)), "model's hash")
+  }
+
+  private func add(_ header: NPY.Header, to facts: inout Report) throws {
+    let shape = header.shape.map { "\($0)" }.joined(separator: ", ")
+    facts.add(
+      "type", .string("array"), "type", "array of floats, [\(shape)]: latent codes, or flattened images")
+    facts.add("shape", .array(header.shape.map { .int($0) }))
+    facts.add("element_bytes", .int(header.elementType.byteCount))
+  }
+
+  private func add(_ set: ImageSet, to facts: inout Report) {
+    facts.add("type", .string("images"), "type")
+    facts.add("source", .string(set.source.name), "from")
+    facts.add(images: set.count, width: set.width, height: set.height)
+    facts.add("has_labels", .bool(set.labels != nil), "labels")
+    facts.add("has_names", .bool(set.names != nil), "file names")
+    var sum = 0
+    for index in 0..<set.pixels.count { sum += Int(set.pixels.base[index]) }
+    let mean = Double(sum) / Double(max(set.pixels.count, 1))
+    facts.add("mean_pixel", .number(mean), "mean pixel", "\(mean.fixed(2)) of 255")
+  }
+}
+
+extension SourceKind {
+  var name: String {
+    switch self {
+    case .unknown: return "unknown"
+    case .idx: return "IDX file"
+    case .npy: return "NPY file"
+    case .pngFolder: return "folder of PNG files"
+    case .pgmFolder: return "folder of PGM files"
+    case .pngFile: return "PNG file"
+    case .pgmFile: return "PGM file"
+    }
+  }
+}

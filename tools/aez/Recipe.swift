@@ -1,0 +1,133 @@
+// The options of training that make the model what it is, and their way into TrainingOptions. Apart from the
+// command, because presets are made of them, too.
+
+import ArgumentParser
+import Core
+import Model
+import Training
+
+/// What to train and how, as far as the command line or a preset says.
+struct Recipe: ParsableArguments {
+  @Option(help: "The kind of network (default: elu).")
+  var kind: ModelKind?
+
+  @Option(
+    name: .shortAndLong, help: "Numbers in a latent code, 1 to 1024 (default: 5, for variational kinds 20).")
+  var latent: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Widths of the encoder's hidden layers, which the decoder mirrors, or none (default: 500,500).",
+      valueName: "widths"))
+  var hidden: Widths?
+
+  @Option(help: "Steps of training (default: 50000).")
+  var steps: Int?
+
+  @Option(help: "Images in a batch (default: 100).")
+  var batch: Int?
+
+  @Option(help: "Fixes the weights' start, the batches and all noise (default: 1).")
+  var seed: UInt64?
+
+  @Option(help: "The peak of the learning rate (default: 0.001).")
+  var rate: Double?
+
+  @Option(help: "The course of the learning rate (default: constant).")
+  var schedule: Schedule?
+
+  @Option(help: "What is minimised (default: mse, for variational kinds bernoulli).")
+  var loss: Loss?
+
+  @Option(help: "The last layer's activation (default: sigmoid for the loss bernoulli, else linear).")
+  var outputActivation: OutputActivation?
+
+  @Option(help: "Weight of the KL term of variational kinds (default: 1).")
+  var beta: Double?
+
+  @Option(help: "Steps over which that weight rises from 0 (default: 0).")
+  var betaWarmup: Int?
+
+  @Option(help: "Draws of the latent for each image of a variational kind; above 1: an IWAE (default: 1).")
+  var importanceSamples: Int?
+
+  @Option(help: "Standard deviation of Gaussian noise on the input, for denoising (default: 0).")
+  var noise: Double?
+
+  @Option(help: "The largest norm of the gradient; 0 for any (default: 0).")
+  var clip: Double?
+
+  @Option(help: "Decay of the running average of weights that the model gets; 0 for none (default: 0).")
+  var average: Double?
+
+  @Flag(help: "Draw every batch's pixels as 0 or 1 with their value as probability.")
+  var binarize = false
+
+  @Option(help: "Share of the images held out for validation, the last ones, 0 to 0.5 (default: 0).")
+  var validation: Double?
+
+  @Option(help: "The model's name, at most 64 bytes (default: the kind).")
+  var name: String?
+
+  /// Whether anything is said at all.
+  var isEmpty: Bool {
+    let said: [Any?] = [
+      kind, latent, hidden, steps, batch, seed, rate, schedule, loss, outputActivation, beta, betaWarmup,
+      importanceSamples, noise, clip, average, validation, name,
+    ]
+    return said.allSatisfy { $0 == nil } && !binarize
+  }
+
+  /// Options for images of a size; what is not said here is as in `base`, or else the default.
+  func options(width: Int, height: Int, base: Recipe?) throws(AEError) -> TrainingOptions {
+    let kind = kind ?? base?.kind ?? .elu
+    let loss = loss ?? base?.loss ?? (kind.isVariational ? .bernoulli : .mse)
+    let output = outputActivation ?? base?.outputActivation ?? (loss == .bernoulli ? .sigmoid : .linear)
+    var options = TrainingOptions(
+      architecture: try Architecture(
+        kind: kind, width: width, height: height,
+        latentCount: latent ?? base?.latent ?? (kind.isVariational ? 20 : 5),
+        hidden: (hidden ?? base?.hidden)?.values ?? [500, 500], output: output.activation))
+    options.loss = loss
+    if let value = schedule ?? base?.schedule { options.schedule = value }
+    if let value = batch ?? base?.batch { options.batchSize = value }
+    if let value = steps ?? base?.steps { options.stepCount = value }
+    if let value = seed ?? base?.seed { options.seed = value }
+    if let value = rate ?? base?.rate { options.learningRate = value }
+    if let value = beta ?? base?.beta { options.beta = value }
+    if let value = betaWarmup ?? base?.betaWarmup { options.betaWarmupSteps = value }
+    if let value = importanceSamples ?? base?.importanceSamples { options.importanceSamples = value }
+    if let value = noise ?? base?.noise { options.noise = value }
+    if let value = clip ?? base?.clip { options.gradientClip = value }
+    if let value = average ?? base?.average { options.weightAverage = value }
+    if let value = validation ?? base?.validation { options.validationFraction = value }
+    if let value = name ?? base?.name { options.name = value }
+    options.binarize = binarize || base?.binarize ?? false
+    try options.validate()
+    return options
+  }
+}
+
+extension TrainingOptions {
+  /// The command line that says all of this but the images: the same for the same model.
+  var commandLine: String {
+    var words = ["aez train --kind \(architecture.kind.name) --latent \(architecture.latentCount)"]
+    if architecture.kind != .pca {
+      words += [
+        "--hidden \(Widths.text(architecture.hidden)) --steps \(stepCount) --batch \(batchSize) --seed \(seed)",
+        "--rate \(learningRate.significant(12)) --schedule \(schedule.name) --loss \(loss.name)",
+        "--output-activation \(architecture.output == .sigmoid ? "sigmoid" : "linear")",
+      ]
+    }
+    if architecture.kind.isVariational {
+      words.append("--beta \(beta.significant(12)) --beta-warmup \(betaWarmupSteps)")
+      words.append("--importance-samples \(importanceSamples)")
+    }
+    if noise > 0 { words.append("--noise \(noise.significant(12))") }
+    if gradientClip > 0 { words.append("--clip \(gradientClip.significant(12))") }
+    if weightAverage > 0 { words.append("--average \(weightAverage.significant(12))") }
+    if binarize { words.append("--binarize") }
+    if validationFraction > 0 { words.append("--validation \(validationFraction.significant(12))") }
+    return words.joined(separator: " ")
+  }
+}

@@ -1,0 +1,46 @@
+// aez sample: images drawn from a variational model's prior.
+
+import ArgumentParser
+import Core
+import Model
+import Storage
+
+struct Sample: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Draw new images from a variational model.",
+    discussion: """
+      Draws codes from a unit Gaussian and decodes them; a seed gives the same codes on every machine, and \
+      more images begin with the same ones.
+
+      EXAMPLE
+        aez sample --model vae.aew --count 100 --seed 7 -o samples.png
+      """)
+
+  @OptionGroup var model: ModelOptions
+  @Option(name: .shortAndLong, help: "How many images.") var count = 100
+  @Option(help: "Fixes what is drawn.") var seed: UInt64 = 1
+  @OptionGroup var output: ImageOutputOptions
+  @OptionGroup var report: ReportOptions
+
+  func validate() throws {
+    try report.check(dataOnStandardOutput: output.isStandardOutput)
+    guard (1...ImageSet.maximumCount).contains(count) else {
+      throw ValidationError("--count must be in 1 ... \(ImageSet.maximumCount), not \(count).")
+    }
+  }
+
+  func run() throws {
+    try output.check()
+    let model = try model.load()
+    let set = try model.images(count: count) { pixels throws(AEError) in
+      try model.sample(count: count, seed: seed, into: pixels)
+    }
+    try output.write(set)
+    var facts = Report()
+    facts.add("output", .string(output.file.output))
+    facts.add(images: set.count, width: set.width, height: set.height)
+    facts.add("seed", .string("\(seed)"), "seed")
+    facts.add("model", .string(model.name), "model")
+    try report.show(facts, dataOnStandardOutput: output.isStandardOutput)
+  }
+}

@@ -1,0 +1,92 @@
+// aez test: whether a weight file or an image set is whole.
+
+import ArgumentParser
+import Bytes
+import Compression
+import Core
+import Storage
+
+struct Test: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Verify a weight file or an image set.",
+    discussion: """
+      Checks every checksum, and decodes every block of an image set, for which its model is found as \
+      `aez decompress` finds it. Says what is damaged and which images are lost. The exit status is 0 if the \
+      file is sound and 1 if it is not.
+
+      EXAMPLE
+        aez test digits.aez
+      """)
+
+  @Argument(help: "A weight file (.aew) or an image set (.aez); - is standard input.") var file: String
+  @Option(
+    name: .shortAndLong, help: ArgumentHelp("The weight file an image set was made with.", valueName: "file"))
+  var model: String?
+  @OptionGroup var report: ReportOptions
+
+  func run() throws {
+    let (name, bytes) = try SetFile.read(file)
+    var facts = Report()
+    facts.add("file", .string(name))
+    switch FileKind.of(bytes) {
+    case .images: throw AEError(.format, "\(name): is neither a weight file (.aew) nor an image set (.aez)")
+    case .weights:
+      _ = try WeightFile.read(bytes.base, bytes.count, name: name)
+      let summary = try WeightFile.summary(bytes.base, bytes.count, name: name)
+      facts.add("sound", .bool(true))
+      facts.add("sections", .int(summary.sections.count))
+      facts.add(line: "\(name): sound, \(counted(summary.sections.count, "section"))")
+      try report.show(facts)
+    case .imageSet: try verify(bytes, name, &facts)
+    }
+  }
+
+  private func verify(_ bytes: Buffer<UInt8>, _ name: String, _ facts: inout Report) throws {
+    let set = try Models.openSet(bytes, name: name, model: model)
+    let found = try set.verify()
+    facts.add("sound", .bool(found.isSound))
+    facts.add("images", .int(set.information.count))
+    facts.add("blocks", .int(set.information.blockCount))
+    facts.add("lost_images", .int(found.lostImageCount))
+    facts.add(
+      "damage",
+      .array(
+        found.damage.map {
+          .object([
+            ("part", .string($0.part.name)),
+            ("first_image", $0.images.isEmpty ? .null : .int($0.images.lowerBound)),
+            ("images", .int($0.images.count)), ("reason", .string($0.reason)),
+          ])
+        }))
+    if found.isSound {
+      facts.add(
+        line: "\(name): sound, \(counted(set.information.count, "image")) in "
+          + counted(set.information.blockCount, "block"))
+    }
+    for damage in found.damage {
+      let images = damage.images
+      facts.add(
+        line: images.isEmpty
+          ? damage.reason
+          : "\(damage.reason); images \(images.lowerBound) to \(images.upperBound - 1) are lost")
+    }
+    try report.show(facts)
+    if !found.isSound {
+      throw AEError(
+        .checksum,
+        "\(name): \(counted(found.damageCount, "part")) damaged, \(counted(found.lostImageCount, "image")) lost"
+      )
+    }
+  }
+}
+
+extension Damage.Part {
+  var name: String {
+    switch self {
+    case .model: return "model"
+    case .labels: return "labels"
+    case .names: return "names"
+    case .block(let number): return "block \(number)"
+    }
+  }
+}

@@ -1,0 +1,176 @@
+// aez train: from images to a weight file, with checkpoints on the way.
+
+import ArgumentParser
+import Bytes
+import Core
+import Model
+import Storage
+import Training
+
+struct Train: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Train a model on images.",
+    discussion: """
+      Without options it follows the study's protocol: an elu autoencoder 784-500-500-5, 50,000 steps of 100 \
+      images. The same images, options and seed give the same model, bit for bit, on machines of the same \
+      instruction set, whatever the number of threads, and whether or not the run was interrupted.
+
+      Ctrl-C stops after a whole step and keeps the work: a checkpoint is written to --checkpoint, or beside \
+      the output with .checkpoint at its end, and --resume goes on from there. A loss that is not finite ends \
+      the run with the last good state in the checkpoint. A checkpoint is a weight file that other commands \
+      take, too.
+
+      PRESETS
+      \(Preset.listing)
+
+      EXAMPLES
+        aez train mnist:train -o elu.aew --kind elu --latent 8 --schedule cosine
+        aez train mnist:train -o vae.aew --kind vae --latent 50 --binarize --beta-warmup 10000
+        aez train mnist:train -o elu.aew --resume elu.aew.checkpoint
+      """)
+
+  @Argument(help: "The images.") var images: String
+  @OptionGroup(title: "Recipe") var recipe: Recipe
+  @Option(help: "A recipe by name, for what is not said here.") var preset: Preset?
+  @Option(help: "How the weight file stores numbers.") var storage = WeightStorage.float32
+  @Option(help: ArgumentHelp("Where checkpoints go.", valueName: "file")) var checkpoint: String?
+  @Option(help: ArgumentHelp("Write a checkpoint every so many steps.", valueName: "steps"))
+  var checkpointEvery: Int?
+  @Option(help: ArgumentHelp("Go on from a checkpoint, whose recipe holds.", valueName: "file"))
+  var resume: String?
+  @OptionGroup var input: InputOptions
+  @OptionGroup var output: OutputOptions
+  @OptionGroup var report: ReportOptions
+
+  func validate() throws {
+    try report.check(dataOnStandardOutput: output.isStandardOutput)
+    if let every = checkpointEvery {
+      if every < 1 { throw ValidationError("--checkpoint-every must be at least 1, not \(every).") }
+      if checkpoint == nil && output.isStandardOutput {
+        throw ValidationError("--checkpoint-every needs --checkpoint where the output has no name.")
+      }
+    }
+    if resume != nil, !recipe.isEmpty || preset != nil {
+      throw ValidationError(
+        "--resume goes on with the checkpoint's recipe: leave the options of the recipe out.")
+    }
+  }
+
+  func run() throws {
+    try output.check()
+    if let checkpointPath, checkpointPath != resume {
+      try OutputOptions.check(checkpointPath, force: output.force)
+    }
+    // A checkpoint is small beside the images, and a bad one should be told of first.
+    let resumed = try resume.map { path throws(AEError) in
+      let file = try File.read(path)
+      return try Trainer(checkpoint: file.base, file.count, name: path)
+    }
+    let set = try input.load(images)
+    let trainer: Trainer
+    if let resumed {
+      trainer = resumed
+      let architecture = trainer.options.architecture
+      try set.check(width: architecture.width, height: architecture.height, name: images)
+    } else {
+      let options = try recipe.options(width: set.width, height: set.height, base: try preset?.recipe())
+      trainer = try Trainer(options: options)
+    }
+    let last = try fit(trainer, set)
+    let model = try finish(trainer, set)
+    let bytes = try WeightFile.write(model, storage: storage)
+    try output.write(bytes)
+    try show(trainer, set, model, last, byteCount: bytes.count)
+  }
+
+  /// Where a run that is cut short leaves its state.
+  private var checkpointPath: String? {
+    checkpoint ?? (output.isStandardOutput ? nil : output.output + ".checkpoint")
+  }
+
+  /// Trains to the end. Returns the last report, or nil if there was nothing left to do.
+  private func fit(_ trainer: Trainer, _ set: ImageSet) throws -> TrainingProgress? {
+    let options = trainer.options
+    let progress = Progress(total: options.stepCount, done: trainer.stepsDone, isQuiet: report.quiet)
+    Interrupt.listen()
+    var last: TrainingProgress?
+    var saved = trainer.stepsDone
+    var failure: AEError?
+    // Measuring the validation split costs as much as many steps.
+    let interval = options.validationFraction > 0 ? 500 : 100
+    do throws(AEError) {
+      try trainer.fit(set.pixels.base, count: set.count, progressInterval: interval) { report in
+        last = report
+        var detail = "step \(report.step)/\(report.stepCount)  loss \(report.loss.significant(5))  "
+        detail += "MSE \(report.mse.fixed(5))  PSNR \(report.psnr.fixed(2)) dB"
+        if let mse = report.validationMSE { detail += "  validation \(mse.fixed(5))" }
+        progress.update(report.step, detail)
+        if let every = checkpointEvery, report.step / every > saved / every {
+          saved = report.step
+          do throws(AEError) {
+            try save(trainer)
+          } catch {
+            failure = error
+          }
+        }
+        return failure == nil && !Interrupt.isRequested
+      }
+    } catch {
+      progress.finish()
+      if let failure { throw failure }
+      guard error.code == .stopped || error.code == .diverged, let path = checkpointPath else { throw error }
+      try save(trainer)
+      let what =
+        error.code == .stopped
+        ? "go on with" : "its state is in \(path), which can be looked at, or resumed with"
+      throw AEError(
+        error.code, "\(error.message)\n\(what): aez train \(images) -o \(output.output) --resume \(path)")
+    }
+    progress.finish()
+    return last
+  }
+
+  private func save(_ trainer: Trainer) throws(AEError) {
+    guard let path = checkpointPath else { return }
+    let bytes = try trainer.checkpoint()
+    try File.write(path, bytes.base, bytes.count, overwrite: true)
+  }
+
+  /// The trained model with its codec, fitted to the images that it was trained on.
+  private func finish(_ trainer: Trainer, _ set: ImageSet) throws(AEError) -> Autoencoder {
+    let sum = SHA256.hex(SHA256.digest(set.pixels.base, set.pixels.count))
+    let provenance =
+      "\(trainer.options.commandLine) on \(set.count) images of \(set.width) x \(set.height), SHA-256 of "
+      + "their pixels \(sum)"
+    let model = try trainer.model(provenance: provenance)
+    let heldOut = Int(Double(set.count) * trainer.options.validationFraction)
+    return try fitCodec(model, pixels: set.pixels.base, count: set.count - heldOut)
+  }
+
+  private func show(
+    _ trainer: Trainer, _ set: ImageSet, _ model: Autoencoder, _ last: TrainingProgress?, byteCount: Int
+  ) throws {
+    var facts = Report()
+    let options = trainer.options
+    facts.add("output", .string(output.output))
+    facts.add("name", .string(model.name), "model")
+    facts.add("kind", .string("\(options.architecture.kind.name)"), "kind")
+    facts.add("latents", .int(options.architecture.latentCount), "latents")
+    facts.add(
+      "parameters", .int(options.architecture.parameterCount), "parameters",
+      grouped(options.architecture.parameterCount))
+    facts.add(images: set.count, width: set.width, height: set.height)
+    facts.add("seed", .string("\(options.seed)"))
+    facts.add("steps", .int(trainer.stepsDone), "steps", grouped(trainer.stepsDone))
+    if let last {
+      facts.add("seconds", .number(last.seconds), "time", Progress.duration(last.seconds))
+      facts.add("loss", .number(last.loss), "loss", last.loss.significant(6))
+      facts.add(mse: last.mse, prefix: "training_", title: "training")
+      if let mse = last.validationMSE { facts.add(mse: mse, prefix: "validation_", title: "validation") }
+    }
+    facts.add("storage", .string("\(storage.name)"), "storage")
+    facts.add("bytes", .int(byteCount), "bytes", grouped(byteCount))
+    facts.add("hash", .string(SHA256.hex(try WeightFile.hash(model))), "hash")
+    try report.show(facts, dataOnStandardOutput: output.isStandardOutput)
+  }
+}
