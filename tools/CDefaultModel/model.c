@@ -1,6 +1,11 @@
 /* The bytes of the default model: see CDefaultModel.h. */
 #include "CDefaultModel.h"
 
+/* #embed is of C23; compilers that know it take it in older C, too. */
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wc23-extensions"
+#endif
+
 #if __has_embed("../../models/mnist.aew")
 const unsigned char ae_default_model[] = {
 #embed "../../models/mnist.aew"
