@@ -21,11 +21,13 @@ static const gemm_kernels *const kernels[CK_PATH_COUNT] = {
 enum { GEMM_ROWS = 1024 };
 /* Rows of one task: with GEMM_DEPTH, what of A stays in the second-level cache. */
 enum { GEMM_BLOCK_ROWS = 256 };
+/* Tasks to have where there is work for them, and the rows below which a task is not worth a panel's packing. */
+enum { GEMM_TASKS = 8, GEMM_TASK_ROWS = 24 };
 /* Multiplications below which waking a thread costs more than it saves. */
 enum { GEMM_ALONE = 1 << 18 };
 /* The same for the floats of A to be packed. */
 enum { GEMM_PACK_ALONE = 1 << 16 };
-/* Columns up to which a tall product is computed transposed. */
+/* Columns up to which a tall product is computed transposed: it would leave most of every vector empty. */
 enum { GEMM_NARROW = 8 };
 
 static void run(size_t count, void (*task)(void *, size_t), void *context, int alone) {
@@ -37,63 +39,75 @@ static void run(size_t count, void (*task)(void *, size_t), void *context, int a
 
 static size_t divide_up(size_t a, size_t b) { return a / b + (a % b != 0); }
 
-static int multiply(gemm_job *job) {
-  const gemm_kernels *kernel = kernels[ck_path()];
-  int alone = (double)job->m * (double)job->n * (double)job->k < GEMM_ALONE;
-  job->panels = divide_up(job->n, kernel->columns);
-  if (job->m <= GEMM_FEW && job->transpose_b && (!job->transpose_a || (job->m == 1 && job->lda == 1))) {
-    run(job->panels, kernel->multiply_few, job, alone);
-    return 0;
+/* Whether enough of B [k, n], as it lies, is zero in runs of eight for the product to go faster when B's columns
+   are the tiles' rows. It looks at a sample: bits do not depend on the answer. */
+static int has_runs_of_zeros(const gemm_job *job) {
+  size_t runs = 0, zero = 0;
+  for (size_t i = 0; i < 16; i++) {
+    const float *row = job->b + job->k * i / 16 * job->ldb;
+    for (size_t j = i * 8 % 64; j + 8 <= job->n; j += 64) {
+      int used = 0;
+      for (size_t l = 0; l < 8; l++) used |= row[j + l] != 0;
+      zero += !used;
+      runs++;
+    }
   }
-  size_t rows = job->m, chunk = rows < GEMM_ROWS ? rows : GEMM_ROWS;
-  if (job->k > SIZE_MAX / sizeof(float) / chunk) return -1;
-  job->packed_a = ck_scratch_take(chunk * job->k * sizeof(float));
-  if (!job->packed_a) return -1;
-  size_t depth_blocks = job->k == 0 ? 1 : divide_up(job->k, GEMM_DEPTH);
-  job->depth = divide_up(job->k, depth_blocks);
-  const float *a = job->a;
-  float *c = job->c;
-  for (size_t first = 0; first < rows; first += chunk) {
-    job->m = rows - first < chunk ? rows - first : chunk;
-    job->a = job->transpose_a ? a + first : a + first * job->lda;
-    job->c = c + first * job->ldc;
-    job->row_tiles = divide_up(job->m, kernel->rows);
-    job->row_blocks = divide_up(job->m, GEMM_BLOCK_ROWS);
-    run(job->row_tiles, kernel->pack_a, job, alone || job->m * job->k < GEMM_PACK_ALONE);
-    run(job->panels * job->row_blocks, kernel->multiply, job, alone);
-  }
-  ck_scratch_give(job->packed_a);
-  return 0;
+  return zero * 4 > runs;
 }
 
-/* A tall product of few columns would leave most of every vector empty: its transpose does not. */
-static int multiply_transposed(const gemm_job *job) {
-  size_t m = job->m, n = job->n;
-  if (m > SIZE_MAX / sizeof(float) / n) return -1;
-  float *c = ck_scratch_take(m * n * sizeof(float));
-  if (!c) return -1;
-  gemm_job other = {.transpose_a = !job->transpose_b, .transpose_b = !job->transpose_a, .m = n, .n = m,
-                    .k = job->k, .a = job->b, .b = job->a, .c = c, .lda = job->ldb, .ldb = job->lda, .ldc = m};
-  int status = multiply(&other);
-  for (size_t i = 0; i < m && status == 0; i++) {
-    float *row = job->c + i * job->ldc;
-    for (size_t j = 0; j < n; j++) {
-      float sum = c[j * m + i];
-      if (job->accumulate) sum += row[j];
-      row[j] = job->bias ? sum + job->bias[j] : sum;
-    }
-    if (job->activation != CK_IDENTITY) ck_activate(job->activation, n, row);
-  }
-  ck_scratch_give(c);
-  return status;
+/* C^T = op(B)^T op(A)^T */
+static void turn(gemm_job *job) {
+  gemm_job old = *job;
+  job->transpose_a = !old.transpose_b;
+  job->transpose_b = !old.transpose_a;
+  job->transpose_c = !old.transpose_c;
+  job->m = old.n;
+  job->n = old.m;
+  job->a = old.b;
+  job->b = old.a;
+  job->lda = old.ldb;
+  job->ldb = old.lda;
 }
 
 int ck_sgemm(int transpose_a, int transpose_b, size_t m, size_t n, size_t k, const float *a, size_t lda,
              const float *b, size_t ldb, float *c, size_t ldc, const float *bias, int activation,
              int accumulate) {
   if (m == 0 || n == 0) return 0;
-  gemm_job job = {.transpose_a = transpose_a, .transpose_b = transpose_b, .activation = activation,
+  gemm_job job = {.transpose_a = transpose_a != 0, .transpose_b = transpose_b != 0, .activation = activation,
                   .accumulate = accumulate, .m = m, .n = n, .k = k, .a = a, .b = b, .bias = bias, .c = c,
                   .lda = lda, .ldb = ldb, .ldc = ldc};
-  return n <= GEMM_NARROW && m > 2 * n ? multiply_transposed(&job) : multiply(&job);
+  if (n <= GEMM_NARROW ? m > 2 * n : transpose_a && !transpose_b && k >= 16 && has_runs_of_zeros(&job))
+    turn(&job);
+  const gemm_kernels *kernel = kernels[ck_path()];
+  int alone = (double)m * (double)n * (double)k < GEMM_ALONE;
+  job.panels = divide_up(job.n, kernel->columns);
+  if (job.m <= GEMM_FEW && job.transpose_b && (!job.transpose_a || (job.m == 1 && job.lda == 1))) {
+    run(job.panels, kernel->multiply_few, &job, alone);
+    return 0;
+  }
+  size_t rows = job.m, chunk = rows < GEMM_ROWS ? rows : GEMM_ROWS;
+  size_t pieces = k == 0 ? 1 : divide_up(k, GEMM_DEPTH);
+  job.depth = divide_up(k, pieces);
+  /* Per element of A four bytes and at most two for its column's number; and counts. */
+  if (k > SIZE_MAX / 8 / chunk) return -1;
+  size_t floats = chunk * k, tiles = divide_up(chunk, kernel->rows);
+  job.packed_a = ck_scratch_take(floats * sizeof(float) + pieces * tiles * (job.depth + 1) * sizeof(uint16_t));
+  if (!job.packed_a) return -1;
+  job.columns = (uint16_t *)(job.packed_a + floats);
+  job.column_counts = job.columns + pieces * tiles * job.depth;
+  a = job.a;
+  for (size_t first = 0; first < rows; first += chunk) {
+    job.m = rows - first < chunk ? rows - first : chunk;
+    job.a = job.transpose_a ? a + first : a + first * job.lda;
+    job.c = job.transpose_c ? c + first : c + first * ldc;
+    if (job.transpose_c && bias) job.bias = bias + first;
+    job.row_tiles = divide_up(job.m, kernel->rows);
+    job.row_blocks = divide_up(job.m, GEMM_BLOCK_ROWS);
+    while (job.panels * job.row_blocks < GEMM_TASKS && job.m / (job.row_blocks + 1) >= GEMM_TASK_ROWS)
+      job.row_blocks++;
+    run(job.row_tiles, kernel->pack_a, &job, alone || job.m * k < GEMM_PACK_ALONE);
+    run(job.panels * job.row_blocks, kernel->multiply, &job, alone);
+  }
+  ck_scratch_give(job.packed_a);
+  return 0;
 }

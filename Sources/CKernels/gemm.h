@@ -9,13 +9,14 @@
 
 /* The largest part of k that one pass over packed panels takes. */
 enum { GEMM_DEPTH = 512 };
-
-/* Rows up to which a product with B transposed goes through multiply_few. */
+/* Rows up to which a product whose operands both lie along k goes through multiply_few. */
 enum { GEMM_FEW = 8 };
 
 /* A product with its sizes cut into tiles. Tiles depend on shapes alone. */
 typedef struct gemm_job {
   int transpose_a, transpose_b, activation, accumulate;
+  /* C is stored [n, m], and bias goes with its rows. */
+  int transpose_c;
   size_t m, n, k;
   const float *a, *b, *bias;
   float *c;
@@ -24,8 +25,11 @@ typedef struct gemm_job {
   size_t row_tiles, row_blocks, panels;
   /* k in pieces of `depth`, the last one shorter. */
   size_t depth;
-  /* [pieces of k][row_tiles][depth][rows of the tile] */
+  /* Piece by piece of k, and in it tile by tile: [depth][rows of the tile], without the columns that are all
+     zero; which ones are there, and how many. */
   float *packed_a;
+  uint16_t *columns;       /* [pieces][row_tiles][depth] */
+  uint16_t *column_counts; /* [pieces][row_tiles] */
 } gemm_job;
 
 typedef struct gemm_kernels {

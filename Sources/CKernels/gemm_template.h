@@ -1,193 +1,255 @@
 /*
  * A template (see each_path.h): packing and the register-blocked inner loop of the matrix product.
+ *
+ * Each element of C is one chain of multiply-adds in the order of k, cut every `depth`, whatever tile it
+ * falls in and whichever operand is spread over vectors. So a product's bits depend on neither.
  */
 #include "vector_template.h"
 
-#define NV 2
-#define COLUMNS (NV * VL)
+/* A tile is ROWS by NV vectors: as many sums as leave registers for a row of B and one element of A. */
 #if CK_REGISTERS == 32
-#define ROWS 14
+#define ROWS 7
+#define NV 4
 #define FEW 4
 #else
 #define ROWS 6
+#define NV 2
 #define FEW 2
+#endif
+#define COLUMNS (NV * VL)
+
+/* Packing goes in vectors of PL floats; wider ones would only cost more shuffles. */
+#if VL == 4
+#define PL 4
+#else
+#define PL 8
 #endif
 
 typedef float FN(quad) __attribute__((vector_size(16)));
 typedef float FN(unaligned_quad) __attribute__((vector_size(16), aligned(4)));
+#define vp FN(pack_vector)
+typedef float vp __attribute__((vector_size(PL * 4)));
+typedef float FN(unaligned_pack) __attribute__((vector_size(PL * 4), aligned(4)));
 
 CK_INLINE FN(quad) FN(load_quad)(const float *p) { return *(const FN(unaligned_quad) *)p; }
 
-/* Four floats of each of rows `row`, row + 4, row + 8 ... : as many as fill a vector. Rows from `count` on
-   are read as row count - 1. */
-CK_INLINE vf FN(load_quads)(const float *p, size_t ld, size_t row, size_t count) {
-#define QUAD(i) FN(load_quad)(p + (row + (i) < count ? row + (i) : count - 1) * ld)
-#if VL == 4
-  return QUAD(0);
-#elif VL == 8
-  return __builtin_shufflevector(QUAD(0), QUAD(4), 0, 1, 2, 3, 4, 5, 6, 7);
+/* Bit i is set if lane i is not zero. */
+CK_INLINE unsigned FN(not_zero)(vp v) {
+#if PL == 8
+  return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps((__m256)v, _mm256_setzero_ps(), _CMP_NEQ_UQ));
+#elif defined(__SSE2__)
+  return (unsigned)_mm_movemask_ps(_mm_cmpneq_ps((__m128)v, _mm_setzero_ps()));
 #else
-  typedef float half __attribute__((vector_size(32)));
-  half low = __builtin_shufflevector(QUAD(0), QUAD(4), 0, 1, 2, 3, 4, 5, 6, 7);
-  half high = __builtin_shufflevector(QUAD(8), QUAD(12), 0, 1, 2, 3, 4, 5, 6, 7);
-  return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  return (v[0] != 0) | (v[1] != 0) << 1 | (v[2] != 0) << 2 | (v[3] != 0) << 3;
+#endif
+}
+
+/* v[g] = column g of PL rows of four floats. Rows from `count` on are read as row count - 1. */
+CK_INLINE void FN(load_columns)(const float *p, size_t ld, size_t count, vp v[4]) {
+#define QUAD(i) FN(load_quad)(p + ((i) < count ? (i) : count - 1) * ld)
+#if PL == 4
+  vp a = QUAD(0), b = QUAD(1), c = QUAD(2), d = QUAD(3);
+#define EACH(w, x, y, z) w, x, y, z
+#else
+#define PAIR(i) __builtin_shufflevector(QUAD(i), QUAD(i + 4), 0, 1, 2, 3, 4, 5, 6, 7)
+  vp a = PAIR(0), b = PAIR(1), c = PAIR(2), d = PAIR(3);
+#define EACH(w, x, y, z) w, x, y, z, w + 4, x + 4, y + 4, z + 4
+#undef PAIR
 #endif
 #undef QUAD
-}
-
-/* Within each four lanes: the 4 x 4 matrix in v, transposed. */
-CK_INLINE void FN(transpose_quads)(vf v[4]) {
-#if VL == 4
-#define EACH(a, b, c, d) a, b, c, d
-#define SECOND 4
-#elif VL == 8
-#define EACH(a, b, c, d) a, b, c, d, a + 4, b + 4, c + 4, d + 4
-#define SECOND 8
-#else
-#define EACH(a, b, c, d)                                                                                     \
-  a, b, c, d, a + 4, b + 4, c + 4, d + 4, a + 8, b + 8, c + 8, d + 8, a + 12, b + 12, c + 12, d + 12
-#define SECOND 16
-#endif
-  vf ab_low = __builtin_shufflevector(v[0], v[1], EACH(0, SECOND, 1, SECOND + 1));
-  vf ab_high = __builtin_shufflevector(v[0], v[1], EACH(2, SECOND + 2, 3, SECOND + 3));
-  vf cd_low = __builtin_shufflevector(v[2], v[3], EACH(0, SECOND, 1, SECOND + 1));
-  vf cd_high = __builtin_shufflevector(v[2], v[3], EACH(2, SECOND + 2, 3, SECOND + 3));
-  v[0] = __builtin_shufflevector(ab_low, cd_low, EACH(0, 1, SECOND, SECOND + 1));
-  v[1] = __builtin_shufflevector(ab_low, cd_low, EACH(2, 3, SECOND + 2, SECOND + 3));
-  v[2] = __builtin_shufflevector(ab_high, cd_high, EACH(0, 1, SECOND, SECOND + 1));
-  v[3] = __builtin_shufflevector(ab_high, cd_high, EACH(2, 3, SECOND + 2, SECOND + 3));
+  vp ab_low = __builtin_shufflevector(a, b, EACH(0, PL + 0, 1, PL + 1));
+  vp ab_high = __builtin_shufflevector(a, b, EACH(2, PL + 2, 3, PL + 3));
+  vp cd_low = __builtin_shufflevector(c, d, EACH(0, PL + 0, 1, PL + 1));
+  vp cd_high = __builtin_shufflevector(c, d, EACH(2, PL + 2, 3, PL + 3));
+  v[0] = __builtin_shufflevector(ab_low, cd_low, EACH(0, 1, PL + 0, PL + 1));
+  v[1] = __builtin_shufflevector(ab_low, cd_low, EACH(2, 3, PL + 2, PL + 3));
+  v[2] = __builtin_shufflevector(ab_high, cd_high, EACH(0, 1, PL + 0, PL + 1));
+  v[3] = __builtin_shufflevector(ab_high, cd_high, EACH(2, 3, PL + 2, PL + 3));
 #undef EACH
-#undef SECOND
 }
 
-/*
- * to[p * width + i] = from[i * ld + p] for i < count <= VL and p < depth. Whole vectors are stored, so what
- * follows each `count` floats is overwritten with anything, but for the last: nothing past
- * to[(depth - 1) * width + count] is touched.
- */
-CK_INLINE void FN(transpose)(const float *from, size_t ld, size_t count, size_t depth, size_t width, float *to) {
-  size_t p = 0, spill = (VL - count + width - 1) / width;
-  for (; p + 4 + spill <= depth; p += 4) {
-    vf v[4];
-#pragma clang loop unroll(full)
-    for (size_t g = 0; g < 4; g++) v[g] = FN(load_quads)(from + p, ld, g, count);
-    FN(transpose_quads)(v);
-#pragma clang loop unroll(full)
-    for (size_t g = 0; g < 4; g++) vstore(to + (p + g) * width, v[g]);
-  }
-  for (; p < depth; p++)
-    for (size_t i = 0; i < count; i++) to[p * width + i] = from[i * ld + p];
-}
-
-/* Packs one tile's rows of op(A), depth block by depth block, as [depth][rows]. */
+/* Packs one tile's rows of op(A), piece by piece of k, as [depth][rows], leaving out columns of zeros. */
 static void FN(pack_a)(void *context, size_t tile) {
   const gemm_job *job = context;
+  enum { GROUPS = (ROWS + PL - 1) / PL };
   size_t first = share_start(job->m, job->row_tiles, tile);
   size_t rows = share_start(job->m, job->row_tiles, tile + 1) - first;
-  for (size_t k0 = 0; k0 < job->k; k0 += job->depth) {
+  const size_t lda = job->lda;
+  size_t piece = 0;
+  for (size_t k0 = 0; k0 < job->k; k0 += job->depth, piece++) {
     size_t depth = job->k - k0 < job->depth ? job->k - k0 : job->depth;
     float *to = job->packed_a + k0 * job->m + first * depth;
-    /* The last vector of rows goes first: what it writes too far belongs to those that follow. */
-    for (size_t i = (rows - 1) / VL * VL;; i -= VL) {
-      size_t count = rows - i < VL ? rows - i : VL;
-      if (!job->transpose_a) {
-        FN(transpose)(job->a + (first + i) * job->lda + k0, job->lda, count, depth, rows, to + i);
-      } else {
-        const float *from = job->a + k0 * job->lda + first + i;
-        for (size_t p = 0; p < depth; p++, from += job->lda) {
-          /* A whole vector may be read while it ends inside the matrix, and written while inside the tile. */
-          if ((depth - 1 - p) * rows + count >= VL && (job->k - 1 - k0 - p) * job->lda + (job->m - first - i) >= VL)
-            vstore(to + p * rows + i, vload(from));
-          else
-            vstore_part(to + p * rows + i, vload_part(from, count), count);
+    uint16_t *columns = job->columns + (piece * job->row_tiles + tile) * job->depth;
+    size_t n = 0, p = 0;
+    /* Whole vectors are written while they end inside this tile's part: what a column's last one writes too
+       far, the next column overwrites. */
+    if (job->transpose_a) {
+      const float *from = job->a + k0 * lda + first;
+      for (; p < depth && (depth - p) * rows >= GROUPS * PL; p++) {
+        /* And read while they end inside the matrix. */
+        if ((job->k - 1 - k0 - p) * lda + (job->m - first) < GROUPS * PL) break;
+        unsigned used = 0;
+#pragma clang loop unroll(full)
+        for (size_t g = 0; g < GROUPS; g++) {
+          vp v = *(const FN(unaligned_pack) *)(from + p * lda + g * PL);
+          *(FN(unaligned_pack) *)(to + n * rows + g * PL) = v;
+          used |= FN(not_zero)(v) << (g * PL);
+        }
+        columns[n] = (uint16_t)p;
+        n += (used & ((1u << rows) - 1)) != 0;
+      }
+    } else {
+      const float *from = job->a + first * lda + k0;
+      for (; p + 4 <= depth && (depth - p - 3) * rows >= GROUPS * PL; p += 4) {
+        vp v[GROUPS][4];
+#pragma clang loop unroll(full)
+        for (size_t g = 0; g < GROUPS; g++) {
+          size_t row = g * PL < rows ? g * PL : rows - 1;
+          FN(load_columns)(from + row * lda + p, lda, rows - row, v[g]);
+        }
+#pragma clang loop unroll(full)
+        for (size_t q = 0; q < 4; q++) {
+          unsigned used = 0;
+#pragma clang loop unroll(full)
+          for (size_t g = 0; g < GROUPS; g++) {
+            *(FN(unaligned_pack) *)(to + n * rows + g * PL) = v[g][q];
+            used |= FN(not_zero)(v[g][q]);
+          }
+          columns[n] = (uint16_t)(p + q);
+          n += used != 0;
         }
       }
-      if (i == 0) break;
     }
+    for (; p < depth; p++) {
+      int used = 0;
+      for (size_t i = 0; i < rows; i++) {
+        float x = job->transpose_a ? job->a[(k0 + p) * lda + first + i] : job->a[(first + i) * lda + k0 + p];
+        to[n * rows + i] = x;
+        used |= x != 0;
+      }
+      columns[n] = (uint16_t)p;
+      n += used != 0;
+    }
+    job->column_counts[piece * job->row_tiles + tile] = (uint16_t)n;
   }
 }
 
-/* Packs a panel of op(B) as [depth][width]; what the matrix has no columns for holds anything. */
-static void FN(pack_b)(const gemm_job *job, size_t k0, size_t depth, size_t column, size_t columns,
+/* Packs a panel of op(B) as [depth][width]; what the matrix has no columns for holds anything. `to` has
+   room for a vector more. */
+static void FN(pack_b)(const gemm_job *job, size_t k0, size_t depth, size_t column, size_t count,
                        size_t width, float *to) {
-  for (size_t j = 0; j < columns; j += VL) {
-    size_t count = columns - j < VL ? columns - j : VL;
-    if (job->transpose_b) {
-      const float *from = job->b + (column + j) * job->ldb + k0;
-      if (count == VL)
-        FN(transpose)(from, job->ldb, VL, depth, width, to + j);
-      else
-        FN(transpose)(from, job->ldb, count, depth, width, to + j);
-    } else {
+  if (job->transpose_b) {
+    /* Sixteen floats of every row at a time: what is a cache line here is a cache line there. */
+    for (size_t p0 = 0; p0 < depth; p0 += 16) {
+      size_t end = depth - p0 < 16 ? depth : p0 + 16;
+      for (size_t j = 0; j < count; j += PL) {
+        const float *from = job->b + (column + j) * job->ldb + k0;
+        size_t rows = count - j < PL ? count - j : PL, p = p0;
+        for (; p + 4 <= end; p += 4) {
+          vp v[4];
+          if (rows == PL)
+            FN(load_columns)(from + p, job->ldb, PL, v);
+          else
+            FN(load_columns)(from + p, job->ldb, rows, v);
+#pragma clang loop unroll(full)
+          for (size_t q = 0; q < 4; q++) *(FN(unaligned_pack) *)(to + (p + q) * width + j) = v[q];
+        }
+        for (; p < end; p++)
+          for (size_t i = 0; i < rows; i++) to[p * width + j + i] = from[i * job->ldb + p];
+      }
+    }
+  } else {
+    for (size_t j = 0; j < count; j += VL) {
       const float *from = job->b + k0 * job->ldb + column + j;
-      if (count == VL)
+      size_t left = count - j;
+      if (left >= VL)
         for (size_t p = 0; p < depth; p++) vstore(to + p * width + j, vload(from + p * job->ldb));
       else
-        for (size_t p = 0; p < depth; p++) vstore(to + p * width + j, vload_part(from + p * job->ldb, count));
+        for (size_t p = 0; p < depth; p++) vstore(to + p * width + j, vload_part(from + p * job->ldb, left));
     }
   }
 }
 
-/* tile[rows][vectors * VL] = A B for packed A and B; rows and vectors are constants where this is
+/* tile[rows][COLUMNS] = A B over the listed columns of A; rows and vectors are constants where this is
    inlined, so that all sums stay in registers. */
-CK_INLINE void FN(tile)(const size_t rows, const size_t vectors, size_t depth, const float *a,
-                        const float *b, float *tile) {
+CK_INLINE void FN(tile)(const size_t rows, const size_t vectors, size_t count, const uint16_t *columns,
+                        const float *a, const float *b, size_t stride, float *tile) {
   vf sum[ROWS][NV];
 #pragma clang loop unroll(full)
   for (size_t i = 0; i < rows; i++)
 #pragma clang loop unroll(full)
     for (size_t j = 0; j < vectors; j++) sum[i][j] = (vf){};
-  for (size_t p = 0; p < depth; p++) {
+  for (size_t p = 0; p < count; p++) {
+    const float *row = b + columns[p] * stride;
     vf right[NV];
 #pragma clang loop unroll(full)
-    for (size_t j = 0; j < vectors; j++) right[j] = vload(b + j * VL);
+    for (size_t j = 0; j < vectors; j++) right[j] = vload(row + j * VL);
 #pragma clang loop unroll(full)
     for (size_t i = 0; i < rows; i++)
 #pragma clang loop unroll(full)
       for (size_t j = 0; j < vectors; j++) sum[i][j] += a[i] * right[j];
     a += rows;
-    b += vectors * VL;
   }
 #pragma clang loop unroll(full)
   for (size_t i = 0; i < rows; i++)
 #pragma clang loop unroll(full)
-    for (size_t j = 0; j < vectors; j++) vstore(tile + (i * vectors + j) * VL, sum[i][j]);
+    for (size_t j = 0; j < vectors; j++) vstore(tile + i * COLUMNS + j * VL, sum[i][j]);
 }
 
-static void FN(any_tile)(size_t rows, size_t vectors, size_t depth, const float *a, const float *b,
-                         float *tile) {
-#define CASE(R)                                                                                              \
-  case R:                                                                                                    \
-    if (vectors == 1)                                                                                        \
-      FN(tile)(R, 1, depth, a, b, tile);                                                                     \
-    else                                                                                                     \
-      FN(tile)(R, 2, depth, a, b, tile);                                                                     \
+static void FN(any_tile)(size_t rows, size_t vectors, size_t count, const uint16_t *columns, const float *a,
+                         const float *b, size_t stride, float *tile) {
+#define CASE(R, V)                                                                                           \
+  case (R) * 8 + (V):                                                                                        \
+    FN(tile)(R, V, count, columns, a, b, stride, tile);                                                      \
     break;
-  switch (rows) {
-    CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
+#if NV == 4
+#define CASES(R) CASE(R, 1) CASE(R, 2) CASE(R, 4)
+#else
+#define CASES(R) CASE(R, 1) CASE(R, 2)
+#endif
+  switch (rows * 8 + vectors) {
+    CASES(1) CASES(2) CASES(3) CASES(4) CASES(5) CASES(6)
 #if ROWS > 6
-    CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
+    CASES(7)
 #endif
   }
 #undef CASE
+#undef CASES
 }
 
 /* Adds a tile to what C holds (or, at first, to nothing), and at last bias and activation. */
-static void FN(finish)(const gemm_job *job, size_t rows, size_t vectors, const float *tile, float *c,
-                       size_t count, const float *bias, int add, int last) {
-  for (size_t j = 0; j < vectors && j * VL < count; j++) {
-    size_t left = count - j * VL;
-    vf b = (vf){};
-    if (last && bias) b = left >= VL ? vload(bias + j * VL) : vload_part(bias + j * VL, left);
-    for (size_t i = 0; i < rows; i++) {
-      float *to = c + i * job->ldc + j * VL;
-      vf sum = vload(tile + (i * vectors + j) * VL);
-      if (add) sum += left >= VL ? vload(to) : vload_part(to, left);
-      if (last) sum = vactivate(job->activation, sum + b);
-      if (left >= VL)
-        vstore(to, sum);
-      else
-        vstore_part(to, sum, left);
+static void FN(finish)(const gemm_job *job, size_t row, size_t rows, size_t column, size_t count,
+                       const float *tile, int add, int last) {
+  float turned[COLUMNS * GEMM_FEW + VL];
+  size_t ld = COLUMNS;
+  if (job->transpose_c) {
+    for (size_t j = 0; j < count; j++)
+      for (size_t i = 0; i < rows; i++) turned[j * rows + i] = tile[i * COLUMNS + j];
+    tile = turned;
+    ld = rows;
+    size_t swap = row;
+    row = column;
+    column = swap;
+    swap = rows;
+    rows = count;
+    count = swap;
+  }
+  int activation = last ? job->activation : CK_IDENTITY;
+  for (size_t j = 0; j < count; j += VL) {
+    size_t left = count - j;
+    vf bias = (vf){};
+    if (last && job->bias)
+      bias = left >= VL ? vload(job->bias + column + j) : vload_part(job->bias + column + j, left);
+    float *to = job->c + row * job->ldc + column + j;
+    for (size_t i = 0; i < rows; i++, to += job->ldc) {
+      vf sum = vload(tile + i * ld + j);
+      if (left >= VL) {
+        if (add) sum += vload(to);
+        vstore(to, vactivate(activation, sum + bias));
+      } else {
+        if (add) sum += vload_part(to, left);
+        vstore_part(to, vactivate(activation, sum + bias), left);
+      }
     }
   }
 }
@@ -200,42 +262,56 @@ static void FN(multiply)(void *context, size_t index) {
   size_t vectors = (count + VL - 1) / VL;
   size_t first_tile = share_start(job->row_tiles, job->row_blocks, block);
   size_t end_tile = share_start(job->row_tiles, job->row_blocks, block + 1);
-  const float *bias = job->bias ? job->bias + column : NULL;
-  _Alignas(64) float b[GEMM_DEPTH * COLUMNS];
+  _Alignas(64) float b[GEMM_DEPTH * COLUMNS + VL];
   _Alignas(64) float tile[ROWS * COLUMNS];
-  size_t k0 = 0;
+  size_t k0 = 0, piece = 0;
   do {
     size_t depth = job->k - k0 < job->depth ? job->k - k0 : job->depth;
     FN(pack_b)(job, k0, depth, column, count, vectors * VL, b);
     for (size_t t = first_tile; t < end_tile; t++) {
       size_t row = share_start(job->m, job->row_tiles, t);
       size_t rows = share_start(job->m, job->row_tiles, t + 1) - row;
-      FN(any_tile)(rows, vectors, depth, job->packed_a + k0 * job->m + row * depth, b, tile);
-      FN(finish)(job, rows, vectors, tile, job->c + row * job->ldc + column, count, bias,
-                 k0 > 0 || job->accumulate, k0 + depth == job->k);
+      const uint16_t *columns = job->columns + (piece * job->row_tiles + t) * job->depth;
+      size_t used = job->k == 0 ? 0 : job->column_counts[piece * job->row_tiles + t];
+      const float *a = job->packed_a + k0 * job->m + row * depth;
+      if (vectors == 3) {
+        FN(any_tile)(rows, 2, used, columns, a, b, 3 * VL, tile);
+        FN(any_tile)(rows, 1, used, columns, a, b + 2 * VL, 3 * VL, tile + 2 * VL);
+      } else {
+        FN(any_tile)(rows, vectors, used, columns, a, b, vectors * VL, tile);
+      }
+      FN(finish)(job, row, rows, column, count, tile, k0 > 0 || job->accumulate, k0 + depth == job->k);
     }
     k0 += depth;
+    piece++;
   } while (k0 < job->k);
 }
 
-/* Four sums of lanes, one for each of v. Within 16 bytes they are added last. */
+/* Four sums of lanes, one for each of v. */
 CK_INLINE FN(quad) FN(lane_sums)(const vf v[4]) {
-  vf t[4] = {v[0], v[1], v[2], v[3]};
-  FN(transpose_quads)(t);
-  vf sum = (t[0] + t[1]) + (t[2] + t[3]);
+  FN(quad) half[4];
+#pragma clang loop unroll(full)
+  for (size_t i = 0; i < 4; i++) {
 #if VL == 4
-  return sum;
+    half[i] = v[i];
 #elif VL == 8
-  return __builtin_shufflevector(sum, sum, 0, 1, 2, 3) + __builtin_shufflevector(sum, sum, 4, 5, 6, 7);
+    half[i] = __builtin_shufflevector(v[i], v[i], 0, 1, 2, 3) + __builtin_shufflevector(v[i], v[i], 4, 5, 6, 7);
 #else
-  return (__builtin_shufflevector(sum, sum, 0, 1, 2, 3) + __builtin_shufflevector(sum, sum, 4, 5, 6, 7)) +
-         (__builtin_shufflevector(sum, sum, 8, 9, 10, 11) + __builtin_shufflevector(sum, sum, 12, 13, 14, 15));
+    half[i] =
+        (__builtin_shufflevector(v[i], v[i], 0, 1, 2, 3) + __builtin_shufflevector(v[i], v[i], 4, 5, 6, 7)) +
+        (__builtin_shufflevector(v[i], v[i], 8, 9, 10, 11) + __builtin_shufflevector(v[i], v[i], 12, 13, 14, 15));
 #endif
+  }
+  FN(quad) ab = __builtin_shufflevector(half[0], half[1], 0, 4, 1, 5) +
+                __builtin_shufflevector(half[0], half[1], 2, 6, 3, 7);
+  FN(quad) cd = __builtin_shufflevector(half[2], half[3], 0, 4, 1, 5) +
+                __builtin_shufflevector(half[2], half[3], 2, 6, 3, 7);
+  return __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
 }
 
 /* Scalar products of `rows` rows of A with four of B, each along k. `rows` is a constant where this is inlined. */
 CK_INLINE void FN(dots)(const size_t rows, size_t k, const float *a, size_t lda, const float *const b[4],
-                        float *to, size_t ld) {
+                        float *to) {
   vf sum[FEW][4];
 #pragma clang loop unroll(full)
   for (size_t i = 0; i < rows; i++)
@@ -262,7 +338,7 @@ CK_INLINE void FN(dots)(const size_t rows, size_t k, const float *a, size_t lda,
     }
   }
 #pragma clang loop unroll(full)
-  for (size_t i = 0; i < rows; i++) *(FN(unaligned_quad) *)(to + i * ld) = FN(lane_sums)(sum[i]);
+  for (size_t i = 0; i < rows; i++) *(FN(unaligned_quad) *)(to + i * COLUMNS) = FN(lane_sums)(sum[i]);
 }
 
 static void FN(multiply_few)(void *context, size_t panel) {
@@ -281,24 +357,23 @@ static void FN(multiply_few)(void *context, size_t panel) {
       float *to = tile + row * COLUMNS + j;
       switch (share_start(job->m, groups, group + 1) - row) {
       case 1:
-        FN(dots)(1, job->k, a, job->lda, b, to, COLUMNS);
+        FN(dots)(1, job->k, a, job->lda, b, to);
         break;
       case 2:
-        FN(dots)(2, job->k, a, job->lda, b, to, COLUMNS);
+        FN(dots)(2, job->k, a, job->lda, b, to);
         break;
 #if FEW == 4
       case 3:
-        FN(dots)(3, job->k, a, job->lda, b, to, COLUMNS);
+        FN(dots)(3, job->k, a, job->lda, b, to);
         break;
       case 4:
-        FN(dots)(4, job->k, a, job->lda, b, to, COLUMNS);
+        FN(dots)(4, job->k, a, job->lda, b, to);
         break;
 #endif
       }
     }
   }
-  FN(finish)(job, job->m, NV, tile, job->c + column, count, job->bias ? job->bias + column : NULL,
-             job->accumulate, 1);
+  FN(finish)(job, 0, job->m, column, count, tile, job->accumulate, 1);
 }
 
 static const gemm_kernels FN(kernels) = {ROWS, COLUMNS, FN(pack_a), FN(multiply), FN(multiply_few)};
@@ -307,4 +382,6 @@ static const gemm_kernels FN(kernels) = {ROWS, COLUMNS, FN(pack_a), FN(multiply)
 #undef COLUMNS
 #undef ROWS
 #undef FEW
+#undef PL
+#undef vp
 #include "vector_template_end.h"
