@@ -1,0 +1,240 @@
+// Models made up from a seed, and a second, independent writer of the outer format: the tests damage files
+// at will and then make their checksums right again, so that the damage gets past them.
+
+import Bytes
+import Compute
+import Core
+import Glibc
+import Model
+import Storage
+
+/// The error that `body` throws, or nil.
+func weightFileError(_ body: () throws(AEError) -> Void) -> AEError? {
+  do {
+    try body()
+    return nil
+  } catch {
+    return error
+  }
+}
+
+/// A folder of the source tree.
+func treePath(_ path: String, file: String = #filePath) -> String {
+  // .../Tests/StorageTests/WeightFileSupport.swift
+  let parts = file.split(separator: "/")
+  return "/" + parts.dropLast(3).joined(separator: "/") + "/" + path
+}
+
+enum SampleModel {
+  static func make(
+    kind: ModelKind, width: Int = 3, height: Int = 2, latentCount: Int = 2, hidden: [Int] = [4, 3],
+    storage: WeightStorage = .float32, encoder: Bool = true, floats: Bool = true, integers: Bool = true,
+    seed: UInt64 = 1
+  ) throws(AEError) -> Autoencoder {
+    let architecture = try Architecture(
+      kind: kind, width: width, height: height, latentCount: latentCount, hidden: hidden, output: .identity)
+    var random = RandomStream(seed: seed, stream: 0)
+    return try Autoencoder(
+      architecture: architecture, name: "sample é", provenance: "drawn from seed \(seed)", storage: storage,
+      encoder: floats && encoder ? try network(architecture.encoderShapes, storage, &random) : nil,
+      decoder: floats ? try network(architecture.decoderShapes, storage, &random) : nil,
+      integerEncoder: integers && encoder
+        ? IntegerEncoder(
+          layers: try layers(architecture.encoderShapes, endsInWords: true, largestInput: 255, &random))
+        : nil,
+      integerDecoder: integers
+        ? IntegerDecoder(
+          layers: try layers(architecture.decoderShapes, endsInWords: false, largestInput: 16383, &random))
+        : nil,
+      codec: integers ? try codec(latentCount, &random) : nil)
+  }
+
+  private static func network(_ shapes: [LayerShape], _ storage: WeightStorage, _ random: inout RandomStream)
+    throws(AEError) -> DenseNetwork
+  {
+    let network = try DenseNetwork(shapes: shapes)
+    for layer in network.layers {
+      for tensor in [layer.weights, layer.bias] {
+        // Multiples of 1/64 below 8 are floats of 16 bits, too.
+        for i in 0..<tensor.count {
+          let value = storage == .float16 ? Float(random.below(1024) - 512) / 64 : random.normal()
+          tensor.base[i] = value
+        }
+      }
+    }
+    return network
+  }
+
+  private static func layers(
+    _ shapes: [LayerShape], endsInWords: Bool, largestInput: Int, _ random: inout RandomStream
+  ) throws(AEError) -> [IntegerLayer] {
+    var layers: [IntegerLayer] = []
+    for (index, shape) in shapes.enumerated() {
+      let weights = try Buffer<Int8>(count: shape.inputs * shape.outputs)
+      for i in 0..<weights.count { weights.base[i] = Int8(random.below(255) - 127) }
+      let bias = try Buffer<Int32>(count: shape.outputs)
+      let multipliers = try Buffer<Int32>(count: shape.outputs)
+      let scales = try Buffer<Float>(count: shape.outputs)
+      for i in 0..<shape.outputs {
+        bias.base[i] = Int32(random.below(20001) - 10000)
+        multipliers.base[i] = Int32(random.below(1 << 30))
+        scales.base[i] = random.normal() / 1000
+      }
+      var table: Buffer<UInt8>?
+      if !(endsInWords && index == shapes.count - 1) {
+        let values = try Buffer<UInt8>(count: 4096)
+        for i in 0..<4096 { values.base[i] = UInt8(i >> 4) }
+        table = values
+      }
+      layers.append(
+        try IntegerLayer(
+          inputs: shape.inputs, outputs: shape.outputs, weights: weights, bias: bias,
+          multipliers: multipliers,
+          shift: 1 + random.below(62), table: table, sumScales: scales,
+          largestInput: index == 0 ? largestInput : 255))
+    }
+    return layers
+  }
+
+  private static func codec(_ latentCount: Int, _ random: inout RandomStream) throws(AEError) -> Codec {
+    var rates: [CodeRate] = []
+    for quality in 1...3 {
+      var tables: [CodeTable] = []
+      for _ in 0..<latentCount {
+        let symbols = 3 + random.below(5)
+        var frequencies = [UInt16](repeating: 1, count: symbols)
+        frequencies[1] = UInt16(4096 - (symbols - 1))
+        tables.append(try CodeTable(lowest: -(symbols - 2) / 2, frequencies: frequencies))
+      }
+      rates.append(
+        try CodeRate(steps: [UInt16](repeating: UInt16(400 / quality), count: latentCount), tables: tables))
+    }
+    return try Codec(
+      latentScales: (0..<latentCount).map { 1 + Float($0) / 7 }, rates: rates, defaultQuality: 2)
+  }
+}
+
+/// Whether two models hold the same numbers, bit for bit. Storage and extra sections do not count.
+func sameModel(_ a: Autoencoder, _ b: Autoencoder) -> Bool {
+  func same<T: BitwiseCopyable>(_ a: Buffer<T>, _ b: Buffer<T>) -> Bool {
+    a.count == b.count && memcmp(a.base, b.base, a.count * MemoryLayout<T>.stride) == 0
+  }
+  func same(_ a: DenseNetwork?, _ b: DenseNetwork?) -> Bool {
+    guard let a, let b else { return a == nil && b == nil }
+    return a.layers.count == b.layers.count
+      && zip(a.layers, b.layers).allSatisfy {
+        $0.shape == $1.shape && same($0.weights, $1.weights) && same($0.bias, $1.bias)
+      }
+  }
+  func same(_ a: [IntegerLayer]?, _ b: [IntegerLayer]?) -> Bool {
+    guard let a, let b else { return a == nil && b == nil }
+    return a.count == b.count
+      && zip(a, b).allSatisfy {
+        $0.inputs == $1.inputs && $0.outputs == $1.outputs && $0.shift == $1.shift
+          && same($0.weights, $1.weights)
+          && same($0.bias, $1.bias) && same($0.multipliers, $1.multipliers)
+          && same($0.sumScales, $1.sumScales)
+          && ($0.table == nil) == ($1.table == nil) && ($0.table == nil || same($0.table!, $1.table!))
+      }
+  }
+  func same(_ a: Codec?, _ b: Codec?) -> Bool {
+    guard let a, let b else { return a == nil && b == nil }
+    return a.latentScales == b.latentScales && a.defaultQuality == b.defaultQuality
+      && a.rates.count == b.rates.count
+      && zip(a.rates, b.rates).allSatisfy {
+        $0.steps == $1.steps
+          && zip($0.tables, $1.tables).allSatisfy {
+            $0.lowest == $1.lowest && $0.frequencies == $1.frequencies
+          }
+      }
+  }
+  let (x, y) = (a.architecture, b.architecture)
+  return x.kind == y.kind && x.width == y.width && x.height == y.height && x.channels == y.channels
+    && x.latentCount == y.latentCount && x.hidden == y.hidden && x.output == y.output && a.name == b.name
+    && a.provenance == b.provenance && same(a.encoder, b.encoder) && same(a.decoder, b.decoder)
+    && same(a.integerEncoder?.layers, b.integerEncoder?.layers)
+    && same(a.integerDecoder?.layers, b.integerDecoder?.layers) && same(a.codec, b.codec)
+}
+
+/// A weight file taken apart, to be changed and put together again.
+struct RawWeightFile {
+  struct Section {
+    var tag: String
+    var raw: [UInt8]
+    /// Overrides for the table's line.
+    var declaredRaw: UInt64?
+    var declaredStored: UInt64?
+    var encoding: UInt32?
+    var reserved: UInt32 = 0
+    var deflated = false
+    var checksum: UInt32?
+  }
+
+  var major: UInt16 = 1
+  var minor: UInt16 = 0
+  var flags: UInt32 = 0
+  var declaredCount: UInt64?
+  var declaredSections: UInt32?
+  var sections: [Section] = []
+  var trailer: [UInt8] = []
+
+  /// Takes apart what the library wrote.
+  init(_ bytes: [UInt8]) throws(AEError) {
+    func number(_ at: Int, _ width: Int) -> Int {
+      (0..<width).reduce(0) { $0 | Int(bytes[at + $1]) << (8 * $1) }
+    }
+    var offset = 32 + 32 * number(24, 4)
+    for index in 0..<number(24, 4) {
+      let line = 32 + 32 * index
+      let tag = String(decoding: bytes[line..<line + 4], as: UTF8.self)
+      let stored = Array(bytes[offset..<offset + number(line + 8, 8)])
+      let raw =
+        number(line + 4, 4) == 0
+        ? stored
+        : try Zlib.inflate(stored, stored.count, rawCount: number(line + 16, 8), name: "sample").array
+      sections.append(Section(tag: tag, raw: raw))
+      offset += stored.count
+    }
+  }
+
+  init(_ model: Autoencoder, _ storage: WeightStorage) throws(AEError) {
+    try self.init(try WeightFile.write(model, storage: storage).array)
+  }
+
+  subscript(tag: String) -> Section {
+    get { sections.first { $0.tag == tag }! }
+    set { sections[sections.firstIndex { $0.tag == tag }!] = newValue }
+  }
+
+  /// The file, with every checksum right unless a section says otherwise.
+  func bytes() throws(AEError) -> [UInt8] {
+    func little(_ value: UInt64, _ width: Int) -> [UInt8] {
+      (0..<width).map { UInt8(truncatingIfNeeded: value >> (8 * UInt64($0))) }
+    }
+    var table: [UInt8] = []
+    var body: [UInt8] = []
+    for section in sections {
+      var stored = section.raw
+      if section.deflated { stored = try Zlib.deflate(section.raw, section.raw.count).array }
+      table += Array(section.tag.utf8.prefix(4))
+      table += little(UInt64(section.encoding ?? (section.deflated ? 1 : 0)), 4)
+      table += little(section.declaredStored ?? UInt64(stored.count), 8)
+      table += little(section.declaredRaw ?? UInt64(section.raw.count), 8)
+      table += little(UInt64(section.checksum ?? Checksum.crc32(stored, stored.count)), 4)
+      table += little(UInt64(section.reserved), 4)
+      body += stored
+    }
+    var header: [UInt8] = [0x89, 0x41, 0x45, 0x57, 0x0d, 0x0a, 0x1a, 0x0a]
+    header += little(UInt64(major), 2) + little(UInt64(minor), 2) + little(UInt64(flags), 4)
+    header += little(declaredCount ?? UInt64(32 + table.count + body.count + trailer.count), 8)
+    header += little(UInt64(declaredSections ?? UInt32(sections.count)), 4)
+    let covered = header + table
+    return header + little(UInt64(Checksum.crc32(covered, covered.count)), 4) + table + body + trailer
+  }
+}
+
+func readWeights(_ bytes: [UInt8]) throws(AEError) -> Autoencoder {
+  // A copy of just that size, so that a tool that watches memory sees every byte read beyond it.
+  let copy = try Buffer<UInt8>(bytes)
+  return try WeightFile.read(copy.base, copy.count, name: "weights file")
+}
