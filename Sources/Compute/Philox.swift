@@ -104,6 +104,7 @@ public enum StreamPurpose: UInt64, Sendable {
   case evaluation = 7
   case digits = 8
   case test = 9
+  case deformation = 10
 }
 
 extension RandomStream {

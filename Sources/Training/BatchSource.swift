@@ -8,24 +8,69 @@ import Core
 /// Draws batches out of a set of images in bytes.
 struct BatchSource {
   let seed: UInt64
-  let pixelCount: Int
+  let width: Int
+  let height: Int
+
+  var pixelCount: Int { width * height }
 
   /// Fills `rows` rows of `target` with images drawn at random, with replacement, out of the first `count`.
+  ///
+  /// - Parameters:
+  ///   - deformation: see `TrainingOptions.deformation`.
+  ///   - deformed: room for `rows` images, used if there is a deformation.
   func draw(
-    step: Int, rows: Int, from pixels: UnsafePointer<UInt8>, count: Int, binarize: Bool,
-    into target: UnsafeMutablePointer<Float>
+    step: Int, rows: Int, from pixels: UnsafePointer<UInt8>, count: Int, deformation: Double,
+    deformed: UnsafeMutablePointer<UInt8>, binarize: Bool, into target: UnsafeMutablePointer<Float>
   ) {
     parallelRows(rows) { _, first, taskRows in
       for row in first..<first + taskRows {
         // A stream for each row, so that rows do not depend on each other.
         var stream = RandomStream(seed: seed, .batch, row, position: UInt64(step))
-        let image = pixels + stream.below(count) * pixelCount
+        var image = pixels + stream.below(count) * pixelCount
+        if deformation > 0 {
+          let room = deformed + row * pixelCount
+          deform(image, strength: Float(deformation), index: step &* 65536 &+ row, into: room)
+          image = UnsafePointer(room)
+        }
         let y = target + row * pixelCount
         if binarize {
           BatchSource.binarise(image, count: pixelCount, seed: seed, image: step &* 65536 &+ row, into: y)
         } else {
           ck_from_u8(pixelCount, image, y)
         }
+      }
+    }
+  }
+
+  /// A random linear map about the image's middle, sampled bilinearly: slant, rotation and size change,
+  /// and the digit stays where it is.
+  private func deform(
+    _ image: UnsafePointer<UInt8>, strength: Float, index: Int, into result: UnsafeMutablePointer<UInt8>
+  ) {
+    var stream = RandomStream(seed: seed, .deformation, index)
+    let a = 1 + strength * stream.normal()
+    let b = strength * stream.normal()
+    let c = strength * stream.normal()
+    let d = 1 + strength * stream.normal()
+    let middleX = 0.5 * Float(width - 1)
+    let middleY = 0.5 * Float(height - 1)
+    func pixel(_ x: Int, _ y: Int) -> Float {
+      x >= 0 && y >= 0 && x < width && y < height ? Float(image[y * width + x]) : 0
+    }
+    for y in 0..<height {
+      for x in 0..<width {
+        let dx = Float(x) - middleX
+        let dy = Float(y) - middleY
+        // Clamped to just outside, where every pixel is 0, so that whole numbers are safe.
+        let sourceX = min(max(a * dx + b * dy + middleX, -2), Float(width) + 1)
+        let sourceY = min(max(c * dx + d * dy + middleY, -2), Float(height) + 1)
+        let left = Int(sourceX.rounded(.down))
+        let top = Int(sourceY.rounded(.down))
+        let shareX = sourceX - Float(left)
+        let shareY = sourceY - Float(top)
+        let upper = pixel(left, top) + shareX * (pixel(left + 1, top) - pixel(left, top))
+        let lower = pixel(left, top + 1) + shareX * (pixel(left + 1, top + 1) - pixel(left, top + 1))
+        result[y * width + x] = UInt8(min(max(upper + shareY * (lower - upper) + 0.5, 0), 255))
       }
     }
   }

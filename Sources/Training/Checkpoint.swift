@@ -95,7 +95,7 @@ extension TrainingOptions {
     try writer.u64(UInt64(stepCount))
     try writer.u64(seed)
     try writer.u64(UInt64(betaWarmupSteps))
-    for value in [learningRate, beta, noise, gradientClip, weightAverage, validationFraction] {
+    for value in [learningRate, beta, noise, deformation, gradientClip, weightAverage, validationFraction] {
       try writer.f64(value)
     }
   }
@@ -116,6 +116,7 @@ extension TrainingOptions {
     learningRate = Double(bitPattern: try reader.u64())
     beta = Double(bitPattern: try reader.u64())
     noise = Double(bitPattern: try reader.u64())
+    deformation = Double(bitPattern: try reader.u64())
     gradientClip = Double(bitPattern: try reader.u64())
     weightAverage = Double(bitPattern: try reader.u64())
     validationFraction = Double(bitPattern: try reader.u64())

@@ -27,6 +27,7 @@ public final class Trainer {
     let rows: Int
     let target: Buffer<Float>
     let noisy: Buffer<Float>
+    let deformed: Buffer<UInt8>
     /// Draws from the unit Gaussian and the latents made of them, [rows * samples, latents].
     let epsilon: Buffer<Float>
     let latents: Buffer<Float>
@@ -52,7 +53,7 @@ public final class Trainer {
       shapes: isPCA ? [] : Trainer.logits(architecture.decoderShapes), seed: options.seed, firstStream: 100,
       averaged: averaged)
     optimiser = Adam(encoder.parameters + decoder.parameters)
-    batches = BatchSource(seed: options.seed, pixelCount: architecture.pixelCount)
+    batches = BatchSource(seed: options.seed, width: architecture.width, height: architecture.height)
   }
 
   /// The decoder learns on the values before its output activation, where losses are stable.
@@ -94,8 +95,8 @@ public final class Trainer {
     while stepsDone < options.stepCount {
       let work = try reserve(rows: rows)
       batches.draw(
-        step: stepsDone, rows: rows, from: pixels, count: trainCount, binarize: options.binarize,
-        into: work.target.base)
+        step: stepsDone, rows: rows, from: pixels, count: trainCount, deformation: options.deformation,
+        deformed: work.deformed.base, binarize: options.binarize, into: work.target.base)
       let result = try advance(work, rows: rows)
       guard result.loss.isFinite else {
         let failed = stepsDone
@@ -227,6 +228,7 @@ public final class Trainer {
     let fresh = Workspace(
       rows: rows, target: try Buffer(count: rows * pixels),
       noisy: try Buffer(count: options.noise > 0 ? rows * pixels : 0),
+      deformed: try Buffer(count: options.deformation > 0 ? rows * pixels : 0),
       epsilon: try Buffer(count: isVariational ? sampleRows * latents : 0),
       latents: try Buffer(count: isVariational ? sampleRows * latents : 0),
       latentDelta: try Buffer(count: sampleRows * latents),

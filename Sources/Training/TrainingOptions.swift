@@ -61,6 +61,9 @@ public struct TrainingOptions: Sendable {
   public var importanceSamples = 1
   /// Standard deviation of Gaussian noise added to the input, not to the target.
   public var noise = 0.0
+  /// Standard deviation of the entries of a random linear map, about the identity, that every image drawn
+  /// from a set goes through: slants, turns and sizes that the set does not hold. In [0, 0.5].
+  public var deformation = 0.0
   /// Largest norm of the whole gradient; 0 for none.
   public var gradientClip = 0.0
   /// Decay of the running average of the weights, in [0, 1); with 0 the model gets the last weights.
@@ -103,6 +106,7 @@ public struct TrainingOptions: Sendable {
     try check("beta warm-up steps", betaWarmupSteps, 0...(1 << 32))
     try check("importance samples", importanceSamples, 1...64)
     try check("input noise", noise, 0, 10)
+    try check("deformation", deformation, 0, 0.5)
     try check("gradient clip", gradientClip, 0, 1e12)
     try check("weight average", weightAverage, 0, 0.999999)
     try check("validation fraction", validationFraction, 0, 0.5)
@@ -115,8 +119,8 @@ public struct TrainingOptions: Sendable {
     guard importanceSamples == 1 || architecture.kind.isVariational else {
       throw AEError(.argument, "importance samples need a variational model")
     }
-    if architecture.kind == .pca, binarize || noise > 0 {
-      throw AEError(.argument, "a pca is fitted to the images as they are: no noise, no binarising")
+    if architecture.kind == .pca, binarize || noise > 0 || deformation > 0 {
+      throw AEError(.argument, "a pca is fitted to the images as they are: no noise, no deformation, no binarising")
     }
   }
 }

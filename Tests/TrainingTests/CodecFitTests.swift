@@ -16,6 +16,7 @@ func integersStayClose(kind: ModelKind) throws {
   options.learningRate = 3e-3
   options.binarize = false
   options.gradientClip = 0
+  options.deformation = 0
   let trainer = try Trainer(options: options)
   try trainer.fit(pixels.base, count: 1000)
   let model = try fitCodec(try trainer.model(), pixels: pixels.base, count: 1000)

@@ -39,6 +39,7 @@ func smallOptions(_ kind: ModelKind, steps: Int = 60) throws -> TrainingOptions 
   options.schedule = .cosine
   options.weightAverage = 0.9
   options.noise = kind == .elu ? 0.1 : 0
+  options.deformation = kind == .elu || kind == .vae ? 0.1 : 0
   options.gradientClip = kind == .relu ? 0.01 : 0
   options.binarize = kind == .vae
   options.betaWarmupSteps = kind == .vae ? 20 : 0
@@ -114,6 +115,7 @@ func trainingLearns(kind: ModelKind) throws {
   options.learningRate = 3e-3
   options.binarize = false
   options.gradientClip = 0
+  options.deformation = 0
   let trainer = try Trainer(options: options)
   var reports = 0
   try trainer.fit(pixels.base, count: 1000) {
