@@ -409,9 +409,13 @@ typedef struct ae_trainer_options {
   double beta;                   /* weight of the KL term; default 1 */
   uint64_t beta_warmup_steps;    /* KL weight rises linearly from 0 over so many steps; default 0 */
   double noise;                  /* standard deviation of Gaussian noise on the input; default 0 */
+  double deformation;            /* standard deviation of the entries of a random linear map that every
+                                    image of a set goes through: slant, turn, size; [0, 0.5]; default 0 */
   double gradient_clip;          /* largest norm of the gradient; 0 (default): none */
   double weight_average;         /* decay of the running average of the weights that the model gets,
                                     in [0, 1); 0 (default): the last weights */
+  int32_t importance_samples;    /* draws of the latent for each image, 1 to 64, for variational kinds:
+                                    more than 1 tightens the bound that is maximised; default 1 */
   int32_t binarize;              /* 1: every batch's pixels are drawn as 0 or 1 with their value as
                                     probability; default 0 */
   double validation_fraction;    /* share of the images held out, [0, 0.5]; default 0 */

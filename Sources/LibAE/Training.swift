@@ -67,6 +67,7 @@ private func defaultOptions() -> ae_trainer_options {
   options.seed = 1
   options.learning_rate = 1e-3
   options.beta = 1
+  options.importance_samples = 1
   options.progress_interval = 500
   return options
 }
@@ -154,6 +155,8 @@ private func trainingOptions(_ options: ae_trainer_options) throws(AEError) -> T
   result.beta = options.beta
   result.betaWarmupSteps = try count(options.beta_warmup_steps, "beta_warmup_steps")
   result.noise = options.noise
+  result.deformation = options.deformation
+  result.importanceSamples = Int(options.importance_samples)
   result.gradientClip = options.gradient_clip
   result.weightAverage = options.weight_average
   result.binarize = options.binarize == 1

@@ -66,6 +66,8 @@ def test_a_run_resumed_from_a_checkpoint_ends_as_the_unbroken_one(images, tmp_pa
         "progress_interval": 10,
         "kind": "vae",
         "noise": 0.1,
+        "deformation": 0.05,
+        "importance_samples": 3,
         "weight_average": 0.9,
         **SMALL,
     }
@@ -269,6 +271,8 @@ def test_options_reach_the_library(images):
         {"validation_fraction": 0.75},
         {"weight_average": 1.0},
         {"noise": float("inf")},
+        {"deformation": 0.6},
+        {"importance_samples": 2},
         {"name": "x" * 65},
         {"name": "a\0b"},
         {"progress_interval": 0},

@@ -54,6 +54,12 @@ struct Recipe: ParsableArguments {
   @Option(help: "Standard deviation of Gaussian noise on the input, for denoising (default: 0).")
   var noise: Double?
 
+  @Option(
+    help: ArgumentHelp(
+      "Standard deviation of the entries of a random linear map that every image goes through: slants, turns "
+        + "and sizes that the set does not hold (default: 0).", valueName: "deviation"))
+  var deform: Double?
+
   @Option(help: "The largest norm of the gradient; 0 for any (default: 0).")
   var clip: Double?
 
@@ -73,7 +79,7 @@ struct Recipe: ParsableArguments {
   var isEmpty: Bool {
     let said: [Any?] = [
       kind, latent, hidden, steps, batch, seed, rate, schedule, loss, outputActivation, beta, betaWarmup,
-      importanceSamples, noise, clip, average, validation, name,
+      importanceSamples, noise, deform, clip, average, validation, name,
     ]
     return said.allSatisfy { $0 == nil } && !binarize
   }
@@ -98,6 +104,7 @@ struct Recipe: ParsableArguments {
     if let value = betaWarmup ?? base?.betaWarmup { options.betaWarmupSteps = value }
     if let value = importanceSamples ?? base?.importanceSamples { options.importanceSamples = value }
     if let value = noise ?? base?.noise { options.noise = value }
+    if let value = deform ?? base?.deform { options.deformation = value }
     if let value = clip ?? base?.clip { options.gradientClip = value }
     if let value = average ?? base?.average { options.weightAverage = value }
     if let value = validation ?? base?.validation { options.validationFraction = value }
@@ -124,6 +131,7 @@ extension TrainingOptions {
       words.append("--importance-samples \(importanceSamples)")
     }
     if noise > 0 { words.append("--noise \(noise.significant(12))") }
+    if deformation > 0 { words.append("--deform \(deformation.significant(12))") }
     if gradientClip > 0 { words.append("--clip \(gradientClip.significant(12))") }
     if weightAverage > 0 { words.append("--average \(weightAverage.significant(12))") }
     if binarize { words.append("--binarize") }

@@ -169,9 +169,12 @@ class Trainer(Closing):
         beta: weight of the KL term.
         beta_warmup_steps: steps over which that weight rises from 0.
         noise: standard deviation of the Gaussian noise on the input.
+        deformation: standard deviation of the entries of a random linear map that every image of a set
+            goes through, up to 0.5: slants, turns and sizes that the set does not hold.
         gradient_clip: largest norm of the gradient; 0 for none.
         weight_average: decay of the running average of the weights that the model gets, in [0, 1);
             0 for the last weights.
+        importance_samples: draws of the latent for each image of a variational kind, 1 to 64.
         binarize: draw every batch's pixels as 0 or 1, with their value as probability.
         validation_fraction: share of the images held out, up to 0.5.
         progress_interval: steps between progress calls, which are also where Ctrl-C is heard.
@@ -197,8 +200,10 @@ class Trainer(Closing):
         beta: float | None = None,
         beta_warmup_steps: int | None = None,
         noise: float | None = None,
+        deformation: float | None = None,
         gradient_clip: float | None = None,
         weight_average: float | None = None,
+        importance_samples: int | None = None,
         binarize: bool = False,
         validation_fraction: float | None = None,
         progress_interval: int | None = None,
@@ -236,10 +241,12 @@ class Trainer(Closing):
         number("step_count", steps, "steps")
         number("seed", seed)
         number("beta_warmup_steps", beta_warmup_steps)
+        number("importance_samples", importance_samples)
         for field, value in (
             ("learning_rate", learning_rate),
             ("beta", beta),
             ("noise", noise),
+            ("deformation", deformation),
             ("gradient_clip", gradient_clip),
             ("weight_average", weight_average),
             ("validation_fraction", validation_fraction),
