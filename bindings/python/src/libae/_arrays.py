@@ -8,6 +8,7 @@ converted to `float32`. Arrays that are not contiguous are copied, all others ar
 
 from __future__ import annotations
 
+import ctypes
 import math
 import operator
 from typing import Any
@@ -19,9 +20,16 @@ from ._errors import ArgumentError, ShapeError
 
 Array = npt.NDArray[Any]
 
+# In the machine's byte order: a type of the other one compares as different.
+_UINT8: np.dtype[Any] = np.dtype(np.uint8)
+_FLOAT32: np.dtype[Any] = np.dtype(np.float32)
+
 
 def address(array: Array) -> int:
     """Where the first element is. The caller keeps the array alive during the call."""
+    # Ten times as fast as the array interface, but only where one could also write.
+    if array.flags.writeable and array.size:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array.data))
     return int(array.__array_interface__["data"][0])
 
 
@@ -53,41 +61,37 @@ def choice(value: Any, name: str, choices: tuple[str, ...]) -> int:
     raise ArgumentError(f"{name}: one of {', '.join(choices)} expected, {value!r} came")
 
 
-def _contiguous(array: Array, dtype: Any) -> Array:
+def _contiguous(array: Array, dtype: np.dtype[Any]) -> Array:
+    """The array itself if it is of that type and contiguous, otherwise a copy that is; the shape is kept."""
+    if array.dtype == dtype and array.flags.c_contiguous:
+        return array
     # Values beyond float32 become infinite, which the library refuses with a message of its own.
     with np.errstate(over="ignore"):
-        return np.ascontiguousarray(array, dtype=dtype)
-
-
-def _native(dtype: np.dtype[Any], kind: type) -> bool:
-    return dtype == np.dtype(kind) and dtype.isnative
+        return np.ascontiguousarray(array, dtype=dtype).reshape(array.shape)
 
 
 def pixels(images: npt.ArrayLike) -> Array:
     """Images as `uint8` or `float32`, contiguous, of the shape they came in."""
     array = np.asarray(images)
-    shape = array.shape
-    if _native(array.dtype, np.uint8):
-        array = np.ascontiguousarray(array)
-    elif array.dtype.kind in "fb":
-        array = _contiguous(array, np.float32)
-    else:
-        raise TypeError(
-            f"images: uint8 (0 to 255) or floating point ([0, 1]) expected, {array.dtype} came; "
-            "say which scale it is with images.astype(numpy.uint8) or images.astype(numpy.float32)"
-        )
-    return array.reshape(shape)
+    if array.dtype == _UINT8:
+        return _contiguous(array, _UINT8)
+    if array.dtype.kind in "fb":
+        return _contiguous(array, _FLOAT32)
+    raise TypeError(
+        f"images: uint8 (0 to 255) or floating point ([0, 1]) expected, {array.dtype} came; "
+        "say which scale it is with images.astype(numpy.uint8) or images.astype(numpy.float32)"
+    )
 
 
 def byte_pixels(images: npt.ArrayLike) -> Array:
     """Images as contiguous `uint8`, of the shape they came in."""
     array = np.asarray(images)
-    if not _native(array.dtype, np.uint8):
+    if array.dtype != _UINT8:
         raise TypeError(
             f"images: uint8 (0 to 255) expected, {array.dtype} came; for values in [0, 1] pass "
             "numpy.rint(images * 255).astype(numpy.uint8)"
         )
-    return np.ascontiguousarray(array).reshape(array.shape)
+    return _contiguous(array, _UINT8)
 
 
 def codes(latents: npt.ArrayLike) -> Array:
@@ -95,7 +99,7 @@ def codes(latents: npt.ArrayLike) -> Array:
     array = np.asarray(latents)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"latents: real numbers expected, {array.dtype} came")
-    return _contiguous(array, np.float32).reshape(array.shape)
+    return _contiguous(array, _FLOAT32)
 
 
 def image_leading(shape: tuple[int, ...], height: int, width: int) -> tuple[int, ...]:
@@ -127,7 +131,7 @@ def code_leading(shape: tuple[int, ...], latent_size: int) -> tuple[int, ...]:
 def image_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
     """What images can be asked for as: `float32` or `uint8`."""
     wanted = np.dtype(dtype)
-    if not (_native(wanted, np.float32) or _native(wanted, np.uint8)):
+    if wanted not in (_FLOAT32, _UINT8):
         raise TypeError(f"dtype: float32 or uint8 expected, {wanted} came")
     return wanted
 
@@ -141,7 +145,7 @@ def result(shape: tuple[int, ...], dtype: npt.DTypeLike, out: Array | None, *inp
         raise TypeError(f"out: an array of {np.dtype(dtype)} expected, {came} came")
     if out.shape != shape:
         raise ShapeError(f"out: shape {shape} expected, {out.shape} came")
-    if not (out.flags.c_contiguous and out.flags.writeable and out.dtype.isnative):
+    if not (out.flags.c_contiguous and out.flags.writeable):
         raise ArgumentError("out: a contiguous array that can be written to expected")
     if any(np.may_share_memory(out, array) for array in inputs):
         raise ArgumentError("out: must not overlap the input")
