@@ -61,7 +61,7 @@ def images():
 def model(images):
     """A plain autoencoder with a codec; d = 6."""
     return libae.train(
-        images, kind="elu", latent_size=6, hidden=(48,), steps=600, seed=3, name="strokes", schedule="cosine"
+        images, kind="elu", latent_size=6, hidden=(48,), steps=1500, seed=3, name="strokes", schedule="cosine"
     )
 
 

@@ -204,12 +204,16 @@ class ImageSet(Closing):
         return images if dtype is None else images.astype(dtype, copy=False)
 
     def codes(self, index: Index) -> npt.NDArray[np.float32]:
-        """Latent codes, without decoding pixels, indexed as the images are: (d) or (n, d) `float32`."""
+        """Latent codes, without decoding pixels, indexed as the images are: (d) or (n, d) `float32`.
+
+        Raises:
+            KindError: one of them is kept as pixels, since the model does badly on it, and has no code.
+        """
         return self._gather(index, lib.ae_imageset_latents, (self._info.latent_size,), np.float32)
 
     @property
     def latents(self) -> npt.NDArray[np.float32]:
-        """The latent codes of all images, (N, d) `float32`: what `Model.decode` takes."""
+        """The latent codes of all images, (N, d) `float32`: what `Model.decode` takes. See `codes`."""
         return self.codes(slice(None))
 
     @property
