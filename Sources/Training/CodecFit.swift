@@ -297,7 +297,7 @@ private func integerLayer(
 
 /// Squared error that quantising the codes adds, as a share of what the model itself leaves, from the
 /// smallest files to the best.
-private let addedErrorShares = [4.0, 2.0, 1.0, 0.5, 0.25, 0.1, 0.03]
+private let addedErrorShares = [2.0, 1.0, 0.5, 0.25, 0.1, 0.05, 0.02]
 private let defaultQuality = 4
 
 private func fitRates(
