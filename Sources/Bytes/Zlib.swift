@@ -1,55 +1,20 @@
 // The system zlib behind calls that cannot be fooled: what comes out is bounded before it is made, and
-// memory that zlib is refused becomes an error.
+// memory that zlib is refused becomes an error. What is deflated, Deflate.swift deflates.
 
 import CZlib
 import Core
 
 /// The zlib format (RFC 1950) and the gzip format (RFC 1952).
 public enum Zlib {
-  /// Compressed bytes in the zlib format.
-  ///
-  /// - Parameter level: 1 (fast) ... 9 (small).
-  public static func deflate(_ p: UnsafePointer<UInt8>, _ count: Int, level: Int32 = 9) throws(AEError)
-    -> Buffer<UInt8>
-  {
-    // 15 bits of window.
-    try deflate(p, count, level: level, windowBits: 15)
+  /// Compressed bytes in the zlib format: the same ones on every machine, whatever its zlib.
+  public static func deflate(_ p: UnsafePointer<UInt8>, _ count: Int) throws(AEError) -> Buffer<UInt8> {
+    try Deflater.zlib(p, count)
   }
 
-  /// Compressed bytes as a gzip file of one member, without name or time: the same bytes give the same file.
-  public static func gzip(_ p: UnsafePointer<UInt8>, _ count: Int, level: Int32 = 9) throws(AEError)
-    -> Buffer<UInt8>
-  {
-    // 15 bits of window, 16 for gzip.
-    try deflate(p, count, level: level, windowBits: 15 + 16)
-  }
-
-  private static func deflate(_ p: UnsafePointer<UInt8>, _ count: Int, level: Int32, windowBits: Int32)
-    throws(AEError) -> Buffer<UInt8>
-  {
-    var stream = z_stream()
-    var status = deflateInit2_(
-      &stream, level, Z_DEFLATED, windowBits, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
-      Int32(MemoryLayout<z_stream>.size))
-    guard status == Z_OK else { throw AEError(.memory, "zlib cannot begin to deflate (status \(status))") }
-    defer { deflateEnd(&stream) }
-    let room = try Buffer<UInt8>(count: Int(deflateBound(&stream, uLong(max(count, 0)))))
-    var taken = 0
-    var given = 0
-    stream.next_in = UnsafeMutablePointer(mutating: p)
-    stream.next_out = room.base
-    repeat {
-      // avail_in and avail_out have 32 bits, sizes have 64.
-      let input = min(count - taken, pieceCount)
-      let output = min(room.count - given, pieceCount)
-      stream.avail_in = uInt(input)
-      stream.avail_out = uInt(output)
-      status = CZlib.deflate(&stream, taken + input == count ? Z_FINISH : Z_NO_FLUSH)
-      taken += input - Int(stream.avail_in)
-      given += output - Int(stream.avail_out)
-    } while status == Z_OK
-    guard status == Z_STREAM_END else { throw AEError(.internal, "zlib cannot deflate (status \(status))") }
-    return try Buffer(copying: room.base, count: given)
+  /// Compressed bytes as a gzip file of one member, without name or time: the same bytes give the same file,
+  /// on every machine.
+  public static func gzip(_ p: UnsafePointer<UInt8>, _ count: Int) throws(AEError) -> Buffer<UInt8> {
+    try Deflater.gzip(p, count)
   }
 
   /// What `deflate` was given, from memory that holds one zlib stream and nothing after it.

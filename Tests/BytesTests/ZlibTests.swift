@@ -121,8 +121,10 @@ func gzipGunzip(count: Int) throws {
 @Test("the first bytes of a gzip file come without the rest")
 func gunzipPrefix() throws {
   #expect(try Zlib.gunzipPrefix(hello, hello.count, prefixCount: 3, name: "hello").array == Array("hel".utf8))
-  #expect(try Zlib.gunzipPrefix(hello, hello.count, prefixCount: 6, name: "hello").array == Array("hello\n".utf8))
-  #expect(try Zlib.gunzipPrefix(hello, hello.count, prefixCount: 9, name: "hello").array == Array("hello\n".utf8))
+  #expect(
+    try Zlib.gunzipPrefix(hello, hello.count, prefixCount: 6, name: "hello").array == Array("hello\n".utf8))
+  #expect(
+    try Zlib.gunzipPrefix(hello, hello.count, prefixCount: 9, name: "hello").array == Array("hello\n".utf8))
   for count in 0..<14 {
     let error = failure { () throws(AEError) in
       _ = try Zlib.gunzipPrefix(hello, count, prefixCount: 6, name: "hello")
