@@ -191,7 +191,7 @@ struct Layout {
     for index in 0..<size { bytes[offset + index] = UInt8(truncatingIfNeeded: value >> (8 * UInt64(index))) }
   }
 
-  /// Nil if the bytes are too few or sizes do not fit.
+  /// Nil if the bytes are too few for header and index; parts that do not fit are left out, and all after them.
   init?(_ bytes: [UInt8]) {
     guard bytes.count > 136 else { return nil }
     headerSize = 132 + Int(bytes[23]) + 4
@@ -204,14 +204,14 @@ struct Layout {
     var sections: [Range<Int>] = []
     for section in 0..<3 {
       let size = Layout.integer(bytes, 72 + 20 * section, 8)
-      guard size >= 0, size <= bytes.count - offset else { return nil }
+      guard size >= 0, size <= bytes.count - offset else { break }
       sections.append(offset..<offset + size)
       offset += size
     }
     var blocks: [Range<Int>] = []
-    for entry in 0..<entryCount {
+    for entry in 0..<entryCount where sections.count == 3 {
       let size = Layout.integer(bytes, headerSize + 9 * entry + 1, 4)
-      guard size <= bytes.count - offset else { return nil }
+      guard size <= bytes.count - offset else { break }
       blocks.append(offset..<offset + size)
       offset += size
     }

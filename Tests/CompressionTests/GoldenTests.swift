@@ -1,0 +1,132 @@
+// Image sets of the first day, kept in Tests/golden: they decode to the same pixels for ever, and the same
+// images still make the same files. With AE_WRITE_TEST_FILES set, the test writes files that are not there.
+
+import Bytes
+import Compression
+import Core
+import Foundation
+import Model
+import Storage
+import Testing
+
+private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+  .deletingLastPathComponent()
+
+private func golden(_ name: String) throws -> Buffer<UInt8> {
+  try File.read(root.appendingPathComponent("Tests/golden/\(name)").path)
+}
+
+/// A set that is kept as a file.
+private struct Golden {
+  let name: String
+  let weights: String
+  let set: ImageSet
+  let options: CompressionOptions
+  /// CRC-32 of all pixels, decoded.
+  let pixels: UInt32
+
+  static func all() throws -> [Golden] {
+    let small = try Support.model(side: 4, latentCount: 3, reach: 4)
+    let large = try Support.model(kind: .vae)
+    let noise = try Support.noise(12, side: 8)
+    for index in 6 * 64..<12 * 64 { noise[index] = 255 }
+    if ProcessInfo.processInfo.environment["AE_WRITE_TEST_FILES"] != nil {
+      for (name, model) in [("walsh-4.aew", small), ("walsh-8.aew", large)] {
+        let path = root.appendingPathComponent("Tests/golden/\(name)").path
+        if File.exists(path) { continue }
+        let file = try WeightFile.write(model, storage: .int8, decoderOnly: false)
+        try File.write(path, file.base, file.count, overwrite: false)
+      }
+    }
+    return [
+      Golden(
+        name: "tiny.aez", weights: "walsh-4.aew",
+        set: try Support.set(3, side: 4, labelled: true, named: true, source: .pngFolder),
+        options: Support.options(quality: 1), pixels: 0xE7C56969),
+      Golden(
+        name: "coded.aez", weights: "walsh-8.aew", set: try Support.set(40, labelled: true, source: .idx),
+        options: Support.options(quality: 3, block: 16), pixels: 0xF7983554),
+      Golden(
+        name: "mixed.aez", weights: "walsh-8.aew",
+        set: try Support.set(40, odd: [0, 7, 8, 39], named: true, source: .pgmFolder),
+        options: Support.options(quality: 2, block: 20), pixels: 0x122F002A),
+      Golden(
+        name: "plain.aez", weights: "walsh-8.aew",
+        set: try ImageSet(width: 8, height: 8, count: 12, pixels: noise),
+        options: Support.options(block: 6), pixels: 0xD9959BF9),
+      Golden(
+        name: "empty.aez", weights: "walsh-8.aew", set: try Support.set(0), options: Support.options(),
+        pixels: 0),
+      Golden(
+        name: "embedded.aez", weights: "walsh-8.aew", set: try Support.set(9, odd: [4], labelled: true),
+        options: Support.options(quality: 1, embed: true, block: 4), pixels: 0x815F0080),
+    ]
+  }
+}
+
+@Suite(.serialized) struct GoldenTests {
+  @Test("Files of the first day decode to the same pixels, labels and names")
+  func decode() throws {
+    for golden in try Golden.all() {
+      let weights = try CompressionTests.golden(golden.weights)
+      let model = try WeightFile.read(weights.base, weights.count, name: golden.weights)
+      let path = root.appendingPathComponent("Tests/golden/\(golden.name)").path
+      if ProcessInfo.processInfo.environment["AE_WRITE_TEST_FILES"] != nil && !File.exists(path) {
+        let file = try compress(golden.set, with: model, options: golden.options)
+        try File.write(path, file.base, file.count, overwrite: false)
+      }
+      let file = try CompressionTests.golden(golden.name)
+      let open = try CompressedSet(file, model: golden.options.embedModel ? nil : model, name: golden.name)
+      #expect(try open.verify().isSound)
+      let pixels = try Support.read(open)
+      let crc = pixels.withUnsafeBufferPointer { pixels in
+        pixels.isEmpty ? 0 : Checksum.crc32(pixels.baseAddress!, pixels.count)
+      }
+      #expect(crc == golden.pixels, "\(golden.name)")
+      #expect(try open.labels()?.array == golden.set.labels)
+      let names = try open.names()
+      #expect(names.map { names in (0..<names.count).map { names[$0] } } == golden.set.names)
+      #expect(open.information.source == golden.set.source)
+    }
+  }
+
+  @Test("The images of the first day make the files of the first day")
+  func encode() throws {
+    // How a weight file is packed may change, and with it the sets that have one embedded.
+    for golden in try Golden.all() where !golden.options.embedModel {
+      let weights = try CompressionTests.golden(golden.weights)
+      let model = try WeightFile.read(weights.base, weights.count, name: golden.weights)
+      let file = try CompressionTests.golden(golden.name)
+      let isSame = try compress(golden.set, with: model, options: golden.options).array == file.array
+      #expect(isSame, "\(golden.name)")
+    }
+  }
+
+  @Test("Every file in the folder is tested")
+  func completeness() throws {
+    let present = try FileManager.default.contentsOfDirectory(
+      atPath: root.appendingPathComponent("Tests/golden").path
+    ).filter { $0.hasSuffix(".aez") }
+    #expect(present.sorted() == (try Golden.all().map(\.name).sorted()))
+  }
+
+  @Test("The bytes that the format's page explains are those of the file")
+  func workedExample() throws {
+    let page = try String(contentsOf: root.appendingPathComponent("docs/format-aez.md"), encoding: .utf8)
+    var bytes: [UInt8] = []
+    var isInside = false
+    for line in page.split(separator: "\n", omittingEmptySubsequences: false) {
+      if line.hasPrefix("```") {
+        isInside = line == "```hexdump"
+        continue
+      }
+      guard isInside else { continue }
+      // An offset, then bytes, then what they mean.
+      let fields = line.split(separator: "|")[0].split(separator: " ")
+      #expect(Int(fields[0], radix: 16) == bytes.count, "\(line)")
+      for field in fields.dropFirst() { bytes.append(try #require(UInt8(field, radix: 16))) }
+    }
+    let file = try golden("tiny.aez")
+    #expect(bytes == file.array)
+  }
+}
