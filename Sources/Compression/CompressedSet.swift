@@ -6,6 +6,7 @@ import Compute
 import Core
 import Model
 import Storage
+import Synchronization
 
 /// What can be told of an image set without its model.
 public struct CompressedSetInformation: Sendable {
@@ -61,18 +62,11 @@ public struct Damage: Sendable {
 /// An open `.aez`, immutable: any number of threads may use one.
 public final class CompressedSet: Sendable {
   public let information: CompressedSetInformation
-  /// One label an image, or nil if the set has none.
-  /// - Throws: `.checksum` or `.format` if the section is damaged, `.memory`.
-  public func labels() throws(AEError) -> Buffer<UInt8>? { try labelSection.value() }
-  /// One file name an image, or nil if the set has none.
-  /// - Throws: `.checksum` or `.format` if the section is damaged, `.memory`.
-  public func names() throws(AEError) -> NameList? { try nameSection.value() }
-
   private let file: ContainerFile
   private let model: Autoencoder
   private let coder: BlockCoder
-  private let labelSection: Loaded<Buffer<UInt8>>
-  private let nameSection: Loaded<NameList>
+  private let labelSection = LazySection<Buffer<UInt8>>()
+  private let nameSection = LazySection<NameList>()
 
   /// Opens an image set.
   ///
@@ -88,8 +82,6 @@ public final class CompressedSet: Sendable {
     self.model = try CompressedSet.model(for: file, given: model)
     coder = try BlockCoder(model: self.model, quality: file.header.quality)
     information = file.information
-    labelSection = Loaded { () throws(AEError) in try file.labels() }
-    nameSection = Loaded { () throws(AEError) in try file.names() }
   }
 
   /// What can be told of a set without its model.
@@ -147,6 +139,20 @@ public final class CompressedSet: Sendable {
   }
 
   private static func shortHash(_ hash: [UInt8]) -> String { SHA256.hex(Array(hash.prefix(8))) }
+
+  // MARK: Labels and names
+
+  /// One label an image, or nil if the set has none. Read at the first call.
+  /// - Throws: `.checksum` or `.format` if the section is damaged, `.memory`.
+  public func labels() throws(AEError) -> Buffer<UInt8>? {
+    try labelSection.value { () throws(AEError) in try file.labels() }
+  }
+
+  /// One file name an image, or nil if the set has none. Read at the first call.
+  /// - Throws: `.checksum` or `.format` if the section is damaged, `.memory`.
+  public func names() throws(AEError) -> NameList? {
+    try nameSection.value { () throws(AEError) in try file.names() }
+  }
 
   // MARK: Pixels
 
@@ -307,10 +313,16 @@ public final class CompressedSet: Sendable {
       found.add(
         Damage(part: .model, images: 0..<0, reason: "the embedded model does not match its checksum"))
     }
-    if let error = labelSection.error {
+    do throws(AEError) {
+      _ = try labels()
+    } catch {
+      if error.code == .memory { throw error }
       found.add(Damage(part: .labels, images: 0..<0, reason: error.message))
     }
-    if let error = nameSection.error {
+    do throws(AEError) {
+      _ = try names()
+    } catch {
+      if error.code == .memory { throw error }
       found.add(Damage(part: .names, images: 0..<0, reason: error.message))
     }
     // A few blocks at a time, so that memory stays bounded whatever the size of the set.
@@ -347,30 +359,43 @@ public final class CompressedSet: Sendable {
   }
 }
 
-/// A section that was read when the set was opened, or why it could not be.
-private enum Loaded<Value: Sendable>: Sendable {
-  case none
-  case value(Value)
-  case failed(AEError)
-
-  init(_ read: () throws(AEError) -> Value?) {
-    do throws(AEError) {
-      if let value = try read() { self = .value(value) } else { self = .none }
-    } catch {
-      self = .failed(error)
-    }
+/// A section that is read when it is first asked for, by whichever thread comes first, and then kept.
+private final class LazySection<Value: AnyObject & Sendable>: Sendable {
+  private enum Content: Sendable {
+    case absent
+    case value(Value)
+    case damaged(AEError)
   }
 
-  func value() throws(AEError) -> Value? {
-    switch self {
-    case .none: return nil
+  private final class Box: Sendable {
+    let content: Content
+    init(_ content: Content) { self.content = content }
+  }
+
+  private let box = AtomicLazyReference<Box>()
+
+  /// The value, read by `read` if no thread has done so yet. Damage is kept, too; a lack of memory is not.
+  func value(_ read: () throws(AEError) -> Value?) throws(AEError) -> Value? {
+    let content: Content
+    if let known = box.load() {
+      content = known.content
+    } else {
+      content = box.storeIfNil(Box(try LazySection.content(read))).content
+    }
+    switch content {
+    case .absent: return nil
     case .value(let value): return value
-    case .failed(let error): throw error
+    case .damaged(let error): throw error
     }
   }
 
-  var error: AEError? {
-    if case .failed(let error) = self { return error }
-    return nil
+  private static func content(_ read: () throws(AEError) -> Value?) throws(AEError) -> Content {
+    do throws(AEError) {
+      guard let value = try read() else { return .absent }
+      return .value(value)
+    } catch {
+      if error.code == .memory { throw error }
+      return .damaged(error)
+    }
   }
 }

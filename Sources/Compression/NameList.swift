@@ -8,42 +8,50 @@ import Core
 public final class NameList: Sendable {
   /// The longest name, in bytes of UTF-8; what file systems allow.
   public static let maximumNameSize = 255
-  /// The most that all names of a set may take, in bytes.
-  public static let maximumByteCount = 1 << 30
+  /// The most that all names of a set may take, in bytes, with one more for each.
+  public static let maximumByteCount = 1 << 28
+  /// Names between two that can be gone to at once.
+  private static let stride = 64
 
   public let count: Int
+  /// Every name with its size, one byte, before it.
   private let bytes: Buffer<UInt8>
-  /// [count + 1].
+  /// Where every 64th name begins.
   private let offsets: Buffer<Int>
 
   /// Reads the list of `count` names that `raw` holds.
   /// - Throws: `.format` if a name is not allowed, or names end too early or too late; `.memory`.
   init(raw: UnsafePointer<UInt8>, rawCount: Int, count: Int, name: String) throws(AEError) {
     self.count = count
-    offsets = try Buffer(count: count + 1)
     // Twice through the same bytes: sizes first, so that what is asked for is what is needed.
     var measure = NameReader(raw: raw, rawCount: rawCount, name: name)
     var total = 0
     for index in 0..<count {
-      total += try measure.next(index)
+      total += 1 + (try measure.next(index))
       guard total <= NameList.maximumByteCount else {
         throw AEError(.format, "\(name): names of more than \(NameList.maximumByteCount) bytes")
       }
-      offsets.base[index + 1] = total
     }
     try measure.expectEnd(count)
     bytes = try Buffer(count: total)
+    offsets = try Buffer(count: count / NameList.stride + 1)
     var reader = NameReader(raw: raw, rawCount: rawCount, name: name)
+    var offset = 0
     for index in 0..<count {
+      if index % NameList.stride == 0 { offsets.base[index / NameList.stride] = offset }
       let size = try reader.next(index)
-      reader.copy(to: bytes.base + offsets.base[index], size: size)
+      bytes.base[offset] = UInt8(truncatingIfNeeded: size)
+      reader.copy(to: bytes.base + offset + 1, size: size)
+      offset += 1 + size
     }
   }
 
   /// The bytes of a name, without a closing NUL; valid while the list lives.
   public func bytes(at index: Int) -> UnsafeBufferPointer<UInt8> {
-    let start = offsets[index]
-    return UnsafeBufferPointer(start: UnsafePointer(bytes.base + start), count: offsets[index + 1] - start)
+    precondition(index >= 0 && index < count)
+    var offset = offsets.base[index / NameList.stride]
+    for _ in 0..<index % NameList.stride { offset += 1 + Int(bytes.base[offset]) }
+    return UnsafeBufferPointer(start: UnsafePointer(bytes.base + offset + 1), count: Int(bytes.base[offset]))
   }
 
   public subscript(index: Int) -> String { String(decoding: bytes(at: index), as: UTF8.self) }
@@ -53,8 +61,13 @@ public final class NameList: Sendable {
   static func pack(_ names: [String]) throws(AEError) -> Buffer<UInt8> {
     let writer = ByteWriter()
     var last: [UInt8] = []
+    var total = 0
     for (index, name) in names.enumerated() {
       let bytes = Array(name.utf8)
+      total += 1 + bytes.count
+      guard total <= maximumByteCount else {
+        throw AEError(.argument, "the names of the images have more than \(maximumByteCount) bytes")
+      }
       if let fault = fault(of: bytes) {
         throw AEError(.argument, "the name of image \(index) \(fault)")
       }
