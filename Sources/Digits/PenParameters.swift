@@ -19,7 +19,7 @@ public struct PenParameter: Sendable, Equatable {
   }
 
   /// How many shape numbers a variant has at most.
-  public static let formCount = 4
+  public static let formCount = 6
   /// How many knots a variant has at most.
   public static let knotCount = 16
   /// How many parameters an image has.
@@ -56,20 +56,31 @@ public struct PenParameter: Sendable, Equatable {
   public static let topWeight = PenParameter(13)
   /// How far the middle is pushed down, a fraction of the height.
   public static let waist = PenParameter(14)
-  /// How far the middle is pushed right, a fraction of the height.
+  /// How far the middle is pushed right, a fraction of the width.
   public static let bow = PenParameter(15)
   /// How far the middle column is pushed down against the sides, a fraction of the height.
   public static let arch = PenParameter(16)
 
-  /// A shape number of the variant (loop size, length of a bar, ...), standard deviations. `number` is
-  /// taken modulo `formCount`.
-  public static func form(_ number: Int) -> PenParameter { PenParameter(17 + (number & 3)) }
+  /// A shape number of the variant (loop size, length of a bar, ...): how many times the displacements of
+  /// its design are added. `number` counts from 0 and is taken modulo `formCount`.
+  public static func form(_ number: Int) -> PenParameter { PenParameter(17 + wrapped(number, formCount)) }
 
-  /// How far a knot is displaced to the right, box heights. `knot` is taken modulo `knotCount`.
-  public static func jitterX(_ knot: Int) -> PenParameter { PenParameter(21 + 2 * (knot & 15)) }
+  /// How far a knot is displaced to the right, box widths. `knot` counts from 0 over all strokes and is
+  /// taken modulo `knotCount`.
+  public static func jitterX(_ knot: Int) -> PenParameter {
+    PenParameter(17 + formCount + 2 * wrapped(knot, knotCount))
+  }
 
-  /// How far a knot is displaced downwards, box heights. `knot` is taken modulo `knotCount`.
-  public static func jitterY(_ knot: Int) -> PenParameter { PenParameter(22 + 2 * (knot & 15)) }
+  /// How far a knot is displaced downwards, box heights. `knot` counts from 0 over all strokes and is
+  /// taken modulo `knotCount`.
+  public static func jitterY(_ knot: Int) -> PenParameter {
+    PenParameter(18 + formCount + 2 * wrapped(knot, knotCount))
+  }
+
+  private static func wrapped(_ number: Int, _ count: Int) -> Int {
+    let rest = number % count
+    return rest < 0 ? rest + count : rest
+  }
 
   /// The name, such as "slant" or "jitter x 3".
   public var name: StaticString { PenDigits.parameterNames[index] }
@@ -93,7 +104,7 @@ public struct PenParameter: Sendable, Equatable {
     case 10: 2...28
     case 11, 12: -14...14
     case 13...16: -1...1
-    case 17...20: -5...5
+    case 17...22: -5...5
     default: -1...1
     }
   }
@@ -187,7 +198,7 @@ extension PenDigits {
   public static let parameterNames: [StaticString] = [
     "digit", "variant", "slant", "rotation", "aspect", "thickness", "curvature", "taper", "ink", "edge",
     "size", "shift x", "shift y", "top weight", "waist", "bow", "arch",
-    "form 1", "form 2", "form 3", "form 4",
+    "form 1", "form 2", "form 3", "form 4", "form 5", "form 6",
     "jitter x 1", "jitter y 1", "jitter x 2", "jitter y 2", "jitter x 3", "jitter y 3",
     "jitter x 4", "jitter y 4", "jitter x 5", "jitter y 5", "jitter x 6", "jitter y 6",
     "jitter x 7", "jitter y 7", "jitter x 8", "jitter y 8", "jitter x 9", "jitter y 9",
@@ -200,11 +211,11 @@ extension PenDigits {
   /// of the shorter side of the image.
   public static let parameterUnits: [StaticString] = [
     "1", "1", "degree", "degree", "1", "pixel", "1", "1", "grey level", "pixel",
-    "pixel", "pixel", "pixel", "width", "height", "height", "height",
-    "deviation", "deviation", "deviation", "deviation",
-    "height", "height", "height", "height", "height", "height", "height", "height",
-    "height", "height", "height", "height", "height", "height", "height", "height",
-    "height", "height", "height", "height", "height", "height", "height", "height",
-    "height", "height", "height", "height", "height", "height", "height", "height",
+    "pixel", "pixel", "pixel", "width", "height", "width", "height",
+    "1", "1", "1", "1", "1", "1",
+    "width", "height", "width", "height", "width", "height", "width", "height",
+    "width", "height", "width", "height", "width", "height", "width", "height",
+    "width", "height", "width", "height", "width", "height", "width", "height",
+    "width", "height", "width", "height", "width", "height", "width", "height",
   ]
 }
