@@ -164,12 +164,14 @@ public struct PenSpread: Sendable, Equatable {
   /// Whether every value of the range is equally likely; a bell otherwise.
   public let isUniform: Bool
 
-  /// A bounded bell: the sum of four uniform draws, which ends at sqrt(12) deviations.
-  static func bell(_ mean: Float, _ deviation: Float, atLeast floor: Float = -.infinity) -> PenSpread {
+  /// A bounded bell: the sum of four uniform draws, which ends at sqrt(12) deviations, or before.
+  static func bell(
+    _ mean: Float, _ deviation: Float, atLeast floor: Float = -.infinity, atMost ceiling: Float = .infinity
+  ) -> PenSpread {
     let reach = 3.4641018 * deviation
     return PenSpread(
-      mean: mean, deviation: deviation, lowest: max(floor, mean - reach), highest: mean + reach,
-      isUniform: false)
+      mean: mean, deviation: deviation, lowest: max(floor, mean - reach),
+      highest: min(ceiling, mean + reach), isUniform: false)
   }
 
   static func uniform(_ lowest: Float, _ highest: Float) -> PenSpread {

@@ -68,11 +68,11 @@ func drawnDigitsTeachReading() throws {
   let result = try accuracy(
     folder: environment("AE_MNIST")!, drawnCount: 10_000, testCount: 2000, seed: 1)
   print("nearest neighbour: 10,000 drawn, first 2,000 test digits: \(result)")
-  #expect(result >= 0.85)
+  #expect(result >= 0.88)
 }
 
 @Test(
-  "60,000 drawn digits teach it to read nine in ten of all 10,000",
+  "60,000 drawn digits teach it to read 93 in 100 of all 10,000",
   .enabled(
     if: environment("AE_MNIST") != nil && environment("AE_MNIST_FULL") != nil,
     "AE_MNIST and AE_MNIST_FULL=1 ask for this measure of a minute"))
@@ -80,5 +80,5 @@ func drawnDigitsTeachReadingInFull() throws {
   let result = try accuracy(
     folder: environment("AE_MNIST")!, drawnCount: 60_000, testCount: 10_000, seed: 1)
   print("nearest neighbour: 60,000 drawn, all 10,000 test digits: \(result)")
-  #expect(result >= 0.90)
+  #expect(result >= 0.93)
 }
