@@ -163,7 +163,7 @@ def test_images_that_the_model_does_badly_on_are_kept_and_have_no_code(model, im
         with pytest.raises(libae.KindError, match="7"):
             opened.codes(7)
         with pytest.raises(libae.KindError):
-            opened.latents
+            _ = opened.latents
 
 
 def test_options_out_of_range_are_refused(model, images):
