@@ -9,6 +9,7 @@ import CSystem
 public final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
   public let base: UnsafeMutablePointer<Element>
   public let count: Int
+  private let isOwned: Bool
 
   /// Allocates `count` zeroed elements.
   /// - Throws: `.memory` if the size overflows or the allocator refuses; `.argument` if negative.
@@ -21,6 +22,14 @@ public final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
     }
     base = memory.bindMemory(to: Element.self, capacity: count)
     self.count = count
+    isOwned = true
+  }
+
+  /// A view of memory that belongs to someone else, is only read, and outlives every use of the buffer.
+  public init(borrowing source: UnsafePointer<Element>, count: Int) {
+    base = UnsafeMutablePointer(mutating: source)
+    self.count = count
+    isOwned = false
   }
 
   /// A copy of what `source` points at.
@@ -35,7 +44,7 @@ public final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
     for index in 0..<elements.count { base[index] = elements[index] }
   }
 
-  deinit { cs_free(base) }
+  deinit { if isOwned { cs_free(base) } }
 
   @inlinable
   public subscript(index: Int) -> Element {

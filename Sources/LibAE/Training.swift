@@ -252,3 +252,28 @@ public func ae_trainer_model(
     return try makeHandle(.model, try fitCodec(trained, pixels: source.base, count: count))
   }
 }
+
+@implementation @_cdecl("ae_trainer_save")
+public func ae_trainer_save(
+  _ trainer: OpaquePointer!, _ out: UnsafeMutableRawPointer!, _ capacity: Int,
+  _ size: UnsafeMutablePointer<Int>!
+) -> ae_status {
+  produce(
+    out, capacity: capacity, size: size,
+    bound: { () throws(AEError) in try LibAE.trainer(trainer).trainer.checkpoint().count },
+    make: { () throws(AEError) in try LibAE.trainer(trainer).trainer.checkpoint() })
+}
+
+@implementation @_cdecl("ae_trainer_resume")
+public func ae_trainer_resume(
+  _ data: UnsafeRawPointer!, _ byte_count: Int, _ options: UnsafePointer<ae_trainer_options>!,
+  _ trainer: UnsafeMutablePointer<OpaquePointer?>!
+) -> ae_status {
+  storeHandle(trainer, .trainer) { () throws(AEError) in
+    let data = try bytes(data, byte_count, "data")
+    var reports = Reports()
+    if let options { reports = try Reports(try readOptions(options)) }
+    return try makeHandle(
+      .trainer, TrainerBox(try Trainer(checkpoint: data.base, data.elementCount), reports))
+  }
+}

@@ -1,0 +1,201 @@
+// ae.h, "Image sets": compress to memory, open, describe, read any range.
+
+import Bytes
+import CAE
+import CSystem
+import Compression
+import Core
+import Model
+import Storage
+
+private func imageSet(_ handle: OpaquePointer?) throws(AEError) -> CompressedSet {
+  try object(handle, .imageSet, CompressedSet.self)
+}
+
+// MARK: Compressing
+
+@implementation @_cdecl("ae_compress_options_init")
+public func ae_compress_options_init(
+  _ options: UnsafeMutablePointer<ae_compress_options>!, _ struct_size: Int
+) -> ae_status {
+  boundary { () throws(AEError) in
+    guard let options else { throw AEError(.argument, "options is NULL") }
+    // Every default is 0 or NULL.
+    try writeStruct(options, ae_compress_options(), size: struct_size, "ae_compress_options")
+  }
+}
+
+@implementation @_cdecl("ae_compress")
+public func ae_compress(
+  _ model: OpaquePointer!, _ images: UnsafePointer<UInt8>!, _ count: Int,
+  _ options: UnsafePointer<ae_compress_options>!, _ out: UnsafeMutableRawPointer!, _ capacity: Int,
+  _ size: UnsafeMutablePointer<Int>!
+) -> ae_status {
+  /// The arguments as the engine takes them.
+  func arguments() throws(AEError) -> (ImageSet, Autoencoder, CompressionOptions) {
+    let model = try LibAE.model(model)
+    var given = ae_compress_options()
+    if let options { try readStruct(options, over: &given, "ae_compress_options") }
+    guard given.embed_model == 0 || given.embed_model == 1 else {
+      throw AEError(.argument, "embed_model must be 0 or 1, not \(given.embed_model)")
+    }
+    var result = CompressionOptions()
+    result.quality = Int(given.quality)
+    result.embedModel = given.embed_model == 1
+    if given.block_images != 0 { result.blockImages = Int(given.block_images) }
+    let source = try Input(images, count: count, of: model.inputCount, "images")
+    guard count <= ImageSet.maximumCount else {
+      throw AEError(.argument, "a set has at most \(ImageSet.maximumCount) images, not \(count)")
+    }
+    var labels: [UInt8]? = nil
+    if let base = given.labels { labels = Array(UnsafeBufferPointer(start: base, count: count)) }
+    // The engine keeps nothing of a set that it compresses.
+    let set = try ImageSet(
+      width: model.architecture.width, height: model.architecture.height, count: count,
+      pixels: Buffer(borrowing: source.base, count: source.elementCount), labels: labels)
+    return (set, model, result)
+  }
+  return produce(
+    out, capacity: capacity, size: size,
+    bound: { () throws(AEError) in
+      let (set, model, options) = try arguments()
+      return try compressedBound(set, with: model, options: options)
+    },
+    make: { () throws(AEError) in
+      let (set, model, options) = try arguments()
+      return try compress(set, with: model, options: options)
+    })
+}
+
+// MARK: Opening
+
+/// The model given with a set, or nil for NULL.
+private func optionalModel(_ handle: OpaquePointer?) throws(AEError) -> Autoencoder? {
+  handle == nil ? nil : try model(handle)
+}
+
+@implementation @_cdecl("ae_imageset_open")
+public func ae_imageset_open(
+  _ path: UnsafePointer<CChar>!, _ model: OpaquePointer!, _ set: UnsafeMutablePointer<OpaquePointer?>!
+) -> ae_status {
+  storeHandle(set, .imageSet) { () throws(AEError) in
+    guard let path else { throw AEError(.argument, "path is NULL") }
+    let model = try optionalModel(model)
+    let file = try File.read(cPath: path)
+    return try makeHandle(
+      .imageSet, try CompressedSet(file, model: model, name: String(cString: path)))
+  }
+}
+
+@implementation @_cdecl("ae_imageset_open_memory")
+public func ae_imageset_open_memory(
+  _ data: UnsafeRawPointer!, _ byte_count: Int, _ model: OpaquePointer!,
+  _ set: UnsafeMutablePointer<OpaquePointer?>!
+) -> ae_status {
+  storeHandle(set, .imageSet) { () throws(AEError) in
+    let model = try optionalModel(model)
+    let data = try bytes(data, byte_count, "data")
+    let copy = try Buffer<UInt8>(copying: data.base, count: data.elementCount)
+    return try makeHandle(.imageSet, try CompressedSet(copy, model: model, name: "image set"))
+  }
+}
+
+@implementation @_cdecl("ae_imageset_free")
+public func ae_imageset_free(_ set: OpaquePointer!) { freeHandle(set, .imageSet, CompressedSet.self) }
+
+@implementation @_cdecl("ae_imageset_info")
+public func ae_imageset_info(
+  _ set: OpaquePointer!, _ information: UnsafeMutablePointer<ae_imageset_information>!
+) -> ae_status {
+  boundary { () throws(AEError) in
+    let source = try imageSet(set).information
+    guard let information else { throw AEError(.argument, "information is NULL") }
+    var result = ae_imageset_information()
+    result.count = UInt64(clamping: source.count)
+    result.width = Int32(truncatingIfNeeded: source.width)
+    result.height = Int32(truncatingIfNeeded: source.height)
+    result.channels = Int32(truncatingIfNeeded: source.channels)
+    result.latent_size = Int32(truncatingIfNeeded: source.latentCount)
+    result.quality = Int32(truncatingIfNeeded: source.quality)
+    result.block_images = Int32(truncatingIfNeeded: source.blockImages)
+    result.has_labels = source.hasLabels ? 1 : 0
+    result.has_names = source.hasNames ? 1 : 0
+    result.has_model = source.hasModel ? 1 : 0
+    result.byte_count = UInt64(clamping: source.byteCount)
+    storeText(SHA256.hex(source.modelHash), in: &result.model_hash)
+    storeText(source.modelName, in: &result.model_name)
+    try writeStruct(information, result, "ae_imageset_information")
+  }
+}
+
+// MARK: Reading
+
+/// A range of a set's images and the array that a call fills for it.
+private func read<Element: BitwiseCopyable>(
+  _ handle: OpaquePointer?, _ first: UInt64, _ count: Int, _ output: UnsafeMutablePointer<Element>?,
+  _ name: StaticString, size: (CompressedSetInformation) -> Int,
+  _ body: (CompressedSet, Int, UnsafeMutablePointer<Element>) throws(AEError) -> Void
+) -> ae_status {
+  boundary { () throws(AEError) in
+    let set = try imageSet(handle)
+    let target = try Output(output, count: count, of: size(set.information), name)
+    guard let first = Int(exactly: first) else {
+      throw AEError(.argument, "image \(first) was asked for; the set has \(set.information.count)")
+    }
+    try body(set, first, target.base)
+  }
+}
+
+@implementation @_cdecl("ae_imageset_read")
+public func ae_imageset_read(
+  _ set: OpaquePointer!, _ first: UInt64, _ count: Int, _ images: UnsafeMutablePointer<UInt8>!
+) -> ae_status {
+  read(set, first, count, images, "images", size: { $0.width * $0.height * $0.channels }) {
+    (set, first, images) throws(AEError) in
+    try set.read(first: first, count: count, into: images)
+  }
+}
+
+@implementation @_cdecl("ae_imageset_latents")
+public func ae_imageset_latents(
+  _ set: OpaquePointer!, _ first: UInt64, _ count: Int, _ latents: UnsafeMutablePointer<Float>!
+) -> ae_status {
+  read(set, first, count, latents, "latents", size: { $0.latentCount }) {
+    (set, first, latents) throws(AEError) in
+    try set.latents(first: first, count: count, into: latents)
+  }
+}
+
+@implementation @_cdecl("ae_imageset_labels")
+public func ae_imageset_labels(
+  _ set: OpaquePointer!, _ first: UInt64, _ count: Int, _ labels: UnsafeMutablePointer<UInt8>!
+) -> ae_status {
+  read(set, first, count, labels, "labels", size: { _ in 1 }) { (set, first, target) throws(AEError) in
+    guard let labels = try set.labels() else { throw AEError(.kind, "the set has no labels") }
+    guard first <= labels.count, count <= labels.count - first else {
+      throw AEError(.argument, "labels of \(count) images from \(first) on were asked for; it has \(labels.count)")
+    }
+    target.update(from: labels.base + first, count: count)
+  }
+}
+
+@implementation @_cdecl("ae_imageset_name")
+public func ae_imageset_name(
+  _ set: OpaquePointer!, _ index: UInt64, _ out: UnsafeMutablePointer<CChar>!, _ capacity: Int,
+  _ size: UnsafeMutablePointer<Int>!
+) -> ae_status {
+  /// The name with its closing NUL.
+  func name() throws(AEError) -> Buffer<UInt8> {
+    guard let names = try imageSet(set).names() else { throw AEError(.kind, "the set has no names") }
+    guard let position = Int(exactly: index), position < names.count else {
+      throw AEError(.argument, "the name of image \(index) was asked for; the set has \(names.count) images")
+    }
+    let bytes = names.bytes(at: position)
+    let result = try Buffer<UInt8>(count: bytes.count + 1)
+    if let base = bytes.baseAddress { result.base.update(from: base, count: bytes.count) }
+    return result
+  }
+  return produce(
+    out.map { UnsafeMutableRawPointer($0) }, capacity: capacity, size: size,
+    bound: { () throws(AEError) in try name().count }, make: name)
+}
