@@ -1,0 +1,156 @@
+/* Encoding, decoding and sampling: shapes, agreement between the forms, and hostile arguments. */
+#include "check.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static float floats[COUNT * SIZE], decoded[COUNT * SIZE];
+static float latents[COUNT * LATENTS], others[COUNT * LATENTS];
+static uint8_t bytes[COUNT * SIZE];
+
+static double difference(const float *a, const float *b, size_t count) {
+  double largest = 0;
+  for (size_t i = 0; i < count; i++)
+    if (fabs((double)a[i] - b[i]) > largest) largest = fabs((double)a[i] - b[i]);
+  return largest;
+}
+
+static void test_agreement(const ae_model *model, const char *name) {
+  double error = 0;
+  int inside = 1, rounded = 1;
+  check_status(ae_encode(model, floats, COUNT, latents), AE_OK, "%s: encodes floats", name);
+  check_status(ae_encode_u8(model, pixels, COUNT, others), AE_OK, "%s: encodes bytes", name);
+  check(difference(latents, others, COUNT * LATENTS) < 1e-4, "%s: to the same codes", name);
+  check_status(ae_decode(model, latents, COUNT, decoded), AE_OK, "%s: decodes to floats", name);
+  check_status(ae_decode_u8(model, latents, COUNT, bytes), AE_OK, "%s: decodes to bytes", name);
+  for (size_t i = 0; i < COUNT * SIZE; i++) {
+    inside = inside && decoded[i] >= 0 && decoded[i] <= 1;
+    rounded = rounded && fabs(decoded[i] * 255 - bytes[i]) <= 0.502;
+    error += (decoded[i] - floats[i]) * (decoded[i] - floats[i]);
+  }
+  check(inside, "%s: all within [0, 1]", name);
+  check(rounded, "%s: the bytes are the floats, rounded", name);
+  check(error / (COUNT * SIZE) < 0.03, "%s: and much like the input (mse %.4f)", name, error / (COUNT * SIZE));
+  if (ae_encode(model, floats + 7 * SIZE, 1, others) == AE_OK)
+    check(difference(latents + 7 * LATENTS, others, LATENTS) < 1e-4, "%s: one alone gets the same code", name);
+}
+
+static void test_integers(const ae_model *model) {
+  size_t size = 0;
+  void *file = saved(model, AE_STORAGE_INT8, 0, &size);
+  ae_model *integer = NULL;
+  int same = 1;
+  if (ae_model_open_memory(file, size, &integer) != AE_OK) require(NULL);
+  free(file);
+  test_agreement(integer, "int8");
+  /* Exact: what comes out does not depend on how many go in. */
+  if (ae_encode_u8(integer, pixels, COUNT, latents) != AE_OK ||
+      ae_decode_u8(integer, latents, COUNT, bytes) != AE_OK)
+    require(NULL);
+  for (size_t i = 0; i < COUNT && same; i++) {
+    uint8_t one[SIZE];
+    float code[LATENTS];
+    same = ae_encode_u8(integer, pixels + i * SIZE, 1, code) == AE_OK &&
+           memcmp(code, latents + i * LATENTS, sizeof code) == 0 &&
+           ae_decode_u8(integer, code, 1, one) == AE_OK && memcmp(one, bytes + i * SIZE, SIZE) == 0;
+  }
+  check(same, "int8: one by one gives the same bits as all at once");
+  latents[0] = 3e38f;
+  latents[1] = -3e38f;
+  check_status(ae_decode_u8(integer, latents, 1, bytes), AE_OK, "int8: huge latents are clamped");
+  ae_model_free(integer);
+}
+
+static void test_variational(void) {
+  static float mean[COUNT * LATENTS], variance[COUNT * LATENTS], prior[COUNT * LATENTS];
+  double sum = 0, squares = 0;
+  check_status(vae_encode(vae, floats, COUNT, mean, variance), AE_OK, "vae_encode");
+  if (ae_encode(vae, floats, COUNT, latents) != AE_OK) require(NULL);
+  check(difference(mean, latents, COUNT * LATENTS) < 1e-5, "ae_encode gives a vae's mean");
+  check_status(vae_encode_u8(vae, pixels, COUNT, latents, others), AE_OK, "vae_encode_u8");
+  check(difference(variance, others, COUNT * LATENTS) < 1e-4, "with the same log-variances");
+  check_status(vae_encode(elu, floats, 1, mean, variance), AE_ERROR_KIND, "an elu has no posterior");
+  check_status(vae_encode(vae, floats, 1, mean, mean), AE_ERROR_ARGUMENT, "two results in one array");
+  check_status(vae_encode(vae, floats, 1, mean, NULL), AE_ERROR_ARGUMENT, "log_variance NULL");
+  check_status(vae_encode(vae, floats, SIZE_MAX, mean, variance), AE_ERROR_ARGUMENT, "vae_encode SIZE_MAX");
+
+  check_status(vae_prior(vae, COUNT, 42, prior), AE_OK, "vae_prior");
+  for (size_t i = 0; i < COUNT * LATENTS; i++) {
+    sum += prior[i];
+    squares += prior[i] * prior[i];
+  }
+  check(fabs(sum / (COUNT * LATENTS)) < 0.12 && fabs(squares / (COUNT * LATENTS) - 1) < 0.2,
+        "looks like a unit Gaussian");
+  if (vae_prior(vae, 10, 42, latents) != AE_OK) require(NULL);
+  check(memcmp(latents, prior, 10 * LATENTS * sizeof(float)) == 0, "a longer draw begins with a shorter one");
+  if (vae_prior(vae, 10, 43, latents) != AE_OK) require(NULL);
+  check(memcmp(latents, prior, 10 * LATENTS * sizeof(float)) != 0, "another seed gives other codes");
+  check_status(vae_sample(vae, COUNT, 42, decoded), AE_OK, "vae_sample");
+  check_status(ae_decode(vae, prior, COUNT, floats), AE_OK, "decodes the prior's codes");
+  check(difference(decoded, floats, COUNT * SIZE) < 1e-5, "samples are the prior, decoded");
+  check_status(vae_sample_u8(vae, COUNT, 42, bytes), AE_OK, "vae_sample_u8");
+  check_status(vae_sample(elu, 1, 1, decoded), AE_ERROR_KIND, "an elu gives no samples");
+  check_status(vae_sample_u8(elu, 0, 1, NULL), AE_ERROR_KIND, "not even none");
+  check_status(vae_prior(elu, 1, 1, latents), AE_ERROR_KIND, "an elu has no prior");
+  check_status(vae_sample(vae, 0, 1, NULL), AE_OK, "no samples");
+  check_status(vae_sample(vae, 1, 1, NULL), AE_ERROR_ARGUMENT, "samples into NULL");
+  check_status(vae_sample(vae, SIZE_MAX, 1, decoded), AE_ERROR_ARGUMENT, "SIZE_MAX samples");
+  check_status(vae_prior(vae, SIZE_MAX / 4, 1, latents), AE_ERROR_ARGUMENT, "SIZE_MAX / 4 codes");
+}
+
+static void test_hostile_arguments(void) {
+  static const size_t counts[] = {SIZE_MAX, SIZE_MAX / 2, SIZE_MAX / 2 + 1, SIZE_MAX / 3136,
+                                  (size_t)1 << 62, (size_t)1 << 55};
+  static const float bad[] = {NAN, INFINITY, -INFINITY};
+  char *off = (char *)floats + 1;
+  int refused = 1;
+  for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+    refused = refused && ae_encode(elu, floats, counts[i], latents) == AE_ERROR_ARGUMENT &&
+              ae_encode_u8(elu, pixels, counts[i], latents) == AE_ERROR_ARGUMENT &&
+              ae_decode(elu, latents, counts[i], floats) == AE_ERROR_ARGUMENT &&
+              ae_decode_u8(elu, latents, counts[i], bytes) == AE_ERROR_ARGUMENT;
+  check(refused, "absurd counts are refused by all four");
+  check(strstr(ae_last_error(), "36028797018963968") != NULL, "the message says the count: %s", ae_last_error());
+
+  check_status(ae_encode(elu, NULL, 0, NULL), AE_OK, "no images from NULL to NULL");
+  check_status(ae_encode_u8(elu, NULL, 0, NULL), AE_OK, "no bytes, either");
+  check_status(ae_decode(elu, NULL, 0, NULL), AE_OK, "no latents");
+  check_status(ae_decode_u8(elu, NULL, 0, NULL), AE_OK, "no latents to bytes");
+  check_status(ae_encode(elu, NULL, 1, latents), AE_ERROR_ARGUMENT, "images NULL");
+  check_status(ae_encode(elu, floats, 1, NULL), AE_ERROR_ARGUMENT, "latents NULL");
+  check_status(ae_decode(elu, NULL, 1, floats), AE_ERROR_ARGUMENT, "latents NULL, decoding");
+  check_status(ae_decode_u8(elu, latents, 1, NULL), AE_ERROR_ARGUMENT, "images NULL, decoding");
+
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    float kept = floats[5 * SIZE + 3];
+    floats[5 * SIZE + 3] = bad[i];
+    check_status(ae_encode(elu, floats, COUNT, latents), AE_ERROR_ARGUMENT, "a pixel of %g", (double)bad[i]);
+    check(strstr(ae_last_error(), "3") && strstr(ae_last_error(), "5"), "is placed: %s", ae_last_error());
+    floats[5 * SIZE + 3] = kept;
+    memset(latents, 0, sizeof latents);
+    latents[2 * LATENTS + 1] = bad[i];
+    check_status(ae_decode(elu, latents, COUNT, decoded), AE_ERROR_ARGUMENT, "a latent of %g", (double)bad[i]);
+    check_status(ae_decode_u8(elu, latents, COUNT, bytes), AE_ERROR_ARGUMENT, "and to bytes");
+  }
+  for (int i = 0; i < LATENTS; i++) latents[i] = i % 2 ? 3e38f : -3e38f;
+  check_status(ae_decode(elu, latents, 1, decoded), AE_OK, "huge latents decode to something");
+  check(decoded[0] >= 0 && decoded[0] <= 1, "within [0, 1]");
+  for (int i = 0; i < SIZE; i++) decoded[i] = i % 2 ? 3e38f : -3e38f;
+  check_status(ae_encode(elu, decoded, 1, latents), AE_OK, "huge pixels encode to something");
+
+  check_status(ae_encode(elu, (float *)(void *)off, 1, latents), AE_ERROR_ARGUMENT, "floats off their alignment");
+  check_status(ae_decode(elu, floats, 2, floats + LATENTS), AE_ERROR_ARGUMENT, "arrays that overlap");
+  check_status(ae_encode_u8(elu, (uint8_t *)latents, 1, latents), AE_ERROR_ARGUMENT, "and of other types");
+  check_status(ae_encode(elu, (float *)(UINTPTR_MAX - 63), 1, latents), AE_ERROR_ARGUMENT,
+               "an array past the end of memory");
+}
+
+void test_coding(void) {
+  for (size_t i = 0; i < COUNT * SIZE; i++) floats[i] = pixels[i] / 255.0f;
+  test_agreement(elu, "elu");
+  test_agreement(vae, "vae");
+  test_integers(elu);
+  test_variational();
+  test_hostile_arguments();
+}

@@ -1,0 +1,224 @@
+/*
+ * Runs every section against the library it is linked with, or prints what must not differ between
+ * kernel paths:
+ *
+ *   conformance                 all sections; the last line counts
+ *   conformance write FILE      writes the weights of a freshly trained model
+ *   conformance digest FILE     a line for each thing that these weights must give on every path
+ *   conformance info            ae_build_info()
+ */
+#include "check.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int passed, failed, skipped;
+
+static void line(const char *mark, const char *format, va_list list, const char *more) {
+  printf("%s ", mark);
+  vprintf(format, list);
+  printf("%s\n", more);
+  fflush(stdout);
+}
+
+int check(int condition, const char *format, ...) {
+  va_list list;
+  va_start(list, format);
+  if (condition)
+    passed++;
+  else
+    failed++;
+  line(condition ? "ok      " : "NOT OK  ", format, list, "");
+  va_end(list);
+  return condition;
+}
+
+int check_status(ae_status actual, ae_status expected, const char *format, ...) {
+  char more[1200] = "";
+  va_list list;
+  va_start(list, format);
+  if (actual == expected) {
+    passed++;
+  } else {
+    failed++;
+    snprintf(more, sizeof more, ": %s expected, %s came (%s)", ae_status_string(expected),
+             ae_status_string(actual), ae_last_error());
+  }
+  line(actual == expected ? "ok      " : "NOT OK  ", format, list, more);
+  va_end(list);
+  return actual == expected;
+}
+
+void skip(const char *format, ...) {
+  va_list list;
+  va_start(list, format);
+  skipped++;
+  line("skipped ", format, list, "");
+  va_end(list);
+}
+
+void *require(void *pointer) {
+  if (pointer == NULL) {
+    printf("NOT OK   the test has no memory, or a call it builds on failed: %s\n", ae_last_error());
+    exit(2);
+  }
+  return pointer;
+}
+
+/* ---- Images and models ---- */
+
+uint8_t pixels[COUNT * SIZE];
+uint8_t labels[COUNT];
+ae_model *elu, *vae;
+
+static uint32_t random_state = 12345;
+static int random_below(int bound) {
+  random_state = random_state * 1664525u + 1013904223u;
+  return (int)((uint64_t)(random_state >> 8) * (uint64_t)bound >> 24);
+}
+
+static void draw_images(void) {
+  for (int i = 0; i < COUNT; i++) {
+    int ring = random_below(2), cx = 5 + random_below(6), cy = 4 + random_below(4), r = 2 + random_below(3);
+    labels[i] = (uint8_t)(ring * 10 + r);
+    for (int y = 0; y < HEIGHT; y++)
+      for (int x = 0; x < WIDTH; x++) {
+        int dx = x - cx, dy = y - cy;
+        int far = ring ? abs(dx * dx + dy * dy - r * r) * 40 : abs(dx) * 100 + (abs(dy) > r ? 255 : 0);
+        int value = 255 - far;
+        pixels[i * SIZE + y * WIDTH + x] = (uint8_t)(value < 0 ? 0 : value);
+      }
+  }
+}
+
+void small_options(ae_trainer_options *options, int32_t kind) {
+  static const int32_t hidden[] = {24};
+  if (ae_trainer_options_init(options, sizeof *options) != AE_OK) require(NULL);
+  options->kind = kind;
+  options->width = WIDTH;
+  options->height = HEIGHT;
+  options->latent_size = LATENTS;
+  options->hidden = hidden;
+  options->hidden_count = 1;
+  options->batch_size = 32;
+  options->step_count = STEPS;
+  options->learning_rate = 3e-3;
+  options->progress_interval = 100;
+  options->seed = 7;
+}
+
+ae_model *train(int32_t kind) {
+  ae_trainer_options options;
+  ae_trainer *trainer = NULL;
+  ae_model *model = NULL;
+  small_options(&options, kind);
+  if (ae_trainer_create(&options, &trainer) != AE_OK || ae_trainer_fit(trainer, pixels, COUNT) != AE_OK ||
+      ae_trainer_model(trainer, pixels, COUNT, &model) != AE_OK)
+    require(NULL);
+  ae_trainer_free(trainer);
+  return model;
+}
+
+void *saved(const ae_model *model, int32_t storage, uint32_t flags, size_t *size) {
+  void *bytes;
+  if (ae_model_save(model, storage, flags, NULL, 0, size) != AE_OK) require(NULL);
+  bytes = require(malloc(*size));
+  if (ae_model_save(model, storage, flags, bytes, *size, size) != AE_OK) require(NULL);
+  return bytes;
+}
+
+void *compressed(const ae_model *model, size_t count, const ae_compress_options *options, size_t *size) {
+  void *bytes;
+  if (ae_compress(model, pixels, count, options, NULL, 0, size) != AE_OK) require(NULL);
+  bytes = require(malloc(*size));
+  if (ae_compress(model, pixels, count, options, bytes, *size, size) != AE_OK) require(NULL);
+  return bytes;
+}
+
+/* ---- Digests ---- */
+
+/* FNV-1a: enough to compare paths, and short enough to need no test of its own. */
+static uint64_t digest(const void *data, size_t size) {
+  const uint8_t *bytes = data;
+  uint64_t hash = 14695981039346656037u;
+  for (size_t i = 0; i < size; i++) hash = (hash ^ bytes[i]) * 1099511628211u;
+  return hash;
+}
+
+static int print_digests(const char *path) {
+  ae_model *model = NULL, *integer = NULL;
+  ae_model_information info;
+  ae_compress_options options;
+  size_t size = 0;
+  void *bytes;
+  static uint8_t images[COUNT * SIZE];
+  static float latents[COUNT * LATENTS];
+  memset(&info, 0, sizeof info);
+  info.struct_size = sizeof info;
+  if (ae_model_open(path, &model) != AE_OK || ae_model_info(model, &info) != AE_OK ||
+      ae_compress_options_init(&options, sizeof options) != AE_OK)
+    require(NULL);
+  printf("model %s\n", info.hash);
+  for (int quality = 1; quality <= info.quality_count; quality++) {
+    ae_imageset *set = NULL;
+    options.quality = quality;
+    bytes = compressed(model, COUNT, &options, &size);
+    printf("quality %d, %zu bytes, %016llx\n", quality, size, (unsigned long long)digest(bytes, size));
+    if (ae_imageset_open_memory(bytes, size, model, &set) != AE_OK ||
+        ae_imageset_read(set, 0, COUNT, images) != AE_OK)
+      require(NULL);
+    printf("its pixels %016llx\n", (unsigned long long)digest(images, sizeof images));
+    ae_imageset_free(set);
+    free(bytes);
+  }
+  bytes = saved(model, AE_STORAGE_INT8, 0, &size);
+  printf("as int8 %016llx\n", (unsigned long long)digest(bytes, size));
+  if (ae_model_open_memory(bytes, size, &integer) != AE_OK ||
+      ae_encode_u8(integer, pixels, COUNT, latents) != AE_OK ||
+      ae_decode_u8(integer, latents, COUNT, images) != AE_OK)
+    require(NULL);
+  printf("its latents %016llx, its pixels %016llx\n", (unsigned long long)digest(latents, sizeof latents),
+         (unsigned long long)digest(images, sizeof images));
+  if (info.is_variational) {
+    if (vae_prior(model, COUNT, 5, latents) != AE_OK) require(NULL);
+    printf("prior %016llx\n", (unsigned long long)digest(latents, sizeof latents));
+    if (vae_sample_u8(integer, COUNT, 5, images) != AE_OK) require(NULL);
+    printf("samples %016llx\n", (unsigned long long)digest(images, sizeof images));
+  }
+  free(bytes);
+  ae_model_free(integer);
+  ae_model_free(model);
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  draw_images();
+  if (argc == 2 && strcmp(argv[1], "info") == 0) return puts(ae_build_info()) < 0;
+  if (argc == 3 && strcmp(argv[1], "digest") == 0) return print_digests(argv[2]);
+  if (argc == 3 && strcmp(argv[1], "write") == 0) {
+    ae_model *model = train(AE_KIND_VAE);
+    if (ae_model_save_file(model, AE_STORAGE_FLOAT32, 0, argv[2]) != AE_OK) require(NULL);
+    ae_model_free(model);
+    return 0;
+  }
+  if (argc > 1) {
+    fprintf(stderr, "usage: conformance [info | write FILE | digest FILE]\n");
+    return 64;
+  }
+  printf("%s\n", ae_build_info());
+  test_library(); /* first: it sees a thread without errors */
+  elu = train(AE_KIND_ELU);
+  vae = train(AE_KIND_VAE);
+  test_models();
+  test_coding();
+  test_image_sets();
+  test_training();
+  test_hostile_files();
+  test_process();
+  ae_model_free(elu);
+  ae_model_free(vae);
+  printf("conformance: %d passed, %d failed, %d skipped\n", passed, failed, skipped);
+  return failed == 0 ? 0 : 1;
+}

@@ -1,0 +1,160 @@
+/* Models: what they tell, saving and opening in every storage, and refusals. */
+#include "check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static ae_model_information info_of(const ae_model *model) {
+  ae_model_information info;
+  memset(&info, 0xEE, sizeof info);
+  info.struct_size = sizeof info;
+  if (ae_model_info(model, &info) != AE_OK) require(NULL);
+  return info;
+}
+
+static void test_info(void) {
+  ae_model_information info = info_of(elu);
+  struct {
+    ae_model_information known;
+    char later[16];
+  } longer;
+  check(info.kind == AE_KIND_ELU && info.storage == AE_STORAGE_FLOAT32, "kind and storage");
+  check(info.width == WIDTH && info.height == HEIGHT && info.channels == 1, "image size");
+  check(info.latent_size == LATENTS, "latent size");
+  check(info.has_encoder == 1 && info.is_variational == 0 && info.has_codec == 1, "what it can do");
+  check(info.quality_count >= 3, "at least three qualities (%d)", info.quality_count);
+  check(info.parameter_count == (uint64_t)((SIZE + 1) * 24 + 25 * LATENTS + (LATENTS + 1) * 24 + 25 * SIZE),
+        "parameters: weights and biases of both halves");
+  check(strlen(info.hash) == 64 && strspn(info.hash, "0123456789abcdef") == 64, "a hash of 64 hex digits");
+  check(strcmp(info.name, "elu") == 0, "named for its kind unless told");
+  check(info_of(vae).is_variational == 1, "a vae is variational");
+  check(ae_input_size(elu) == SIZE && ae_latent_size(elu) == LATENTS, "sizes agree with the information");
+
+  info.struct_size = 0;
+  check_status(ae_model_info(elu, &info), AE_ERROR_VERSION, "struct_size 0");
+  info.struct_size = sizeof info - 1;
+  check_status(ae_model_info(elu, &info), AE_ERROR_VERSION, "struct_size too small by one");
+  info.struct_size = SIZE_MAX;
+  check_status(ae_model_info(elu, &info), AE_ERROR_VERSION, "struct_size SIZE_MAX");
+  check_status(ae_model_info(elu, NULL), AE_ERROR_ARGUMENT, "information NULL");
+  memset(&longer, 0xEE, sizeof longer);
+  longer.known.struct_size = sizeof longer;
+  check_status(ae_model_info(elu, &longer.known), AE_OK, "a struct of a later version is filled");
+  check(longer.known.struct_size == sizeof longer && longer.later[0] == 0 && longer.later[15] == 0,
+        "keeps its size, and later fields are 0");
+}
+
+static void test_storage(int32_t storage, const char *name) {
+  size_t size = 0, used = 0, small = 0;
+  void *bytes = saved(elu, storage, 0, &size);
+  ae_model *model = NULL;
+  static float before[COUNT * SIZE], after[COUNT * SIZE], latents[COUNT * LATENTS];
+  char *short_room = require(malloc(size));
+  double difference = 0;
+
+  check_status(ae_model_save(elu, storage, 0, short_room, size - 1, &small), AE_ERROR_BUFFER,
+               "%s: one byte too few", name);
+  check(small >= size, "%s: and the size that is enough is told", name);
+  check_status(ae_model_save(elu, storage, 0, bytes, SIZE_MAX, &used), AE_OK, "%s: endless capacity", name);
+  check(used == size, "%s: the same size again", name);
+  free(short_room);
+
+  if (check_status(ae_model_open_memory(bytes, size, &model), AE_OK, "%s: opens", name)) {
+    ae_model_information info = info_of(model);
+    check(info.storage == storage, "%s: is what it says", name);
+    check(strcmp(info.hash, info_of(elu).hash) == 0, "%s: keeps the hash", name);
+    memset(bytes, 0, size); /* the model must not need the caller's bytes */
+    if (ae_encode_u8(elu, pixels, COUNT, latents) != AE_OK ||
+        ae_decode(elu, latents, COUNT, before) != AE_OK || ae_decode(model, latents, COUNT, after) != AE_OK)
+      require(NULL);
+    for (size_t i = 0; i < COUNT * SIZE; i++) difference += (before[i] - after[i]) * (before[i] - after[i]);
+    difference /= COUNT * SIZE;
+    check(difference <= (storage == AE_STORAGE_FLOAT32 ? 0 : storage == AE_STORAGE_FLOAT16 ? 1e-5 : 2e-3),
+          "%s: decodes alike (mean square difference %.2g)", name, difference);
+    if (storage == AE_STORAGE_INT8) {
+      check_status(ae_model_save(model, AE_STORAGE_FLOAT32, 0, NULL, 0, &used), AE_ERROR_KIND,
+                   "int8: cannot be saved as floats");
+      check_status(ae_model_save(model, AE_STORAGE_INT8, 0, NULL, 0, &used), AE_OK,
+                   "int8: can be saved as that");
+    }
+    ae_model_free(model);
+  }
+  free(bytes);
+}
+
+static void test_decoder_alone(void) {
+  size_t size = 0, whole = 0;
+  void *bytes = saved(elu, AE_STORAGE_INT8, AE_SAVE_DECODER_ONLY, &size);
+  ae_model *model = NULL;
+  float latents[LATENTS] = {0};
+  uint8_t image[SIZE];
+  if (!check_status(ae_model_open_memory(bytes, size, &model), AE_OK, "a decoder alone opens")) return;
+  check(info_of(model).has_encoder == 0, "and says what it is");
+  check(strcmp(info_of(model).hash, info_of(elu).hash) == 0, "and has the whole model's hash");
+  check_status(ae_encode_u8(model, pixels, 1, latents), AE_ERROR_KIND, "it cannot encode");
+  check_status(ae_encode_u8(model, NULL, 0, NULL), AE_ERROR_KIND, "not even nothing");
+  check_status(ae_decode_u8(model, latents, 1, image), AE_OK, "it decodes");
+  check_status(ae_compress(model, pixels, 1, NULL, NULL, 0, &whole), AE_ERROR_KIND, "it cannot compress");
+  ae_model_free(model);
+  free(bytes);
+}
+
+static void test_files(void) {
+  char folder[] = "/tmp/libae-conformance-XXXXXX", path[64], other[64];
+  ae_model *model = NULL;
+  size_t size = 0;
+  if (mkdtemp(folder) == NULL) require(NULL);
+  snprintf(path, sizeof path, "%s/\xff model.aew", folder); /* a path need not be UTF-8 */
+  snprintf(other, sizeof other, "%s/none/model.aew", folder);
+  check_status(ae_model_save_file(elu, AE_STORAGE_FLOAT32, 0, path), AE_OK, "saves to a file");
+  check_status(ae_model_save_file(elu, AE_STORAGE_FLOAT16, 0, path), AE_OK, "and over it");
+  if (check_status(ae_model_open(path, &model), AE_OK, "and opens it")) {
+    check(info_of(model).storage == AE_STORAGE_FLOAT16, "which is the later one");
+    ae_model_free(model);
+  }
+  check_status(ae_model_save_file(elu, 0, 0, other), AE_ERROR_IO, "a folder that is not there");
+  check(strstr(ae_last_error(), other) != NULL, "is named in the message");
+  check_status(ae_model_save_file(elu, 0, 0, NULL), AE_ERROR_ARGUMENT, "a path of NULL");
+  check_status(ae_model_open(other, &model), AE_ERROR_IO, "a file that is not there");
+  check_status(ae_model_open(folder, &model), AE_ERROR_IO, "a folder is no file");
+  check_status(ae_model_open("", &model), AE_ERROR_IO, "an empty path");
+  check_status(ae_model_open("/dev/null", &model), AE_ERROR_FORMAT, "an empty file");
+  check_status(ae_model_save(elu, -1, 0, NULL, 0, &size), AE_ERROR_ARGUMENT, "storage -1");
+  check_status(ae_model_save(elu, 3, 0, NULL, 0, &size), AE_ERROR_ARGUMENT, "storage 3");
+  check_status(ae_model_save(elu, 256, 0, NULL, 0, &size), AE_ERROR_ARGUMENT, "storage 256");
+  check_status(ae_model_save(elu, 0, 2, NULL, 0, &size), AE_ERROR_ARGUMENT, "an unknown flag");
+  check_status(ae_model_save(elu, 0, 0, NULL, 0, NULL), AE_ERROR_ARGUMENT, "size NULL");
+  unlink(path);
+  check(rmdir(folder) == 0, "nothing else is left in the folder");
+}
+
+void test_models(void) {
+  ae_trainer_options options;
+  ae_trainer *trainer = NULL;
+  ae_model *bare = NULL;
+  size_t size = 0;
+  test_info();
+  test_storage(AE_STORAGE_FLOAT32, "float32");
+  test_storage(AE_STORAGE_FLOAT16, "float16");
+  test_storage(AE_STORAGE_INT8, "int8");
+  test_decoder_alone();
+  test_files();
+
+  small_options(&options, AE_KIND_RELU);
+  options.name = "h\xc3\xa9llo";
+  if (ae_trainer_create(&options, &trainer) == AE_OK &&
+      check_status(ae_trainer_model(trainer, NULL, 0, &bare), AE_OK, "a model without codec")) {
+    ae_model_information info = info_of(bare);
+    check(info.has_codec == 0 && info.quality_count == 0 && info.hash[0] == 0, "says so");
+    check(strcmp(info.name, "h\xc3\xa9llo") == 0, "and has the name it was given");
+    check_status(ae_compress(bare, pixels, 1, NULL, NULL, 0, &size), AE_ERROR_KIND, "cannot compress");
+    check_status(ae_model_save(bare, AE_STORAGE_INT8, 0, NULL, 0, &size), AE_ERROR_KIND,
+                 "cannot be saved as int8");
+    check_status(ae_model_save(bare, AE_STORAGE_FLOAT32, 0, NULL, 0, &size), AE_OK,
+                 "can be saved as float32");
+    ae_model_free(bare);
+  }
+  ae_trainer_free(trainer);
+}
