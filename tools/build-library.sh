@@ -41,7 +41,8 @@ rm "$script.new"
 # code leaves in every object, and folds those that are alike.
 "$SWIFT" build -c release --product ae --scratch-path "$scratch" --disable-local-rpath \
   -Xswiftc -enable-experimental-feature -Xswiftc Embedded -Xswiftc -wmo \
-  -Xswiftc -Osize -Xswiftc -Xfrontend -Xswiftc -function-sections \
+  -Xswiftc -Osize -Xswiftc -enforce-exclusivity=unchecked \
+  -Xswiftc -Xllvm -Xswiftc -sil-disable-pass=closure-specialize -Xswiftc -Xfrontend -Xswiftc -function-sections \
   -Xcc -ffunction-sections -Xcc -fdata-sections \
   -Xswiftc -use-ld=lld -Xlinker --gc-sections -Xlinker --icf=all -Xlinker --version-script="$PWD/$script" -Xlinker -z -Xlinker defs \
   -Xlinker -soname="libae.so.$major" -Xlinker -L"$embedded" -Xlinker -lswiftUnicodeDataTables -Xlinker -lm

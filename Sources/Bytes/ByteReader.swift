@@ -31,10 +31,10 @@ public struct ByteReader {
   public var remaining: Int { count - offset }
 
   /// A `.format` error at the position: "name: message (byte offset)".
-  public func fail(_ message: Message) -> AEError { fail(.format, message) }
+  public func fail(_ message: consuming Message) -> AEError { fail(.format, message) }
 
   /// An error at the position: "name: message (byte offset)".
-  public func fail(_ code: AEError.Code, _ message: Message) -> AEError {
+  public func fail(_ code: AEError.Code, _ message: consuming Message) -> AEError {
     AEError(code, "\(name): \(message.text) (byte \(origin &+ offset))")
   }
 

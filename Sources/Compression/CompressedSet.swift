@@ -93,7 +93,7 @@ public final class CompressedSet: Sendable {
   /// The model that decodes: the given one if it is the right one, or else the embedded one.
   private static func model(for file: ContainerFile, given: Autoencoder?) throws(AEError) -> Autoencoder {
     let header = file.header
-    var needed = "\(file.name): needs the model \"\(header.modelName)\", hash \(shortHash(header.modelHash))"
+    var needed: Message = "\(file.name): needs the model \"\(header.modelName)\", hash \(shortHash(header.modelHash))"
     if let given {
       if given.codec != nil {
         let hash = try WeightFile.hash(given)
@@ -108,12 +108,12 @@ public final class CompressedSet: Sendable {
     } else {
       needed += ", and none was given"
     }
-    guard let section = header.model else { throw AEError(.model, text: needed) }
+    guard let section = header.model else { throw AEError(.model, needed) }
     let bytes = file.bytes.base + header.modelOffset
     guard Checksum.crc32(bytes, section.storedSize) == section.crc else {
       throw AEError(.checksum, "\(file.name): the embedded model does not match its checksum; it \(needed)")
     }
-    let embedded = try WeightFile.read(bytes, section.storedSize, name: "\(file.name), embedded model")
+    let embedded = try WeightFile.read(bytes, section.storedSize, name: sentence("\(file.name), embedded model"))
     guard embedded.codec != nil, try WeightFile.hash(embedded) == header.modelHash else {
       throw AEError(.format, "\(file.name): the embedded model is not the one that the header names")
     }
@@ -244,7 +244,7 @@ public final class CompressedSet: Sendable {
       case .fault(let fault)?: failures.base[index] = fault.rawValue
       }
     }
-    var list: [String] = []
+    var list: [Message] = []
     var further = 0
     var code = AEError.Code.checksum
     for index in 0..<blockCount where failures.base[index] != 0 {
@@ -258,7 +258,7 @@ public final class CompressedSet: Sendable {
         continue
       }
       let images = file.images(ofBlock: block)
-      let span = "images \(images.lowerBound) to \(images.upperBound - 1)"
+      let span: Message = "images \(images.lowerBound) to \(images.upperBound - 1)"
       if let fault {
         if list.isEmpty && fault != .checksum { code = .format }
         list.append("\(span) are lost: \(file.describe(block, fault))")
@@ -275,10 +275,10 @@ public final class CompressedSet: Sendable {
       }
     }
     if list.isEmpty { return }
-    var message = "\(file.name): \(list[0])"
+    var message: Message = "\(file.name): \(list[0])"
     for entry in list.dropFirst() { message += "; \(entry)" }
     if further > 0 { message += "; and \(further) further blocks" }
-    throw AEError(code, text: message)
+    throw AEError(code, message)
   }
 
   private static let keptMark: UInt8 = 255

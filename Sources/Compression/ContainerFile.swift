@@ -111,7 +111,7 @@ final class ContainerFile: Sendable {
   }
 
   func describe(_ block: Int, _ fault: BlockFault) -> String {
-    "block \(block) (bytes \(offsets[block]) to \(offsets[block + 1])): \(fault.reason)"
+    sentence("block \(block) (bytes \(offsets[block]) to \(offsets[block + 1])): \(fault.reason)")
   }
 
   // MARK: Sections
@@ -124,7 +124,7 @@ final class ContainerFile: Sendable {
   func names() throws(AEError) -> NameList? {
     guard let section = header.names else { return nil }
     let raw = try unpack(section, at: header.namesOffset, "names")
-    return try NameList(raw: raw.base, rawCount: raw.count, count: header.count, name: "\(name), names")
+    return try NameList(raw: raw.base, rawCount: raw.count, count: header.count, name: sentence("\(name), names"))
   }
 
   private func unpack(_ section: Section, at offset: Int, _ what: StaticString) throws(AEError)
@@ -141,6 +141,6 @@ final class ContainerFile: Sendable {
       return try Buffer(copying: stored, count: section.storedSize)
     }
     return try Zlib.inflate(
-      stored, section.storedSize, rawCount: section.rawSize, name: "\(name), \(what)")
+      stored, section.storedSize, rawCount: section.rawSize, name: sentence("\(name), \(what)"))
   }
 }

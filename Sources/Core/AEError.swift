@@ -27,7 +27,7 @@ public struct AEError: Error, Sendable {
 
   /// What a literal means here.
   @inline(never)
-  public init(_ code: Code, _ message: Message) {
+  public init(_ code: Code, _ message: consuming Message) {
     self.code = code
     self.message = message.text
   }

@@ -286,7 +286,7 @@ private struct Contents {
   /// Bytes of a float.
   var width: Int { storage == .float32 ? 4 : 2 }
 
-  func place(_ entry: SectionEntry) -> String { "\(file.name): section \(entry.tag.text)" }
+  func place(_ entry: SectionEntry) -> String { sentence("\(file.name): section \(entry.tag.text)") }
 
   func rawIntegerDecoder(_ entry: SectionEntry) throws(AEError) -> Buffer<UInt8> {
     let count = IntegerSection.decoder(architecture).rawCount

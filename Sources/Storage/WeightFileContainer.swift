@@ -50,7 +50,7 @@ struct SectionTag: Equatable {
   }
 
   /// For messages; a tag that is not well-formed as its number.
-  var text: String { isWellFormed ? String(decoding: letters, as: UTF8.self) : "\(value)" }
+  var text: String { isWellFormed ? String(decoding: letters, as: UTF8.self) : sentence("\(value)") }
 }
 
 /// One line of the section table, and where the section's bytes are.
@@ -236,7 +236,7 @@ struct WeightFileContainer {
   /// - Parameter allowed: how many raw bytes the section may have, as the caller derives it.
   func raw(_ entry: SectionEntry, allowed: ClosedRange<Int>) throws(AEError) -> Buffer<UInt8> {
     guard allowed.contains(entry.rawCount) else {
-      let expected =
+      let expected: Message =
         allowed.lowerBound == allowed.upperBound
         ? "the architecture makes \(allowed.lowerBound)"
         : "\(allowed.lowerBound) to \(allowed.upperBound) are allowed"
@@ -249,7 +249,7 @@ struct WeightFileContainer {
     guard entry.isDeflated else { return try Buffer(copying: base + entry.offset, count: entry.storedCount) }
     return try Zlib.inflate(
       base + entry.offset, entry.storedCount, rawCount: entry.rawCount,
-      name: "\(name): section \(entry.tag.text)")
+      name: sentence("\(name): section \(entry.tag.text)"))
   }
 
   /// A whole file out of raw sections, each deflated where that makes it smaller.

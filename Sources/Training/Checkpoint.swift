@@ -26,7 +26,7 @@ extension Trainer {
       for i in 0..<run.count { try writer.f32(run.base[i]) }
     }
     return try WeightFile.write(
-      try model(provenance: "checkpoint after step \(stepsDone) of \(options.stepCount)"), storage: .float32,
+      try model(provenance: sentence("checkpoint after step \(stepsDone) of \(options.stepCount)")), storage: .float32,
       decoderOnly: false, extra: [ExtraSection(tag: checkpointTag, bytes: try writer.finish())])
   }
 
@@ -39,7 +39,7 @@ extension Trainer {
     guard let section = try WeightFile.readExtra(bytes, count, tag: checkpointTag, name: name) else {
       throw AEError(.kind, "\(name): this weight file is not a checkpoint: it has no state of training")
     }
-    var reader = ByteReader(section.base, count: section.count, name: "\(name), state of training")
+    var reader = ByteReader(section.base, count: section.count, name: sentence("\(name), state of training"))
     let version = try reader.u16()
     guard version == checkpointVersion else {
       throw reader.fail(.version, "version \(checkpointVersion) expected, version \(version) came")

@@ -80,7 +80,7 @@ public struct TrainingOptions: Sendable {
   public init(architecture: Architecture) {
     self.architecture = architecture
     loss = architecture.kind.isVariational ? .bernoulli : .mse
-    name = "\(architecture.kind.name)"
+    name = sentence("\(architecture.kind.name)")
   }
 
   /// Checks every range and that the options go together.

@@ -21,6 +21,12 @@ void cs_error_set(const char *text, size_t byte_count);
 /** cs_error_get() returns this thread's last error, "" if there was none. */
 const char *cs_error_get(void);
 
+/**
+ * cs_number_text(value, text, capacity) writes a number in six significant digits, with a decimal point
+ * whatever the locale; capacity is at least 32.
+ */
+void cs_number_text(double value, char *text, size_t capacity);
+
 /** cs_environment(name) returns the variable's value, or NULL. */
 const char *cs_environment(const char *name);
 
