@@ -39,7 +39,7 @@ setup:  ## find what the build needs; as root, install what is missing
 	@tools/setup.sh
 
 tool: setup  ## build the tool: .build/release/aez
-	$(SWIFT) build -c release --product aez
+	env -u CC -u CXX $(SWIFT) build -c release --product aez
 
 lib: setup  ## build .build/lib/libae.so and libae.a in embedded Swift
 	@tools/build-library.sh

@@ -8,6 +8,8 @@ cd "$(dirname "$0")/.."
 
 SWIFT=${SWIFT:-swift}
 CC=${CC:-cc}
+# SwiftPM would compile C with it; that takes the toolchain's own clang.
+export -n CC CXX
 out=.build/lib
 scratch=.build/embedded
 version=$(awk '/#define AE_VERSION_(MAJOR|MINOR|PATCH)/ { printf "%s%s", dot, $3; dot = "." }' include/ae.h)
