@@ -41,13 +41,15 @@ struct Deflater {
   }
 
   /// `count` bytes in the zlib format (RFC 1950).
-  static func zlib(_ input: UnsafePointer<UInt8>, _ count: Int) throws(AEError) -> Buffer<UInt8> {
+  static func zlib(_ input: UnsafePointer<UInt8>, _ count: Int, strategy: Zlib.Strategy) throws(AEError)
+    -> Buffer<UInt8>
+  {
     var deflater = try Deflater(input, count)
     let writer = deflater.bits.writer
     // 32 KB window, strongest effort; the two bytes make a multiple of 31.
     try writer.u8(0x78)
     try writer.u8(0xDA)
-    try deflater.run()
+    try strategy == .runs ? deflater.runWithoutStrings() : deflater.run()
     try writer.u32be(adler32(input, count))
     return try writer.finish()
   }
@@ -121,6 +123,27 @@ struct Deflater {
       }
     }
     if isWaiting { try literal(input[count - 1], end: count) }
+    try endBlock(at: count, isLast: true)
+    try bits.align()
+  }
+
+  /// `run` with no matches but those at distance 1.
+  private mutating func runWithoutStrings() throws(AEError) {
+    var position = 0
+    while position < count {
+      var length = 0
+      if position > 0 {
+        let limit = min(Deflater.longest, count - position)
+        while length < limit && input[position + length] == input[position - 1] { length += 1 }
+      }
+      if length >= Deflater.shortest {
+        position += length
+        try match(length: length, distance: 1, end: position)
+      } else {
+        position += 1
+        try literal(input[position - 1], end: position)
+      }
+    }
     try endBlock(at: count, isLast: true)
     try bits.align()
   }

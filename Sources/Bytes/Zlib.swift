@@ -6,9 +6,20 @@ import Core
 
 /// The zlib format (RFC 1950) and the gzip format (RFC 1952).
 public enum Zlib {
+  /// What the compressor looks for.
+  public enum Strategy: Sendable {
+    /// Repeated strings.
+    case strings
+    /// Runs of one byte alone: where bytes differ in how common they are and hardly repeat, as those of
+    /// floats do, this is many times as fast, and smaller.
+    case runs
+  }
+
   /// Compressed bytes in the zlib format: the same ones on every machine, whatever its zlib.
-  public static func deflate(_ p: UnsafePointer<UInt8>, _ count: Int) throws(AEError) -> Buffer<UInt8> {
-    try Deflater.zlib(p, count)
+  public static func deflate(_ p: UnsafePointer<UInt8>, _ count: Int, strategy: Strategy = .strings)
+    throws(AEError) -> Buffer<UInt8>
+  {
+    try Deflater.zlib(p, count, strategy: strategy)
   }
 
   /// Compressed bytes as a gzip file of one member, without name or time: the same bytes give the same file,

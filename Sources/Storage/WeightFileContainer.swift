@@ -36,6 +36,12 @@ struct SectionTag: Equatable {
     integerDecoder, codec,
   ]
 
+  /// Whether the bytes are those of floats, for the most part: float sections, and a trainer's state.
+  var holdsFloats: Bool {
+    isOptional || self == .floatEncoder32 || self == .floatEncoder16 || self == .floatDecoder32
+      || self == .floatDecoder16
+  }
+
   private var letters: [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * UInt32($0))) } }
 
   var isOptional: Bool { (0x61...0x7a).contains(letters[0]) }
@@ -167,7 +173,7 @@ struct WeightFileContainer {
           "\(name): section \(tag.text) declares \(stored) bytes, \(byteCount - offset) are left (byte \(line))"
         )
       }
-      guard encoding == 1 ? raw / 1032 <= stored : raw == stored else {
+      guard encoding == 1 ? raw / UInt64(Zlib.largestRatio) <= stored : raw == stored else {
         throw AEError(
           .format, "\(name): section \(tag.text): \(stored) stored bytes cannot make \(raw) (byte \(line))")
       }
@@ -266,7 +272,8 @@ struct WeightFileContainer {
     try writer.u32(0)
     var line = try writer.zeros(sections.count * lineCount)
     for section in sections {
-      let packed = try Zlib.deflate(section.raw.base, section.raw.count)
+      let packed = try Zlib.deflate(
+        section.raw.base, section.raw.count, strategy: section.tag.holdsFloats ? .runs : .strings)
       let isDeflated = packed.count < section.raw.count
       let stored = isDeflated ? packed : section.raw
       writer.patchU32(section.tag.value, at: line)

@@ -33,12 +33,14 @@ private func sample(_ kind: Int, _ count: Int) throws -> Buffer<UInt8> {
 func deflatedInflates(kind: Int) throws {
   for count in [0, 1, 2, 3, 4, 5, 257, 258, 259, 260, 515, 4096, 32_767, 65_535, 65_536, 140_001] {
     let raw = try sample(kind, count)
-    let packed = try Zlib.deflate(raw.base, count)
-    let back = try Zlib.inflate(packed.base, packed.count, rawCount: count, name: "sample")
-    let isSame = back.array == raw.array
-    #expect(isSame, "\(count) bytes")
-    // Blocks that do not shrink are stored, five bytes more each.
-    #expect(packed.count <= count + 16 + 8 * (count / 16_384))
+    for strategy in [Zlib.Strategy.strings, .runs] {
+      let packed = try Zlib.deflate(raw.base, count, strategy: strategy)
+      let back = try Zlib.inflate(packed.base, packed.count, rawCount: count, name: "sample")
+      let isSame = back.array == raw.array
+      #expect(isSame, "\(count) bytes")
+      // Blocks that do not shrink are stored, five bytes more each.
+      #expect(packed.count <= count + 16 + 8 * (count / 16_384))
+    }
   }
 }
 

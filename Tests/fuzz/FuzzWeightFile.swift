@@ -1,5 +1,5 @@
 // libFuzzer's door to the reader of weight files. Checksums would stop nearly every mutation at the first
-// gate, so each input is read twice: as it is, and with its sizes and checksums made right. Tests/fuzz/run.sh
+// gate, so each input is read twice: as it is, and with its sizes and checksums made right. Tests/fuzz/fuzz.sh
 // builds and runs it.
 
 import Bytes
