@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 say() { printf '\n== %s\n' "$*"; }
 
 say "Building the tool"
-"${SWIFT:-swift}" build -c release --product aez 2>&1 | grep -E 'error|warning|Compiling|Build' | tail -n 3
+env -u CC -u CXX "${SWIFT:-swift}" build -c release --product aez 2>&1 | grep -E 'error|warning|Compiling|Build' | tail -n 3
 aez=$PWD/.build/release/aez
 mkdir -p demo
 cd demo

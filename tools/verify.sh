@@ -10,7 +10,7 @@ if [ ! -d "${AE_MNIST:-}" ]; then
   echo "tools/verify.sh: set AE_MNIST to the folder with the four MNIST files" >&2
   exit 1
 fi
-"${SWIFT:-swift}" build -c release --product aez
+env -u CC -u CXX "${SWIFT:-swift}" build -c release --product aez
 tools/setup-python.sh
 .venv/bin/python -m pip install --quiet --disable-pip-version-check scikit-learn
 .venv/bin/python tools/verify.py "$@"
