@@ -26,7 +26,7 @@ struct Preset: ExpressibleByArgument {
         + "--deform 0.05"),
     Preset(
       name: "vae-50", summary: "the tightest bound on binarised digits, with 50 numbers",
-      options: "--kind vae --latent 50 --steps 60000 --binarize --importance-samples 5 --schedule cosine "
+      options: "--kind vae --latent 50 --steps 50000 --binarize --importance-samples 3 --schedule cosine "
         + "--average 0.999"),
   ]
 
