@@ -1,6 +1,10 @@
 """Image sets: packing, random access, labels, models that belong and models that do not."""
 
+import os
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import libae
 import numpy as np
@@ -286,3 +290,24 @@ def test_a_closed_set_says_so_and_sets_are_not_pickled(packed, model):
         with pytest.raises(libae.ArgumentError, match="this ImageSet is closed"):
             call()
     assert len(opened) == 700
+
+
+def test_every_kernel_path_makes_and_reads_the_same_sets(model, images, packed, decoded, tmp_path):
+    model.save(tmp_path / "model.aew")
+    np.save(tmp_path / "images.npy", images)
+    (tmp_path / "set.aez").write_bytes(packed)
+    program = (
+        "import numpy, libae, sys\n"
+        "model = libae.Model.open('model.aew')\n"
+        "images, labels = numpy.load('images.npy'), numpy.arange(700) % 10\n"
+        "packed = libae.compress(images, model, labels=labels, block_images=64)\n"
+        "assert packed == open('set.aez', 'rb').read(), 'the set differs'\n"
+        "sys.stdout.buffer.write(libae.decompress(packed, model).tobytes())\n"
+    )
+    for path in ("generic", "avx2", "avx512"):
+        environment = {**os.environ, "AE_CPU": path, "PYTHONPATH": str(Path(libae.__file__).parents[1])}
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=environment, cwd=tmp_path, capture_output=True, check=False
+        )
+        assert done.returncode == 0, f"{path}: {done.stderr.decode()}"
+        assert done.stdout == decoded.tobytes()
