@@ -182,15 +182,16 @@ def page() -> str:
     for name in ("best-5", "best-30"):
         report = evaluate(name)
         lines.append(
-            f"| {name} | {command_line(name)} | {report['mse']:.5f} | {report['psnr_db']:.2f} | {minutes(name)} |"
+            f"| {name} | {command_line(name)} | {report['mse']:.5f} | {report['psnr_db']:.2f} | "
+            f"{minutes(name)} |"
         )
     report = evaluate("vae-50")
     lines += [
         "",
         "## The variational autoencoder, 50 latents, binarised digits",
         "",
-        "Every training batch is drawn anew as 0 or 1 with the pixels' values as probabilities; the test images",
-        f"are drawn once, with seed 1. {command_line('vae-50')}, {minutes('vae-50')} minutes, then",
+        "Every training batch is drawn anew as 0 or 1 with the pixels' values as probabilities; the test",
+        f"images are drawn once, with seed 1. {command_line('vae-50')}, {minutes('vae-50')} minutes, then",
         "`aez eval mnist:test --model vae-50.aew --bound --samples 500 --binarize-seed 1`:",
         "",
         "| bound | nats per image |",
@@ -215,8 +216,8 @@ def page() -> str:
         "",
         "## The same bytes everywhere",
         "",
-        "`aez compress` and `aez decompress` of the test images with `best-30`, on every kernel path and with one",
-        "and two threads: SHA-256 (first 16 digits) of the image set, and of the restored IDX file.",
+        "`aez compress` and `aez decompress` of the test images with `best-30`, on every kernel path and",
+        "with one and two threads: SHA-256 (first 16 digits) of the image set, and of the restored IDX file.",
         "",
         "| AE_CPU | AE_THREADS | image set | restored |",
         "|---|---|---|---|",
