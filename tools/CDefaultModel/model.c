@@ -6,17 +6,7 @@
 #pragma clang diagnostic ignored "-Wc23-extensions"
 #endif
 
-#if __has_embed("../../models/mnist.aew")
-const unsigned char ae_default_model[] = {
-#embed "../../models/mnist.aew"
-};
-const size_t ae_default_model_size = sizeof ae_default_model;
-#elif __has_embed("../../models/default.aew")
 const unsigned char ae_default_model[] = {
 #embed "../../models/default.aew"
 };
 const size_t ae_default_model_size = sizeof ae_default_model;
-#else
-const unsigned char ae_default_model[1] = {0};
-const size_t ae_default_model_size = 0;
-#endif
