@@ -1,6 +1,5 @@
 /*
- * CDefaultModel: the model that the tool uses when it is told of none, a weight file compiled in. It is
- * models/mnist.aew, or models/default.aew where that is not there; without either it is empty.
+ * CDefaultModel: the model that the tool uses when it is told of none: models/default.aew, compiled in.
  */
 #ifndef CDEFAULTMODEL_H
 #define CDEFAULTMODEL_H
