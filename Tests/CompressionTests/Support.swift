@@ -118,11 +118,19 @@ enum Support {
     return pixels
   }
 
-  /// Images of noise, which no model of a few latents can say anything about.
+  /// Images of noise, which these models cannot say anything about: the lower half is the upper one inverted,
+  /// and their patterns are all the same in both.
   static func noise(_ count: Int, side: Int = 8, seed: UInt64 = 6) throws(AEError) -> Buffer<UInt8> {
-    let pixels = try Buffer<UInt8>(count: count * side * side)
+    let pixelCount = side * side
+    let pixels = try Buffer<UInt8>(count: count * pixelCount)
     var random = RandomStream(seed: seed, stream: 0)
-    for index in 0..<pixels.count { pixels[index] = UInt8(truncatingIfNeeded: random.next() >> 13) }
+    for image in 0..<count {
+      for pixel in 0..<pixelCount / 2 {
+        let value = UInt8(truncatingIfNeeded: random.next() >> 13)
+        pixels[image * pixelCount + pixel] = value
+        pixels[image * pixelCount + pixelCount / 2 + pixel] = 255 - value
+      }
+    }
     return pixels
   }
 
