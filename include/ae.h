@@ -257,7 +257,8 @@ ae_status vae_sample_u8(const ae_model *model, size_t count, uint64_t seed, uint
  * Image sets
  *
  * An image set (.aez) holds many images of one size as latent codes: a few bytes each. It decodes to
- * the same pixels on every machine. Any image can be read without decoding those in other blocks.
+ * the same pixels on every machine. Any image can be read without decoding those in other blocks. An
+ * image that the model says too little of, such as a photograph among digits, is kept as its pixels.
  */
 
 /** ae_imageset is an open image set, immutable. */
@@ -333,6 +334,7 @@ ae_status ae_imageset_read(const ae_imageset *set, uint64_t first, size_t count,
 /**
  * ae_imageset_latents(set, first, count, latents) gives the codes without decoding pixels.
  *   latents: count * latent_size floats, written; what ae_decode takes.
+ * AE_ERROR_KIND, naming them, if some of the images are kept as pixels: those have no code.
  */
 ae_status ae_imageset_latents(const ae_imageset *set, uint64_t first, size_t count, float *latents);
 
