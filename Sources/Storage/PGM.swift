@@ -115,8 +115,8 @@ public enum PGM {
     {
       let start = offset
       skipSpace()
-      guard offset > start else { throw fail("white space expected before \(what())") }
       guard offset < count else { throw fail("\(what()) expected, but the file ends") }
+      guard offset > start else { throw fail("white space expected before \(what())") }
       guard (0x30...0x39).contains(bytes[offset]) else { throw fail("\(what()) is not a number") }
       var value = 0
       while offset < count, (0x30...0x39).contains(bytes[offset]) {

@@ -1,0 +1,114 @@
+"""Image files written and read in plain Python: the tests' own idea of the formats, apart from the tool's."""
+
+import gzip
+import struct
+import zlib
+
+import numpy as np
+
+
+def idx(array: np.ndarray) -> bytes:
+    """An IDX file of unsigned bytes."""
+    array = np.ascontiguousarray(array, dtype=np.uint8)
+    head = struct.pack(">BBBB", 0, 0, 8, array.ndim) + struct.pack(f">{array.ndim}I", *array.shape)
+    return head + array.tobytes()
+
+
+def read_idx(data: bytes) -> np.ndarray:
+    if data[:2] == b"\x1f\x8b":
+        data = gzip.decompress(data)
+    assert data[:3] == b"\0\0\x08"
+    shape = struct.unpack_from(f">{data[3]}I", data, 4)
+    return np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(shape)
+
+
+def npy(array: np.ndarray) -> bytes:
+    import io
+
+    out = io.BytesIO()
+    np.save(out, array)
+    return out.getvalue()
+
+
+def read_npy(data: bytes) -> np.ndarray:
+    import io
+
+    return np.load(io.BytesIO(data), allow_pickle=False)
+
+
+def pgm(image: np.ndarray, maxval: int = 255) -> bytes:
+    kind = ">u2" if maxval > 255 else np.uint8
+    return f"P5\n{image.shape[1]} {image.shape[0]}\n{maxval}\n".encode() + image.astype(kind).tobytes()
+
+
+def read_pgm(data: bytes) -> np.ndarray:
+    kind, size, maxval, rest = data.split(b"\n", 3)
+    assert kind == b"P5" and maxval == b"255"
+    width, height = map(int, size.split())
+    return np.frombuffer(rest, np.uint8).reshape(height, width)
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def png(samples: np.ndarray, depth: int = 8, color: int | None = None, extra: bytes = b"") -> bytes:
+    """A PNG of [height, width] or [height, width, channels] samples of 8 or 16 bits."""
+    if samples.ndim == 2:
+        samples = samples[:, :, None]
+    height, width, channels = samples.shape
+    if color is None:
+        color = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    rows = samples.astype(">u2" if depth == 16 else np.uint8)
+    raw = b"".join(b"\0" + row.tobytes() for row in rows)
+    head = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
+    return (
+        PNG_SIGNATURE
+        + chunk(b"IHDR", head)
+        + extra
+        + chunk(b"IDAT", zlib.compress(raw))
+        + chunk(b"IEND", b"")
+    )
+
+
+def read_png(data: bytes) -> np.ndarray:
+    """An 8-bit grey PNG without interlacing, with any row filter."""
+    assert data[:8] == PNG_SIGNATURE
+    position, body, size = 8, b"", None
+    while position < len(data):
+        (length,) = struct.unpack_from(">I", data, position)
+        kind = data[position + 4 : position + 8]
+        content = data[position + 8 : position + 8 + length]
+        if kind == b"IHDR":
+            width, height, depth, color, _, _, interlace = struct.unpack(">IIBBBBB", content)
+            assert (depth, color, interlace) == (8, 0, 0)
+            size = (height, width)
+        elif kind == b"IDAT":
+            body += content
+        position += 12 + length
+    height, width = size
+    raw = np.frombuffer(zlib.decompress(body), np.uint8).reshape(height, width + 1)
+    out = np.zeros((height, width), np.int64)
+    for y in range(height):
+        filtering, row = raw[y, 0], raw[y, 1:].astype(np.int64)
+        above = out[y - 1] if y else np.zeros(width, np.int64)
+        for x in range(width):
+            left = out[y, x - 1] if x else 0
+            corner = above[x - 1] if x else 0
+            if filtering == 0:
+                guess = 0
+            elif filtering == 1:
+                guess = left
+            elif filtering == 2:
+                guess = above[x]
+            elif filtering == 3:
+                guess = (left + above[x]) // 2
+            else:
+                p = left + above[x] - corner
+                distances = [abs(p - left), abs(p - above[x]), abs(p - corner)]
+                guess = [left, above[x], corner][int(np.argmin(distances))]
+            out[y, x] = (row[x] + guess) & 255
+    return out.astype(np.uint8)
