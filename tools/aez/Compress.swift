@@ -10,6 +10,7 @@ import Training
 struct Compress: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Compress images to an image set (.aez).",
+    usage: "aez compress <images> [--model <file>] -o <set.aez> [<options>]",
     discussion: """
       Keeps a few bytes for each image: its latent code. The set decodes to the same pixels on every machine. \
       It needs the model it was made with; --embed-model puts the decoder into the file. File names, their \

@@ -9,6 +9,7 @@ import Storage
 struct Decode: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Decode latent codes to images.",
+    usage: "aez decode <codes.npy> [--model <file>] -o <path> [<options>]",
     discussion: """
       Reads a .npy of floats, [images, latents], as `aez encode` writes it.
 

@@ -10,6 +10,7 @@ import Storage
 struct Decompress: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Decompress an image set (.aez) to images.",
+    usage: "aez decompress <set.aez> [--model <file>] -o <path> [<options>]",
     discussion: """
       The model is found by its hash: embedded in the set, compiled into aez, or in a file of AE_MODEL_PATH \
       (files and folders, separated by colons); --model names it. A set made from a folder comes back as that \

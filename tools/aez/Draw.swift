@@ -9,6 +9,7 @@ import Storage
 struct Draw: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Draw digits with a pen: data that needs no download.",
+    usage: "aez draw -o <path> [<options>]",
     discussion: """
       Digits are pen strokes with random slant, width, curvature and jitter, each of the ten equally often. \
       A seed gives the same images on every machine, and more images begin with the same ones. \

@@ -8,6 +8,7 @@ import Storage
 struct Encode: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Encode images to latent codes.",
+    usage: "aez encode <images> [--model <file>] -o <codes.npy> [<options>]",
     discussion: """
       Writes a .npy of float32, [images, latents]. A variational model gives the mean. The codes of a model \
       in float32 or float16 agree between machines to within rounding; those of an int8 model are the same \

@@ -10,6 +10,7 @@ import Training
 struct Eval: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measure a model on a set of images.",
+    usage: "aez eval <images> [--model <file>] [<options>]",
     discussion: """
       Reports the mean squared error per pixel on the [0, 1] scale, and PSNR: in floats, as the literature \
       does; in integers, from codes that are not quantised; and for every quality of `aez compress`, with the \
@@ -41,6 +42,10 @@ struct Eval: ParsableCommand {
     let model = try model.load()
     let set = try input.load(images)
     try set.check(width: model.architecture.width, height: model.architecture.height, name: images)
+    guard model.hasEncoder else {
+      throw AEError(.kind, "model \"\(model.name)\" is a decoder alone: it cannot encode")
+    }
+    guard set.count > 0 else { throw AEError(.argument, "\(images): holds no images to measure a model on") }
     var facts = Report()
     facts.add("model", .string(model.name), "model")
     facts.add("kind", .string("\(model.architecture.kind.name)"), "kind")

@@ -9,6 +9,7 @@ import Storage
 struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Write a model for use elsewhere.",
+    usage: "aez export <model.aew> -o <path> [<options>]",
     discussion: """
       Changes how numbers are stored, leaves the encoder out, or writes C source with the bytes of the weight \
       file, for a program that needs no file at run time: ae_model_open_memory(NAME, NAME_size, &model).

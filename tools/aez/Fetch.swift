@@ -15,6 +15,7 @@ struct FetchMNIST: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "mnist",
     abstract: "Fetch the four files of MNIST, which are then mnist:train and mnist:test.",
+    usage: "aez fetch mnist [<options>]",
     discussion: """
       Downloads with curl, goes on where an earlier attempt was cut off, and checks the SHA-256 of each \
       uncompressed file. Mirrors are tried in turn: those of --mirror, else those of AE_MNIST_MIRROR \

@@ -10,6 +10,7 @@ import Storage
 struct Info: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Tell what is in a file.",
+    usage: "aez info [<file>] [<options>]",
     discussion: """
       Takes weight files (.aew), image sets (.aez; their model is not needed) and images of every kind that \
       other commands read. Without a file it tells of the model that is compiled into aez.

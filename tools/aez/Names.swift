@@ -10,7 +10,6 @@ extension ModelKind: ExpressibleByArgument {
     guard let kind = ModelKind.allCases.first(where: { "\($0.name)" == argument }) else { return nil }
     self = kind
   }
-  public var defaultValueDescription: String { "\(name)" }
   public static var allValueStrings: [String] { allCases.map { "\($0.name)" } }
 }
 

@@ -39,6 +39,12 @@ enum Path {
     }
   }
 
+  /// Whether two paths lead to the same file, which is there.
+  static func isSame(_ a: String, _ b: String) -> Bool {
+    var (x, y) = (stat(), stat())
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino
+  }
+
   /// Whether a path is a terminal's.
   static func isTerminal(_ path: String) -> Bool {
     var information = stat()

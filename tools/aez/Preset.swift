@@ -19,7 +19,8 @@ struct Preset: ExpressibleByArgument {
       options: "--kind elu --latent 8 --steps 3000 --batch 100 --rate 0.002 --schedule one-cycle"),
     Preset(
       name: "best-5", summary: "the lowest error with 5 numbers, in the study's 50,000 steps",
-      options: "--kind elu --latent 5 --output-activation sigmoid --schedule cosine --average 0.999 --deform 0.06"),
+      options: "--kind elu --latent 5 --output-activation sigmoid --schedule cosine --average 0.999 "
+        + "--deform 0.06"),
     Preset(
       name: "best-30", summary: "the lowest error with 30 numbers",
       options: "--kind elu --latent 30 --steps 80000 --loss bernoulli --schedule cosine --average 0.999 "
@@ -50,6 +51,6 @@ struct Preset: ExpressibleByArgument {
 
   /// The presets with what they do, for help texts.
   static var listing: String {
-    all.map { "\($0.name): \($0.summary) (\($0.options))" }.joined(separator: "\n")
+    all.map { "\($0.name): \($0.summary)\n  \($0.options)" }.joined(separator: "\n")
   }
 }

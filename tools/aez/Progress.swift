@@ -28,14 +28,17 @@ final class Progress {
     guard now - drawn >= 0.2 || done >= total else { return }
     drawn = now
     let share = min(max(Double(done) / Double(total), 0), 1)
-    let filled = Int(share * 20)
-    let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: 20 - filled)
-    var line = "[\(bar)] \(Int(share * 100))%"
-    if !detail.isEmpty { line += "  " + detail }
+    var text = " \(Int(share * 100))%"
+    if !detail.isEmpty { text += "  " + detail }
     if done > startedAt, done < total {
       let left = (now - started) / Double(done - startedAt) * Double(total - done)
-      line += "  " + Progress.duration(left) + " left"
+      text += "  " + Progress.duration(left) + " left"
     }
+    // The bar has the room that the words leave.
+    let room = min(max(Console.columnCount - 3 - text.count, 4), 30)
+    let filled = Int(share * Double(room))
+    let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: room - filled)
+    let line = "[\(bar)]\(text)"
     Console.warn("\r\u{1B}[K" + String(line.prefix(Console.columnCount - 1)))
     isDirty = true
   }

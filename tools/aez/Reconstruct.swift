@@ -9,6 +9,7 @@ import Training
 struct Reconstruct: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show images over what a model makes of them.",
+    usage: "aez reconstruct <images> [--model <file>] -o <picture.png> [<options>]",
     discussion: """
       Writes one picture, .png or .pgm: a row of images, and under each its reconstruction; more rows in \
       pairs if there are more images than columns.

@@ -8,6 +8,7 @@ import Storage
 struct Sample: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Draw new images from a variational model.",
+    usage: "aez sample [--model <file>] -o <path> [<options>]",
     discussion: """
       Draws codes from a unit Gaussian and decodes them; a seed gives the same codes on every machine, and \
       more images begin with the same ones.

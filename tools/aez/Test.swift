@@ -9,6 +9,7 @@ import Storage
 struct Test: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Verify a weight file or an image set.",
+    usage: "aez test <file> [--model <file>] [<options>]",
     discussion: """
       Checks every checksum, and decodes every block of an image set, for which its model is found as \
       `aez decompress` finds it. Says what is damaged and which images are lost. The exit status is 0 if the \

@@ -10,6 +10,7 @@ import Training
 struct Train: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Train a model on images.",
+    usage: "aez train <images> -o <model.aew> [<options>]",
     discussion: """
       Without options it follows the study's protocol: an elu autoencoder 784-500-500-5, 50,000 steps of 100 \
       images. The same images, options and seed give the same model, bit for bit, on machines of the same \
@@ -25,7 +26,7 @@ struct Train: ParsableCommand {
 
       EXAMPLES
         aez train mnist:train -o elu.aew --kind elu --latent 8 --schedule cosine
-        aez train mnist:train -o vae.aew --kind vae --latent 50 --binarize --beta-warmup 10000
+        aez train mnist:train -o vae.aew --kind vae --latent 50 --binarize
         aez train mnist:train -o elu.aew --resume elu.aew.checkpoint
       """)
 
@@ -58,8 +59,10 @@ struct Train: ParsableCommand {
 
   func run() throws {
     try output.check()
-    if let checkpointPath, checkpointPath != resume {
-      try OutputOptions.check(checkpointPath, force: output.force)
+    if let checkpointPath {
+      // A checkpoint that the run goes on from may be replaced by a later one.
+      let isResumed = resume.map { Path.isSame($0, checkpointPath) } ?? false
+      try OutputOptions.check(checkpointPath, force: output.force || isResumed)
     }
     // A checkpoint is small beside the images, and a bad one should be told of first.
     let resumed = try resume.map { path throws(AEError) in
@@ -101,9 +104,9 @@ struct Train: ParsableCommand {
     do throws(AEError) {
       try trainer.fit(set.pixels.base, count: set.count, progressInterval: interval) { report in
         last = report
-        var detail = "step \(report.step)/\(report.stepCount)  loss \(report.loss.significant(5))  "
-        detail += "MSE \(report.mse.fixed(5))  PSNR \(report.psnr.fixed(2)) dB"
-        if let mse = report.validationMSE { detail += "  validation \(mse.fixed(5))" }
+        var detail = "\(report.step)/\(report.stepCount)  loss \(report.loss.significant(4))  "
+        detail += "MSE \(report.mse.fixed(5))  \(report.psnr.fixed(2)) dB"
+        if let mse = report.validationMSE { detail += "  held out \(mse.fixed(5))" }
         progress.update(report.step, detail)
         if let every = checkpointEvery, report.step / every > saved / every {
           saved = report.step
