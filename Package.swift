@@ -70,6 +70,7 @@ let package = Package(
     .testTarget(
       name: "CompressionTests",
       dependencies: ["Compression", "Model", "Storage", "Bytes", "CKernels", "Compute", "Core"]),
+    .testTarget(name: "CPNGTests", dependencies: ["CPNG"]),
     .testTarget(name: "DigitsTests", dependencies: ["Digits", "Storage", "Bytes", "Compute", "Core"]),
   ]
 )

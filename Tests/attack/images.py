@@ -1,6 +1,6 @@
 """The attack files of image readers: what each is, and the words with which it must be refused.
 
-    python3 Tests/attack/images.py        writes them again
+python3 Tests/attack/images.py        writes them again
 """
 
 import gzip

@@ -1,6 +1,7 @@
 """Image files written and read in plain Python: the tests' own idea of the formats, apart from the tool's."""
 
 import gzip
+import io
 import struct
 import zlib
 
@@ -23,16 +24,12 @@ def read_idx(data: bytes) -> np.ndarray:
 
 
 def npy(array: np.ndarray) -> bytes:
-    import io
-
     out = io.BytesIO()
     np.save(out, array)
     return out.getvalue()
 
 
 def read_npy(data: bytes) -> np.ndarray:
-    import io
-
     return np.load(io.BytesIO(data), allow_pickle=False)
 
 
@@ -43,7 +40,7 @@ def pgm(image: np.ndarray, maxval: int = 255) -> bytes:
 
 def read_pgm(data: bytes) -> np.ndarray:
     kind, size, maxval, rest = data.split(b"\n", 3)
-    assert kind == b"P5" and maxval == b"255"
+    assert (kind, maxval) == (b"P5", b"255")
     width, height = map(int, size.split())
     return np.frombuffer(rest, np.uint8).reshape(height, width)
 
@@ -84,7 +81,8 @@ def read_png(data: bytes) -> np.ndarray:
         content = data[position + 8 : position + 8 + length]
         if kind == b"IHDR":
             width, height, depth, color, _, _, interlace = struct.unpack(">IIBBBBB", content)
-            assert (depth, color, interlace) == (8, 0, 0)
+            grey = (depth, color, interlace)
+            assert grey == (8, 0, 0)
             size = (height, width)
         elif kind == b"IDAT":
             body += content

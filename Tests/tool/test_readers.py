@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, fails, ok, run
+from conftest import ROOT, environment, fails, ok, run
 from imagefiles import chunk, idx, npy, pgm, png, read_npy
 
 sys.path.insert(0, str(ROOT / "Tests/attack"))
-from images import CASES, FOLDER  # noqa: E402
+from images import CASES, FOLDER
 
 HEIGHT, WIDTH, COUNT = 5, 4, 12
 
@@ -193,15 +193,23 @@ def test_a_folder_of_the_four_files_takes_a_split(tmp_path, identity, images, pa
 
 
 def test_mnist_is_found_by_name_where_the_environment_says(tmp_path, images):
-    from conftest import environment
-
     mnist_folder(tmp_path / "data", images)
     env = environment(AE_MNIST=str(tmp_path / "data"))
     for name, count in [(["mnist:train"], 8), (["mnist:test"], 4), (["mnist", "--split", "test"], 4)]:
         assert json.loads(ok("info", *name, "--json", env=env).out)["images"] == count
     fails(64, "Which part of MNIST: mnist:train or mnist:test?", "info", "mnist", env=env)
-    fails(64, "Which part of MNIST: mnist:train or mnist:test?", "info", "mnist:test", "--split", "train", env=env)
-    fails(64, "MNIST has the parts mnist:train and mnist:test, not mnist:both.", "info", "mnist:both", env=env)
+    fails(
+        64,
+        "Which part of MNIST: mnist:train or mnist:test?",
+        "info",
+        "mnist:test",
+        "--split",
+        "train",
+        env=env,
+    )
+    fails(
+        64, "MNIST has the parts mnist:train and mnist:test, not mnist:both.", "info", "mnist:both", env=env
+    )
     fails(
         1,
         "MNIST is not here: run `aez fetch mnist`, or set AE_MNIST to the folder that holds it",
@@ -245,7 +253,9 @@ def test_what_is_no_image_is_refused(tmp_path):
     (tmp_path / "empty").write_bytes(b"")
     (tmp_path / "text").write_bytes(b"hello, world")
     fails(1, "empty: is empty", "info", "empty", cwd=tmp_path)
-    fails(1, "text: does not begin as an IDX, NPY, PNG or PGM file does (byte 0)", "info", "text", cwd=tmp_path)
+    fails(
+        1, "text: does not begin as an IDX, NPY, PNG or PGM file does (byte 0)", "info", "text", cwd=tmp_path
+    )
     fails(1, "missing: cannot open: No such file or directory", "info", "missing", cwd=tmp_path)
     fails(1, "text/x: cannot open: Not a directory", "info", "text/x", cwd=tmp_path)
     fails(1, "standard input: is empty", "info", "-", cwd=tmp_path)

@@ -1,0 +1,259 @@
+"""Image sets: there and back, the model that belongs to them, damage, and what a reader is told of it."""
+
+import json
+import os
+import re
+
+import numpy as np
+import pytest
+from conftest import environment, fails, ok, run
+from imagefiles import idx, read_idx, read_npy
+
+
+def decompress(path, *arguments, cwd, **options) -> np.ndarray:
+    return read_npy(ok("decompress", path, *arguments, "-o", "-", "--as", "npy", cwd=cwd, **options).out)
+
+
+@pytest.fixture
+def hash_of_small(shared) -> str:
+    return json.loads(ok("info", shared / "small.aew", "--json").out)["hash"]
+
+
+def test_a_set_goes_there_and_back(tmp_path, shared):
+    hundred = read_idx((shared / "hundred.idx").read_bytes())
+    compress = [
+        "compress",
+        shared / "hundred.idx",
+        "--model",
+        shared / "small.aew",
+        "--labels",
+        shared / "hundred.idx1",
+    ]
+    facts = json.loads(ok(*compress, "-o", "a.aez", "--json", cwd=tmp_path).out)
+    assert list(facts) == [
+        *[
+            "output",
+            "images",
+            "width",
+            "height",
+            "bytes",
+            "bytes_per_image",
+            "ratio",
+            "quality",
+            "kept_images",
+        ],
+        *["mse", "psnr_db", "model", "model_embedded"],
+    ]
+    size = (tmp_path / "a.aez").stat().st_size
+    assert (facts["bytes"], facts["bytes_per_image"]) == (size, size / 100)
+    assert facts["ratio"] == pytest.approx(hundred.size / size)
+    back = decompress("a.aez", "--model", shared / "small.aew", "--labels", "l.idx", cwd=tmp_path)
+    assert facts["mse"] == pytest.approx(np.mean(((hundred.astype(float) - back) / 255) ** 2), rel=1e-9)
+    assert (tmp_path / "l.idx").read_bytes() == (shared / "hundred.idx1").read_bytes()
+    report = ok("decompress", "a.aez", "--model", shared / "small.aew", "-o", "a.idx", cwd=tmp_path)
+    assert report.text == "images  100 of 28 x 28\nmodel   small\n"
+    assert np.array_equal(read_idx((tmp_path / "a.idx").read_bytes()), back)
+
+
+@pytest.mark.parametrize("cpu", ["generic", "avx2", "avx512"])
+def test_sets_are_the_same_bytes_on_every_path(tmp_path, shared, cpu):
+    env = environment(AE_CPU=cpu, AE_THREADS="2" if cpu == "generic" else "1")
+    compress = ["compress", shared / "hundred.idx", "--model", shared / "small.aew", "--block", 16]
+    ok(*compress, "--labels", shared / "hundred.idx1", "-o", "a.aez", cwd=tmp_path, env=env)
+    assert (tmp_path / "a.aez").read_bytes() == (shared / "bare.aez").read_bytes()
+    ours = decompress("a.aez", "--model", shared / "small.aew", cwd=tmp_path, env=env)
+    assert np.array_equal(ours, decompress(shared / "set.aez", cwd=tmp_path))
+
+
+def test_any_range_is_read(tmp_path, shared):
+    whole = decompress(shared / "set.aez", cwd=tmp_path)
+    for first, count in [(0, 1), (15, 2), (99, 1), (30, 70)]:
+        part = decompress(shared / "set.aez", "--first", first, "--count", count, cwd=tmp_path)
+        assert np.array_equal(part, whole[first : first + count])
+    assert np.array_equal(decompress(shared / "set.aez", "--first", 90, cwd=tmp_path), whole[90:])
+    message = f"{shared}/set.aez: holds 100 images, not 20 from number 90"
+    arguments = ["decompress", shared / "set.aez", "-o", "x.idx", "--first", 90, "--count", 20]
+    fails(1, message, *arguments, cwd=tmp_path)
+    fails(
+        1,
+        f"{shared}/set.aez: holds 100 images, not 1 from number 100",
+        *arguments[:-4],
+        "--first",
+        100,
+        cwd=tmp_path,
+    )
+
+
+def test_sets_come_from_standard_input(tmp_path, shared):
+    data = (shared / "set.aez").read_bytes()
+    assert np.array_equal(
+        decompress("-", cwd=tmp_path, stdin=data), decompress(shared / "set.aez", cwd=tmp_path)
+    )
+    assert ok("test", "-", stdin=data).text == "standard input: sound, 100 images in 7 blocks\n"
+    images = (shared / "hundred.idx").read_bytes()
+    compress = [
+        "compress",
+        "-",
+        "--model",
+        shared / "small.aew",
+        "--labels",
+        shared / "hundred.idx1",
+        "--block",
+        16,
+    ]
+    assert ok(*compress, "-o", "-", stdin=images).out == (shared / "bare.aez").read_bytes()
+
+
+def test_qualities_trade_bytes_for_likeness(tmp_path, shared):
+    facts = []
+    count = json.loads(ok("info", shared / "small.aew", "--json").out)["qualities"]
+    for quality in range(1, count + 1):
+        options = ["--model", shared / "small.aew", "--quality", quality, "-o", f"{quality}.aez", "--json"]
+        facts.append(json.loads(ok("compress", shared / "hundred.idx", *options, cwd=tmp_path).out))
+    assert [f["quality"] for f in facts] == list(range(1, count + 1))
+    message = f"quality must be in 1 ... {count}, not {count + 1}"
+    options = ["--model", shared / "small.aew", "--quality", count + 1, "-o", "x.aez"]
+    fails(1, message, "compress", shared / "hundred.idx", *options, cwd=tmp_path)
+    fails(
+        64,
+        "--quality must be at least 1, not 0.",
+        "compress",
+        "x",
+        "-o",
+        "x.aez",
+        "--quality",
+        0,
+        cwd=tmp_path,
+    )
+    fails(
+        64,
+        "--block must be in 1 ... 65536, not 0.",
+        "compress",
+        "x",
+        "-o",
+        "x.aez",
+        "--block",
+        0,
+        cwd=tmp_path,
+    )
+
+
+def test_the_default_model_needs_no_name(tmp_path, shared):
+    ok("compress", shared / "hundred.idx", "-o", "a.aez", cwd=tmp_path)
+    facts = json.loads(ok("info", "a.aez", "--json", cwd=tmp_path).out)
+    assert facts["model_hash"] == json.loads(ok("info", "--json").out)["hash"]
+    assert not facts["has_model"]
+    assert decompress("a.aez", cwd=tmp_path).shape == (100, 28, 28)
+
+
+def test_the_model_is_found_by_its_hash(tmp_path, shared, hash_of_small):
+    bare = shared / "bare.aez"
+    message = (
+        f'{bare}: needs the model "small", hash {hash_of_small}: name it with --model, '
+        "or put it into a folder that AE_MODEL_PATH lists"
+    )
+    fails(1, message, "decompress", bare, "-o", "x.idx", cwd=tmp_path)
+    fails(1, message, "test", bare)
+    whole = decompress(shared / "set.aez", cwd=tmp_path)
+    for path in [shared / "small.aew", shared, f"{tmp_path}/no:{shared}/vae.aew:{shared}"]:
+        env = environment(AE_MODEL_PATH=str(path))
+        assert np.array_equal(decompress(bare, cwd=tmp_path, env=env), whole)
+
+
+def test_models_and_sets_that_do_not_belong_together(tmp_path, shared, hash_of_small):
+    other = json.loads(ok("info", shared / "vae.aew", "--json").out)["hash"]
+    for name in ["bare.aez", "set.aez"]:
+        message = (
+            f'{shared / name}: was made with the model "small", hash {hash_of_small}; '
+            f'{shared}/vae.aew is "vae", hash {other}'
+        )
+        fails(
+            1,
+            message,
+            "decompress",
+            shared / name,
+            "--model",
+            shared / "vae.aew",
+            "-o",
+            "x.idx",
+            cwd=tmp_path,
+        )
+    message = f"{shared}/set.aez: "
+    done = run("encode", shared / "hundred.idx", "--model", shared / "set.aez", "-o", "x.npy", cwd=tmp_path)
+    assert (done.code, done.out) == (1, b"")
+    assert done.err.startswith(f"aez: {message}")
+    done = run("decompress", shared / "small.aew", "-o", "x.idx", cwd=tmp_path)
+    assert (done.code, done.out) == (1, b"")
+    assert done.err.startswith(f"aez: {shared}/small.aew: ")
+    assert os.listdir(tmp_path) == []
+
+
+def test_sound_files_are_said_to_be_sound(shared):
+    assert ok("test", shared / "set.aez").text == f"{shared}/set.aez: sound, 100 images in 7 blocks\n"
+    assert re.fullmatch(rf"{shared}/small.aew: sound, \d+ sections\n", ok("test", shared / "small.aew").text)
+    facts = json.loads(ok("test", shared / "set.aez", "--json").out)
+    sound = {"sound": True, "images": 100, "blocks": 7, "lost_images": 0, "damage": []}
+    assert facts == {"file": f"{shared}/set.aez"} | sound
+    message = f"{shared}/digits.idx: is neither a weight file (.aew) nor an image set (.aez)"
+    fails(1, message, "test", shared / "digits.idx")
+
+
+def test_a_damaged_block_costs_its_images_alone(tmp_path, shared):
+    data = bytearray((shared / "set.aez").read_bytes())
+    whole = decompress(shared / "set.aez", cwd=tmp_path)
+    # The last byte is of the last block: images 96 to 99.
+    data[-1] ^= 1
+    (tmp_path / "bad.aez").write_bytes(data)
+    done = run("test", "bad.aez", cwd=tmp_path)
+    assert done.code == 1
+    assert re.fullmatch(r".*block 6.*; images 96 to 99 are lost\n", done.text)
+    assert done.err == "aez: bad.aez: 1 part damaged, 4 images lost\n"
+    facts = json.loads(run("test", "bad.aez", "--json", cwd=tmp_path).out)
+    assert (facts["sound"], facts["lost_images"], len(facts["damage"])) == (False, 4, 1)
+    reason = facts["damage"][0].pop("reason")
+    assert "checksum" in reason
+    assert facts["damage"] == [{"part": "block 6", "first_image": 96, "images": 4}]
+
+    done = run("decompress", "bad.aez", "-o", "x.idx", cwd=tmp_path)
+    assert (done.code, done.out) == (1, b"")
+    assert "96" in done.err
+    assert not (tmp_path / "x.idx").exists()
+    assert np.array_equal(decompress("bad.aez", "--count", 96, cwd=tmp_path), whole[:96])
+
+    done = run("decompress", "bad.aez", "-o", "x.idx", "--partial", cwd=tmp_path)
+    assert done.code == 1
+    assert done.err.endswith("; 4 images lost and written as black\n")
+    back = read_idx((tmp_path / "x.idx").read_bytes())
+    assert np.array_equal(back[:96], whole[:96])
+    assert not back[96:].any()
+
+
+@pytest.mark.parametrize("name", ["set.aez", "bare.aez", "small.aew"])
+def test_every_truncation_and_many_flips_are_noticed(tmp_path, shared, name):
+    data = (shared / name).read_bytes()
+    model = ["--model", shared / "small.aew"] if name == "bare.aez" else []
+    rng = np.random.default_rng(3)
+    cuts = [0, 1, 7, 8, 11, 12, 40, len(data) - 1, *rng.integers(12, len(data), 12)]
+    versions = [data[:cut] for cut in cuts] + [data + b"x"]
+    for position in [0, 4, 8, 9, 12, 16, 20, *rng.integers(0, len(data), 25)]:
+        flipped = bytearray(data)
+        flipped[position] ^= 1 << int(rng.integers(8))
+        versions.append(bytes(flipped))
+    for version in versions:
+        (tmp_path / "bad").write_bytes(version)
+        done = run("test", "bad", *model, cwd=tmp_path)
+        assert done.code == 1, version[:40]
+        assert done.err.startswith("aez: bad: ")
+        assert done.err.count("\n") == 1
+
+
+def test_no_images_are_a_set_of_none(tmp_path, shared):
+    (tmp_path / "none.idx").write_bytes(idx(np.zeros((0, 28, 28))))
+    compress = ["compress", "none.idx", "--model", shared / "small.aew", "--embed-model", "-o", "none.aez"]
+    facts = json.loads(ok(*compress, "--json", cwd=tmp_path).out)
+    assert facts["images"] == 0
+    ok("decompress", "none.aez", "-o", "back.idx", cwd=tmp_path)
+    assert (tmp_path / "back.idx").read_bytes() == (tmp_path / "none.idx").read_bytes()
+    fails(1, "none.idx: holds no images to measure a model on", "eval", "none.idx", cwd=tmp_path)
+    message = "there are no images to make a picture of"
+    fails(1, message, "decompress", "none.aez", "-o", "x.png", cwd=tmp_path)
