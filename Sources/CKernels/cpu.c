@@ -36,8 +36,11 @@ static int detect(int path) {
 
 static const char *const names[CK_PATH_COUNT] = {"generic", "avx2", "avx512", "neon"};
 
-/* One more than the path in use; 0 until it is first asked for. */
+/* One more than the best path or the one that AE_CPU names; 0 until it is first asked for. */
 static _Atomic int chosen;
+
+/* One more than the path that this thread was told to use; 0 if it was told nothing. */
+static _Thread_local int selected;
 
 const char *ck_path_name(int path) {
   return path >= 0 && path < CK_PATH_COUNT ? names[path] : "unknown";
@@ -60,23 +63,30 @@ int ck_path_available(int path) {
   }
 }
 
-int ck_path(void) {
-  int path = atomic_load_explicit(&chosen, memory_order_relaxed);
-  if (path) return path - 1;
-  /* Threads that race here all come to the same answer. */
+static int choose(void) {
   int best = CK_PATH_GENERIC;
   for (int candidate = 0; candidate < CK_PATH_COUNT; candidate++)
     if (ck_path_available(candidate)) best = candidate;
   const char *wanted = getenv("AE_CPU");
   for (int candidate = 0; wanted && candidate < CK_PATH_COUNT; candidate++)
-    if (strcmp(wanted, names[candidate]) == 0 && ck_path_available(candidate)) best = candidate;
-  int none = 0;
-  atomic_compare_exchange_strong(&chosen, &none, best + 1);
-  return atomic_load_explicit(&chosen, memory_order_relaxed) - 1;
+    if (strcmp(wanted, names[candidate]) == 0 && ck_path_available(candidate)) return candidate;
+  return best;
+}
+
+int ck_path(void) {
+  if (selected) return selected - 1;
+  int path = atomic_load_explicit(&chosen, memory_order_relaxed);
+  if (path) return path - 1;
+  /* Threads that race here come to the same answer. */
+  path = choose();
+  atomic_store_explicit(&chosen, path + 1, memory_order_relaxed);
+  return path;
 }
 
 int ck_path_select(int path) {
-  if (!ck_path_available(path)) return 0;
-  atomic_store(&chosen, path + 1);
+  if (path >= 0 && !ck_path_available(path)) return 0;
+  selected = path < 0 ? 0 : path + 1;
   return 1;
 }
+
+int ck_path_selected(void) { return selected - 1; }

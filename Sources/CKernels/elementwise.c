@@ -1,8 +1,11 @@
 /*
- * Passes over arrays: activations, losses, the optimiser. Here they are only sent on to the path in
- * use; the loops are in elementwise_template.h.
+ * Passes over arrays: activations, losses, the optimiser. Here they are cut into chunks, which threads
+ * share, and sent to the path in use; the loops are in elementwise_template.h. Chunks depend on
+ * lengths alone, and the sums of chunks are added in their order.
  */
 #include "internal.h"
+
+#include <string.h>
 
 typedef struct elementwise_kernels {
   void (*activate)(int, size_t, float *);
@@ -33,29 +36,106 @@ static const elementwise_kernels *const kernels[CK_PATH_COUNT] = {
 #endif
 };
 
-void ck_activate(int activation, size_t n, float *x) { kernels[ck_path()]->activate(activation, n, x); }
+/* Elements that are worth a thread, and the chunks that a sum is cut into at most. */
+enum { PASS_CHUNK = 16384, SUM_CHUNKS = 128 };
+
+/* One pass over any of the arrays below; which fields count depends on the task. */
+typedef struct pass {
+  const elementwise_kernels *kernel;
+  size_t n, chunk;
+  int activation;
+  const float *in, *other;
+  float *out, *m, *v;
+  const uint8_t *bytes_in;
+  uint8_t *bytes_out;
+  float rate, beta1, beta2, epsilon, correction1, correction2;
+  double *sums;
+} pass;
+
+static void run(pass *p, void (*task)(void *, size_t)) {
+  p->kernel = kernels[ck_path()];
+  p->chunk = PASS_CHUNK;
+  if (p->sums && p->n / SUM_CHUNKS >= p->chunk) p->chunk = p->n / SUM_CHUNKS + 1;
+  ck_parallel((p->n + p->chunk - 1) / p->chunk, task, p);
+}
+
+static double run_sum(pass *p, void (*task)(void *, size_t)) {
+  double sums[SUM_CHUNKS] = {0}, total = 0;
+  p->sums = sums;
+  run(p, task);
+  for (size_t i = 0; i < SUM_CHUNKS; i++) total += sums[i];
+  return total;
+}
+
+/* Defines NAME##_task, which does `call` for chunk `index`: n elements from i on of the arrays of p. */
+#define TASK(NAME, call)                                                                                     \
+  static void NAME##_task(void *context, size_t index) {                                                     \
+    const pass *p = context;                                                                                 \
+    size_t i = index * p->chunk, n = p->n - i < p->chunk ? p->n - i : p->chunk;                              \
+    call;                                                                                                    \
+  }
+
+TASK(activate, p->kernel->activate(p->activation, n, p->out + i))
+TASK(activation_gradient, p->kernel->activation_gradient(p->activation, n, p->in + i, p->out + i))
+TASK(from_u8, p->kernel->from_u8(n, p->bytes_in + i, p->out + i))
+TASK(to_u8, p->kernel->to_u8(n, p->in + i, p->bytes_out + i))
+TASK(clamp_unit, p->kernel->clamp_unit(n, p->out + i))
+TASK(exp, p->kernel->exp(n, p->in + i, p->out + i))
+TASK(squared_error,
+     p->sums[index] = p->kernel->squared_error(n, p->in + i, p->other + i, p->rate, p->out ? p->out + i : NULL))
+TASK(bernoulli,
+     p->sums[index] = p->kernel->bernoulli(n, p->in + i, p->other + i, p->rate, p->out ? p->out + i : NULL))
+TASK(sum_of_squares, p->sums[index] = p->kernel->sum_of_squares(n, p->in + i))
+TASK(adam, p->kernel->adam(n, p->out + i, p->m + i, p->v + i, p->in + i, p->rate, p->beta1, p->beta2, p->epsilon,
+                           p->correction1, p->correction2))
+TASK(average, p->kernel->average(n, p->out + i, p->in + i, p->rate))
+
+void ck_activate(int activation, size_t n, float *x) {
+  if (activation != CK_IDENTITY) run(&(pass){.n = n, .activation = activation, .out = x}, activate_task);
+}
+
 void ck_activation_gradient(int activation, size_t n, const float *y, float *dy) {
-  kernels[ck_path()]->activation_gradient(activation, n, y, dy);
+  if (activation != CK_IDENTITY)
+    run(&(pass){.n = n, .activation = activation, .in = y, .out = dy}, activation_gradient_task);
 }
-void ck_from_u8(size_t n, const uint8_t *bytes, float *x) { kernels[ck_path()]->from_u8(n, bytes, x); }
-void ck_to_u8(size_t n, const float *x, uint8_t *bytes) { kernels[ck_path()]->to_u8(n, x, bytes); }
-void ck_clamp_unit(size_t n, float *x) { kernels[ck_path()]->clamp_unit(n, x); }
-void ck_exp(size_t n, const float *x, float *y) { kernels[ck_path()]->exp(n, x, y); }
+
+void ck_from_u8(size_t n, const uint8_t *bytes, float *x) {
+  run(&(pass){.n = n, .bytes_in = bytes, .out = x}, from_u8_task);
+}
+
+void ck_to_u8(size_t n, const float *x, uint8_t *bytes) {
+  run(&(pass){.n = n, .in = x, .bytes_out = bytes}, to_u8_task);
+}
+
+void ck_clamp_unit(size_t n, float *x) { run(&(pass){.n = n, .out = x}, clamp_unit_task); }
+
+void ck_exp(size_t n, const float *x, float *y) { run(&(pass){.n = n, .in = x, .out = y}, exp_task); }
+
 size_t ck_first_not_finite(size_t n, const float *x) { return kernels[ck_path()]->first_not_finite(n, x); }
+
 double ck_squared_error(size_t n, const float *y, const float *target, float scale, float *dy) {
-  return kernels[ck_path()]->squared_error(n, y, target, scale, dy);
+  return run_sum(&(pass){.n = n, .in = y, .other = target, .rate = scale, .out = dy}, squared_error_task);
 }
+
 double ck_bernoulli(size_t n, const float *logits, const float *target, float scale, float *dlogits) {
-  return kernels[ck_path()]->bernoulli(n, logits, target, scale, dlogits);
+  return run_sum(&(pass){.n = n, .in = logits, .other = target, .rate = scale, .out = dlogits}, bernoulli_task);
 }
-double ck_sum_of_squares(size_t n, const float *x) { return kernels[ck_path()]->sum_of_squares(n, x); }
+
+double ck_sum_of_squares(size_t n, const float *x) {
+  return run_sum(&(pass){.n = n, .in = x}, sum_of_squares_task);
+}
+
 void ck_add_column_sums(size_t rows, size_t columns, const float *x, size_t ld, float *sums) {
   kernels[ck_path()]->add_column_sums(rows, columns, x, ld, sums);
 }
+
 void ck_adam(size_t n, float *weights, float *m, float *v, const float *gradient, float rate, float beta1,
              float beta2, float epsilon, float correction1, float correction2) {
-  kernels[ck_path()]->adam(n, weights, m, v, gradient, rate, beta1, beta2, epsilon, correction1, correction2);
+  run(&(pass){.n = n, .out = weights, .m = m, .v = v, .in = gradient, .rate = rate, .beta1 = beta1, .beta2 = beta2,
+              .epsilon = epsilon, .correction1 = correction1, .correction2 = correction2},
+      adam_task);
 }
+
 void ck_average(size_t n, float *average, const float *weights, float decay) {
-  kernels[ck_path()]->average(n, average, weights, decay);
+  run(&(pass){.n = n, .out = average, .in = weights, .rate = decay}, average_task);
 }

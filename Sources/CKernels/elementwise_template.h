@@ -72,10 +72,14 @@ CK_INLINE vf FN(clamp_unit_vector)(vf x) {
 }
 
 static void FN(to_u8)(size_t n, const float *x, uint8_t *bytes) {
+/* A fused product and sum would round ties that are not. */
+#pragma clang fp contract(off)
+  typedef uint8_t octets __attribute__((vector_size(VL)));
   PASS(n, {
     /* Adding 2^23 leaves the rounded whole number in the low bits. */
-    vi whole = (vi)(FN(clamp_unit_vector)(LOAD(x)) * 255.0f + 0x1p23f);
-    for (size_t lane = 0; lane < count; lane++) bytes[i + lane] = (uint8_t)whole[lane];
+    vf scaled = FN(clamp_unit_vector)(LOAD(x)) * 255.0f;
+    octets whole = __builtin_convertvector((vi)(scaled + 0x1p23f) & 0xFF, octets);
+    memcpy(bytes + i, &whole, count);
   });
 }
 
@@ -88,7 +92,18 @@ static void FN(exp)(size_t n, const float *x, float *y) {
 }
 
 static size_t FN(first_not_finite)(size_t n, const float *x) {
-  for (size_t i = 0; i < n; i++)
+  size_t i = 0;
+  for (; i + 8 * VL <= n; i += 8 * VL) {
+    vi finite = ~(vi){};
+    for (size_t j = 0; j < 8; j++) {
+      vf v = vload(x + i + j * VL);
+      finite &= v - v == 0.0f;
+    }
+    int32_t all = -1;
+    for (size_t lane = 0; lane < VL; lane++) all &= finite[lane];
+    if (!all) break;
+  }
+  for (; i < n; i++)
     if (!(x[i] - x[i] == 0.0f)) return i;
   return n;
 }
@@ -113,15 +128,17 @@ static double FN(squared_error)(size_t n, const float *y, const float *target, f
 static double FN(bernoulli)(size_t n, const float *logits, const float *target, float scale,
                             float *dlogits) {
   vd sum = (vd){};
+  vi lane;
+  for (int i = 0; i < VL; i++) lane[i] = i;
   PASS(n, {
     vf x = LOAD(logits);
     vf t = LOAD(target);
-    vf entropy = vsoftplus(x) - t * x;
+    vf sigmoid;
+    vf entropy = vsoftplus(x, &sigmoid) - t * x;
     /* Lanes past the end hold zeros, whose entropy ln 2 does not count. */
-    if (count < VL)
-      for (size_t lane = count; lane < VL; lane++) entropy[lane] = 0;
+    if (count < VL) entropy = vselect(lane < (int32_t)count, entropy, (vf){});
     sum += __builtin_convertvector(entropy, vd);
-    if (dlogits) STORE(dlogits, scale * (vsigmoid(x) - t));
+    if (dlogits) STORE(dlogits, scale * (sigmoid - t));
   });
   return FN(total)(&sum);
 }

@@ -220,13 +220,19 @@ static void FN(any_tile)(size_t rows, size_t vectors, size_t count, const uint16
 /* Adds a tile to what C holds (or, at first, to nothing), and at last bias and activation. */
 static void FN(finish)(const gemm_job *job, size_t row, size_t rows, size_t column, size_t count,
                        const float *tile, int add, int last) {
-  float turned[COLUMNS * GEMM_FEW + VL];
+  _Alignas(64) float turned[COLUMNS * GEMM_FEW + VL];
   size_t ld = COLUMNS;
   if (job->transpose_c) {
-    for (size_t j = 0; j < count; j++)
-      for (size_t i = 0; i < rows; i++) turned[j * rows + i] = tile[i * COLUMNS + j];
+    /* What a vector writes too far, the next ones overwrite. */
+    for (size_t j = 0; j < count; j += 4)
+      for (size_t i = 0; i < rows; i += PL) {
+        vp v[4];
+        FN(load_columns)(tile + i * COLUMNS + j, COLUMNS, rows - i, v);
+#pragma clang loop unroll(full)
+        for (size_t q = 0; q < 4; q++) *(FN(unaligned_pack) *)(turned + (j + q) * GEMM_FEW + i) = v[q];
+      }
     tile = turned;
-    ld = rows;
+    ld = GEMM_FEW;
     size_t swap = row;
     row = column;
     column = swap;

@@ -28,4 +28,7 @@ void *ck_scratch_take(size_t byte_count);
 /** ck_scratch_give(memory) takes it back; NULL does nothing. */
 void ck_scratch_give(void *memory);
 
+/** ck_path_selected() returns what ck_path_select set on this thread, or -1. */
+int ck_path_selected(void);
+
 #endif

@@ -59,6 +59,8 @@ static struct {
   _Atomic(task_function) task;
   _Atomic(void *) context;
   _Atomic uint32_t task_count;
+  /* The path selected on the owner's thread, so that its tasks use it wherever they run. */
+  _Atomic int path;
   /* Workers of rank below this take part in the job. */
   _Atomic int helpers;
   /* Tasks not finished yet. */
@@ -129,10 +131,12 @@ static void run_tasks(int rank) {
     task_function task = atomic_load_explicit(&pool.task, memory_order_relaxed);
     void *context = atomic_load_explicit(&pool.context, memory_order_relaxed);
     uint32_t task_count = atomic_load_explicit(&pool.task_count, memory_order_relaxed);
+    int path = atomic_load_explicit(&pool.path, memory_order_relaxed);
     if (rank >= atomic_load_explicit(&pool.helpers, memory_order_relaxed)) return;
     if (!atomic_compare_exchange_weak_explicit(&pool.ticket, &ticket, ticket - 1, memory_order_acq_rel,
                                                memory_order_acquire))
       continue;
+    if (rank >= 0) ck_path_select(path);
     task(context, task_count - (uint32_t)ticket);
     if (atomic_fetch_sub(&pool.pending, 1) == 1 && atomic_load(&pool.owner_asleep)) {
       pthread_mutex_lock(&pool.mutex);
@@ -227,6 +231,7 @@ void ck_parallel(size_t task_count, task_function task, void *context) {
   atomic_store_explicit(&pool.task, task, memory_order_relaxed);
   atomic_store_explicit(&pool.context, context, memory_order_relaxed);
   atomic_store_explicit(&pool.task_count, (uint32_t)task_count, memory_order_relaxed);
+  atomic_store_explicit(&pool.path, ck_path_selected(), memory_order_relaxed);
   atomic_store_explicit(&pool.helpers, helpers, memory_order_relaxed);
   atomic_store_explicit(&pool.pending, (uint32_t)task_count, memory_order_relaxed);
   atomic_store(&pool.ticket, job << 32 | task_count);

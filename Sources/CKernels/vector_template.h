@@ -98,8 +98,9 @@ CK_INLINE vf velu(vf x) {
   return vselect(x > 0.0f, x, scale * fraction + (scale - 1.0f));
 }
 
-/* ln(1 + exp(x)) = max(x, 0) + ln(1 + u), u = exp(-|x|); ln(1 + u) = 2 atanh(u / (2 + u)) by its series. */
-CK_INLINE vf vsoftplus(vf x) {
+/* softplus(x) = ln(1 + exp(x)) = max(x, 0) + ln(1 + u), u = exp(-|x|); ln(1 + u) = 2 atanh(u / (2 + u)) by
+   its series. sigmoid(x) falls out of u as well. */
+CK_INLINE vf vsoftplus(vf x, vf *sigmoid) {
   vf u = vexp(vmin(x, -x));
   vf s = u / (2.0f + u), q = s * s;
   vf p = q * (1.0f / 13) + 1.0f / 11;
@@ -108,6 +109,7 @@ CK_INLINE vf vsoftplus(vf x) {
   p = p * q + 1.0f / 5;
   p = p * q + 1.0f / 3;
   p = p * q + 1.0f;
+  *sigmoid = vselect(x < 0.0f, u, (vf){} + 1.0f) / (1.0f + u);
   return vmax(x, (vf){}) + 2.0f * s * p;
 }
 

@@ -23,7 +23,11 @@ enum { CK_PATH_GENERIC = 0, CK_PATH_AVX2 = 1, CK_PATH_AVX512 = 2, CK_PATH_NEON =
 int ck_path(void);
 /** ck_path_available(path) returns 1 if this machine can run the path. */
 int ck_path_available(int path);
-/** ck_path_select(path) makes `path` the one in use (for tests); returns 0 if the machine lacks it. */
+/**
+ * ck_path_select(path) makes `path` the one in use on the calling thread and in the parallel loops it
+ * starts; -1 takes that back. It is for tests, which may run beside others. Returns 0, and changes
+ * nothing, if the machine lacks the path.
+ */
 int ck_path_select(int path);
 /** ck_path_name(path) returns "generic", "avx2", "avx512" or "neon". */
 const char *ck_path_name(int path);
@@ -38,7 +42,7 @@ void ck_set_thread_count(int count);
  * ck_parallel(task_count, task, context) calls task(context, i) for every i below task_count, on the
  * calling thread and the pool's, in any order, and returns when all are done. Calls from inside a
  * task, and calls while another thread has the pool, run on the calling thread alone. The pool
- * starts at first use, and starts anew in a child after fork.
+ * starts at first use, and starts anew in a child after fork. A task must not fork.
  */
 void ck_parallel(size_t task_count, void (*task)(void *context, size_t index), void *context);
 
@@ -50,6 +54,10 @@ enum { CK_IDENTITY = 0, CK_SIGMOID = 1, CK_RELU = 2, CK_ELU = 3 };
  * ck_sgemm computes C[m,n] = f(op(A)[m,k] op(B)[k,n] + bias[n] + (accumulate ? C : 0)).
  * op transposes if its flag is set: A is then stored [k,m], B [n,k]. bias may be NULL; f is one of
  * CK_IDENTITY ... CK_ELU. Returns 0, or -1 if memory for packed panels was refused. k may be 0.
+ *
+ * What is zero in op(A), or for A transposed in B, may be left out, which makes pictures with much
+ * black cheaper by half. Bits do not depend on it, but an infinity or NaN that would only be
+ * multiplied by zeros may go unnoticed.
  */
 int ck_sgemm(int transpose_a, int transpose_b, size_t m, size_t n, size_t k, const float *a, size_t lda,
              const float *b, size_t ldb, float *c, size_t ldc, const float *bias, int activation,

@@ -1,0 +1,148 @@
+/*
+ * The kernels as a process sees them: the pool after fork, under concurrent callers, and at rest, and
+ * the products' bits across threads. It is a program of its own because Swift cannot fork, and because
+ * it can be built with -fsanitize=thread:
+ *
+ *   clang -O2 -ISources/CKernels/include Tests/conformance/kernels.c Sources/CKernels/?*.c -lm -lpthread
+ *
+ * (there with TSAN_OPTIONS=die_after_fork=0, since that tool dislikes threads after fork as such).
+ *
+ * It says what failed and exits 1, or prints "ok" and exits 0.
+ */
+#define _GNU_SOURCE
+#include "CKernels.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static int failures;
+
+static void expect(int holds, const char *what) {
+  if (holds) return;
+  failures++;
+  fprintf(stderr, "failed: %s\n", what);
+}
+
+static _Atomic size_t total;
+
+static void add(void *context, size_t index) {
+  (void)context;
+  atomic_fetch_add(&total, index + 1);
+}
+
+static void add_nested(void *context, size_t index) {
+  (void)index;
+  ck_parallel(10, add, context);
+}
+
+/* 1 + 2 + ... + count, by tasks. */
+static int sums_up(size_t count) {
+  atomic_store(&total, 0);
+  ck_parallel(count, add, NULL);
+  return atomic_load(&total) == count * (count + 1) / 2;
+}
+
+static double processor_seconds(void) {
+  struct rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+         1e-6 * (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+}
+
+static void rest(long milliseconds) {
+  struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000};
+  nanosleep(&time, NULL);
+}
+
+static void test_fork(void) {
+  expect(sums_up(1000), "a loop before fork");
+  for (int generation = 0; generation < 20; generation++) {
+    pid_t child = fork();
+    if (child == 0) {
+      int right = sums_up(1000) && sums_up(3);
+      pid_t grandchild = fork();
+      if (grandchild == 0) _exit(sums_up(500) ? 0 : 1);
+      int status = 1;
+      waitpid(grandchild, &status, 0);
+      _exit(right && status == 0 ? 0 : 1);
+    }
+    int status = 1;
+    waitpid(child, &status, 0);
+    expect(status == 0, "loops in a child and a grandchild");
+    expect(sums_up(1000), "a loop in the parent after fork");
+  }
+}
+
+static void test_rest(void) {
+  expect(sums_up(100), "a loop before rest");
+  rest(20);
+  double before = processor_seconds();
+  rest(300);
+  expect(processor_seconds() - before < 0.02, "a pool at rest uses no processor time");
+  expect(sums_up(100), "a loop after rest");
+}
+
+static void *call_loops(void *argument) {
+  _Atomic int *wrong = argument;
+  for (int i = 0; i < 300; i++) {
+    float a[64], b[64], c[64];
+    for (int j = 0; j < 64; j++) a[j] = (float)j, b[j] = 1, c[j] = 0;
+    ck_sgemm(0, 0, 8, 8, 8, a, 8, b, 8, c, 8, NULL, CK_IDENTITY, 0);
+    if (c[0] != 28) atomic_fetch_add(wrong, 1);
+    ck_parallel(7, add_nested, NULL);
+  }
+  return NULL;
+}
+
+static void test_callers(void) {
+  pthread_t threads[5];
+  _Atomic int wrong = 0;
+  atomic_store(&total, 0);
+  for (int i = 0; i < 5; i++) pthread_create(&threads[i], NULL, call_loops, &wrong);
+  for (int i = 0; i < 5; i++) {
+    ck_set_thread_count(1 + i);
+    pthread_join(threads[i], NULL);
+  }
+  expect(wrong == 0, "products of concurrent callers");
+  expect(atomic_load(&total) == (size_t)5 * 300 * 7 * 55, "nested loops of concurrent callers");
+}
+
+static void test_bits(void) {
+  enum { M = 130, N = 300, K = 200 };
+  float *a = malloc(sizeof(float) * M * K), *b = malloc(sizeof(float) * N * K);
+  float *one = malloc(sizeof(float) * M * N), *more = malloc(sizeof(float) * M * N);
+  for (int i = 0; i < M * K; i++) a[i] = (float)(i * 7919 % 1000) * 1e-3f - 0.5f;
+  for (int i = 0; i < N * K; i++) b[i] = (float)(i * 104729 % 1000) * 1e-3f - 0.5f;
+  for (int path = 0; path < CK_PATH_COUNT; path++) {
+    if (!ck_path_select(path)) continue;
+    ck_set_thread_count(1);
+    ck_sgemm(0, 1, M, N, K, a, K, b, K, one, N, NULL, CK_ELU, 0);
+    for (int threads = 2; threads <= 4; threads++) {
+      ck_set_thread_count(threads);
+      for (int repeat = 0; repeat < 20; repeat++) {
+        ck_sgemm(0, 1, M, N, K, a, K, b, K, more, N, NULL, CK_ELU, 0);
+        expect(memcmp(one, more, sizeof(float) * M * N) == 0, ck_path_name(path));
+      }
+    }
+  }
+  ck_path_select(-1);
+  free(a), free(b), free(one), free(more);
+}
+
+int main(void) {
+  ck_set_thread_count(4);
+  test_fork();
+  test_rest();
+  test_callers();
+  ck_set_thread_count(4);
+  test_bits();
+  if (failures == 0) puts("ok");
+  return failures != 0;
+}
