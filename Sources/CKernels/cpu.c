@@ -20,15 +20,21 @@ static uint64_t saved_states(void) {
 
 static int detect(int path) {
   unsigned a, b, c, d;
-  if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
+  if (!__get_cpuid(1, &a, &b, &c, &d))
+    return 0;
   const unsigned fma = 1u << 12, osxsave = 1u << 27, avx = 1u << 28;
-  if ((c & (fma | osxsave | avx)) != (fma | osxsave | avx)) return 0;
+  if ((c & (fma | osxsave | avx)) != (fma | osxsave | avx))
+    return 0;
   uint64_t states = saved_states();
-  if ((states & 0x06) != 0x06) return 0;
-  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
+  if ((states & 0x06) != 0x06)
+    return 0;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
+    return 0;
   const unsigned avx2 = 1u << 5;
-  if (!(b & avx2)) return 0;
-  if (path == CK_PATH_AVX2) return 1;
+  if (!(b & avx2))
+    return 0;
+  if (path == CK_PATH_AVX2)
+    return 1;
   const unsigned f = 1u << 16, dq = 1u << 17, bw = 1u << 30, vl = 1u << 31, vnni = 1u << 11;
   return (states & 0xE6) == 0xE6 && (b & (f | dq | bw | vl)) == (f | dq | bw | vl) && (c & vnni);
 }
@@ -66,17 +72,21 @@ int ck_path_available(int path) {
 static int choose(void) {
   int best = CK_PATH_GENERIC;
   for (int candidate = 0; candidate < CK_PATH_COUNT; candidate++)
-    if (ck_path_available(candidate)) best = candidate;
+    if (ck_path_available(candidate))
+      best = candidate;
   const char *wanted = getenv("AE_CPU");
   for (int candidate = 0; wanted && candidate < CK_PATH_COUNT; candidate++)
-    if (strcmp(wanted, names[candidate]) == 0 && ck_path_available(candidate)) return candidate;
+    if (strcmp(wanted, names[candidate]) == 0 && ck_path_available(candidate))
+      return candidate;
   return best;
 }
 
 int ck_path(void) {
-  if (selected) return selected - 1;
+  if (selected)
+    return selected - 1;
   int path = atomic_load_explicit(&chosen, memory_order_relaxed);
-  if (path) return path - 1;
+  if (path)
+    return path - 1;
   /* Threads that race here come to the same answer. */
   path = choose();
   atomic_store_explicit(&chosen, path + 1, memory_order_relaxed);
@@ -84,9 +94,12 @@ int ck_path(void) {
 }
 
 int ck_path_select(int path) {
-  if (path >= 0 && !ck_path_available(path)) return 0;
+  if (path >= 0 && !ck_path_available(path))
+    return 0;
   selected = path < 0 ? 0 : path + 1;
   return 1;
 }
 
-int ck_path_selected(void) { return selected - 1; }
+int ck_path_selected(void) {
+  return selected - 1;
+}

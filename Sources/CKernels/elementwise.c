@@ -55,7 +55,8 @@ typedef struct pass {
 static void run(pass *p, void (*task)(void *, size_t)) {
   p->kernel = kernels[ck_path()];
   p->chunk = PASS_CHUNK;
-  if (p->sums && p->n / SUM_CHUNKS >= p->chunk) p->chunk = p->n / SUM_CHUNKS + 1;
+  if (p->sums && p->n / SUM_CHUNKS >= p->chunk)
+    p->chunk = p->n / SUM_CHUNKS + 1;
   ck_parallel((p->n + p->chunk - 1) / p->chunk, task, p);
 }
 
@@ -63,7 +64,8 @@ static double run_sum(pass *p, void (*task)(void *, size_t)) {
   double sums[SUM_CHUNKS] = {0}, total = 0;
   p->sums = sums;
   run(p, task);
-  for (size_t i = 0; i < SUM_CHUNKS; i++) total += sums[i];
+  for (size_t i = 0; i < SUM_CHUNKS; i++)
+    total += sums[i];
   return total;
 }
 
@@ -81,17 +83,18 @@ TASK(from_u8, p->kernel->from_u8(n, p->bytes_in + i, p->out + i))
 TASK(to_u8, p->kernel->to_u8(n, p->in + i, p->bytes_out + i))
 TASK(clamp_unit, p->kernel->clamp_unit(n, p->out + i))
 TASK(exp, p->kernel->exp(n, p->in + i, p->out + i))
-TASK(squared_error,
-     p->sums[index] = p->kernel->squared_error(n, p->in + i, p->other + i, p->rate, p->out ? p->out + i : NULL))
+TASK(squared_error, p->sums[index] = p->kernel->squared_error(n, p->in + i, p->other + i, p->rate,
+                                                              p->out ? p->out + i : NULL))
 TASK(bernoulli,
      p->sums[index] = p->kernel->bernoulli(n, p->in + i, p->other + i, p->rate, p->out ? p->out + i : NULL))
 TASK(sum_of_squares, p->sums[index] = p->kernel->sum_of_squares(n, p->in + i))
-TASK(adam, p->kernel->adam(n, p->out + i, p->m + i, p->v + i, p->in + i, p->rate, p->beta1, p->beta2, p->epsilon,
-                           p->correction1, p->correction2))
+TASK(adam, p->kernel->adam(n, p->out + i, p->m + i, p->v + i, p->in + i, p->rate, p->beta1, p->beta2,
+                           p->epsilon, p->correction1, p->correction2))
 TASK(average, p->kernel->average(n, p->out + i, p->in + i, p->rate))
 
 void ck_activate(int activation, size_t n, float *x) {
-  if (activation != CK_IDENTITY) run(&(pass){.n = n, .activation = activation, .out = x}, activate_task);
+  if (activation != CK_IDENTITY)
+    run(&(pass){.n = n, .activation = activation, .out = x}, activate_task);
 }
 
 void ck_activation_gradient(int activation, size_t n, const float *y, float *dy) {
@@ -107,18 +110,25 @@ void ck_to_u8(size_t n, const float *x, uint8_t *bytes) {
   run(&(pass){.n = n, .in = x, .bytes_out = bytes}, to_u8_task);
 }
 
-void ck_clamp_unit(size_t n, float *x) { run(&(pass){.n = n, .out = x}, clamp_unit_task); }
+void ck_clamp_unit(size_t n, float *x) {
+  run(&(pass){.n = n, .out = x}, clamp_unit_task);
+}
 
-void ck_exp(size_t n, const float *x, float *y) { run(&(pass){.n = n, .in = x, .out = y}, exp_task); }
+void ck_exp(size_t n, const float *x, float *y) {
+  run(&(pass){.n = n, .in = x, .out = y}, exp_task);
+}
 
-size_t ck_first_not_finite(size_t n, const float *x) { return kernels[ck_path()]->first_not_finite(n, x); }
+size_t ck_first_not_finite(size_t n, const float *x) {
+  return kernels[ck_path()]->first_not_finite(n, x);
+}
 
 double ck_squared_error(size_t n, const float *y, const float *target, float scale, float *dy) {
   return run_sum(&(pass){.n = n, .in = y, .other = target, .rate = scale, .out = dy}, squared_error_task);
 }
 
 double ck_bernoulli(size_t n, const float *logits, const float *target, float scale, float *dlogits) {
-  return run_sum(&(pass){.n = n, .in = logits, .other = target, .rate = scale, .out = dlogits}, bernoulli_task);
+  return run_sum(&(pass){.n = n, .in = logits, .other = target, .rate = scale, .out = dlogits},
+                 bernoulli_task);
 }
 
 double ck_sum_of_squares(size_t n, const float *x) {
@@ -131,8 +141,17 @@ void ck_add_column_sums(size_t rows, size_t columns, const float *x, size_t ld, 
 
 void ck_adam(size_t n, float *weights, float *m, float *v, const float *gradient, float rate, float beta1,
              float beta2, float epsilon, float correction1, float correction2) {
-  run(&(pass){.n = n, .out = weights, .m = m, .v = v, .in = gradient, .rate = rate, .beta1 = beta1, .beta2 = beta2,
-              .epsilon = epsilon, .correction1 = correction1, .correction2 = correction2},
+  run(&(pass){.n = n,
+              .out = weights,
+              .m = m,
+              .v = v,
+              .in = gradient,
+              .rate = rate,
+              .beta1 = beta1,
+              .beta2 = beta2,
+              .epsilon = epsilon,
+              .correction1 = correction1,
+              .correction2 = correction2},
       adam_task);
 }
 

@@ -63,7 +63,8 @@ static void FN(activation_gradient)(int activation, size_t n, const float *y, fl
 }
 
 static void FN(from_u8)(size_t n, const uint8_t *bytes, float *x) {
-  for (size_t i = 0; i < n; i++) x[i] = (float)bytes[i] / 255.0f;
+  for (size_t i = 0; i < n; i++)
+    x[i] = (float)bytes[i] / 255.0f;
 }
 
 CK_INLINE vf FN(clamp_unit_vector)(vf x) {
@@ -100,18 +101,22 @@ static size_t FN(first_not_finite)(size_t n, const float *x) {
       finite &= v - v == 0.0f;
     }
     int32_t all = -1;
-    for (size_t lane = 0; lane < VL; lane++) all &= finite[lane];
-    if (!all) break;
+    for (size_t lane = 0; lane < VL; lane++)
+      all &= finite[lane];
+    if (!all)
+      break;
   }
   for (; i < n; i++)
-    if (!(x[i] - x[i] == 0.0f)) return i;
+    if (!(x[i] - x[i] == 0.0f))
+      return i;
   return n;
 }
 
 /* By pointer, because a double vector may be wider than a register, which has no calling convention. */
 CK_INLINE double FN(total)(const vd *sum) {
   double total = 0;
-  for (int lane = 0; lane < VL; lane++) total += (*sum)[lane];
+  for (int lane = 0; lane < VL; lane++)
+    total += (*sum)[lane];
   return total;
 }
 
@@ -120,25 +125,28 @@ static double FN(squared_error)(size_t n, const float *y, const float *target, f
   PASS(n, {
     vf e = LOAD(y) - LOAD(target);
     sum += __builtin_convertvector(e * e, vd);
-    if (dy) STORE(dy, scale * 2.0f * e);
+    if (dy)
+      STORE(dy, scale * 2.0f * e);
   });
   return FN(total)(&sum);
 }
 
-static double FN(bernoulli)(size_t n, const float *logits, const float *target, float scale,
-                            float *dlogits) {
+static double FN(bernoulli)(size_t n, const float *logits, const float *target, float scale, float *dlogits) {
   vd sum = (vd){};
   vi lane;
-  for (int i = 0; i < VL; i++) lane[i] = i;
+  for (int i = 0; i < VL; i++)
+    lane[i] = i;
   PASS(n, {
     vf x = LOAD(logits);
     vf t = LOAD(target);
     vf sigmoid;
     vf entropy = vsoftplus(x, &sigmoid) - t * x;
     /* Lanes past the end hold zeros, whose entropy ln 2 does not count. */
-    if (count < VL) entropy = vselect(lane < (int32_t)count, entropy, (vf){});
+    if (count < VL)
+      entropy = vselect(lane < (int32_t)count, entropy, (vf){});
     sum += __builtin_convertvector(entropy, vd);
-    if (dlogits) STORE(dlogits, scale * (sigmoid - t));
+    if (dlogits)
+      STORE(dlogits, scale * (sigmoid - t));
   });
   return FN(total)(&sum);
 }
@@ -155,7 +163,8 @@ static double FN(sum_of_squares)(size_t n, const float *x) {
 static void FN(add_column_sums)(size_t rows, size_t columns, const float *x, size_t ld, float *sums) {
   PASS(columns, {
     vf sum = LOAD(sums);
-    for (size_t row = 0; row < rows; row++) sum += LOAD(x + row * ld);
+    for (size_t row = 0; row < rows; row++)
+      sum += LOAD(x + row * ld);
     STORE(sums, sum);
   });
 }
@@ -178,9 +187,13 @@ static void FN(average)(size_t n, float *average, const float *weights, float de
 }
 
 static const elementwise_kernels FN(kernels) = {
-    FN(activate),      FN(activation_gradient), FN(from_u8),        FN(to_u8),           FN(clamp_unit), FN(exp),
-    FN(first_not_finite), FN(squared_error),    FN(bernoulli),      FN(sum_of_squares), FN(add_column_sums),
-    FN(adam),          FN(average),
+    FN(activate),         FN(activation_gradient),
+    FN(from_u8),          FN(to_u8),
+    FN(clamp_unit),       FN(exp),
+    FN(first_not_finite), FN(squared_error),
+    FN(bernoulli),        FN(sum_of_squares),
+    FN(add_column_sums),  FN(adam),
+    FN(average),
 };
 
 #undef PASS

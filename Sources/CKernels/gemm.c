@@ -21,7 +21,8 @@ static const gemm_kernels *const kernels[CK_PATH_COUNT] = {
 enum { GEMM_ROWS = 1024 };
 /* Rows of one task: with GEMM_DEPTH, what of A stays in the second-level cache. */
 enum { GEMM_BLOCK_ROWS = 256 };
-/* Tasks to have where there is work for them, and the rows below which a task is not worth a panel's packing. */
+/* Tasks to have where there is work for them, and the rows below which a task is not worth a panel's packing.
+ */
 enum { GEMM_TASKS = 8, GEMM_TASK_ROWS = 24 };
 /* Multiplications below which waking a thread costs more than it saves. */
 enum { GEMM_ALONE = 1 << 18 };
@@ -34,20 +35,24 @@ static void run(size_t count, void (*task)(void *, size_t), void *context, int a
   if (!alone)
     ck_parallel(count, task, context);
   else
-    for (size_t i = 0; i < count; i++) task(context, i);
+    for (size_t i = 0; i < count; i++)
+      task(context, i);
 }
 
-static size_t divide_up(size_t a, size_t b) { return a / b + (a % b != 0); }
+static size_t divide_up(size_t a, size_t b) {
+  return a / b + (a % b != 0);
+}
 
-/* Whether enough of B [k, n], as it lies, is zero in runs of eight for the product to go faster when B's columns
-   are the tiles' rows. It looks at a sample: bits do not depend on the answer. */
+/* Whether enough of B [k, n], as it lies, is zero in runs of eight for the product to go faster when B's
+   columns are the tiles' rows. It looks at a sample: bits do not depend on the answer. */
 static int has_runs_of_zeros(const gemm_job *job) {
   size_t runs = 0, zero = 0;
   for (size_t i = 0; i < 16; i++) {
     const float *row = job->b + job->k * i / 16 * job->ldb;
     for (size_t j = i * 8 % 64; j + 8 <= job->n; j += 64) {
       int used = 0;
-      for (size_t l = 0; l < 8; l++) used |= row[j + l] != 0;
+      for (size_t l = 0; l < 8; l++)
+        used |= row[j + l] != 0;
       zero += !used;
       runs++;
     }
@@ -72,10 +77,22 @@ static void turn(gemm_job *job) {
 int ck_sgemm(int transpose_a, int transpose_b, size_t m, size_t n, size_t k, const float *a, size_t lda,
              const float *b, size_t ldb, float *c, size_t ldc, const float *bias, int activation,
              int accumulate) {
-  if (m == 0 || n == 0) return 0;
-  gemm_job job = {.transpose_a = transpose_a != 0, .transpose_b = transpose_b != 0, .activation = activation,
-                  .accumulate = accumulate, .m = m, .n = n, .k = k, .a = a, .b = b, .bias = bias, .c = c,
-                  .lda = lda, .ldb = ldb, .ldc = ldc};
+  if (m == 0 || n == 0)
+    return 0;
+  gemm_job job = {.transpose_a = transpose_a != 0,
+                  .transpose_b = transpose_b != 0,
+                  .activation = activation,
+                  .accumulate = accumulate,
+                  .m = m,
+                  .n = n,
+                  .k = k,
+                  .a = a,
+                  .b = b,
+                  .bias = bias,
+                  .c = c,
+                  .lda = lda,
+                  .ldb = ldb,
+                  .ldc = ldc};
   if (n <= GEMM_NARROW ? m > 2 * n : transpose_a && !transpose_b && k >= 16 && has_runs_of_zeros(&job))
     turn(&job);
   const gemm_kernels *kernel = kernels[ck_path()];
@@ -89,10 +106,13 @@ int ck_sgemm(int transpose_a, int transpose_b, size_t m, size_t n, size_t k, con
   size_t pieces = k == 0 ? 1 : divide_up(k, GEMM_DEPTH);
   job.depth = divide_up(k, pieces);
   /* Per element of A four bytes and at most two for its column's number; and counts. */
-  if (k > SIZE_MAX / 8 / chunk) return -1;
+  if (k > SIZE_MAX / 8 / chunk)
+    return -1;
   size_t floats = chunk * k, tiles = divide_up(chunk, kernel->rows);
-  job.packed_a = ck_scratch_take(floats * sizeof(float) + pieces * tiles * (job.depth + 1) * sizeof(uint16_t));
-  if (!job.packed_a) return -1;
+  job.packed_a =
+      ck_scratch_take(floats * sizeof(float) + pieces * tiles * (job.depth + 1) * sizeof(uint16_t));
+  if (!job.packed_a)
+    return -1;
   job.columns = (uint16_t *)(job.packed_a + floats);
   job.column_counts = job.columns + pieces * tiles * job.depth;
   a = job.a;
@@ -100,7 +120,8 @@ int ck_sgemm(int transpose_a, int transpose_b, size_t m, size_t n, size_t k, con
     job.m = rows - first < chunk ? rows - first : chunk;
     job.a = job.transpose_a ? a + first : a + first * job.lda;
     job.c = job.transpose_c ? c + first : c + first * ldc;
-    if (job.transpose_c && bias) job.bias = bias + first;
+    if (job.transpose_c && bias)
+      job.bias = bias + first;
     job.row_tiles = divide_up(job.m, kernel->rows);
     job.row_blocks = divide_up(job.m, GEMM_BLOCK_ROWS);
     while (job.panels * job.row_blocks < GEMM_TASKS && job.m / (job.row_blocks + 1) >= GEMM_TASK_ROWS)

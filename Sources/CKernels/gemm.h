@@ -40,6 +40,8 @@ typedef struct gemm_kernels {
   void (*multiply_few)(void *job, size_t panel);
 } gemm_kernels;
 
-CK_INLINE size_t share_start(size_t total, size_t parts, size_t index) { return total * index / parts; }
+CK_INLINE size_t share_start(size_t total, size_t parts, size_t index) {
+  return total * index / parts;
+}
 
 #endif

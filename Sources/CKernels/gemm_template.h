@@ -31,7 +31,9 @@ typedef float FN(unaligned_quad) __attribute__((vector_size(16), aligned(4)));
 typedef float vp __attribute__((vector_size(PL * 4)));
 typedef float FN(unaligned_pack) __attribute__((vector_size(PL * 4), aligned(4)));
 
-CK_INLINE FN(quad) FN(load_quad)(const float *p) { return *(const FN(unaligned_quad) *)p; }
+CK_INLINE FN(quad) FN(load_quad)(const float *p) {
+  return *(const FN(unaligned_quad) *)p;
+}
 
 /* Bit i is set if lane i is not zero. */
 CK_INLINE unsigned FN(not_zero)(vp v) {
@@ -87,7 +89,8 @@ static void FN(pack_a)(void *context, size_t tile) {
       const float *from = job->a + k0 * lda + first;
       for (; p < depth && (depth - p) * rows >= GROUPS * PL; p++) {
         /* And read while they end inside the matrix. */
-        if ((job->k - 1 - k0 - p) * lda + (job->m - first) < GROUPS * PL) break;
+        if ((job->k - 1 - k0 - p) * lda + (job->m - first) < GROUPS * PL)
+          break;
         unsigned used = 0;
 #pragma clang loop unroll(full)
         for (size_t g = 0; g < GROUPS; g++) {
@@ -152,10 +155,12 @@ static void FN(pack_b)(const gemm_job *job, size_t k0, size_t depth, size_t colu
           else
             FN(load_columns)(from + p, job->ldb, rows, v);
 #pragma clang loop unroll(full)
-          for (size_t q = 0; q < 4; q++) *(FN(unaligned_pack) *)(to + (p + q) * width + j) = v[q];
+          for (size_t q = 0; q < 4; q++)
+            *(FN(unaligned_pack) *)(to + (p + q) * width + j) = v[q];
         }
         for (; p < end; p++)
-          for (size_t i = 0; i < rows; i++) to[p * width + j + i] = from[i * job->ldb + p];
+          for (size_t i = 0; i < rows; i++)
+            to[p * width + j + i] = from[i * job->ldb + p];
       }
     }
   } else {
@@ -163,9 +168,11 @@ static void FN(pack_b)(const gemm_job *job, size_t k0, size_t depth, size_t colu
       const float *from = job->b + k0 * job->ldb + column + j;
       size_t left = count - j;
       if (left >= VL)
-        for (size_t p = 0; p < depth; p++) vstore(to + p * width + j, vload(from + p * job->ldb));
+        for (size_t p = 0; p < depth; p++)
+          vstore(to + p * width + j, vload(from + p * job->ldb));
       else
-        for (size_t p = 0; p < depth; p++) vstore(to + p * width + j, vload_part(from + p * job->ldb, left));
+        for (size_t p = 0; p < depth; p++)
+          vstore(to + p * width + j, vload_part(from + p * job->ldb, left));
     }
   }
 }
@@ -178,22 +185,26 @@ CK_INLINE void FN(tile)(const size_t rows, const size_t vectors, size_t count, c
 #pragma clang loop unroll(full)
   for (size_t i = 0; i < rows; i++)
 #pragma clang loop unroll(full)
-    for (size_t j = 0; j < vectors; j++) sum[i][j] = (vf){};
+    for (size_t j = 0; j < vectors; j++)
+      sum[i][j] = (vf){};
   for (size_t p = 0; p < count; p++) {
     const float *row = b + columns[p] * stride;
     vf right[NV];
 #pragma clang loop unroll(full)
-    for (size_t j = 0; j < vectors; j++) right[j] = vload(row + j * VL);
+    for (size_t j = 0; j < vectors; j++)
+      right[j] = vload(row + j * VL);
 #pragma clang loop unroll(full)
     for (size_t i = 0; i < rows; i++)
 #pragma clang loop unroll(full)
-      for (size_t j = 0; j < vectors; j++) sum[i][j] += a[i] * right[j];
+      for (size_t j = 0; j < vectors; j++)
+        sum[i][j] += a[i] * right[j];
     a += rows;
   }
 #pragma clang loop unroll(full)
   for (size_t i = 0; i < rows; i++)
 #pragma clang loop unroll(full)
-    for (size_t j = 0; j < vectors; j++) vstore(tile + i * COLUMNS + j * VL, sum[i][j]);
+    for (size_t j = 0; j < vectors; j++)
+      vstore(tile + i * COLUMNS + j * VL, sum[i][j]);
 }
 
 static void FN(any_tile)(size_t rows, size_t vectors, size_t count, const uint16_t *columns, const float *a,
@@ -208,9 +219,10 @@ static void FN(any_tile)(size_t rows, size_t vectors, size_t count, const uint16
 #define CASES(R) CASE(R, 1) CASE(R, 2)
 #endif
   switch (rows * 8 + vectors) {
-    CASES(1) CASES(2) CASES(3) CASES(4) CASES(5) CASES(6)
+    CASES(1)
+    CASES(2) CASES(3) CASES(4) CASES(5) CASES(6)
 #if ROWS > 6
-    CASES(7)
+        CASES(7)
 #endif
   }
 #undef CASE
@@ -229,7 +241,8 @@ static void FN(finish)(const gemm_job *job, size_t row, size_t rows, size_t colu
         vp v[4];
         FN(load_columns)(tile + i * COLUMNS + j, COLUMNS, rows - i, v);
 #pragma clang loop unroll(full)
-        for (size_t q = 0; q < 4; q++) *(FN(unaligned_pack) *)(turned + (j + q) * GEMM_FEW + i) = v[q];
+        for (size_t q = 0; q < 4; q++)
+          *(FN(unaligned_pack) *)(turned + (j + q) * GEMM_FEW + i) = v[q];
       }
     tile = turned;
     ld = GEMM_FEW;
@@ -250,10 +263,12 @@ static void FN(finish)(const gemm_job *job, size_t row, size_t rows, size_t colu
     for (size_t i = 0; i < rows; i++, to += job->ldc) {
       vf sum = vload(tile + i * ld + j);
       if (left >= VL) {
-        if (add) sum += vload(to);
+        if (add)
+          sum += vload(to);
         vstore(to, vactivate(activation, sum + bias));
       } else {
-        if (add) sum += vload_part(to, left);
+        if (add)
+          sum += vload_part(to, left);
         vstore_part(to, vactivate(activation, sum + bias), left);
       }
     }
@@ -301,38 +316,46 @@ CK_INLINE FN(quad) FN(lane_sums)(const vf v[4]) {
 #if VL == 4
     half[i] = v[i];
 #elif VL == 8
-    half[i] = __builtin_shufflevector(v[i], v[i], 0, 1, 2, 3) + __builtin_shufflevector(v[i], v[i], 4, 5, 6, 7);
+    half[i] =
+        __builtin_shufflevector(v[i], v[i], 0, 1, 2, 3) + __builtin_shufflevector(v[i], v[i], 4, 5, 6, 7);
 #else
     half[i] =
         (__builtin_shufflevector(v[i], v[i], 0, 1, 2, 3) + __builtin_shufflevector(v[i], v[i], 4, 5, 6, 7)) +
-        (__builtin_shufflevector(v[i], v[i], 8, 9, 10, 11) + __builtin_shufflevector(v[i], v[i], 12, 13, 14, 15));
+        (__builtin_shufflevector(v[i], v[i], 8, 9, 10, 11) +
+         __builtin_shufflevector(v[i], v[i], 12, 13, 14, 15));
 #endif
   }
-  FN(quad) ab = __builtin_shufflevector(half[0], half[1], 0, 4, 1, 5) +
-                __builtin_shufflevector(half[0], half[1], 2, 6, 3, 7);
-  FN(quad) cd = __builtin_shufflevector(half[2], half[3], 0, 4, 1, 5) +
-                __builtin_shufflevector(half[2], half[3], 2, 6, 3, 7);
+  FN(quad)
+  ab = __builtin_shufflevector(half[0], half[1], 0, 4, 1, 5) +
+       __builtin_shufflevector(half[0], half[1], 2, 6, 3, 7);
+  FN(quad)
+  cd = __builtin_shufflevector(half[2], half[3], 0, 4, 1, 5) +
+       __builtin_shufflevector(half[2], half[3], 2, 6, 3, 7);
   return __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
 }
 
-/* Scalar products of `rows` rows of A with four of B, each along k. `rows` is a constant where this is inlined. */
+/* Scalar products of `rows` rows of A with four of B, each along k. `rows` is a constant where this is
+ * inlined. */
 CK_INLINE void FN(dots)(const size_t rows, size_t k, const float *a, size_t lda, const float *const b[4],
                         float *to) {
   vf sum[FEW][4];
 #pragma clang loop unroll(full)
   for (size_t i = 0; i < rows; i++)
 #pragma clang loop unroll(full)
-    for (size_t j = 0; j < 4; j++) sum[i][j] = (vf){};
+    for (size_t j = 0; j < 4; j++)
+      sum[i][j] = (vf){};
   size_t p = 0;
   for (; p + VL <= k; p += VL) {
     vf right[4];
 #pragma clang loop unroll(full)
-    for (size_t j = 0; j < 4; j++) right[j] = vload(b[j] + p);
+    for (size_t j = 0; j < 4; j++)
+      right[j] = vload(b[j] + p);
 #pragma clang loop unroll(full)
     for (size_t i = 0; i < rows; i++) {
       vf left = vload(a + i * lda + p);
 #pragma clang loop unroll(full)
-      for (size_t j = 0; j < 4; j++) sum[i][j] += left * right[j];
+      for (size_t j = 0; j < 4; j++)
+        sum[i][j] += left * right[j];
     }
   }
   if (p < k) {
@@ -340,11 +363,13 @@ CK_INLINE void FN(dots)(const size_t rows, size_t k, const float *a, size_t lda,
     for (size_t i = 0; i < rows; i++) {
       vf left = vload_part(a + i * lda + p, k - p);
 #pragma clang loop unroll(full)
-      for (size_t j = 0; j < 4; j++) sum[i][j] += left * vload_part(b[j] + p, k - p);
+      for (size_t j = 0; j < 4; j++)
+        sum[i][j] += left * vload_part(b[j] + p, k - p);
     }
   }
 #pragma clang loop unroll(full)
-  for (size_t i = 0; i < rows; i++) *(FN(unaligned_quad) *)(to + i * COLUMNS) = FN(lane_sums)(sum[i]);
+  for (size_t i = 0; i < rows; i++)
+    *(FN(unaligned_quad) *)(to + i * COLUMNS) = FN(lane_sums)(sum[i]);
 }
 
 static void FN(multiply_few)(void *context, size_t panel) {

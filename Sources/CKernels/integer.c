@@ -84,9 +84,12 @@ static void plain(void *context, size_t image) {
     int64_t largest = job->kind == INTEGER_BYTES ? 2047 : 16383;
     int64_t smallest = job->kind == INTEGER_BYTES ? -2048 : -16383;
     t = t < smallest ? smallest : t > largest ? largest : t;
-    if (job->kind == INTEGER_BYTES) ((uint8_t *)job->y)[at] = layer->table[t + 2048];
-    if (job->kind == INTEGER_WORDS) ((int16_t *)job->y)[at] = (int16_t)t;
-    if (job->kind == INTEGER_SUMS) ((int32_t *)job->y)[at] = sum;
+    if (job->kind == INTEGER_BYTES)
+      ((uint8_t *)job->y)[at] = layer->table[t + 2048];
+    if (job->kind == INTEGER_WORDS)
+      ((int16_t *)job->y)[at] = (int16_t)t;
+    if (job->kind == INTEGER_SUMS)
+      ((int32_t *)job->y)[at] = sum;
   }
 }
 

@@ -4,8 +4,9 @@
  * edge and changes no sum.
  *
  * On AVX-512 bytes are multiplied by VNNI, four inputs an instruction. Everywhere else, and for words,
- * two at a time as 16-bit integers: of each group's inputs 0..3, 0 and 2 make one pair and 1 and 3 the other, for
- * that is how shifts take packed weights apart. Neither saturates: |w x| <= 127 * 16383, twice, fits int32.
+ * two at a time as 16-bit integers: of each group's inputs 0..3, 0 and 2 make one pair and 1 and 3 the other,
+ * for that is how shifts take packed weights apart. Neither saturates: |w x| <= 127 * 16383, twice, fits
+ * int32.
  */
 #define LANES VL
 #if CK_IS_AVX512
@@ -48,8 +49,8 @@ CK_INLINE vi FN(pairs)(vs w, vs x) {
 #endif
 }
 
-/* sums[image][vectors * LANES] += what the listed groups contribute. images, vectors and wide are constants where
-   this is inlined. `stride` is the distance in bytes between groups. */
+/* sums[image][vectors * LANES] += what the listed groups contribute. images, vectors and wide are constants
+   where this is inlined. `stride` is the distance in bytes between groups. */
 CK_INLINE void FN(add_groups)(const size_t images, const size_t vectors, const int wide,
                               const integer_list *list, const int8_t *weights, size_t stride, int32_t *sums) {
   vi sum[IMAGES][WIDTH];
@@ -65,7 +66,8 @@ CK_INLINE void FN(add_groups)(const size_t images, const size_t vectors, const i
     if (!wide) {
       vi right[WIDTH];
 #pragma clang loop unroll(full)
-      for (size_t j = 0; j < vectors; j++) right[j] = *(const FN(unaligned_int) *)(w + j * LANES * 4);
+      for (size_t j = 0; j < vectors; j++)
+        right[j] = *(const FN(unaligned_int) *)(w + j * LANES * 4);
 #pragma clang loop unroll(full)
       for (size_t i = 0; i < images; i++) {
         __m512i x = _mm512_set1_epi32((int32_t)list->bytes[i][p]);
@@ -98,7 +100,7 @@ static void FN(add_groups_any)(size_t images, size_t vectors, int wide, const in
                                const int8_t *weights, size_t stride, int32_t *sums) {
 #define CASE(I, V)                                                                                           \
   case (I) * 8 + (V):                                                                                        \
-    if (VNNI && !wide)                                                                                 \
+    if (VNNI && !wide)                                                                                       \
       FN(add_groups)(I, V, 0, list, weights, stride, sums);                                                  \
     else                                                                                                     \
       FN(add_groups)(I, V, 1, list, weights, stride, sums);                                                  \
@@ -109,12 +111,13 @@ static void FN(add_groups_any)(size_t images, size_t vectors, int wide, const in
 #define CASES(I) CASE(I, 1) CASE(I, 2)
 #endif
   switch (images * 8 + vectors) {
-    CASES(1) CASES(2)
+    CASES(1)
+    CASES(2)
 #if IMAGES > 2
-    CASES(3) CASES(4)
+        CASES(3) CASES(4)
 #endif
 #if IMAGES > 4
-    CASES(5) CASES(6)
+            CASES(5) CASES(6)
 #endif
   }
 #undef CASE
@@ -134,7 +137,8 @@ static void FN(list_groups)(const integer_job *job, size_t image, size_t images,
       if (job->wide) {
         const int16_t *x = (const int16_t *)job->x + at;
         uint16_t word[4] = {0};
-        for (size_t l = 0; l < size; l++) word[l] = (uint16_t)x[l];
+        for (size_t l = 0; l < size; l++)
+          word[l] = (uint16_t)x[l];
         even = word[0] | (uint32_t)word[2] << 16;
         odd = word[1] | (uint32_t)word[3] << 16;
         any |= even | odd;
@@ -144,7 +148,8 @@ static void FN(list_groups)(const integer_job *job, size_t image, size_t images,
         if (size == 4)
           four = x[0] | (uint32_t)x[1] << 8 | (uint32_t)x[2] << 16 | (uint32_t)x[3] << 24;
         else
-          for (size_t l = 0; l < size; l++) four |= (uint32_t)x[l] << (8 * l);
+          for (size_t l = 0; l < size; l++)
+            four |= (uint32_t)x[l] << (8 * l);
         list->bytes[j][count] = four;
         even = four & 0x00FF00FF;
         odd = four >> 8 & 0x00FF00FF;
@@ -165,7 +170,8 @@ static void FN(list_groups)(const integer_job *job, size_t image, size_t images,
 CK_INLINE vi FN(scale)(vi sum, vi multiplier, int shift, int32_t low, int32_t high) {
   vl product = __builtin_convertvector(sum, vl) * __builtin_convertvector(multiplier, vl);
   product = (product + ((int64_t)1 << (shift - 1))) >> (int64_t)shift;
-  product = __builtin_elementwise_min(__builtin_elementwise_max(product, (vl){} + (int64_t)low), (vl){} + (int64_t)high);
+  product = __builtin_elementwise_min(__builtin_elementwise_max(product, (vl){} + (int64_t)low),
+                                      (vl){} + (int64_t)high);
   return __builtin_convertvector(product, vi);
 }
 
@@ -176,7 +182,8 @@ static void FN(store_outputs)(const integer_job *job, size_t image, size_t first
   size_t at = image * layer->outputs + first;
   if (job->kind == INTEGER_SUMS) {
     int32_t *y = (int32_t *)job->y + at;
-    for (size_t o = 0; o < count; o++) y[o] = sums[o] + layer->bias[first + o];
+    for (size_t o = 0; o < count; o++)
+      y[o] = sums[o] + layer->bias[first + o];
     return;
   }
   int32_t low = job->kind == INTEGER_BYTES ? -2048 : -16383, high = job->kind == INTEGER_BYTES ? 2047 : 16383;
@@ -200,12 +207,15 @@ static void FN(store_outputs)(const integer_job *job, size_t image, size_t first
       const uint8_t *table = layer->table + 2048;
       if (left == LANES)
 #pragma clang loop unroll(full)
-        for (size_t l = 0; l < LANES; l++) y[l] = table[lanes[l]];
+        for (size_t l = 0; l < LANES; l++)
+          y[l] = table[lanes[l]];
       else
-        for (size_t l = 0; l < left; l++) y[l] = table[lanes[l]];
+        for (size_t l = 0; l < left; l++)
+          y[l] = table[lanes[l]];
     } else {
       int16_t *y = (int16_t *)job->y + at + o;
-      for (size_t l = 0; l < left; l++) y[l] = (int16_t)lanes[l];
+      for (size_t l = 0; l < left; l++)
+        y[l] = (int16_t)lanes[l];
     }
   }
 }
@@ -230,7 +240,8 @@ static void FN(tile)(void *context, size_t index) {
         FN(list_groups)(job, image, images, input, inputs, &list);
       for (size_t o = 0; o < width; o += WIDTH * LANES) {
         size_t vectors = (width - o < WIDTH * LANES ? width - o : WIDTH * LANES) / LANES;
-        FN(add_groups_any)(images, vectors, job->wide, &list, weights + input * width + o * 4, width * 4, sums + o);
+        FN(add_groups_any)(images, vectors, job->wide, &list, weights + input * width + o * 4, width * 4,
+                           sums + o);
       }
     }
     for (size_t i = 0; i < images; i++)

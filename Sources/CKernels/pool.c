@@ -95,27 +95,32 @@ static int default_thread_count(void) {
   if (wanted) {
     char *end;
     long count = strtol(wanted, &end, 10);
-    if (end != wanted && *end == 0 && count >= 1) return count > MAX_THREADS ? MAX_THREADS : (int)count;
+    if (end != wanted && *end == 0 && count >= 1)
+      return count > MAX_THREADS ? MAX_THREADS : (int)count;
   }
   long count = 0;
 #if defined(__linux__)
   cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) count = CPU_COUNT(&set);
+  if (sched_getaffinity(0, sizeof set, &set) == 0)
+    count = CPU_COUNT(&set);
 #endif
-  if (count < 1) count = sysconf(_SC_NPROCESSORS_ONLN);
+  if (count < 1)
+    count = sysconf(_SC_NPROCESSORS_ONLN);
   return count < 1 ? 1 : count > MAX_THREADS ? MAX_THREADS : (int)count;
 }
 
 int ck_thread_count(void) {
   int count = atomic_load_explicit(&thread_count, memory_order_relaxed);
-  if (count) return count;
+  if (count)
+    return count;
   int none = 0;
   atomic_compare_exchange_strong(&thread_count, &none, default_thread_count());
   return atomic_load(&thread_count);
 }
 
 void ck_set_thread_count(int count) {
-  if (count <= 0) count = default_thread_count();
+  if (count <= 0)
+    count = default_thread_count();
   atomic_store(&thread_count, count > MAX_THREADS ? MAX_THREADS : count);
 }
 
@@ -132,11 +137,13 @@ static void run_tasks(int rank) {
     void *context = atomic_load_explicit(&pool.context, memory_order_relaxed);
     uint32_t task_count = atomic_load_explicit(&pool.task_count, memory_order_relaxed);
     int path = atomic_load_explicit(&pool.path, memory_order_relaxed);
-    if (rank >= atomic_load_explicit(&pool.helpers, memory_order_relaxed)) return;
+    if (rank >= atomic_load_explicit(&pool.helpers, memory_order_relaxed))
+      return;
     if (!atomic_compare_exchange_weak_explicit(&pool.ticket, &ticket, ticket - 1, memory_order_acq_rel,
                                                memory_order_acquire))
       continue;
-    if (rank >= 0) ck_path_select(path);
+    if (rank >= 0)
+      ck_path_select(path);
     task(context, task_count - (uint32_t)ticket);
     if (atomic_fetch_sub(&pool.pending, 1) == 1 && atomic_load(&pool.owner_asleep)) {
       pthread_mutex_lock(&pool.mutex);
@@ -158,10 +165,12 @@ static void *work(void *argument) {
       relax();
       spins--;
     }
-    if (spins > 0) continue;
+    if (spins > 0)
+      continue;
     pthread_mutex_lock(&pool.mutex);
     atomic_store(&self->asleep, 1);
-    while (!claimable(rank)) pthread_cond_wait(&self->wake, &pool.mutex);
+    while (!claimable(rank))
+      pthread_cond_wait(&self->wake, &pool.mutex);
     atomic_store(&self->asleep, 0);
     pthread_mutex_unlock(&pool.mutex);
   }
@@ -184,11 +193,14 @@ static void after_fork_in_child(void) {
 /* Makes sure that `wanted` workers exist, and returns how many do, at most `wanted`. */
 static int start_workers(int wanted) {
 #if defined(__GLIBC__) && !defined(CK_PLAIN_PTHREAD_CREATE)
-  if (!ck_pthread_create) return 0;
+  if (!ck_pthread_create)
+    return 0;
 #endif
-  if (pool.started >= wanted) return wanted;
+  if (pool.started >= wanted)
+    return wanted;
   if (!pool.fork_handler_set) {
-    if (pthread_atfork(NULL, NULL, after_fork_in_child) != 0) return 0;
+    if (pthread_atfork(NULL, NULL, after_fork_in_child) != 0)
+      return 0;
     pool.fork_handler_set = 1;
   }
   /* Signals belong to the host's threads, so workers start with all of them blocked. On Linux
@@ -202,7 +214,8 @@ static int start_workers(int wanted) {
     next->wake = condition;
     atomic_store(&next->asleep, 0);
     pthread_t thread;
-    if (ck_pthread_create(&thread, NULL, work, (void *)(intptr_t)pool.started) != 0) break;
+    if (ck_pthread_create(&thread, NULL, work, (void *)(intptr_t)pool.started) != 0)
+      break;
     pool.started++;
   }
   sigprocmask(SIG_SETMASK, &before, NULL);
@@ -210,7 +223,8 @@ static int start_workers(int wanted) {
 }
 
 static void run_alone(size_t task_count, task_function task, void *context) {
-  for (size_t i = 0; i < task_count; i++) task(context, i);
+  for (size_t i = 0; i < task_count; i++)
+    task(context, i);
 }
 
 void ck_parallel(size_t task_count, task_function task, void *context) {
@@ -254,7 +268,8 @@ void ck_parallel(size_t task_count, task_function task, void *context) {
   if (atomic_load_explicit(&pool.pending, memory_order_acquire) != 0) {
     pthread_mutex_lock(&pool.mutex);
     atomic_store(&pool.owner_asleep, 1);
-    while (atomic_load(&pool.pending) != 0) pthread_cond_wait(&pool.done, &pool.mutex);
+    while (atomic_load(&pool.pending) != 0)
+      pthread_cond_wait(&pool.done, &pool.mutex);
     atomic_store(&pool.owner_asleep, 0);
     pthread_mutex_unlock(&pool.mutex);
   }

@@ -22,9 +22,11 @@ static _Atomic(block *) kept[SLOTS];
 void *ck_scratch_take(size_t byte_count) {
   block *smaller = NULL;
   for (int i = 0; i < SLOTS; i++) {
-    if (!atomic_load_explicit(&kept[i], memory_order_relaxed)) continue;
+    if (!atomic_load_explicit(&kept[i], memory_order_relaxed))
+      continue;
     block *found = atomic_exchange(&kept[i], NULL);
-    if (!found) continue;
+    if (!found)
+      continue;
     if (found->byte_count >= byte_count) {
       free(smaller);
       return found + 1;
@@ -35,20 +37,24 @@ void *ck_scratch_take(size_t byte_count) {
   }
   free(smaller);
   void *memory = NULL;
-  if (byte_count > PTRDIFF_MAX - 4096) return NULL;
-  if (posix_memalign(&memory, 64, byte_count + sizeof(block)) != 0) return NULL;
+  if (byte_count > PTRDIFF_MAX - 4096)
+    return NULL;
+  if (posix_memalign(&memory, 64, byte_count + sizeof(block)) != 0)
+    return NULL;
   block *fresh = memory;
   fresh->byte_count = byte_count;
   return fresh + 1;
 }
 
 void ck_scratch_give(void *memory) {
-  if (!memory) return;
+  if (!memory)
+    return;
   block *back = (block *)memory - 1;
   if (back->byte_count <= LARGEST_KEPT)
     for (int i = 0; i < SLOTS; i++) {
       block *none = NULL;
-      if (atomic_compare_exchange_strong(&kept[i], &none, back)) return;
+      if (atomic_compare_exchange_strong(&kept[i], &none, back))
+        return;
     }
   free(back);
 }

@@ -26,8 +26,12 @@ typedef float FN(unaligned) __attribute__((vector_size(VL * 4), aligned(4)));
 #define vsoftplus FN(vsoftplus)
 #define vactivate FN(vactivate)
 
-CK_INLINE vf vload(const float *p) { return *(const FN(unaligned) *)p; }
-CK_INLINE void vstore(float *p, vf v) { *(FN(unaligned) *)p = v; }
+CK_INLINE vf vload(const float *p) {
+  return *(const FN(unaligned) *)p;
+}
+CK_INLINE void vstore(float *p, vf v) {
+  *(FN(unaligned) *)p = v;
+}
 
 /* vload_part: the first `count` lanes, zeros in the others; vstore_part: the first `count` lanes alone. */
 #if CK_IS_AVX512
@@ -50,21 +54,29 @@ CK_INLINE void vstore_part(float *p, vf v, size_t count) {
 #else
 CK_INLINE vf vload_part(const float *p, size_t count) {
   float lanes[VL] = {0};
-  for (size_t i = 0; i < count && i < VL; i++) lanes[i] = p[i];
+  for (size_t i = 0; i < count && i < VL; i++)
+    lanes[i] = p[i];
   return vload(lanes);
 }
 CK_INLINE void vstore_part(float *p, vf v, size_t count) {
   float lanes[VL];
   vstore(lanes, v);
-  for (size_t i = 0; i < count && i < VL; i++) p[i] = lanes[i];
+  for (size_t i = 0; i < count && i < VL; i++)
+    p[i] = lanes[i];
 }
 #endif
 
 /* Lane by lane: mask ? yes : no. */
-CK_INLINE vf vselect(vi mask, vf yes, vf no) { return (vf)((mask & (vi)yes) | (~mask & (vi)no)); }
+CK_INLINE vf vselect(vi mask, vf yes, vf no) {
+  return (vf)((mask & (vi)yes) | (~mask & (vi)no));
+}
 /* Both give `a` where it is NaN. */
-CK_INLINE vf vmax(vf a, vf b) { return vselect(a < b, b, a); }
-CK_INLINE vf vmin(vf a, vf b) { return vselect(a > b, b, a); }
+CK_INLINE vf vmax(vf a, vf b) {
+  return vselect(a < b, b, a);
+}
+CK_INLINE vf vmin(vf a, vf b) {
+  return vselect(a > b, b, a);
+}
 
 /* exp(x) = *scale (1 + *fraction), *scale a power of two; x is clamped to [-87.33, 88.37]. */
 CK_INLINE void FN(vexp_parts)(vf x, vf *scale, vf *fraction) {
@@ -89,7 +101,9 @@ CK_INLINE vf vexp(vf x) {
   return scale * fraction + scale;
 }
 
-CK_INLINE vf vsigmoid(vf x) { return 1.0f / (1.0f + vexp(-x)); }
+CK_INLINE vf vsigmoid(vf x) {
+  return 1.0f / (1.0f + vexp(-x));
+}
 
 /* exp(x) - 1 without cancellation near 0. */
 CK_INLINE vf velu(vf x) {

@@ -40,7 +40,8 @@ struct ReferenceLayer {
           multiplier.withUnsafeBufferPointer { m in
             table.withUnsafeBufferPointer { t in
               var layer = ck_integer_layer(
-                inputs: inputs, outputs: outputs, weights: w.baseAddress, packed: isPacked ? p.baseAddress : nil,
+                inputs: inputs, outputs: outputs, weights: w.baseAddress,
+                packed: isPacked ? p.baseAddress : nil,
                 bias: b.baseAddress, multiplier: m.baseAddress, shift: Int32(shift), table: t.baseAddress)
               return body(&layer)
             }
@@ -58,7 +59,8 @@ struct ReferenceLayer {
     var y32 = [Int32](repeating: 0, count: count * outputs)
     let status = on(path) {
       withKernel(packed: packed) { layer in
-        ck_integer_bytes_to_bytes(layer, count, bytes, &y8) | ck_integer_bytes_to_words(layer, count, bytes, &y16)
+        ck_integer_bytes_to_bytes(layer, count, bytes, &y8)
+          | ck_integer_bytes_to_words(layer, count, bytes, &y16)
           | ck_integer_bytes_to_sums(layer, count, bytes, &y32)
           | ck_integer_words_to_bytes(layer, count, words, &z8)
       }
@@ -123,7 +125,8 @@ struct ReferenceLayer {
     let layer = ReferenceLayer(inputs: 50, outputs: 70, shift: 20, &d) { Int8($0.integer(-127...127)) }
     #expect(
       layer.agrees(
-        on: path, packed: true, bytes: [UInt8](repeating: 0, count: 450), words: [Int16](repeating: 0, count: 450)))
+        on: path, packed: true, bytes: [UInt8](repeating: 0, count: 450),
+        words: [Int16](repeating: 0, count: 450)))
   }
 
   @Test("Any number of threads and images gives the same integers")

@@ -89,7 +89,9 @@ let lengths = [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 100, 784, 
     }
     #expect(zip(bytes, x).allSatisfy { $1 == Float($0) / 255 })
     #expect(back == bytes)
-    let odd: [Float] = [-1, 2, .nan, .infinity, -.infinity, 0.5 / 255, 1.5 / 255, 2.5 / 255, -0.0, 0.999, 1e-30]
+    let odd: [Float] = [
+      -1, 2, .nan, .infinity, -.infinity, 0.5 / 255, 1.5 / 255, 2.5 / 255, -0.0, 0.999, 1e-30,
+    ]
     var clamped = odd
     var rounded = [UInt8](repeating: 9, count: odd.count)
     on(path) {

@@ -25,7 +25,8 @@
 static int failures;
 
 static void expect(int holds, const char *what) {
-  if (holds) return;
+  if (holds)
+    return;
   failures++;
   fprintf(stderr, "failed: %s\n", what);
 }
@@ -68,7 +69,8 @@ static void test_fork(void) {
     if (child == 0) {
       int right = sums_up(1000) && sums_up(3);
       pid_t grandchild = fork();
-      if (grandchild == 0) _exit(sums_up(500) ? 0 : 1);
+      if (grandchild == 0)
+        _exit(sums_up(500) ? 0 : 1);
       int status = 1;
       waitpid(grandchild, &status, 0);
       _exit(right && status == 0 ? 0 : 1);
@@ -93,9 +95,11 @@ static void *call_loops(void *argument) {
   _Atomic int *wrong = argument;
   for (int i = 0; i < 300; i++) {
     float a[64], b[64], c[64];
-    for (int j = 0; j < 64; j++) a[j] = (float)j, b[j] = 1, c[j] = 0;
+    for (int j = 0; j < 64; j++)
+      a[j] = (float)j, b[j] = 1, c[j] = 0;
     ck_sgemm(0, 0, 8, 8, 8, a, 8, b, 8, c, 8, NULL, CK_IDENTITY, 0);
-    if (c[0] != 28) atomic_fetch_add(wrong, 1);
+    if (c[0] != 28)
+      atomic_fetch_add(wrong, 1);
     ck_parallel(7, add_nested, NULL);
   }
   return NULL;
@@ -105,7 +109,8 @@ static void test_callers(void) {
   pthread_t threads[5];
   _Atomic int wrong = 0;
   atomic_store(&total, 0);
-  for (int i = 0; i < 5; i++) pthread_create(&threads[i], NULL, call_loops, &wrong);
+  for (int i = 0; i < 5; i++)
+    pthread_create(&threads[i], NULL, call_loops, &wrong);
   for (int i = 0; i < 5; i++) {
     ck_set_thread_count(1 + i);
     pthread_join(threads[i], NULL);
@@ -118,10 +123,13 @@ static void test_bits(void) {
   enum { M = 130, N = 300, K = 200 };
   float *a = malloc(sizeof(float) * M * K), *b = malloc(sizeof(float) * N * K);
   float *one = malloc(sizeof(float) * M * N), *more = malloc(sizeof(float) * M * N);
-  for (int i = 0; i < M * K; i++) a[i] = (float)(i * 7919 % 1000) * 1e-3f - 0.5f;
-  for (int i = 0; i < N * K; i++) b[i] = (float)(i * 104729 % 1000) * 1e-3f - 0.5f;
+  for (int i = 0; i < M * K; i++)
+    a[i] = (float)(i * 7919 % 1000) * 1e-3f - 0.5f;
+  for (int i = 0; i < N * K; i++)
+    b[i] = (float)(i * 104729 % 1000) * 1e-3f - 0.5f;
   for (int path = 0; path < CK_PATH_COUNT; path++) {
-    if (!ck_path_select(path)) continue;
+    if (!ck_path_select(path))
+      continue;
     ck_set_thread_count(1);
     ck_sgemm(0, 1, M, N, K, a, K, b, K, one, N, NULL, CK_ELU, 0);
     for (int threads = 2; threads <= 4; threads++) {
@@ -143,6 +151,7 @@ int main(void) {
   test_callers();
   ck_set_thread_count(4);
   test_bits();
-  if (failures == 0) puts("ok");
+  if (failures == 0)
+    puts("ok");
   return failures != 0;
 }

@@ -28,14 +28,16 @@ static double seconds(void) {
   TARGET static double NAME(size_t rounds) {                                                                 \
     typedef float vector __attribute__((vector_size(LANES * 4)));                                            \
     vector s[12], x, y;                                                                                      \
-    for (int i = 0; i < 12; i++) s[i] = (vector){} + (float)i;                                               \
+    for (int i = 0; i < 12; i++)                                                                             \
+      s[i] = (vector){} + (float)i;                                                                          \
     x = (vector){} + 0.999f;                                                                                 \
     y = (vector){} + 0.001f;                                                                                 \
     for (size_t round = 0; round < rounds; round++) {                                                        \
       _Pragma("clang loop unroll(full)") for (int i = 0; i < 12; i++) s[i] = s[i] * x + y;                   \
       __asm__ volatile("" : "+v"(s[0]), "+v"(s[1]), "+v"(s[2]), "+v"(s[3]), "+v"(s[4]), "+v"(s[5]));         \
     }                                                                                                        \
-    for (int i = 1; i < 12; i++) s[0] += s[i];                                                               \
+    for (int i = 1; i < 12; i++)                                                                             \
+      s[0] += s[i];                                                                                          \
     volatile float sink = s[0][0];                                                                           \
     (void)sink;                                                                                              \
     return 2.0 * 12 * LANES * (double)rounds;                                                                \
@@ -70,8 +72,10 @@ typedef struct product {
 } product;
 
 static const product products[] = {
-    {"forward  100x784 -> 500", 0, 1, 100, 500, 784, 0}, {"forward  100x500 -> 500", 0, 1, 100, 500, 500, 0},
-    {"forward  100x500 -> 784", 0, 1, 100, 784, 500, 0}, {"forward 1000x784 -> 500", 0, 1, 1000, 500, 784, 0},
+    {"forward  100x784 -> 500", 0, 1, 100, 500, 784, 0},
+    {"forward  100x500 -> 500", 0, 1, 100, 500, 500, 0},
+    {"forward  100x500 -> 784", 0, 1, 100, 784, 500, 0},
+    {"forward 1000x784 -> 500", 0, 1, 1000, 500, 784, 0},
     {"forward  100 digits -> 500", 0, 1, 100, 500, 784, 1},
     {"forward 1000 digits -> 500", 0, 1, 1000, 500, 784, 1},
     {"backward dW of 100 digits", 1, 0, 500, 784, 100, 2},
@@ -79,17 +83,23 @@ static const product products[] = {
     {"backward dX 100x500 W[500,500]", 0, 0, 100, 500, 500, 0},
     {"backward dW 500x784 batch 100", 1, 0, 500, 784, 100, 0},
     {"backward dW 500x500 batch 100", 1, 0, 500, 500, 100, 0},
-    {"latents  100x500 -> 5", 0, 1, 100, 5, 500, 0},     {"latents  100x5 -> 500", 0, 1, 100, 500, 5, 0},
-    {"latents  dW 5x500 batch 100", 1, 0, 5, 500, 100, 0}, {"latents  dW 500x5 batch 100", 1, 0, 500, 5, 100, 0},
+    {"latents  100x500 -> 5", 0, 1, 100, 5, 500, 0},
+    {"latents  100x5 -> 500", 0, 1, 100, 500, 5, 0},
+    {"latents  dW 5x500 batch 100", 1, 0, 5, 500, 100, 0},
+    {"latents  dW 500x5 batch 100", 1, 0, 500, 5, 100, 0},
     {"latents  dX 100x500 W[500,5]", 0, 0, 100, 5, 500, 0},
-    {"latents  100x500 -> 32", 0, 1, 100, 32, 500, 0},   {"one row  1x784 -> 500", 0, 1, 1, 500, 784, 0},
-    {"one row  1x500 -> 500", 0, 1, 1, 500, 500, 0},     {"4 rows   4x784 -> 500", 0, 1, 4, 500, 784, 0},
-    {"10 rows  10x784 -> 500", 0, 1, 10, 500, 784, 0},   {"square   1024", 0, 0, 1024, 1024, 1024, 0},
+    {"latents  100x500 -> 32", 0, 1, 100, 32, 500, 0},
+    {"one row  1x784 -> 500", 0, 1, 1, 500, 784, 0},
+    {"one row  1x500 -> 500", 0, 1, 1, 500, 500, 0},
+    {"4 rows   4x784 -> 500", 0, 1, 4, 500, 784, 0},
+    {"10 rows  10x784 -> 500", 0, 1, 10, 500, 784, 0},
+    {"square   1024", 0, 0, 1024, 1024, 1024, 0},
 };
 
 static float *random_floats(size_t count) {
   float *x = aligned_alloc(64, (count * 4 + 63) / 64 * 64);
-  for (size_t i = 0; i < count; i++) x[i] = (float)(rand() % 2000 - 1000) * 1e-3f;
+  for (size_t i = 0; i < count; i++)
+    x[i] = (float)(rand() % 2000 - 1000) * 1e-3f;
   return x;
 }
 
@@ -100,7 +110,8 @@ static void draw_digits(size_t count, float *x) {
     double row = 5 + rand() % 10, column = 8 + rand() % 12, angle = rand() % 628 * 0.01;
     for (int step = 0; step < 45; step++) {
       for (int dr = -1; dr <= 1; dr++)
-        for (int dc = -1; dc <= 1; dc++) x[i * 784 + ((size_t)row + dr) * 28 + (size_t)column + dc] = 0.5f;
+        for (int dc = -1; dc <= 1; dc++)
+          x[i * 784 + ((size_t)row + dr) * 28 + (size_t)column + dc] = 0.5f;
       angle += (rand() % 100 - 45) * 0.01;
       row += __builtin_sin(angle), column += __builtin_cos(angle);
       if (row < 5 || row > 22 || column < 5 || column > 22) {
@@ -116,8 +127,10 @@ static void bench_products(int lanes) {
   for (size_t i = 0; i < sizeof products / sizeof *products; i++) {
     product p = products[i];
     float *a = random_floats(p.m * p.k), *b = random_floats(p.n * p.k), *c = random_floats(p.m * p.n);
-    if (p.digits == 1) draw_digits(p.m, a);
-    if (p.digits == 2) draw_digits(p.k, b);
+    if (p.digits == 1)
+      draw_digits(p.m, a);
+    if (p.digits == 2)
+      draw_digits(p.k, b);
     double flops = 2.0 * (double)p.m * (double)p.n * (double)p.k;
     printf("  %-32s", p.name);
     for (int threads = 1; threads <= 2; threads++) {
@@ -126,18 +139,22 @@ static void bench_products(int lanes) {
       int inner = flops > 4e6 ? 1 : (int)(4e6 / flops) + 1;
       while (seconds() - start < 0.25) {
         double now = measure_peak(threads) * lanes;
-        if (now > peak) peak = now;
+        if (now > peak)
+          peak = now;
         for (int repeat = 0; repeat < 4; repeat++) {
           double t0 = seconds();
           for (int j = 0; j < inner; j++)
             ck_sgemm(p.transpose_a, p.transpose_b, p.m, p.n, p.k, a, p.transpose_a ? p.m : p.k, b,
                      p.transpose_b ? p.k : p.n, c, p.n, NULL, CK_IDENTITY, 0);
           double r = flops * inner / (seconds() - t0);
-          if (r > rate) rate = r;
+          if (r > rate)
+            rate = r;
         }
       }
-      if (threads == 1) best_peak = peak;
-      printf("  %d: %7.2f us %6.1f GFLOP/s %5.1f %%", threads, 1e6 * flops / rate, 1e-9 * rate, 100 * rate / peak);
+      if (threads == 1)
+        best_peak = peak;
+      printf("  %d: %7.2f us %6.1f GFLOP/s %5.1f %%", threads, 1e6 * flops / rate, 1e-9 * rate,
+             100 * rate / peak);
     }
     printf("  (peak %.0f)\n", 1e-9 * best_peak);
     fflush(stdout);
@@ -154,9 +171,12 @@ static void bench_integers(void) {
     int8_t *w = malloc(inputs * outputs);
     uint8_t *x = malloc(1000 * inputs), *y = malloc(1000 * outputs), table[CK_TABLE_COUNT];
     int32_t *bias = calloc(outputs, 4), *multiplier = malloc(outputs * 4);
-    for (size_t i = 0; i < inputs * outputs; i++) w[i] = (int8_t)(rand() % 255 - 127);
-    for (size_t i = 0; i < outputs; i++) multiplier[i] = 1 << 20;
-    for (int i = 0; i < CK_TABLE_COUNT; i++) table[i] = (uint8_t)(i >> 4);
+    for (size_t i = 0; i < inputs * outputs; i++)
+      w[i] = (int8_t)(rand() % 255 - 127);
+    for (size_t i = 0; i < outputs; i++)
+      multiplier[i] = 1 << 20;
+    for (int i = 0; i < CK_TABLE_COUNT; i++)
+      table[i] = (uint8_t)(i >> 4);
     void *packed = aligned_alloc(64, (ck_integer_packed_size(inputs, outputs) + 63) / 64 * 64);
     ck_integer_pack(inputs, outputs, w, packed);
     ck_integer_layer layer = {inputs, outputs, w, packed, bias, multiplier, 30, table};
@@ -166,7 +186,8 @@ static void bench_integers(void) {
         x[i] = rand() % 8 == 0 || i % 8 ? (i % 8 ? (x[i - 1] ? (uint8_t)(1 + rand() % 255) : 0) : 1) : 0;
       for (size_t i = 0; i < 1000 * inputs; i += 8) {
         int on = rand() % 100 < density;
-        for (size_t j = i; j < i + 8; j++) x[j] = on ? (uint8_t)(1 + rand() % 255) : 0;
+        for (size_t j = i; j < i + 8; j++)
+          x[j] = on ? (uint8_t)(1 + rand() % 255) : 0;
       }
       printf("  int8 %4zu -> %3zu, %3d %% not 0     ", inputs, outputs, density);
       for (int threads = 1; threads <= 2; threads++)
@@ -176,9 +197,11 @@ static void bench_integers(void) {
           while (seconds() - start < 0.15) {
             int inner = count == 1 ? 100 : 1;
             double t0 = seconds();
-            for (int j = 0; j < inner; j++) ck_integer_bytes_to_bytes(&layer, count, x, y);
+            for (int j = 0; j < inner; j++)
+              ck_integer_bytes_to_bytes(&layer, count, x, y);
             double t = (seconds() - t0) / inner;
-            if (t < best) best = t;
+            if (t < best)
+              best = t;
           }
           printf("  %dx%zu: %8.2f us %6.1f GMAC/s", threads, count, 1e6 * best,
                  1e-9 * (double)(count * inputs * outputs) / best);
@@ -198,7 +221,8 @@ static void bench_passes(void) {
   float *x = random_floats(ADAM_COUNT), *y = random_floats(ADAM_COUNT), *z = random_floats(ADAM_COUNT);
   float *v = random_floats(ADAM_COUNT);
   uint8_t *bytes = malloc(PASS_COUNT);
-  for (size_t i = 0; i < ADAM_COUNT; i++) v[i] = v[i] * v[i];
+  for (size_t i = 0; i < ADAM_COUNT; i++)
+    v[i] = v[i] * v[i];
   ck_set_thread_count(1);
 #define BENCH(name, count, call)                                                                             \
   do {                                                                                                       \
@@ -207,7 +231,8 @@ static void bench_passes(void) {
       double t0 = seconds();                                                                                 \
       call;                                                                                                  \
       double t = seconds() - t0;                                                                             \
-      if (t < best) best = t;                                                                                \
+      if (t < best)                                                                                          \
+        best = t;                                                                                            \
     }                                                                                                        \
     printf("  %-32s  %7.2f us  %.3f ns each\n", name, 1e6 * best, 1e9 * best / (count));                     \
     fflush(stdout);                                                                                          \
@@ -236,8 +261,10 @@ static void bench_passes(void) {
 int main(int argc, char **argv) {
   for (int path = CK_PATH_COUNT - 1; path >= 0; path--) {
     int wanted = argc < 2;
-    for (int i = 1; i < argc; i++) wanted |= strcmp(argv[i], ck_path_name(path)) == 0;
-    if (!wanted || !ck_path_select(path)) continue;
+    for (int i = 1; i < argc; i++)
+      wanted |= strcmp(argv[i], ck_path_name(path)) == 0;
+    if (!wanted || !ck_path_select(path))
+      continue;
     int lanes = 4;
 #if defined(__x86_64__)
     peak_function = path == CK_PATH_AVX512 ? peak_avx512 : path == CK_PATH_AVX2 ? peak_avx2 : peak_generic;

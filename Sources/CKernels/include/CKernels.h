@@ -124,12 +124,12 @@ enum { CK_TABLE_COUNT = 4096 };
  */
 typedef struct ck_integer_layer {
   size_t inputs, outputs;
-  const int8_t *weights;      /* [outputs, inputs] */
+  const int8_t *weights; /* [outputs, inputs] */
   const void *packed;
-  const int32_t *bias;        /* [outputs] */
-  const int32_t *multiplier;  /* [outputs], 0 ... 2^31 - 1 */
-  int shift;                  /* 1 ... 62 */
-  const uint8_t *table;       /* [4096], for bytes */
+  const int32_t *bias;       /* [outputs] */
+  const int32_t *multiplier; /* [outputs], 0 ... 2^31 - 1 */
+  int shift;                 /* 1 ... 62 */
+  const uint8_t *table;      /* [4096], for bytes */
 } ck_integer_layer;
 
 /** ck_integer_packed_size(inputs, outputs) returns the bytes that ck_integer_pack writes, on any path. */
