@@ -1,4 +1,5 @@
 /* Image sets: every quality, random access, labels, the model that is needed, and damage. */
+#define _POSIX_C_SOURCE 200809L
 #include "check.h"
 
 #include <stdio.h>

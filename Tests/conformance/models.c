@@ -1,4 +1,5 @@
 /* Models: what they tell, saving and opening in every storage, and refusals. */
+#define _POSIX_C_SOURCE 200809L
 #include "check.h"
 
 #include <stdio.h>

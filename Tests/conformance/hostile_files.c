@@ -1,0 +1,151 @@
+/*
+ * Files that were cut short or changed: every length and every bit of a small weight file, image set and
+ * checkpoint. None may be taken for sound, and none may end the process.
+ */
+#include "check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SIDE = 6, AREA = SIDE * SIDE, TINY_COUNT = 40, TINY_LATENTS = 2 };
+
+static uint8_t tiny_pixels[TINY_COUNT * AREA], tiny_labels[TINY_COUNT], out[TINY_COUNT * AREA];
+static float latents[TINY_COUNT * TINY_LATENTS];
+static ae_model *tiny;
+static ae_trainer *trainer;
+
+static void make_tiny(void) {
+  static const int32_t hidden[] = {4};
+  ae_trainer_options options;
+  for (int i = 0; i < TINY_COUNT; i++) {
+    tiny_labels[i] = (uint8_t)(i % 10);
+    for (int j = 0; j < AREA; j++)
+      tiny_pixels[i * AREA + j] = (uint8_t)((j / SIDE == i % SIDE) * 200 + (j % SIDE == i % 5) * 55);
+  }
+  small_options(&options, AE_KIND_ELU);
+  options.width = options.height = SIDE;
+  options.hidden = hidden;
+  options.latent_size = TINY_LATENTS;
+  options.step_count = 100;
+  options.batch_size = 10;
+  if (ae_trainer_create(&options, &trainer) != AE_OK ||
+      ae_trainer_fit(trainer, tiny_pixels, TINY_COUNT) != AE_OK ||
+      ae_trainer_model(trainer, tiny_pixels, TINY_COUNT, &tiny) != AE_OK)
+    require(NULL);
+}
+
+/* Whether a file is refused, by opening it or by using all of it. */
+typedef int (*refuses)(const void *bytes, size_t size);
+
+static int refuses_model(const void *bytes, size_t size) {
+  ae_model *model = NULL;
+  int refused = ae_model_open_memory(bytes, size, &model) != AE_OK;
+  if (!refused && ae_input_size(model) == AREA && ae_latent_size(model) == TINY_LATENTS) {
+    refused = ae_encode_u8(model, tiny_pixels, 1, latents) != AE_OK ||
+              ae_decode_u8(model, latents, 1, out) != AE_OK;
+  }
+  ae_model_free(model);
+  return refused;
+}
+
+static int refuses_set(const void *bytes, size_t size) {
+  ae_imageset *set = NULL;
+  ae_imageset_information info;
+  int refused = ae_imageset_open_memory(bytes, size, tiny, &set) != AE_OK;
+  info.struct_size = sizeof info;
+  if (!refused && ae_imageset_info(set, &info) == AE_OK && info.count == TINY_COUNT && info.width == SIDE &&
+      info.height == SIDE && info.latent_size == TINY_LATENTS)
+    refused = ae_imageset_read(set, 0, TINY_COUNT, out) != AE_OK ||
+              ae_imageset_labels(set, 0, TINY_COUNT, tiny_labels) != AE_OK;
+  ae_imageset_free(set);
+  return refused;
+}
+
+/* An embedded model is read only where no other is given. */
+static int refuses_embedding_set(const void *bytes, size_t size) {
+  ae_imageset *set = NULL;
+  int refused = ae_imageset_open_memory(bytes, size, NULL, &set) != AE_OK ||
+                ae_imageset_read(set, 0, TINY_COUNT, out) != AE_OK ||
+                ae_imageset_labels(set, 0, TINY_COUNT, tiny_labels) != AE_OK;
+  ae_imageset_free(set);
+  return refused;
+}
+
+static int refuses_checkpoint(const void *bytes, size_t size) {
+  ae_trainer *resumed = NULL;
+  int refused = ae_trainer_resume(bytes, size, NULL, &resumed) != AE_OK;
+  ae_trainer_free(resumed);
+  return refused;
+}
+
+static void attack(const char *name, refuses refuse, const void *sound, size_t size) {
+  uint8_t *bytes = require(malloc(size + 64));
+  size_t taken = 0, first = 0;
+  memcpy(bytes, sound, size);
+  check(!refuse(bytes, size), "%s of %zu bytes is taken as it is", name, size);
+
+  for (size_t length = 0; length < size; length++) {
+    /* A block of just that length, so that a tool that watches memory sees every read past its end. */
+    uint8_t *cut = require(malloc(length ? length : 1));
+    memcpy(cut, bytes, length);
+    if (!refuse(cut, length) && taken++ == 0) first = length;
+    free(cut);
+  }
+  check(taken == 0, "%s cut at any of its %zu lengths is refused (%zu taken, the first of %zu bytes)", name, size,
+        taken, first);
+
+  taken = 0;
+  for (size_t bit = 0; bit < 8 * size; bit++) {
+    bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    if (!refuse(bytes, size) && taken++ == 0) first = bit;
+    bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+  }
+  check(taken == 0, "%s with any of its %zu bits changed is refused (%zu taken, the first bit %zu of byte %zu)",
+        name, 8 * size, taken, first % 8, first / 8);
+
+  memset(bytes + size, 0, 64);
+  check(refuse(bytes, size + 1) && refuse(bytes, size + 64), "%s with bytes after its end is refused", name);
+  free(bytes);
+}
+
+void test_hostile_files(void) {
+  ae_compress_options options;
+  ae_imageset *set = NULL;
+  ae_model *model = NULL;
+  size_t size = 0;
+  void *bytes;
+  make_tiny();
+
+  bytes = saved(tiny, AE_STORAGE_FLOAT32, 0, &size);
+  attack("a weight file (float32)", refuses_model, bytes, size);
+  check_status(ae_imageset_open_memory(bytes, size, tiny, &set), AE_ERROR_FORMAT, "a weight file is no image set");
+  check_status(ae_trainer_resume(bytes, size, NULL, &trainer), AE_ERROR_KIND, "nor a checkpoint");
+  free(bytes);
+  make_tiny();
+  bytes = saved(tiny, AE_STORAGE_INT8, 0, &size);
+  attack("a weight file (int8)", refuses_model, bytes, size);
+  free(bytes);
+
+  if (ae_compress_options_init(&options, sizeof options) != AE_OK) require(NULL);
+  options.block_images = 16;
+  options.labels = tiny_labels;
+  for (int embed = 0; embed <= 1; embed++) {
+    options.embed_model = embed;
+    if (ae_compress(tiny, tiny_pixels, TINY_COUNT, &options, NULL, 0, &size) != AE_OK) require(NULL);
+    bytes = require(malloc(size));
+    if (ae_compress(tiny, tiny_pixels, TINY_COUNT, &options, bytes, size, &size) != AE_OK) require(NULL);
+    if (!embed) check_status(ae_model_open_memory(bytes, size, &model), AE_ERROR_FORMAT, "an image set is no model");
+    attack(embed ? "an image set with its model" : "an image set", embed ? refuses_embedding_set : refuses_set, bytes,
+           size);
+    free(bytes);
+  }
+
+  if (ae_trainer_save(trainer, NULL, 0, &size) != AE_OK) require(NULL);
+  bytes = require(malloc(size));
+  if (ae_trainer_save(trainer, bytes, size, &size) != AE_OK) require(NULL);
+  attack("a checkpoint", refuses_checkpoint, bytes, size);
+  free(bytes);
+  ae_trainer_free(trainer);
+  ae_model_free(tiny);
+}

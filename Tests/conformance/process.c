@@ -1,0 +1,214 @@
+/* The library in its process: many threads on one model, a fork, and memory that is refused. */
+#define _DEFAULT_SOURCE 1
+#include "check.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static float expected_latents[COUNT * LATENTS];
+static uint8_t expected_pixels[COUNT * SIZE], expected_images[COUNT * SIZE];
+static ae_imageset *shared_set;
+
+static int agrees(int rounds) {
+  static __thread float latents[COUNT * LATENTS];
+  static __thread uint8_t images[COUNT * SIZE];
+  for (int round = 0; round < rounds; round++) {
+    if (ae_encode_u8(elu, pixels, COUNT, latents) != AE_OK ||
+        memcmp(latents, expected_latents, sizeof latents) != 0 ||
+        ae_decode_u8(elu, latents, COUNT, images) != AE_OK ||
+        memcmp(images, expected_pixels, sizeof images) != 0 ||
+        ae_imageset_read(shared_set, 0, COUNT, images) != AE_OK ||
+        memcmp(images, expected_images, sizeof images) != 0)
+      return 0;
+    /* Errors of other threads must not be seen here. */
+    if (ae_encode_u8(elu, NULL, (size_t)round + 1, latents) != AE_ERROR_ARGUMENT ||
+        strstr(ae_last_error(), "NULL") == NULL)
+      return 0;
+  }
+  return 1;
+}
+
+static void *work(void *context) {
+  *(int *)context = agrees(20);
+  return NULL;
+}
+
+static void test_threads(void) {
+  enum { THREADS = 6 };
+  pthread_t threads[THREADS];
+  int results[THREADS] = {0}, all = 1;
+  for (int i = 0; i < THREADS; i++)
+    if (pthread_create(&threads[i], NULL, work, &results[i]) != 0) require(NULL);
+  for (int i = 0; i < THREADS; i++) {
+    pthread_join(threads[i], NULL);
+    all = all && results[i];
+  }
+  check(all, "%d threads with one model and one set agree with one thread", THREADS);
+}
+
+/* Runs `body` in a child and gives its exit code, or -1 if it was ended or hung. */
+static int in_child(int (*body)(void)) {
+  int status = 0;
+  pid_t child;
+  fflush(stdout);
+  child = fork();
+  if (child == 0) {
+    alarm(60);
+    _exit(body());
+  }
+  if (child < 0 || waitpid(child, &status, 0) != child) return -1;
+  if (WIFSIGNALED(status)) printf("         the child was ended by signal %d\n", WTERMSIG(status));
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int use_after_fork(void) { return agrees(3) ? 0 : 1; }
+
+static int train_after_fork(void) {
+  ae_model *model = train(AE_KIND_LINEAR);
+  ae_model_free(model);
+  return 0;
+}
+
+/* ---- Memory ---- */
+
+static size_t address_space(void) {
+  unsigned long pages = 0;
+  FILE *file = fopen("/proc/self/statm", "r");
+  if (file == NULL || fscanf(file, "%lu", &pages) != 1) pages = 0;
+  if (file != NULL) fclose(file);
+  return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static int limit_to(size_t more) {
+  struct rlimit limit;
+  size_t used = address_space();
+  limit.rlim_cur = limit.rlim_max = used + more;
+  return used > 0 && setrlimit(RLIMIT_AS, &limit) == 0;
+}
+
+/* Exit codes of the children: 0 as it should be, 3 if the limit cannot be set, else which check failed. */
+static int refuse_large_network(void) {
+  static const int32_t hidden[] = {4096, 4096, 4096, 4096, 4096, 4096, 4096, 4096};
+  ae_trainer_options options;
+  ae_trainer *trainer = NULL;
+  small_options(&options, AE_KIND_ELU);
+  options.width = options.height = 64;
+  options.hidden = hidden;
+  options.hidden_count = 8;
+  if (!limit_to((size_t)256 << 20)) return 3;
+  if (ae_trainer_create(&options, &trainer) != AE_ERROR_MEMORY) return 4;
+  if (trainer != NULL || strstr(ae_last_error(), "allocate") == NULL) return 5;
+  return agrees(1) ? 0 : 6;
+}
+
+static int refuse_large_batch(void) {
+  static const int32_t hidden[] = {4096};
+  ae_trainer_options options;
+  ae_trainer *trainer = NULL;
+  small_options(&options, AE_KIND_ELU);
+  options.hidden = hidden;
+  options.batch_size = 65536;
+  if (ae_trainer_create(&options, &trainer) != AE_OK) return 4;
+  if (!limit_to((size_t)64 << 20)) return 3;
+  if (ae_trainer_fit(trainer, pixels, COUNT) != AE_ERROR_MEMORY) return 5;
+  ae_trainer_free(trainer);
+  return agrees(1) ? 0 : 6;
+}
+
+static int refuse_large_file(void) {
+  char path[] = "/tmp/libae-conformance-XXXXXX";
+  int file = mkstemp(path), code = 0;
+  ae_model *model = NULL;
+  ae_imageset *set = NULL;
+  if (file < 0 || ftruncate(file, (off_t)1 << 30) != 0 || !limit_to((size_t)64 << 20)) code = 3;
+  if (code == 0 && ae_model_open(path, &model) != AE_ERROR_MEMORY) code = 4;
+  if (code == 0 && ae_imageset_open(path, elu, &set) != AE_ERROR_MEMORY) code = 5;
+  if (code == 0 && (model != NULL || set != NULL)) code = 7;
+  close(file);
+  unlink(path);
+  if (code != 0) return code;
+  return agrees(1) ? 0 : 6;
+}
+
+static int refuse_large_sets(void) {
+  size_t count = 2000000, bytes = count * SIZE, size = 0;
+  uint8_t *many = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  ae_imageset *set = NULL;
+  ae_model *model = NULL;
+  void *out;
+  if (many == MAP_FAILED || !limit_to((size_t)48 << 20)) return 3;
+  if (ae_imageset_open_memory(many, bytes, elu, &set) == AE_OK) return 4;
+  if (ae_model_open_memory(many, bytes, &model) == AE_OK) return 5;
+  /* Images of nothing become a small set: this may succeed, and must not end the process. */
+  out = malloc((size_t)8 << 20);
+  if (out != NULL) {
+    ae_status status = ae_compress(elu, many, count, NULL, out, (size_t)8 << 20, &size);
+    if (status != AE_OK && status != AE_ERROR_MEMORY && status != AE_ERROR_BUFFER) return 7;
+    free(out);
+  }
+  return agrees(1) ? 0 : 6;
+}
+
+/* Every amount of memory from none upwards: each call succeeds or says AE_ERROR_MEMORY. */
+static int refuse_at_any_point(void) {
+  size_t size = 0;
+  void *file = saved(elu, AE_STORAGE_FLOAT32, 0, &size);
+  struct rlimit limit;
+  size_t used = address_space();
+  int refused = 0;
+  if (used == 0 || getrlimit(RLIMIT_AS, &limit) != 0) return 3;
+  for (size_t more = (size_t)1 << 20; more <= (size_t)24 << 20; more += (size_t)512 << 10) {
+    ae_trainer_options options;
+    ae_trainer *trainer = NULL;
+    ae_status status;
+    small_options(&options, AE_KIND_ELU);
+    options.hidden = NULL;
+    options.hidden_count = 0;
+    options.step_count = 2;
+    limit.rlim_cur = used + more;
+    if (setrlimit(RLIMIT_AS, &limit) != 0) return 3;
+    status = ae_trainer_create(&options, &trainer);
+    if (status == AE_OK) status = ae_trainer_fit(trainer, pixels, COUNT);
+    if (status == AE_ERROR_MEMORY) refused++;
+    if (status != AE_OK && status != AE_ERROR_MEMORY) return 4;
+    ae_trainer_free(trainer);
+  }
+  free(file);
+  return refused > 0 && agrees(1) ? 0 : 5;
+}
+
+static void test_memory(const char *name, int (*body)(void)) {
+  int code = in_child(body);
+  if (code == 3)
+    skip("%s: RLIMIT_AS cannot be set here", name);
+  else
+    check(code == 0, "%s (exit code %d)", name, code);
+}
+
+void test_process(void) {
+  size_t size = 0;
+  void *bytes = compressed(elu, COUNT, NULL, &size);
+  if (ae_imageset_open_memory(bytes, size, elu, &shared_set) != AE_OK ||
+      ae_encode_u8(elu, pixels, COUNT, expected_latents) != AE_OK ||
+      ae_decode_u8(elu, expected_latents, COUNT, expected_pixels) != AE_OK ||
+      ae_imageset_read(shared_set, 0, COUNT, expected_images) != AE_OK)
+    require(NULL);
+  free(bytes);
+  check(agrees(2), "the same calls give the same results");
+  test_threads();
+  check(in_child(use_after_fork) == 0, "a child of fork uses the library");
+  check(in_child(train_after_fork) == 0, "and trains");
+  check(agrees(1), "and its parent goes on");
+  test_memory("a network larger than memory gives AE_ERROR_MEMORY", refuse_large_network);
+  test_memory("a batch larger than memory gives AE_ERROR_MEMORY", refuse_large_batch);
+  test_memory("files larger than memory give AE_ERROR_MEMORY", refuse_large_file);
+  test_memory("sets larger than memory are refused", refuse_large_sets);
+  test_memory("memory that ends at any point ends no process", refuse_at_any_point);
+  ae_imageset_free(shared_set);
+}

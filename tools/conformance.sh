@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Builds Tests/conformance against .build/lib/libae.so with all warnings as errors, runs it on every kernel
+# path that this machine has, and compares what must not differ between paths.
+#
+# usage: tools/conformance.sh        environment: CC, CXX, AE_LIBRARY (default .build/lib)
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+CC=${CC:-cc}
+CXX=${CXX:-c++}
+lib=${AE_LIBRARY:-.build/lib}
+out=.build/conformance
+mkdir -p "$out"
+passed=0
+failed=0
+skipped=0
+
+# result CONDITION-STATUS TEXT
+result() {
+  if [ "$1" -eq 0 ]; then
+    passed=$((passed + 1))
+    echo "ok       $2"
+  else
+    failed=$((failed + 1))
+    echo "NOT OK   $2"
+  fi
+}
+
+"$CC" -std=c99 -O1 -g -Wall -Wextra -Werror -pedantic -Iinclude Tests/conformance/*.c -o "$out/conformance" \
+  -L"$lib" -lae -lm -lpthread
+result $? "the header and the programs compile as C99 without a warning"
+"$CXX" -std=c++17 -Wall -Wextra -Werror -pedantic -Iinclude Tests/conformance/header.cpp -o "$out/header-cpp" \
+  -L"$lib" -lae && LD_LIBRARY_PATH=$lib "$out/header-cpp" >/dev/null
+result $? "the header compiles and links as C++17 without a warning"
+[ "$failed" -eq 0 ] || { echo "conformance: $passed passed, $failed failed, 0 skipped"; exit 1; }
+
+export LD_LIBRARY_PATH=$lib
+weights=$out/weights.aew
+reference=
+for path in generic avx2 avx512 neon; do
+  if [[ $(AE_CPU=$path "$out/conformance" info) != *", $path kernels,"* ]]; then continue; fi
+  echo "--- kernels: $path"
+  AE_CPU=$path "$out/conformance" >"$out/$path.log" 2>&1
+  status=$?
+  grep -v '^ok ' "$out/$path.log"
+  counts=$(sed -n 's/^conformance: \([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' "$out/$path.log")
+  if [ -n "$counts" ]; then
+    read -r p f s <<<"$counts"
+    passed=$((passed + p))
+    failed=$((failed + f))
+    skipped=$((skipped + s))
+  else
+    result 1 "the program ran to its end (status $status)"
+  fi
+  if [ -z "$reference" ]; then
+    AE_CPU=$path "$out/conformance" write "$weights"
+    AE_CPU=$path "$out/conformance" digest "$weights" >"$out/$path.digest"
+    result $? "digests on $path"
+    reference=$path
+  else
+    AE_CPU=$path "$out/conformance" digest "$weights" >"$out/$path.digest"
+    cmp -s "$out/$reference.digest" "$out/$path.digest"
+    result $? "sets, pixels, int8 codes and samples on $path are those on $reference, byte for byte"
+    diff "$out/$reference.digest" "$out/$path.digest" || true
+  fi
+done
+
+echo "conformance: $passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
