@@ -26,7 +26,7 @@ VERSION := $(shell awk '/define AE_VERSION_(MAJOR|MINOR|PATCH)/ { printf "%s%s",
 MAJOR := $(firstword $(subst ., ,$(VERSION)))
 
 .DEFAULT_GOAL := all
-.PHONY: all help setup tool lib test demo verify bench examples install uninstall lint clean
+.PHONY: all help setup tool lib test demo verify examples install install-built uninstall lint clean
 
 all: tool lib  ## build the tool and the libraries
 
@@ -53,10 +53,13 @@ demo: setup  ## train, compress and restore digits; writes demo/
 verify: setup  ## the long trainings behind docs/results.md
 	@tools/verify.sh
 
-examples: ## build the example programs against the installed header and library
+examples:  ## build the example programs against the installed header and library
 	@tools/examples.sh "$(DESTDIR)$(PREFIX)"
 
 install: all  ## install header, libraries, tool and man page under PREFIX
+	@$(MAKE) --no-print-directory install-built
+
+install-built:
 	install -d "$(DESTDIR)$(INCLUDEDIR)" "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(BINDIR)"
 	install -m 644 include/ae.h "$(DESTDIR)$(INCLUDEDIR)/ae.h"
 	if [ -f bindings/cpp/ae.hpp ]; then install -m 644 bindings/cpp/ae.hpp "$(DESTDIR)$(INCLUDEDIR)/ae.hpp"; fi

@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# Every test, the cheap ones first. Each suite writes its whole output to .build/test/NAME.log and shows
+# what failed; the last line of all sums them up: "N passed, N failed, N skipped".
+#
+# usage: tools/test.sh [SUITE...]     suites: lint build swift library conformance fuzz python tool install
+#                                     environment: AE_MNIST, CC, CXX, SWIFT, PYTHON
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+SWIFT=${SWIFT:-swift}
+logs=.build/test
+mkdir -p "$logs"
+total_passed=0
+total_failed=0
+total_skipped=0
+broken=
+
+# add PASSED FAILED SKIPPED
+add() {
+  total_passed=$((total_passed + $1))
+  total_failed=$((total_failed + $2))
+  total_skipped=$((total_skipped + $3))
+}
+
+# suite NAME COUNT-FUNCTION COMMAND...: runs the command and lets the function find counts in its log. A
+# command that fails without a failed test in its log counts as one.
+suite() {
+  local name=$1 count=$2 start=$SECONDS status=0 passed=0 failed=0 skipped=0
+  shift 2
+  if [ ${#wanted[@]} -gt 0 ] && [[ " ${wanted[*]} " != *" $name "* ]]; then return 0; fi
+  echo "== $name"
+  "$@" >"$logs/$name.log" 2>&1 || status=$?
+  read -r passed failed skipped < <("$count" "$logs/$name.log")
+  if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then failed=1; fi
+  add "$passed" "$failed" "$skipped"
+  if [ "$failed" -ne 0 ]; then
+    broken="$broken $name"
+    show_failures "$logs/$name.log"
+    echo "   the whole output is in $logs/$name.log"
+  fi
+  grep -E '^skipped |^SKIPPED ' "$logs/$name.log" | sed 's/^/   /' || true
+  printf '   %s: %d passed, %d failed, %d skipped (%d s)\n' "$name" "$passed" "$failed" "$skipped" $((SECONDS - start))
+  return "$status"
+}
+
+show_failures() {
+  local lines
+  lines=$(grep -E '^NOT OK|error:|✘|^FAILED |^ERROR |^E  |Fatal error|Segmentation|AddressSanitizer' "$1" | head -40)
+  if [ -n "$lines" ]; then sed 's/^/   /' <<<"$lines"; else tail -n 30 "$1" | sed 's/^/   /'; fi
+}
+
+# ---- Ways to count ----
+
+count_own() { # "suite: N passed, N failed, N skipped"
+  sed -nE 's/^[a-z]+: ([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p' "$1" | tail -n 1 | grep . || echo 0 0 0
+}
+count_lines() { # a line for each check
+  echo "$(grep -c '^ok ' "$1") $(grep -c '^NOT OK ' "$1") $(grep -c '^skipped ' "$1")"
+}
+count_swift() { # Swift Testing's lines
+  local all failed skipped
+  all=$(sed -nE 's/.*Test run with ([0-9]+) tests?.*/\1/p' "$1" | awk '{ sum += $1 } END { print sum + 0 }')
+  failed=$(grep -cE '✘ Test .* failed after' "$1")
+  skipped=$(grep -cE '➜ Test .* skipped' "$1")
+  # A trap ends the run before its count.
+  if [ "$all" -eq 0 ]; then all=$(grep -cE '✔ Test .* passed after' "$1"); failed=1; all=$((all + 1)); fi
+  echo "$((all - failed - skipped)) $failed $skipped"
+}
+count_pytest() { # "N failed, N passed, N skipped in"
+  local line
+  line=$(grep -E '(passed|failed|skipped|error).* in [0-9.]+s' "$1" | tail -n 1)
+  number() { sed -nE "s/.*[^0-9]([0-9]+) $1.*/\1/p" <<<" $line" | grep . || echo 0; }
+  echo "$(number passed) $(($(number failed) + $(number 'errors?'))) $(number skipped)"
+}
+count_none() { echo 0 0 0; }
+
+# ---- Suites ----
+
+build() {
+  # One build for the Swift tests and the tool: with other flags it would be two.
+  "$SWIFT" build -c release --build-tests
+}
+
+run_pytest() { # FOLDER
+  env -u LD_LIBRARY_PATH LIBAE_LIBRARY="$PWD/.build/lib/libae.so" AEZ="$PWD/.build/release/aez" \
+    .venv/bin/python -m pytest -q -rs -p no:cacheprovider "$1"
+}
+
+run_install() {
+  local place=$PWD/.build/test/install prefix=$PWD/.build/test/prefix left
+  rm -rf "$place" "$prefix"
+  fact() { if [ "$1" -eq 0 ]; then echo "ok       $2"; else echo "NOT OK   $2"; fi; }
+
+  make --no-print-directory install-built DESTDIR="$place" PREFIX=/usr >/dev/null
+  fact $? "make install DESTDIR=... PREFIX=/usr"
+  for file in usr/include/ae.h usr/include/ae.hpp usr/lib/libae.so usr/lib/libae.so.0 usr/lib/libae.a \
+    usr/lib/pkgconfig/libae.pc usr/bin/aez; do
+    [ -s "$place/$file" ]
+    fact $? "puts $file there"
+  done
+  PKG_CONFIG_PATH=$place/usr/lib/pkgconfig pkg-config --exists --print-errors libae
+  fact $? "libae.pc is sound"
+  [ "$("$place/usr/bin/aez" --version)" = "aez $(PKG_CONFIG_PATH=$place/usr/lib/pkgconfig pkg-config --modversion libae)" ]
+  fact $? "the tool that was installed runs, and is of that version"
+  make --no-print-directory uninstall DESTDIR="$place" PREFIX=/usr >/dev/null
+  left=$(find "$place" -type f -o -type l)
+  [ -z "$left" ]
+  fact $? "make uninstall leaves nothing $left"
+
+  make --no-print-directory install-built PREFIX="$prefix" >/dev/null &&
+    tools/examples.sh "$prefix" "$PWD/.build/test/examples"
+  fact $? "the examples build against what was installed, and run"
+}
+
+wanted=("$@")
+start=$SECONDS
+tools/setup.sh python || exit 1
+if ! tools/setup-python.sh; then
+  echo "test: .venv cannot be made, see above" >&2
+  exit 1
+fi
+
+suite lint count_own tools/lint.sh
+if suite build count_none build; then
+  suite swift count_swift "$SWIFT" test -c release --skip-build
+fi
+if suite library count_own bash -c 'tools/build-library.sh && tools/check-library.sh' || [ -f .build/lib/libae.so ]; then
+  suite conformance count_own tools/conformance.sh
+  suite fuzz count_lines Tests/fuzz/abi.sh 20000
+  if [ -d Tests/python ]; then suite python count_pytest run_pytest Tests/python; fi
+fi
+if [ -x .build/release/aez ] && [ -d Tests/tool ]; then suite tool count_pytest run_pytest Tests/tool; fi
+if [ -x .build/release/aez ] && [ -f .build/lib/libae.so ]; then suite install count_lines run_install; fi
+
+if [ -z "${AE_MNIST:-}" ]; then echo "AE_MNIST is not set: what needs MNIST was skipped."; fi
+if [ -n "$broken" ]; then echo "Failed in:$broken"; fi
+echo "All suites took $((SECONDS - start)) s."
+echo "$total_passed passed, $total_failed failed, $total_skipped skipped"
+[ "$total_failed" -eq 0 ]
