@@ -28,9 +28,6 @@ public func compress(
 ) throws(AEError) -> Buffer<UInt8> {
   var header = try plan(set, model, options)
   let coder = try BlockCoder(model: model, quality: header.quality)
-  guard model.integerEncoder != nil else {
-    throw AEError(.kind, "the model \"\(model.name)\" is a decoder alone and cannot compress")
-  }
 
   let embedded =
     options.embedModel ? try WeightFile.write(model, storage: .int8, decoderOnly: true) : nil
@@ -100,6 +97,9 @@ private func plan(_ set: ImageSet, _ model: Autoencoder, _ options: CompressionO
 {
   guard let codec = model.codec else {
     throw AEError(.kind, "the model \"\(model.name)\" has no codec and cannot compress")
+  }
+  guard model.integerEncoder != nil else {
+    throw AEError(.kind, "the model \"\(model.name)\" is a decoder alone and cannot compress")
   }
   let shape = model.architecture
   guard set.width == shape.width, set.height == shape.height else {

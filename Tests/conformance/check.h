@@ -23,9 +23,9 @@ void *require(void *pointer);
 
 /* ---- Images and models to test on ---- */
 
-enum { WIDTH = 16, HEIGHT = 12, SIZE = WIDTH * HEIGHT, LATENTS = 4, COUNT = 300, STEPS = 600 };
+enum { WIDTH = 16, HEIGHT = 12, SIZE = WIDTH * HEIGHT, LATENTS = 4, COUNT = 300, STEPS = 1000 };
 
-/** pixels: COUNT images of soft rings and bars, the same in every run. */
+/** pixels: COUNT images of soft discs, the same in every run. */
 extern uint8_t pixels[COUNT * SIZE];
 /** labels: one byte an image. */
 extern uint8_t labels[COUNT];

@@ -81,13 +81,13 @@ static int random_below(int bound) {
 
 static void draw_images(void) {
   for (int i = 0; i < COUNT; i++) {
-    int ring = random_below(2), cx = 5 + random_below(6), cy = 4 + random_below(4), r = 2 + random_below(3);
-    labels[i] = (uint8_t)(ring * 10 + r);
+    /* In 256ths of a pixel: the centre of a soft disc, and the square of its radius. */
+    int cx = 1536 + random_below(1024), cy = 1024 + random_below(1024), r = 640 + random_below(512);
+    labels[i] = (uint8_t)(r / 128);
     for (int y = 0; y < HEIGHT; y++)
       for (int x = 0; x < WIDTH; x++) {
-        int dx = x - cx, dy = y - cy;
-        int far = ring ? abs(dx * dx + dy * dy - r * r) * 40 : abs(dx) * 100 + (abs(dy) > r ? 255 : 0);
-        int value = 255 - far;
+        int dx = 256 * x - cx, dy = 256 * y - cy;
+        int value = 255 - (dx * dx + dy * dy) / (r * r / 128);
         pixels[i * SIZE + y * WIDTH + x] = (uint8_t)(value < 0 ? 0 : value);
       }
   }
