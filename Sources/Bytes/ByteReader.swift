@@ -35,7 +35,8 @@ public struct ByteReader {
 
   /// An error at the position: "name: message (byte offset)".
   public func fail(_ code: AEError.Code, _ message: consuming Message) -> AEError {
-    AEError(code, "\(name): \(message.text) (byte \(origin &+ offset))")
+    let text = message.take()
+    return AEError(code, "\(name): \(text) (byte \(origin &+ offset))")
   }
 
   /// Moves over `count` bytes and points at them.

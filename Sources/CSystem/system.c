@@ -1,7 +1,6 @@
 /* Memory, the thread's last error, the environment and the clock: see CSystem.h. */
 #include "CSystem.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -29,22 +28,6 @@ void cs_error_set(const char *text, size_t byte_count) {
 }
 
 const char *cs_error_get(void) { return last_error; }
-
-void cs_number_text(double value, char *text, size_t capacity) {
-  snprintf(text, capacity, "%.6g", value);
-  /* A locale's decimal separator is neither digit nor letter nor sign, and may be several bytes. */
-  char *to = text;
-  int in_separator = 0;
-  for (const char *from = text; *from; from++) {
-    int is_own = (*from >= '0' && *from <= '9') || (*from >= 'a' && *from <= 'z') || *from == '-' || *from == '+';
-    if (is_own)
-      *to++ = *from;
-    else if (!in_separator)
-      *to++ = '.';
-    in_separator = !is_own;
-  }
-  *to = 0;
-}
 
 const char *cs_environment(const char *name) { return getenv(name); }
 

@@ -93,7 +93,8 @@ public final class CompressedSet: Sendable {
   /// The model that decodes: the given one if it is the right one, or else the embedded one.
   private static func model(for file: ContainerFile, given: Autoencoder?) throws(AEError) -> Autoencoder {
     let header = file.header
-    var needed: Message = "\(file.name): needs the model \"\(header.modelName)\", hash \(shortHash(header.modelHash))"
+    var needed = sentence(
+      "\(file.name): needs the model \"\(header.modelName)\", hash \(shortHash(header.modelHash))")
     if let given {
       if given.codec != nil {
         let hash = try WeightFile.hash(given)
@@ -101,14 +102,14 @@ public final class CompressedSet: Sendable {
           try check(given, against: file)
           return given
         }
-        needed += "; given is \"\(given.name)\", hash \(shortHash(hash))"
+        needed += sentence("; given is \"\(given.name)\", hash \(shortHash(hash))")
       } else {
-        needed += "; given is \"\(given.name)\", which has no codec"
+        needed += sentence("; given is \"\(given.name)\", which has no codec")
       }
     } else {
       needed += ", and none was given"
     }
-    guard let section = header.model else { throw AEError(.model, needed) }
+    guard let section = header.model else { throw AEError(.model, text: needed) }
     let bytes = file.bytes.base + header.modelOffset
     guard Checksum.crc32(bytes, section.storedSize) == section.crc else {
       throw AEError(.checksum, "\(file.name): the embedded model does not match its checksum; it \(needed)")
@@ -244,7 +245,7 @@ public final class CompressedSet: Sendable {
       case .fault(let fault)?: failures.base[index] = fault.rawValue
       }
     }
-    var list: [Message] = []
+    var list: [String] = []
     var further = 0
     var code = AEError.Code.checksum
     for index in 0..<blockCount where failures.base[index] != 0 {
@@ -258,10 +259,10 @@ public final class CompressedSet: Sendable {
         continue
       }
       let images = file.images(ofBlock: block)
-      let span: Message = "images \(images.lowerBound) to \(images.upperBound - 1)"
+      let span = sentence("images \(images.lowerBound) to \(images.upperBound - 1)")
       if let fault {
         if list.isEmpty && fault != .checksum { code = .format }
-        list.append("\(span) are lost: \(file.describe(block, fault))")
+        list.append(sentence("\(span) are lost: \(file.describe(block, fault))"))
       } else {
         if list.isEmpty { code = .kind }
         let kept = BlockCoder.firstKept(
@@ -270,15 +271,16 @@ public final class CompressedSet: Sendable {
           range: max(first, images.lowerBound) - images.lowerBound..<min(first + count, images.upperBound)
             - images.lowerBound)
         list.append(
-          "images \(images.lowerBound + kept.lowerBound) to \(images.lowerBound + kept.upperBound - 1) "
-            + "are kept as pixels and have no code")
+          sentence(
+            "images \(images.lowerBound + kept.lowerBound) to \(images.lowerBound + kept.upperBound - 1) "
+              + "are kept as pixels and have no code"))
       }
     }
     if list.isEmpty { return }
-    var message: Message = "\(file.name): \(list[0])"
-    for entry in list.dropFirst() { message += "; \(entry)" }
-    if further > 0 { message += "; and \(further) further blocks" }
-    throw AEError(code, message)
+    var message = sentence("\(file.name): \(list[0])")
+    for entry in list.dropFirst() { message += sentence("; \(entry)") }
+    if further > 0 { message += sentence("; and \(further) further blocks") }
+    throw AEError(code, text: message)
   }
 
   private static let keptMark: UInt8 = 255

@@ -29,7 +29,7 @@ public struct AEError: Error, Sendable {
   @inline(never)
   public init(_ code: Code, _ message: consuming Message) {
     self.code = code
-    self.message = message.text
+    self.message = message.take()
   }
 
   @inline(never)

@@ -14,13 +14,8 @@ public final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
   /// Allocates `count` zeroed elements.
   /// - Throws: `.memory` if the size overflows or the allocator refuses; `.argument` if negative.
   public init(count: Int) throws(AEError) {
-    guard count >= 0 else { throw AEError(.argument, "a buffer of \(count) elements was asked for") }
-    let (byteCount, overflow) = count.multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
-    guard !overflow, let memory = cs_allocate(byteCount) else {
-      throw AEError(
-        .memory, "cannot allocate \(count) elements of \(MemoryLayout<Element>.stride) bytes")
-    }
-    base = memory.bindMemory(to: Element.self, capacity: count)
+    base = try allocate(count, of: MemoryLayout<Element>.stride).bindMemory(
+      to: Element.self, capacity: count)
     self.count = count
     isOwned = true
   }
@@ -60,4 +55,14 @@ public final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
 
   /// The elements as an array. Only for counts known to be small.
   public var array: [Element] { Array(UnsafeBufferPointer(start: base, count: count)) }
+}
+
+/// Zeroed memory for `count` elements of `stride` bytes.
+@inline(never)
+private func allocate(_ count: Int, of stride: Int) throws(AEError) -> UnsafeMutableRawPointer {
+  guard count >= 0 else { throw AEError(.argument, "a buffer of \(count) elements was asked for") }
+  guard let byteCount = count.times(stride), let memory = cs_allocate(byteCount) else {
+    throw AEError(.memory, "cannot allocate \(count) elements of \(stride) bytes")
+  }
+  return memory
 }

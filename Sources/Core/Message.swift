@@ -1,77 +1,104 @@
 // The sentences of errors. Every check in the engine has one, most with numbers in them, and the
 // standard library's interpolation is expanded in place: some 2 KB each, half of libae.so in all. Here
-// every piece is a call.
+// every piece is a call that appends to a buffer of the thread, and a message under way is a mere range
+// of that buffer.
 
 import CSystem
 
-/// The text of a message, for where text and no error is wanted.
-@inline(__always)
-public func sentence(_ message: Message) -> String { message.text }
-
 /// Text that a string literal with interpolations becomes where an error is made.
-public struct Message: ExpressibleByStringInterpolation, Sendable {
-  public let text: String
+///
+/// It is to be taken once, at once and on the same thread, by `AEError` or `sentence`: it is a range of
+/// the thread's buffer, which grows and shrinks like a stack.
+public struct Message: ExpressibleByStringInterpolation {
+  @usableFromInline let start: Int
+
+  @usableFromInline
+  init(start: Int) { self.start = start }
+
+  /// A message that is a given text.
+  @inline(never)
+  public init(_ text: String) {
+    start = cs_text_count()
+    Message.append(text)
+  }
 
   @inline(never)
-  public init(_ text: String) { self.text = text }
-
-  @inline(never)
-  public init(stringLiteral value: StaticString) { text = value.description }
+  public init(stringLiteral value: StaticString) {
+    start = cs_text_count()
+    cs_text_append(value.utf8Start, value.utf8CodeUnitCount)
+  }
 
   @inlinable
-  public init(stringInterpolation: StringInterpolation) { text = stringInterpolation.text }
+  public init(stringInterpolation: StringInterpolation) { start = stringInterpolation.start }
+
+  /// Both, one after the other, as they lie in the buffer.
+  @inlinable
+  public static func + (left: Message, right: Message) -> Message { Message(start: left.start) }
+
+  /// Takes the text out of the buffer.
+  @inline(never)
+  public consuming func take() -> String {
+    let count = cs_text_count() - start
+    guard count > 0 else { return "" }
+    let text = String(decoding: UnsafeBufferPointer(start: cs_text_bytes() + start, count: count), as: UTF8.self)
+    cs_text_cut(start)
+    return text
+  }
 
   @inline(never)
-  public static func + (left: Message, right: Message) -> Message { Message(left.text + right.text) }
-
-  @inline(never)
-  public static func += (left: inout Message, right: Message) { left = left + right }
+  fileprivate static func append(_ text: String) {
+    var text = text
+    text.withUTF8 { cs_text_append($0.baseAddress, $0.count) }
+  }
 
   /// The pieces of a literal, in order.
   public struct StringInterpolation: StringInterpolationProtocol {
-    @usableFromInline var text = ""
+    @usableFromInline let start: Int
 
     @inlinable
-    public init(literalCapacity: Int, interpolationCount: Int) {}
+    public init(literalCapacity: Int, interpolationCount: Int) { start = cs_text_count() }
 
-    @inline(never)
-    public mutating func appendLiteral(_ literal: StaticString) { text += literal.description }
-
-    @inline(never)
-    public mutating func appendInterpolation(_ value: StaticString) { text += value.description }
-
-    @inline(never)
-    public mutating func appendInterpolation(_ value: String) { text += value }
-
-    @inline(__always)
-    public mutating func appendInterpolation(_ value: Message) { appendInterpolation(value.text) }
-
-    @inline(never)
-    public mutating func appendInterpolation(_ value: Int) { text += value.description }
-
-    @inline(never)
-    public mutating func appendInterpolation(_ value: UInt64) { text += value.description }
-
-    @inline(never)
-    public mutating func appendInterpolation(_ value: Double) {
-      // Six digits by C: the shortest text that reads back the same takes 8 KB of tables and code.
-      text += withUnsafeTemporaryAllocation(of: CChar.self, capacity: 32) { digits in
-        cs_number_text(value, digits.baseAddress.unsafelyUnwrapped, digits.count)
-        return String(cString: digits.baseAddress.unsafelyUnwrapped)
-      }
+    @inlinable
+    public func appendLiteral(_ literal: StaticString) {
+      cs_text_append(literal.utf8Start, literal.utf8CodeUnitCount)
     }
 
-    @inline(__always)
-    public mutating func appendInterpolation(_ value: Float) { appendInterpolation(Double(value)) }
-
-    @inline(__always)
-    public mutating func appendInterpolation<Value: SignedInteger & FixedWidthInteger>(_ value: Value) {
-      appendInterpolation(Int(truncatingIfNeeded: value))
+    @inline(never)
+    public func appendInterpolation(_ value: StaticString) {
+      cs_text_append(value.utf8Start, value.utf8CodeUnitCount)
     }
 
-    @inline(__always)
-    public mutating func appendInterpolation<Value: UnsignedInteger & FixedWidthInteger>(_ value: Value) {
-      appendInterpolation(UInt64(truncatingIfNeeded: value))
+    @inlinable
+    public func appendInterpolation(_ value: String) { Message.appendText(value) }
+
+    @inlinable
+    public func appendInterpolation(_ value: Int) { cs_text_append_signed(Int64(value)) }
+
+    @inlinable
+    public func appendInterpolation(_ value: UInt64) { cs_text_append_unsigned(value) }
+
+    @inlinable
+    public func appendInterpolation(_ value: Double) { cs_text_append_number(value) }
+
+    @inlinable
+    public func appendInterpolation(_ value: Float) { cs_text_append_number(Double(value)) }
+
+    @inlinable
+    public func appendInterpolation<Value: SignedInteger & FixedWidthInteger>(_ value: Value) {
+      cs_text_append_signed(Int64(truncatingIfNeeded: value))
+    }
+
+    @inlinable
+    public func appendInterpolation<Value: UnsignedInteger & FixedWidthInteger>(_ value: Value) {
+      cs_text_append_unsigned(UInt64(truncatingIfNeeded: value))
     }
   }
+
+  @inline(never)
+  @usableFromInline
+  static func appendText(_ text: String) { append(text) }
 }
+
+/// The text of a message, for where text and no error is wanted.
+@inlinable
+public func sentence(_ message: Message) -> String { message.take() }

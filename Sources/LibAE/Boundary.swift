@@ -10,6 +10,8 @@ import Core
 
 /// Runs the body of an entry point and turns what it throws into a status and this thread's last error.
 func boundary(_ body: () throws(AEError) -> Void) -> ae_status {
+  // No message is under way when a caller comes in; one that was never taken must not grow.
+  cs_text_cut(0)
   do throws(AEError) {
     try body()
     return ae_status(AE_OK)

@@ -18,10 +18,9 @@ public func ae_version() -> UInt32 {
 
 /// Made at first use and kept: callers hold on to the pointer.
 private nonisolated(unsafe) let buildInfo: UnsafePointer<CChar>? = {
-  let line: Message =
+  let text = sentence(
     "libae \(AE_VERSION_MAJOR).\(AE_VERSION_MINOR).\(AE_VERSION_PATCH), \(kernelPathName) kernels, "
-    + "aew 1, aez 1, \(buildMode)"
-  let text = line.text
+      + "aew 1, aez 1, \(buildMode)")
   guard let memory = cs_allocate(text.utf8.count + 1) else { return nil }
   var offset = 0
   for byte in text.utf8 {

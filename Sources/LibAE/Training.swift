@@ -43,7 +43,7 @@ struct Reports {
   @inline(never)
   func say(_ line: @autoclosure () -> Message) {
     guard let log else { return }
-    line().text.withCString { log(context, $0) }
+    line().take().withCString { log(context, $0) }
   }
 }
 
@@ -245,8 +245,8 @@ public func ae_trainer_model(
     let box = try LibAE.trainer(trainer)
     let options = box.trainer.options
     let source = try Input(images, count: count, of: options.architecture.pixelCount, "images")
-    let provenance: Message = "ae_trainer, \(box.trainer.stepsDone) steps, seed \(options.seed)"
-    let trained = try box.trainer.model(provenance: provenance.text)
+    let trained = try box.trainer.model(
+      provenance: sentence("ae_trainer, \(box.trainer.stepsDone) steps, seed \(options.seed)"))
     guard count > 0 else { return try makeHandle(.model, trained) }
     box.reports.say("fitting integer networks and code tables to \(count) images")
     return try makeHandle(.model, try fitCodec(trained, pixels: source.base, count: count))

@@ -242,10 +242,10 @@ struct WeightFileContainer {
   /// - Parameter allowed: how many raw bytes the section may have, as the caller derives it.
   func raw(_ entry: SectionEntry, allowed: ClosedRange<Int>) throws(AEError) -> Buffer<UInt8> {
     guard allowed.contains(entry.rawCount) else {
-      let expected: Message =
+      let expected = sentence(
         allowed.lowerBound == allowed.upperBound
-        ? "the architecture makes \(allowed.lowerBound)"
-        : "\(allowed.lowerBound) to \(allowed.upperBound) are allowed"
+          ? "the architecture makes \(allowed.lowerBound)"
+          : "\(allowed.lowerBound) to \(allowed.upperBound) are allowed")
       throw AEError(
         .format,
         "\(name): section \(entry.tag.text) declares \(entry.rawCount) raw bytes, \(expected) (byte \(entry.line))"

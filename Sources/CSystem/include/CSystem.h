@@ -21,11 +21,22 @@ void cs_error_set(const char *text, size_t byte_count);
 /** cs_error_get() returns this thread's last error, "" if there was none. */
 const char *cs_error_get(void);
 
-/**
- * cs_number_text(value, text, capacity) writes a number in six significant digits, with a decimal point
- * whatever the locale; capacity is at least 32.
- */
-void cs_number_text(double value, char *text, size_t capacity);
+/* ---- A text under way, one for each thread: what Core makes messages of ---- */
+
+/** cs_text_count() returns the bytes of the thread's text so far. */
+size_t cs_text_count(void);
+/** cs_text_bytes() returns the text, valid until the thread ends. */
+const uint8_t *cs_text_bytes(void);
+/** cs_text_cut(count) forgets all but the first `count` bytes. */
+void cs_text_cut(size_t count);
+/** cs_text_append(text, byte_count) appends UTF-8; what does not fit is left out, never half a character. */
+void cs_text_append(const uint8_t *text, size_t byte_count);
+/** cs_text_append_signed(value) appends a whole number. */
+void cs_text_append_signed(int64_t value);
+/** cs_text_append_unsigned(value) appends a whole number. */
+void cs_text_append_unsigned(uint64_t value);
+/** cs_text_append_number(value) appends six significant digits, with a decimal point in every locale. */
+void cs_text_append_number(double value);
 
 /** cs_environment(name) returns the variable's value, or NULL. */
 const char *cs_environment(const char *name);

@@ -1,0 +1,59 @@
+/* A text under way, one for each thread: see CSystem.h. */
+#include "CSystem.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Paths, which messages quote, have at most 4096 bytes. */
+static _Thread_local struct {
+  size_t count;
+  uint8_t bytes[6144];
+} text;
+
+size_t cs_text_count(void) { return text.count; }
+
+const uint8_t *cs_text_bytes(void) { return text.bytes; }
+
+void cs_text_cut(size_t count) {
+  if (count < text.count) text.count = count;
+}
+
+void cs_text_append(const uint8_t *from, size_t byte_count) {
+  size_t room = sizeof text.bytes - text.count;
+  if (byte_count > room) {
+    byte_count = room;
+    while (byte_count > 0 && (from[byte_count] & 0xC0) == 0x80) byte_count--;
+  }
+  if (byte_count > 0) memcpy(text.bytes + text.count, from, byte_count);
+  text.count += byte_count;
+}
+
+static void append_characters(const char *from) { cs_text_append((const uint8_t *)from, strlen(from)); }
+
+void cs_text_append_signed(int64_t value) {
+  char digits[32];
+  snprintf(digits, sizeof digits, "%" PRId64, value);
+  append_characters(digits);
+}
+
+void cs_text_append_unsigned(uint64_t value) {
+  char digits[32];
+  snprintf(digits, sizeof digits, "%" PRIu64, value);
+  append_characters(digits);
+}
+
+void cs_text_append_number(double value) {
+  char digits[64], plain[64];
+  size_t count = 0;
+  snprintf(digits, sizeof digits, "%.6g", value);
+  /* A locale's decimal separator is no digit, letter or sign, and may have several bytes. */
+  for (const char *at = digits; *at; at++) {
+    int is_own = (*at >= '0' && *at <= '9') || (*at >= 'a' && *at <= 'z') || *at == '-' || *at == '+';
+    if (is_own)
+      plain[count++] = *at;
+    else if (count == 0 || plain[count - 1] != '.')
+      plain[count++] = '.';
+  }
+  cs_text_append((const uint8_t *)plain, count);
+}
