@@ -41,7 +41,7 @@ rm "$script.new"
 # Optimised for size: the loops that matter are in C, whose flags stay as they are. Functions in sections
 # of their own: the linker then drops the unused ones, and the copies that generic
 # code leaves in every object, and folds those that are alike.
-"$SWIFT" build -c release --product ae --scratch-path "$scratch" --disable-local-rpath --omit-frame-pointers \
+env -u CC -u CXX "$SWIFT" build -c release --product ae --scratch-path "$scratch" --disable-local-rpath --omit-frame-pointers \
   -Xswiftc -enable-experimental-feature -Xswiftc Embedded -Xswiftc -wmo \
   -Xswiftc -Osize -Xswiftc -enforce-exclusivity=unchecked \
   -Xswiftc -Xllvm -Xswiftc -sil-disable-pass=closure-specialize -Xswiftc -Xfrontend -Xswiftc -function-sections \

@@ -57,16 +57,20 @@ public struct ByteReader {
     offset = position
   }
 
+  @inline(never)
   public mutating func u8() throws(AEError) -> UInt8 { try bytes(1).pointee }
 
+  @inline(never)
   public mutating func u16() throws(AEError) -> UInt16 {
     UInt16(littleEndian: UnsafeRawPointer(try bytes(2)).loadUnaligned(as: UInt16.self))
   }
 
+  @inline(never)
   public mutating func u32() throws(AEError) -> UInt32 {
     UInt32(littleEndian: UnsafeRawPointer(try bytes(4)).loadUnaligned(as: UInt32.self))
   }
 
+  @inline(never)
   public mutating func u64() throws(AEError) -> UInt64 {
     UInt64(littleEndian: UnsafeRawPointer(try bytes(8)).loadUnaligned(as: UInt64.self))
   }

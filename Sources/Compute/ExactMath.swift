@@ -4,7 +4,7 @@
 /// log, exp and cos from additions, multiplications and divisions alone, to some 1e-15 relative.
 public enum ExactMath {
   /// The natural logarithm of a positive, finite, normal number.
-  @inlinable
+  @inline(never)
   public static func log(_ x: Double) -> Double {
     // x = m 2^e with m in [sqrt(1/2), sqrt(2)); ln m = 2 atanh((m - 1) / (m + 1)).
     var m = x.significand
@@ -25,7 +25,7 @@ public enum ExactMath {
   }
 
   /// The exponential; 0 below -708, infinity above 709.
-  @inlinable
+  @inline(never)
   public static func exp(_ x: Double) -> Double {
     guard x > -708 else { return x.isNaN ? x : 0 }
     guard x < 709 else { return .infinity }
@@ -42,7 +42,7 @@ public enum ExactMath {
   }
 
   /// The cosine of an angle in [0, pi].
-  @inlinable
+  @inline(never)
   public static func cos(_ x: Double) -> Double {
     // cos x = -cos(pi - x), so that the series runs on [0, pi / 2] only.
     let flip = x > 1.5707963267948966
@@ -58,7 +58,7 @@ public enum ExactMath {
   }
 
   /// base^exponent for a whole exponent, by squaring.
-  @inlinable
+  @inline(never)
   public static func power(_ base: Double, _ exponent: Int) -> Double {
     var result = 1.0
     var square = base

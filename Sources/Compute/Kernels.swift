@@ -15,6 +15,7 @@ public func setThreadCount(_ count: Int) { ck_set_thread_count(Int32(count.clamp
 /// Calls `body` for every index below `count`, on several threads, and returns when all are done.
 ///
 /// Order is not fixed: a body writes only what belongs to its index.
+@inline(never)
 public func parallel(_ count: Int, _ body: (Int) -> Void) {
   guard count > 0 else { return }
   if count == 1 {

@@ -78,7 +78,7 @@ public struct RandomStream {
   ///
   /// How many words a draw uses is itself random, so a consumer that needs to skip gives each of its
   /// rows a stream of its own.
-  @inlinable
+  @inline(never)
   public mutating func normal() -> Float {
     while true {
       let u = 2 * (Double(next() >> 8) + 0.5) * 0x1p-24 - 1

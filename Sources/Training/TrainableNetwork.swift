@@ -38,6 +38,7 @@ package final class Parameter {
 let rowsPerTask = 16
 
 /// Calls `body` with (task, first row, rows) for runs of `rowsPerTask` rows, in parallel.
+@inline(never)
 func parallelRows(_ rows: Int, _ body: (Int, Int, Int) -> Void) {
   parallel((rows + rowsPerTask - 1) / rowsPerTask) { task in
     let first = task * rowsPerTask
