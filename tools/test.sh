@@ -2,7 +2,8 @@
 # Every test, the cheap ones first. Each suite writes its whole output to .build/test/NAME.log and shows
 # what failed; the last line of all sums them up: "N passed, N failed, N skipped".
 #
-# usage: tools/test.sh [SUITE...]     suites: lint build swift library conformance fuzz python tool install
+# usage: tools/test.sh [SUITE...]     suites: lint build swift kernels library conformance fuzz python tool
+#                                     install
 #                                     environment: AE_MNIST, CC, CXX, SWIFT, PYTHON
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -81,6 +82,15 @@ build() {
   env -u CC -u CXX "$SWIFT" build -c release --build-tests
 }
 
+run_kernels() {
+  # The kernels need clang, and every Swift toolchain brings one.
+  local clang
+  clang=$(dirname "$(command -v "$SWIFT")")/clang
+  [ -x "$clang" ] || clang=clang
+  "$clang" -O2 -Wall -Wextra -Werror -ISources/CKernels/include Tests/kernels/pool.c Sources/CKernels/?*.c \
+    -o .build/test/kernels -lm -lpthread && .build/test/kernels
+}
+
 run_pytest() { # FOLDER
   env -u LD_LIBRARY_PATH LIBAE_LIBRARY="$PWD/.build/lib/libae.so" AEZ="$PWD/.build/release/aez" \
     .venv/bin/python -m pytest -q -rs -p no:cacheprovider "$1"
@@ -124,6 +134,7 @@ suite lint count_own tools/lint.sh
 if suite build count_none build; then
   suite swift count_swift env -u CC -u CXX "$SWIFT" test -c release --skip-build
 fi
+suite kernels count_lines run_kernels
 if suite library count_own bash -c 'tools/build-library.sh && tools/check-library.sh' || [ -f .build/lib/libae.so ]; then
   suite conformance count_own tools/conformance.sh
   suite fuzz count_lines Tests/fuzz/abi.sh 20000

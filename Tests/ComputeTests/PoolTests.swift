@@ -1,4 +1,4 @@
-// The thread pool and the choice of paths. What needs fork is in Tests/conformance/kernels.c.
+// The thread pool and the choice of paths. What needs fork is in Tests/kernels/pool.c.
 
 import CKernels
 import Compute

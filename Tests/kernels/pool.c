@@ -3,11 +3,11 @@
  * the products' bits across threads. It is a program of its own because Swift cannot fork, and because
  * it can be built with -fsanitize=thread:
  *
- *   clang -O2 -ISources/CKernels/include Tests/conformance/kernels.c Sources/CKernels/?*.c -lm -lpthread
+ *   clang -O2 -ISources/CKernels/include Tests/kernels/pool.c Sources/CKernels/?*.c -lm -lpthread
  *
  * (there with TSAN_OPTIONS=die_after_fork=0, since that tool dislikes threads after fork as such).
  *
- * It says what failed and exits 1, or prints "ok" and exits 0.
+ * One line a check, "ok" or "NOT OK"; exits 1 if one failed.
  */
 #define _GNU_SOURCE
 #include "CKernels.h"
@@ -24,11 +24,11 @@
 
 static int failures;
 
-static void expect(int holds, const char *what) {
-  if (holds)
-    return;
-  failures++;
-  fprintf(stderr, "failed: %s\n", what);
+/* Says how a check that may run many times came out, once it is over. */
+static void report(int failed, const char *what) {
+  printf("%s %s\n", failed ? "NOT OK  " : "ok      ", what);
+  fflush(stdout);
+  failures += failed != 0;
 }
 
 static _Atomic size_t total;
@@ -63,7 +63,7 @@ static void rest(long milliseconds) {
 }
 
 static void test_fork(void) {
-  expect(sums_up(1000), "a loop before fork");
+  int failed = !sums_up(1000), failed_in_parent = 0;
   for (int generation = 0; generation < 20; generation++) {
     pid_t child = fork();
     if (child == 0) {
@@ -77,18 +77,20 @@ static void test_fork(void) {
     }
     int status = 1;
     waitpid(child, &status, 0);
-    expect(status == 0, "loops in a child and a grandchild");
-    expect(sums_up(1000), "a loop in the parent after fork");
+    failed += status != 0;
+    failed_in_parent += !sums_up(1000);
   }
+  report(failed, "loops run in children and grandchildren of a process whose pool is at work");
+  report(failed_in_parent, "and in the parent after fork");
 }
 
 static void test_rest(void) {
-  expect(sums_up(100), "a loop before rest");
+  int failed = !sums_up(100);
   rest(20);
   double before = processor_seconds();
   rest(300);
-  expect(processor_seconds() - before < 0.02, "a pool at rest uses no processor time");
-  expect(sums_up(100), "a loop after rest");
+  report(processor_seconds() - before > 0.02, "a pool at rest uses no processor time");
+  report(failed + !sums_up(100), "loops run before and after rest");
 }
 
 static void *call_loops(void *argument) {
@@ -115,8 +117,8 @@ static void test_callers(void) {
     ck_set_thread_count(1 + i);
     pthread_join(threads[i], NULL);
   }
-  expect(wrong == 0, "products of concurrent callers");
-  expect(atomic_load(&total) == (size_t)5 * 300 * 7 * 55, "nested loops of concurrent callers");
+  report(wrong, "products of concurrent callers are right");
+  report(atomic_load(&total) != (size_t)5 * 300 * 7 * 55, "nested loops of concurrent callers are complete");
 }
 
 static void test_bits(void) {
@@ -130,15 +132,19 @@ static void test_bits(void) {
   for (int path = 0; path < CK_PATH_COUNT; path++) {
     if (!ck_path_select(path))
       continue;
+    int failed = 0;
     ck_set_thread_count(1);
     ck_sgemm(0, 1, M, N, K, a, K, b, K, one, N, NULL, CK_ELU, 0);
     for (int threads = 2; threads <= 4; threads++) {
       ck_set_thread_count(threads);
       for (int repeat = 0; repeat < 20; repeat++) {
         ck_sgemm(0, 1, M, N, K, a, K, b, K, more, N, NULL, CK_ELU, 0);
-        expect(memcmp(one, more, sizeof(float) * M * N) == 0, ck_path_name(path));
+        failed += memcmp(one, more, sizeof(float) * M * N) != 0;
       }
     }
+    char what[80];
+    snprintf(what, sizeof what, "a product's bits are those of one thread on %s", ck_path_name(path));
+    report(failed, what);
   }
   ck_path_select(-1);
   free(a), free(b), free(one), free(more);
@@ -151,7 +157,5 @@ int main(void) {
   test_callers();
   ck_set_thread_count(4);
   test_bits();
-  if (failures == 0)
-    puts("ok");
   return failures != 0;
 }
