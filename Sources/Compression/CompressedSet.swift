@@ -114,7 +114,8 @@ public final class CompressedSet: Sendable {
     guard Checksum.crc32(bytes, section.storedSize) == section.crc else {
       throw AEError(.checksum, "\(file.name): the embedded model does not match its checksum; it \(needed)")
     }
-    let embedded = try WeightFile.read(bytes, section.storedSize, name: sentence("\(file.name), embedded model"))
+    let embedded = try WeightFile.read(
+      bytes, section.storedSize, name: sentence("\(file.name), embedded model"))
     guard embedded.codec != nil, try WeightFile.hash(embedded) == header.modelHash else {
       throw AEError(.format, "\(file.name): the embedded model is not the one that the header names")
     }

@@ -124,7 +124,8 @@ final class ContainerFile: Sendable {
   func names() throws(AEError) -> NameList? {
     guard let section = header.names else { return nil }
     let raw = try unpack(section, at: header.namesOffset, "names")
-    return try NameList(raw: raw.base, rawCount: raw.count, count: header.count, name: sentence("\(name), names"))
+    return try NameList(
+      raw: raw.base, rawCount: raw.count, count: header.count, name: sentence("\(name), names"))
   }
 
   private func unpack(_ section: Section, at offset: Int, _ what: StaticString) throws(AEError)

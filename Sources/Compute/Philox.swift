@@ -111,6 +111,7 @@ extension RandomStream {
   /// The stream number `index` of a purpose, `index` below 2^48.
   @inlinable
   public init(seed: UInt64, _ purpose: StreamPurpose, _ index: Int = 0, position: UInt64 = 0) {
-    self.init(seed: seed, stream: purpose.rawValue << 48 | UInt64(truncatingIfNeeded: index), position: position)
+    self.init(
+      seed: seed, stream: purpose.rawValue << 48 | UInt64(truncatingIfNeeded: index), position: position)
   }
 }

@@ -40,7 +40,8 @@ public struct Message: ExpressibleByStringInterpolation {
   public consuming func take() -> String {
     let count = cs_text_count() - start
     guard count > 0 else { return "" }
-    let text = String(decoding: UnsafeBufferPointer(start: cs_text_bytes() + start, count: count), as: UTF8.self)
+    let text = String(
+      decoding: UnsafeBufferPointer(start: cs_text_bytes() + start, count: count), as: UTF8.self)
     cs_text_cut(start)
     return text
   }

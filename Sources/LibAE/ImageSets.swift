@@ -173,7 +173,8 @@ public func ae_imageset_labels(
   read(set, first, count, labels, "labels", size: { _ in 1 }) { (set, first, target) throws(AEError) in
     guard let labels = try set.labels() else { throw AEError(.kind, "the set has no labels") }
     guard first <= labels.count, count <= labels.count - first else {
-      throw AEError(.argument, "labels of \(count) images from \(first) on were asked for; it has \(labels.count)")
+      throw AEError(
+        .argument, "labels of \(count) images from \(first) on were asked for; it has \(labels.count)")
     }
     target.update(from: labels.base + first, count: count)
   }

@@ -66,10 +66,12 @@ public final class Autoencoder: Sendable {
       }
     }
     if let encoder {
-      try check("encoder", encoder.layers.map { ($0.shape.inputs, $0.shape.outputs) }, architecture.encoderShapes)
+      try check(
+        "encoder", encoder.layers.map { ($0.shape.inputs, $0.shape.outputs) }, architecture.encoderShapes)
     }
     if let decoder {
-      try check("decoder", decoder.layers.map { ($0.shape.inputs, $0.shape.outputs) }, architecture.decoderShapes)
+      try check(
+        "decoder", decoder.layers.map { ($0.shape.inputs, $0.shape.outputs) }, architecture.decoderShapes)
     }
     if let integerEncoder {
       try check(

@@ -22,7 +22,8 @@ public final class DenseLayer: Sendable {
   public init(shape: LayerShape, weights: Buffer<Float>, bias: Buffer<Float>) throws(AEError) {
     guard weights.count == shape.inputs * shape.outputs, bias.count == shape.outputs else {
       throw AEError(
-        .shape, "a layer of \(shape.inputs) x \(shape.outputs) got \(weights.count) weights, \(bias.count) biases")
+        .shape,
+        "a layer of \(shape.inputs) x \(shape.outputs) got \(weights.count) weights, \(bias.count) biases")
     }
     self.shape = shape
     self.weights = weights
@@ -72,7 +73,9 @@ public struct DenseNetwork: Sendable {
     throws(AEError)
   {
     let chunk = min(count, DenseNetwork.chunkCount)
-    let scratch = [try Buffer<Float>(count: chunk * widestHidden), try Buffer<Float>(count: chunk * widestHidden)]
+    let scratch = [
+      try Buffer<Float>(count: chunk * widestHidden), try Buffer<Float>(count: chunk * widestHidden),
+    ]
     var first = 0
     while first < count {
       let rows = min(chunk, count - first)

@@ -121,7 +121,8 @@ extension Autoencoder {
   private func requireVariational(_ what: StaticString) throws(AEError) {
     guard architecture.kind.isVariational else {
       throw AEError(
-        .kind, "\(what) need a variational model; this one, \"\(name)\", is of kind \(architecture.kind.name)")
+        .kind, "\(what) need a variational model; this one, \"\(name)\", is of kind \(architecture.kind.name)"
+      )
     }
   }
 

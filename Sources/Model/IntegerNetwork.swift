@@ -45,7 +45,8 @@ public final class IntegerLayer: @unchecked Sendable {
       for i in 0..<inputs { magnitude += Int(row[i].magnitude) * largestInput }
       guard magnitude <= Int(Int32.max), multipliers.base[o] >= 0 else {
         throw AEError(
-          .format, "integer layer, output \(o): a sum could reach \(magnitude), or the multiplier is negative")
+          .format, "integer layer, output \(o): a sum could reach \(magnitude), or the multiplier is negative"
+        )
       }
       guard sumScales.base[o].isFinite else {
         throw AEError(.format, "integer layer, output \(o): the scale is not finite")

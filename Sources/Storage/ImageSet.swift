@@ -35,7 +35,8 @@ public struct ImageSet: Sendable {
     width: Int, height: Int, count: Int, pixels: Buffer<UInt8>, labels: [UInt8]? = nil,
     names: [String]? = nil, source: SourceKind = .unknown
   ) throws(AEError) {
-    guard (1...65535).contains(width), (1...65535).contains(height), (0...ImageSet.maximumCount).contains(count)
+    guard (1...65535).contains(width), (1...65535).contains(height),
+      (0...ImageSet.maximumCount).contains(count)
     else { throw AEError(.argument, "\(count) images of \(width) x \(height) are out of range") }
     guard let size = (width * height).times(count), pixels.count == size else {
       throw AEError(

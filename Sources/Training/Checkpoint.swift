@@ -26,7 +26,8 @@ extension Trainer {
       for i in 0..<run.count { try writer.f32(run.base[i]) }
     }
     return try WeightFile.write(
-      try model(provenance: sentence("checkpoint after step \(stepsDone) of \(options.stepCount)")), storage: .float32,
+      try model(provenance: sentence("checkpoint after step \(stepsDone) of \(options.stepCount)")),
+      storage: .float32,
       decoderOnly: false, extra: [ExtraSection(tag: checkpointTag, bytes: try writer.finish())])
   }
 
@@ -100,7 +101,8 @@ extension TrainingOptions {
     }
   }
 
-  fileprivate init(reading reader: inout ByteReader, architecture: Architecture, name: String) throws(AEError) {
+  fileprivate init(reading reader: inout ByteReader, architecture: Architecture, name: String) throws(AEError)
+  {
     self.init(architecture: architecture)
     self.name = name
     guard let loss = Loss(rawValue: try reader.u8()) else { throw reader.fail("an unknown loss") }

@@ -16,7 +16,8 @@ public func fitCodec(_ model: Autoencoder, pixels: UnsafePointer<UInt8>, count: 
   -> Autoencoder
 {
   guard let encoder = model.encoder, let decoder = model.decoder else {
-    throw AEError(.kind, "a codec is fitted to a model in floats with an encoder; \"\(model.name)\" is not one")
+    throw AEError(
+      .kind, "a codec is fitted to a model in floats with an encoder; \"\(model.name)\" is not one")
   }
   guard count > 0 else { throw AEError(.argument, "a codec is fitted to images; none came") }
   let d = model.latentCount
@@ -27,7 +28,8 @@ public func fitCodec(_ model: Autoencoder, pixels: UnsafePointer<UInt8>, count: 
     encoder, input: sample.floats, rows: sample.count, inputScale: 1 / 255, inputZero: 0,
     largestInput: 255
   ) { outputs in
-    latentScales = standardDeviations(outputs, rows: sample.count, width: model.architecture.encoderOutputCount)
+    latentScales = standardDeviations(
+      outputs, rows: sample.count, width: model.architecture.encoderOutputCount)
     var units: [Double] = []
     for scale in latentScales { units.append(Double(scale) / Double(Codec.latentUnitsPerScale)) }
     latentScales = [Float](latentScales.prefix(d))
@@ -112,7 +114,8 @@ private func folded(_ decoder: DenseNetwork, _ latentScales: [Float]) throws(AEE
   return DenseNetwork(layers: layers)
 }
 
-private func fixedPointCodes(_ codes: Buffer<Float>, _ latentScales: [Float]) throws(AEError) -> Buffer<Float> {
+private func fixedPointCodes(_ codes: Buffer<Float>, _ latentScales: [Float]) throws(AEError) -> Buffer<Float>
+{
   let d = latentScales.count
   let result = try Buffer<Float>(count: codes.count)
   for i in 0..<codes.count {
@@ -201,7 +204,8 @@ private func activationRange(_ values: Buffer<Float>, _ activation: Activation) 
   case .identity:
     let scale = (upper - lower) / 255
     return ActivationRange(
-      unit: max(upper, -lower) / 2047, scale: scale, zero: Int(saturating: -lower / scale).clamped(to: 0...255))
+      unit: max(upper, -lower) / 2047, scale: scale,
+      zero: Int(saturating: -lower / scale).clamped(to: 0...255))
   }
 }
 
@@ -228,7 +232,9 @@ private func quantile(_ values: Buffer<Float>, _ share: Double, negated: Bool = 
   return Double(largest)
 }
 
-private func activationTable(_ activation: Activation, _ range: ActivationRange) throws(AEError) -> Buffer<UInt8> {
+private func activationTable(_ activation: Activation, _ range: ActivationRange) throws(AEError) -> Buffer<
+  UInt8
+> {
   let table = try Buffer<UInt8>(count: 4096)
   for index in 0..<4096 {
     let x = Double(index - 2048) * range.unit

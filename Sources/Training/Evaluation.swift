@@ -133,7 +133,8 @@ public enum Evaluation {
         .kind, "a bound needs a variational model with encoder, stored in floats, with a sigmoid output")
     }
     guard (1...100_000).contains(samples), count > 0 else {
-      throw AEError(.argument, "a bound takes 1 to 100000 samples of at least one image, not \(samples) of \(count)")
+      throw AEError(
+        .argument, "a bound takes 1 to 100000 samples of at least one image, not \(samples) of \(count)")
     }
     let logits = try decoder.withoutOutputActivation()
     let d = model.latentCount

@@ -29,7 +29,8 @@ public struct PrincipalComponents: Sendable {
   public init(_ pixels: UnsafePointer<UInt8>, count: Int, width: Int, componentCount: Int) throws(AEError) {
     guard count > 0, componentCount >= 1, componentCount <= width else {
       throw AEError(
-        .argument, "a pca of \(componentCount) components needs images of at least as many pixels, not \(width)")
+        .argument,
+        "a pca of \(componentCount) components needs images of at least as many pixels, not \(width)")
     }
     let sums = try Buffer<Int64>(count: width)
     let products = try Buffer<Int64>(count: width * width)

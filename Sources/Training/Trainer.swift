@@ -139,7 +139,8 @@ public final class Trainer {
     guard bad == size else {
       throw AEError(
         .argument,
-        "images must be finite; value \(bad % batches.pixelCount) of image \(bad / batches.pixelCount) is not")
+        "images must be finite; value \(bad % batches.pixelCount) of image \(bad / batches.pixelCount) is not"
+      )
     }
     let start = monotonicSeconds()
     let work = try reserve(rows: count)

@@ -91,7 +91,8 @@ public struct TrainingOptions: Sendable {
     }
     func check(_ name: StaticString, _ value: Int, _ range: ClosedRange<Int>) throws(AEError) {
       guard range.contains(value) else {
-        throw AEError(.argument, "\(name) must be in \(range.lowerBound) ... \(range.upperBound), not \(value)")
+        throw AEError(
+          .argument, "\(name) must be in \(range.lowerBound) ... \(range.upperBound), not \(value)")
       }
     }
     func check(_ name: StaticString, _ value: Double, _ lower: Double, _ upper: Double) throws(AEError) {
@@ -120,7 +121,8 @@ public struct TrainingOptions: Sendable {
       throw AEError(.argument, "importance samples need a variational model")
     }
     if architecture.kind == .pca, binarize || noise > 0 || deformation > 0 {
-      throw AEError(.argument, "a pca is fitted to the images as they are: no noise, no deformation, no binarising")
+      throw AEError(
+        .argument, "a pca is fitted to the images as they are: no noise, no deformation, no binarising")
     }
   }
 }

@@ -33,7 +33,8 @@ func randomImages(count: Int, size: Int) throws -> Buffer<UInt8> {
   return images
 }
 
-@Test("Many images at once give the codes that one at a time give", arguments: [1, 2, 1023, 1024, 1025, 2100])
+@Test(
+  "Many images at once give the codes that one at a time give", arguments: [1, 2, 1023, 1024, 1025, 2100])
 func chunksDoNotShow(count: Int) throws {
   let model = try randomModel()
   let images = try randomImages(count: count, size: 36)
@@ -80,7 +81,9 @@ func outputsAreClamped() throws {
   #expect(atEdge > 0)
 }
 
-@Test("A number that is not finite is refused with its row and place", arguments: [Float.nan, .infinity, -.infinity])
+@Test(
+  "A number that is not finite is refused with its row and place",
+  arguments: [Float.nan, .infinity, -.infinity])
 func notFiniteIsRefused(value: Float) throws {
   let model = try randomModel()
   let images = try Buffer<Float>(count: 5 * 36)

@@ -41,9 +41,11 @@ private func reference(_ layer: IntegerLayer, _ x: [Int]) -> [Int] {
   }
 }
 
-@Test("Encoder and decoder equal their definition to the integer, whatever the sizes", arguments: [
-  (1, 1, 1), (3, 5, 2), (17, 33, 4), (64, 64, 8), (100, 7, 3), (784, 65, 5),
-])
+@Test(
+  "Encoder and decoder equal their definition to the integer, whatever the sizes",
+  arguments: [
+    (1, 1, 1), (3, 5, 2), (17, 33, 4), (64, 64, 8), (100, 7, 3), (784, 65, 5),
+  ])
 func integersEqualTheirDefinition(pixels: Int, hidden: Int, latents: Int) throws {
   let encoder = IntegerEncoder(layers: [
     try layer(inputs: pixels, outputs: hidden, seed: 1),

@@ -7,9 +7,11 @@ import Storage
 import Testing
 import Training
 
-@Test("A fitted model's integer networks lose little against its floats", arguments: [
-  ModelKind.pca, .linear, .sigmoid, .relu, .elu, .vae,
-])
+@Test(
+  "A fitted model's integer networks lose little against its floats",
+  arguments: [
+    ModelKind.pca, .linear, .sigmoid, .relu, .elu, .vae,
+  ])
 func integersStayClose(kind: ModelKind) throws {
   let pixels = try blobs(count: 1000)
   var options = try smallOptions(kind, steps: 1500)

@@ -61,7 +61,8 @@ func binarisingIsFair() throws {
   #expect(ink[0] == 0 && ink[3] == count)
   #expect(abs(Double(ink[1]) / Double(count) - 0.2) < 0.015)
   #expect(abs(Double(ink[2]) / Double(count) - 0.8) < 0.015)
-  #expect(try Evaluation.binarise(grey.base, count: 50, size: 4, seed: 9).array == Array(drawn.array.prefix(200)))
+  #expect(
+    try Evaluation.binarise(grey.base, count: 50, size: 4, seed: 9).array == Array(drawn.array.prefix(200)))
 }
 
 @Test("PSNR is 10 dB for each factor of ten in squared error")

@@ -17,14 +17,18 @@ private func images(count: Int, width: Int, seed: UInt64) throws -> Buffer<UInt8
     for i in 0..<width {
       let value =
         // Every fifth pixel never changes, as at the border of digits.
-        i % 5 == 4 ? 0 : 128 + a * directions[i] + b * directions[width + i] + c * directions[2 * width + i] + stream.normal()
+        i % 5 == 4
+        ? 0
+        : 128 + a * directions[i] + b * directions[width + i] + c * directions[2 * width + i]
+          + stream.normal()
       pixels[row * width + i] = UInt8(min(max(value, 0), 255))
     }
   }
   return pixels
 }
 
-@Test("Principal components are orthonormal, ranked, and diagonalise the covariance", arguments: [1, 2, 7, 40])
+@Test(
+  "Principal components are orthonormal, ranked, and diagonalise the covariance", arguments: [1, 2, 7, 40])
 func componentsAreOrthonormal(width: Int) throws {
   let count = 700
   let pixels = try images(count: count, width: width, seed: 4)

@@ -69,7 +69,9 @@ struct RepeatabilityTests {
     #expect(results[0] == results[2])
   }
 
-  @Test("A run that is stopped, saved and resumed ends with the bytes of the unbroken run", arguments: trainedKinds)
+  @Test(
+    "A run that is stopped, saved and resumed ends with the bytes of the unbroken run",
+    arguments: trainedKinds)
   func resumedRunsEndAlike(kind: ModelKind) throws {
     let pixels = try blobs(count: 200)
     let options = try smallOptions(kind)
