@@ -49,10 +49,12 @@ CK_INLINE vi FN(pairs)(vs w, vs x) {
 #endif
 }
 
-/* sums[image][vectors * LANES] += what the listed groups contribute. images, vectors and wide are constants
-   where this is inlined. `stride` is the distance in bytes between groups. */
-CK_INLINE void FN(add_groups)(const size_t images, const size_t vectors, const int wide,
+/* sums[image][vectors * LANES] += what the listed groups contribute, for `images` images of the list from
+   `first` on. images, vectors and wide are constants where this is inlined. `stride` is the distance in bytes
+   between groups. */
+CK_INLINE void FN(add_groups)(const size_t images, const size_t vectors, const int wide, size_t first,
                               const integer_list *list, const int8_t *weights, size_t stride, int32_t *sums) {
+  sums += first * INTEGER_BLOCK;
   vi sum[IMAGES][WIDTH];
 #pragma clang loop unroll(full)
   for (size_t i = 0; i < images; i++)
@@ -70,7 +72,7 @@ CK_INLINE void FN(add_groups)(const size_t images, const size_t vectors, const i
         right[j] = *(const FN(unaligned_int) *)(w + j * LANES * 4);
 #pragma clang loop unroll(full)
       for (size_t i = 0; i < images; i++) {
-        __m512i x = _mm512_set1_epi32((int32_t)list->bytes[i][p]);
+        __m512i x = _mm512_set1_epi32((int32_t)list->bytes[first + i][p]);
 #pragma clang loop unroll(full)
         for (size_t j = 0; j < vectors; j++)
           sum[i][j] = (vi)_mm512_dpbusd_epi32((__m512i)sum[i][j], x, (__m512i)right[j]);
@@ -84,8 +86,8 @@ CK_INLINE void FN(add_groups)(const size_t images, const size_t vectors, const i
       vs even = (four << 8) >> 8, odd = four >> 8;
 #pragma clang loop unroll(full)
       for (size_t i = 0; i < images; i++) {
-        sum[i][j] += FN(pairs)(even, (vs)((vi){} + list->even[i][p]));
-        sum[i][j] += FN(pairs)(odd, (vs)((vi){} + list->odd[i][p]));
+        sum[i][j] += FN(pairs)(even, (vs)((vi){} + list->even[first + i][p]));
+        sum[i][j] += FN(pairs)(odd, (vs)((vi){} + list->odd[first + i][p]));
       }
     }
   }
@@ -96,32 +98,31 @@ CK_INLINE void FN(add_groups)(const size_t images, const size_t vectors, const i
       *(FN(unaligned_int) *)(sums + i * INTEGER_BLOCK + j * LANES) = sum[i][j];
 }
 
+/* A full tile at once; of one that is not full, the last of a batch, each image by itself: every size unrolled
+   would be 20 KB of code. */
 static void FN(add_groups_any)(size_t images, size_t vectors, int wide, const integer_list *list,
                                const int8_t *weights, size_t stride, int32_t *sums) {
+  const size_t step = images == IMAGES ? IMAGES : 1;
+  for (size_t first = 0; first < images; first += step) {
 #define CASE(I, V)                                                                                           \
   case (I) * 8 + (V):                                                                                        \
     if (VNNI && !wide)                                                                                       \
-      FN(add_groups)(I, V, 0, list, weights, stride, sums);                                                  \
+      FN(add_groups)(I, V, 0, first, list, weights, stride, sums);                                           \
     else                                                                                                     \
-      FN(add_groups)(I, V, 1, list, weights, stride, sums);                                                  \
+      FN(add_groups)(I, V, 1, first, list, weights, stride, sums);                                           \
     break;
 #if WIDTH == 4
 #define CASES(I) CASE(I, 1) CASE(I, 2) CASE(I, 3) CASE(I, 4)
 #else
 #define CASES(I) CASE(I, 1) CASE(I, 2)
 #endif
-  switch (images * 8 + vectors) {
-    CASES(1)
-    CASES(2)
-#if IMAGES > 2
-        CASES(3) CASES(4)
-#endif
-#if IMAGES > 4
-            CASES(5) CASES(6)
-#endif
-  }
+    switch (step * 8 + vectors) {
+      CASES(1)
+      CASES(IMAGES)
+    }
 #undef CASE
 #undef CASES
+  }
 }
 
 /* Lists the groups of `inputs` inputs from `first` on that are not zero in all images. */
