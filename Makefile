@@ -26,7 +26,7 @@ VERSION := $(shell awk '/define AE_VERSION_(MAJOR|MINOR|PATCH)/ { printf "%s%s",
 MAJOR := $(firstword $(subst ., ,$(VERSION)))
 
 .DEFAULT_GOAL := all
-.PHONY: all help setup tool lib test demo verify examples install install-built uninstall lint clean
+.PHONY: all help setup tool lib test demo verify examples install install-built standalone uninstall lint clean
 
 all: tool lib  ## build the tool and the libraries
 
@@ -56,8 +56,14 @@ verify: setup  ## the long trainings behind docs/results.md
 examples:  ## build the example programs against the installed header and library
 	@tools/examples.sh "$(DESTDIR)$(PREFIX)"
 
-install: all  ## install header, libraries, tool and man page under PREFIX
+install: lib standalone  ## install header, libraries, tool and man page under PREFIX
 	@$(MAKE) --no-print-directory install-built
+
+# The tool that is installed carries Swift's library in itself: where it goes there may be no Swift, and the
+# place of this one is not for others to know.
+standalone: setup
+	env -u CC -u CXX $(SWIFT) build -c release --product aez --static-swift-stdlib --disable-local-rpath \
+	  --scratch-path .build/standalone
 
 install-built:
 	install -d "$(DESTDIR)$(INCLUDEDIR)" "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(BINDIR)"
@@ -69,7 +75,8 @@ install-built:
 	install -m 644 .build/lib/libae.a "$(DESTDIR)$(LIBDIR)/libae.a"
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 	  -e 's|@VERSION@|$(VERSION)|' tools/libae.pc.in > "$(DESTDIR)$(LIBDIR)/pkgconfig/libae.pc"
-	install -m 755 .build/release/aez "$(DESTDIR)$(BINDIR)/aez"
+	strip -o "$(DESTDIR)$(BINDIR)/aez" .build/standalone/release/aez
+	chmod 755 "$(DESTDIR)$(BINDIR)/aez"
 	if [ -f docs/aez.1 ]; then install -d "$(DESTDIR)$(MANDIR)/man1" && \
 	  install -m 644 docs/aez.1 "$(DESTDIR)$(MANDIR)/man1/aez.1"; fi
 	@echo "installed under $(DESTDIR)$(PREFIX); as root, run ldconfig if that is a system folder"

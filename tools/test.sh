@@ -101,7 +101,7 @@ run_install() {
   rm -rf "$place" "$prefix"
   fact() { if [ "$1" -eq 0 ]; then echo "ok       $2"; else echo "NOT OK   $2"; fi; }
 
-  make --no-print-directory install-built DESTDIR="$place" PREFIX=/usr >/dev/null
+  make --no-print-directory standalone install-built DESTDIR="$place" PREFIX=/usr >/dev/null
   fact $? "make install DESTDIR=... PREFIX=/usr"
   for file in usr/include/ae.h usr/include/ae.hpp usr/lib/libae.so usr/lib/libae.so.0 usr/lib/libae.a \
     usr/lib/pkgconfig/libae.pc usr/bin/aez; do
@@ -112,6 +112,8 @@ run_install() {
   fact $? "libae.pc is sound"
   [ "$("$place/usr/bin/aez" --version)" = "aez $(PKG_CONFIG_PATH=$place/usr/lib/pkgconfig pkg-config --modversion libae)" ]
   fact $? "the tool that was installed runs, and is of that version"
+  ! ldd "$place/usr/bin/aez" | grep -qE 'swift|Foundation|not found'
+  fact $? "it needs no library of Swift"
   make --no-print-directory uninstall DESTDIR="$place" PREFIX=/usr >/dev/null
   left=$(find "$place" -type f -o -type l)
   [ -z "$left" ]
