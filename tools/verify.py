@@ -3,7 +3,7 @@
 Each run is kept in .build/verify (or $AE_VERIFY) and not made again, so this can be stopped and continued at
 any time; a run that was stopped goes on from its checkpoint. `make verify` calls it.
 
-usage: verify.py [--page FILE] [RUN ...]      environment: AEZ, AE_MNIST, AE_VERIFY
+usage: verify.py [--page FILE] [--finished | RUN ...]      environment: AEZ, AE_MNIST, AE_VERIFY
 """
 
 import argparse
@@ -137,108 +137,123 @@ def identical_everywhere(model: str) -> list[str]:
     return lines
 
 
-def page() -> str:
+def section(title: str, head: str, rows: list[str], after: list[str] | None = None) -> list[str]:
+    """A titled table; nothing if it has no rows."""
+    if not rows:
+        return []
+    columns = head.count("|") - 1
+    return ["", f"## {title}", "", head, "|" + "---|" * columns, *rows, *(after or [])]
+
+
+def recipe_row(name: str) -> str:
+    """A run, how it was made, and what came of it."""
+    report = evaluate(name)
+    error, psnr = f"{report['mse']:.5f}", f"{report['psnr_db']:.2f}"
+    return f"| {name} | {command_line(name)} | {error} | {psnr} | {minutes(name)} |"
+
+
+def quality_row(name: str, row: dict) -> str:
+    """One quality of a model's image sets."""
+    size, psnr, error = f"{row['bytes_per_image']:.2f}", f"{row['psnr_db']:.2f}", f"{row['mse']:.5f}"
+    return f"| {name} | {row['quality']} | {size} | {psnr} | {error} |"
+
+
+def page(finished: list[str]) -> str:
+    """What is to be said of the runs that are finished."""
+
+    def done(*names: str) -> list[str]:
+        return [name for name in names if name in finished]
+
     lines = [
         "# Results",
         "",
-        "Written by `make verify`, which trained every model below with the tool as it is and measured it on",
-        "MNIST's 10,000 test images. Errors are mean squared errors per pixel on the [0, 1] scale, of the",
-        "network's own output in floats.",
+        "Written by `make verify`, which trains the models below with the tool and measures them on MNIST's",
+        "10,000 test images. Errors are mean squared errors per pixel on the [0, 1] scale, of the network's",
+        "own output in floats.",
         "",
-        f"Made on {datetime.date.today():%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} cores; "
+        f"{datetime.date.today():%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} cores; "
         f"{aez('--version').stdout.strip()}. Minutes are of a machine that did other things, too.",
-        "",
-        "## Principal components",
-        "",
+    ]
+    missing = [name for name in RUNS if name not in finished]
+    if missing:
+        lines += ["", f"Not run for this page: {', '.join(missing)}."]
+
+    components = done(*(f"pca-{d}" for d in PCA))
+    reference = scikit_learn_pca() if components else {}
+    lines += section(
+        "Principal components",
         "| d | test MSE | scikit-learn, same run |",
-        "|---|---|---|",
-    ]
-    reference = scikit_learn_pca()
-    for d in PCA:
-        lines.append(f"| {d} | {evaluate(f'pca-{d}')['mse']:.5f} | {reference[d]:.5f} |")
-    pca5 = evaluate("pca-5")["mse"]
-    lines += [
-        "",
-        "## The study's protocol: 50,000 steps of 100 images, d = 5, constant rate 0.001",
-        "",
-        "| network | command | test MSE | PSNR, dB | against PCA | minutes |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name in ("linear-5", "sigmoid-5", "relu-5", "elu-5", "elu-5-seed-2", "elu-5-seed-3"):
-        report = evaluate(name)
-        lines.append(
-            f"| {name} | {command_line(name)} | {report['mse']:.5f} | {report['psnr_db']:.2f} | "
-            f"{report['mse'] / pca5:.3f} | {minutes(name)} |"
-        )
-    median = statistics.median(evaluate(n)["mse"] for n in ("elu-5", "elu-5-seed-2", "elu-5-seed-3"))
-    lines += ["", f"Median of the three ELU seeds: {median:.5f}."]
-    lines += [
-        "",
-        "## Best recipes",
-        "",
+        [
+            f"| {d} | {evaluate(f'pca-{d}')['mse']:.5f} | {reference[d]:.5f} |"
+            for d in PCA
+            if f"pca-{d}" in components
+        ],
+    )
+    seeds = done("elu-5", "elu-5-seed-2", "elu-5-seed-3")
+    median = statistics.median(evaluate(name)["mse"] for name in seeds) if len(seeds) == 3 else None
+    plain = done("linear-5", "sigmoid-5", "relu-5", "elu-5", "elu-5-seed-2", "elu-5-seed-3")
+    lines += section(
+        "The study's protocol: 50,000 steps of 100 images, d = 5, constant rate 0.001",
         "| network | command | test MSE | PSNR, dB | minutes |",
-        "|---|---|---|---|---|",
-    ]
-    for name in ("best-5", "best-30"):
-        report = evaluate(name)
-        lines.append(
-            f"| {name} | {command_line(name)} | {report['mse']:.5f} | {report['psnr_db']:.2f} | "
-            f"{minutes(name)} |"
+        [recipe_row(name) for name in plain],
+        ["", f"Median of the three ELU seeds: {median:.5f}."] if median else None,
+    )
+    lines += section(
+        "Best recipes",
+        "| network | command | test MSE | PSNR, dB | minutes |",
+        [recipe_row(name) for name in done("best-5", "best-30")],
+    )
+    if done("vae-50"):
+        report = evaluate("vae-50")
+        lines += section(
+            "The variational autoencoder, 50 latents, binarised digits",
+            "| bound | nats per image |",
+            [
+                f"| evidence (one sample, KL in closed form) | {report['evidence_bound_nats']:.2f} |",
+                f"| importance-weighted, 500 samples | {report['importance_weighted_bound_nats']:.2f} |",
+            ],
+            [
+                "",
+                "Every training batch is drawn anew as 0 or 1 with the pixels' values as probabilities; the",
+                "test images are drawn once, with seed 1. Made in",
+                f"{minutes('vae-50')} minutes by {command_line('vae-50')} and measured by",
+                "`aez eval mnist:test --model vae-50.aew --bound --samples 500 --binarize-seed 1`.",
+            ],
         )
-    report = evaluate("vae-50")
-    lines += [
-        "",
-        "## The variational autoencoder, 50 latents, binarised digits",
-        "",
-        "Every training batch is drawn anew as 0 or 1 with the pixels' values as probabilities; the test",
-        f"images are drawn once, with seed 1. {command_line('vae-50')}, {minutes('vae-50')} minutes, then",
-        "`aez eval mnist:test --model vae-50.aew --bound --samples 500 --binarize-seed 1`:",
-        "",
-        "| bound | nats per image |",
-        "|---|---|",
-        f"| evidence (one sample, KL in closed form) | {report['evidence_bound_nats']:.2f} |",
-        f"| importance-weighted, 500 samples | {report['importance_weighted_bound_nats']:.2f} |",
-        "",
-        "## Image sets: 10,000 test digits as files",
-        "",
-        "All bytes of the file but the model's are counted. PSNR is of the restored pixels.",
-        "",
+    lines += section(
+        "Image sets: 10,000 test digits as files",
         "| model | quality | bytes per image | PSNR, dB | MSE |",
-        "|---|---|---|---|---|",
-    ]
-    for name in CODECS:
-        for row in evaluate(name)["qualities"]:
-            lines.append(
-                f"| {name} | {row['quality']} | {row['bytes_per_image']:.2f} | {row['psnr_db']:.2f} | "
-                f"{row['mse']:.5f} |"
-            )
-    lines += [
-        "",
-        "## The same bytes everywhere",
-        "",
-        "`aez compress` and `aez decompress` of the test images with `best-30`, on every kernel path and",
-        "with one and two threads: SHA-256 (first 16 digits) of the image set, and of the restored IDX file.",
-        "",
-        "| AE_CPU | AE_THREADS | image set | restored |",
-        "|---|---|---|---|",
-        *identical_everywhere(str(OUT / "best-30.aew")),
-    ]
+        [quality_row(name, row) for name in done(*CODECS) for row in evaluate(name)["qualities"]],
+        ["", "All bytes of the file but the model's are counted. PSNR is of the restored pixels."],
+    )
+    if done("best-30"):
+        lines += section(
+            "The same bytes everywhere",
+            "| AE_CPU | AE_THREADS | image set | restored |",
+            identical_everywhere(str(OUT / "best-30.aew")),
+            [
+                "",
+                "`aez compress` and `aez decompress` of the test images with `best-30`: SHA-256 (first 16",
+                "digits) of the image set, and of the restored IDX file.",
+            ],
+        )
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--page", default=str(ROOT / "docs/results.md"), help="where the page goes")
+    parser.add_argument("--finished", action="store_true", help="train nothing: write of what is finished")
     parser.add_argument("runs", nargs="*", help="train and measure only these, and write no page")
     arguments = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
-    for name in arguments.runs or RUNS:
+    for name in arguments.runs or (() if arguments.finished else RUNS):
         if name not in RUNS:
             sys.exit(f"no run is named {name}; there are {', '.join(RUNS)}")
         report = evaluate(name)
         print(f"{name}: test MSE {report['mse']:.5f}" if "mse" in report else f"{name}: {report}", flush=True)
     if not arguments.runs:
-        text = page()
+        text = page([name for name in RUNS if (OUT / f"{name}.aew").exists()])
         pathlib.Path(arguments.page).write_text(text)
         print(text)
 
