@@ -106,12 +106,26 @@ public struct ByteReader {
       offset = start
       throw error
     }
-    return String(decoding: text, as: UTF8.self)
+    return UTF8Text.string(text)
   }
 }
 
-/// What makes text well-formed.
+/// Text and its bytes. Conversions are calls, not expanded in place.
 public enum UTF8Text {
+  @inline(never)
+  public static func string(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+
+  @inline(never)
+  public static func string(_ bytes: UnsafeBufferPointer<UInt8>) -> String {
+    String(decoding: bytes, as: UTF8.self)
+  }
+
+  @inline(never)
+  public static func bytes(_ text: String) -> [UInt8] {
+    var text = text
+    return text.withUTF8 { Array($0) }
+  }
+
   /// The index of the first byte that is NUL or not part of a well-formed sequence (Unicode 15, table 3-7).
   public static func firstInvalid(_ text: UnsafeBufferPointer<UInt8>) -> Int? {
     var index = 0

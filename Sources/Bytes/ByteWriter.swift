@@ -82,7 +82,7 @@ public final class ByteWriter {
 
   /// The text's UTF-8 bytes, without length or terminator.
   public func utf8(_ text: String) throws(AEError) {
-    for byte in text.utf8 { try u8(byte) }
+    for byte in UTF8Text.bytes(text) { try u8(byte) }
   }
 
   /// Replaces four bytes that have been written before.

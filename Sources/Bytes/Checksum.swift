@@ -85,7 +85,7 @@ public struct SHA256 {
     for byte in bytes {
       for nibble in [byte >> 4, byte & 15] { digits.append(nibble < 10 ? 48 + nibble : 87 + nibble) }
     }
-    return String(decoding: digits, as: UTF8.self)
+    return UTF8Text.string(digits)
   }
 
   /// The first 32 bits of the fractional parts of the cube roots of the first 64 primes.

@@ -403,7 +403,7 @@ private struct HuffmanCode {
       if counts[spare] == 0 { leaves.append((0, spare)) }
       spare += 1
     }
-    leaves.sort { $0.weight < $1.weight || ($0.weight == $1.weight && $0.symbol < $1.symbol) }
+    leaves.shellSort { $0.weight < $1.weight || ($0.weight == $1.weight && $0.symbol < $1.symbol) }
 
     // Per level, for every item in order of weight: whether it is a leaf. The rest are packages: pairs of
     // items of the level below.

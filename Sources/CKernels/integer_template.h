@@ -112,7 +112,13 @@ static void FN(add_groups_any)(size_t images, size_t vectors, int wide, const in
       FN(add_groups)(I, V, 1, first, list, weights, stride, sums);                                           \
     break;
 #if WIDTH == 4
-#define CASES(I) CASE(I, 1) CASE(I, 2) CASE(I, 3) CASE(I, 4)
+#define CASES(I) CASE(I, 1) CASE(I, 2) CASE(I, 4)
+  /* Three vectors are rare, and not worth a fourth of this code. */
+  if (vectors == 3) {
+    FN(add_groups_any)(images, 2, wide, list, weights, stride, sums);
+    FN(add_groups_any)(images, 1, wide, list, weights + 2 * LANES * 4, stride, sums + 2 * LANES);
+    return;
+  }
 #else
 #define CASES(I) CASE(I, 1) CASE(I, 2)
 #endif

@@ -23,7 +23,7 @@ void cs_error_set(const char *text, size_t byte_count) {
     /* Never cut inside a UTF-8 sequence. */
     while (byte_count > 0 && ((unsigned char)text[byte_count] & 0xC0) == 0x80) byte_count--;
   }
-  memcpy(last_error, text, byte_count);
+  if (byte_count > 0) memcpy(last_error, text, byte_count);
   last_error[byte_count] = 0;
 }
 

@@ -54,7 +54,7 @@ public final class NameList: Sendable {
     return UnsafeBufferPointer(start: UnsafePointer(bytes.base + offset + 1), count: Int(bytes.base[offset]))
   }
 
-  public subscript(index: Int) -> String { String(decoding: bytes(at: index), as: UTF8.self) }
+  public subscript(index: Int) -> String { UTF8Text.string(bytes(at: index)) }
 
   /// Packs names as `init` reads them.
   /// - Throws: `.argument` if a name is not allowed; `.memory`.
@@ -63,7 +63,7 @@ public final class NameList: Sendable {
     var last: [UInt8] = []
     var total = 0
     for (index, name) in names.enumerated() {
-      let bytes = Array(name.utf8)
+      let bytes = UTF8Text.bytes(name)
       total += 1 + bytes.count
       guard total <= maximumByteCount else {
         throw AEError(.argument, "the names of the images have more than \(maximumByteCount) bytes")

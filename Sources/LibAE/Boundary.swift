@@ -2,6 +2,7 @@
 // made and checked, how counts, arrays and structs from outside are tested before the engine sees them.
 // The entry points beside this file convert, check and forward; the engine knows nothing of C.
 
+import Bytes
 import CAE
 import CSystem
 import Core
@@ -25,14 +26,10 @@ func boundary(_ body: () throws(AEError) -> Void) -> ae_status {
 /// Messages may quote names from files and paths: control characters become question marks, so that a
 /// message is one line.
 func report(_ error: AEError) -> ae_status {
-  var text: [UInt8] = []
-  for byte in error.message.utf8 { text.append(byte < 0x20 || byte == 0x7F ? 0x3F : byte) }
+  var text = UTF8Text.bytes(error.message)
+  for index in text.indices where text[index] < 0x20 || text[index] == 0x7F { text[index] = 0x3F }
   text.withUnsafeBytes { bytes in
-    if let base = bytes.baseAddress {
-      cs_error_set(base.assumingMemoryBound(to: CChar.self), bytes.count)
-    } else {
-      cs_error_set("", 0)
-    }
+    cs_error_set(bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
   }
   return error.code.rawValue
 }

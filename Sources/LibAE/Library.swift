@@ -1,5 +1,6 @@
 // ae.h, "Version", "Errors" and "Threads": what concerns the library as a whole.
 
+import Bytes
 import CAE
 import CSystem
 import Compute
@@ -21,11 +22,10 @@ private nonisolated(unsafe) let buildInfo: UnsafePointer<CChar>? = {
   let text = sentence(
     "libae \(AE_VERSION_MAJOR).\(AE_VERSION_MINOR).\(AE_VERSION_PATCH), \(kernelPathName) kernels, "
       + "aew 1, aez 1, \(buildMode)")
-  guard let memory = cs_allocate(text.utf8.count + 1) else { return nil }
-  var offset = 0
-  for byte in text.utf8 {
-    memory.storeBytes(of: byte, toByteOffset: offset, as: UInt8.self)
-    offset += 1
+  let bytes = UTF8Text.bytes(text)
+  guard let memory = cs_allocate(bytes.count + 1) else { return nil }
+  bytes.withUnsafeBytes { source in
+    if let base = source.baseAddress { memory.copyMemory(from: base, byteCount: source.count) }
   }
   return UnsafePointer(memory.assumingMemoryBound(to: CChar.self))
 }()

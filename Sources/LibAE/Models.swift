@@ -121,14 +121,9 @@ public func ae_model_save_file(
 func storeText<Field>(_ text: String, in field: inout Field) {
   withUnsafeMutableBytes(of: &field) { target in
     for index in target.indices { target[index] = 0 }
-    var count = 0
-    for scalar in text.unicodeScalars {
-      let width = UTF8.width(scalar)
-      guard count + width < target.count else { break }
-      for byte in UTF8.encode(scalar).unsafelyUnwrapped {
-        target[count] = byte
-        count += 1
-      }
-    }
+    let bytes = UTF8Text.bytes(text)
+    var count = Swift.min(bytes.count, target.count - 1)
+    while count < bytes.count, count > 0, bytes[count] & 0xC0 == 0x80 { count -= 1 }
+    for index in 0..<count { target[index] = bytes[index] }
   }
 }

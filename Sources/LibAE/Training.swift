@@ -43,7 +43,9 @@ struct Reports {
   @inline(never)
   func say(_ line: @autoclosure () -> Message) {
     guard let log else { return }
-    line().take().withCString { log(context, $0) }
+    var text = UTF8Text.bytes(line().take())
+    text.append(0)
+    text.withUnsafeBytes { log(context, $0.baseAddress?.assumingMemoryBound(to: CChar.self)) }
   }
 }
 

@@ -56,7 +56,9 @@ struct SectionTag: Equatable {
   }
 
   /// For messages; a tag that is not well-formed as its number.
-  var text: String { isWellFormed ? String(decoding: letters, as: UTF8.self) : sentence("\(value)") }
+  var text: String {
+    @inline(never) get { isWellFormed ? UTF8Text.string(letters) : sentence("\(value)") }
+  }
 }
 
 /// One line of the section table, and where the section's bytes are.

@@ -27,7 +27,7 @@ struct SymmetricEigen {
 
     var order = [Int](0..<n)
     let diagonal = d
-    order.sort { diagonal[$0] > diagonal[$1] }
+    order.shellSort { diagonal[$0] > diagonal[$1] || (diagonal[$0] == diagonal[$1] && $0 < $1) }
     let sorted = try Buffer<Double>(count: n * n)
     var sortedValues: [Double] = []
     for (row, source) in order.enumerated() {
