@@ -1,5 +1,5 @@
 // libFuzzer's way into the reader of image sets: opens what it is given, with checksums made right, and goes
-// through everything in it. Seeds: Tests/golden and Tests/attack/aez.
+// through everything in it. Tests/fuzz/fuzz.sh builds and runs it.
 
 import Bytes
 import Compression

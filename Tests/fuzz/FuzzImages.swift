@@ -1,5 +1,5 @@
 // libFuzzer's door to the readers of images: IDX and its labels, NPY as images and as floats, PGM. What is
-// read must be written, and read the same again. Tests/fuzz/run.sh builds and runs it.
+// read must be written, and read the same again. Tests/fuzz/fuzz.sh builds and runs it.
 
 import Bytes
 import Core

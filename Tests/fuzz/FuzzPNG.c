@@ -1,10 +1,4 @@
-/*
- * libFuzzer's door to the PNG reader of the tool. From the tree's root:
- *
- *   mkdir -p .build/fuzz/corpus && cp -r Tests/attack/png .build/fuzz/corpus/FuzzPNG
- *   clang -g -O1 -fsanitize=fuzzer,address -Itools/CPNG/include Tests/fuzz/FuzzPNG.c tools/CPNG/png.c -lpng \
- *     -o .build/fuzz/FuzzPNG && .build/fuzz/FuzzPNG -max_total_time=300 .build/fuzz/corpus/FuzzPNG
- */
+/* libFuzzer's door to the PNG reader of the tool. Tests/fuzz/fuzz.sh builds and runs it. */
 #include <CPNG.h>
 
 #include <stdlib.h>
