@@ -133,17 +133,21 @@ def test_an_interrupted_run_keeps_its_work(tmp_path, shared):
     checkpoint = tmp_path / "a.aew.checkpoint"
     images = shared / "digits.idx"
     # So many steps that it cannot be done before the signal comes.
-    endless = ["train", images, "--steps", 1 << 30, *SMALL, "-o", "x.aew", "--checkpoint-every", 1]
-    code, err = interrupt(endless, tmp_path, tmp_path / "x.aew.checkpoint")
+    endless = ["train", images, "--steps", 1 << 30, *SMALL, "-o", "x y.aew", "--checkpoint-every", 1]
+    code, err = interrupt(
+        [*endless, "--limit", 500, "--storage", "int8"], tmp_path, tmp_path / "x y.aew.checkpoint"
+    )
     assert code == 1
     pattern = (
         r"aez: training was stopped after step (\d+) of 1073741824\n"
-        r"go on with: aez train \S+digits.idx -o x.aew --resume x.aew.checkpoint\n"
+        r"go on with: aez train \S+digits.idx -o 'x y.aew' --resume 'x y.aew.checkpoint' --limit 500 "
+        r"--storage int8 --checkpoint-every 1\n"
     )
     step = int(re.fullmatch(pattern, err).group(1))
     assert step > 0
-    assert info(tmp_path / "x.aew.checkpoint")["provenance"] == f"checkpoint after step {step} of 1073741824"
-    assert not (tmp_path / "x.aew").exists()
+    made = f"checkpoint after step {step} of 1073741824"
+    assert info(tmp_path / "x y.aew.checkpoint")["provenance"] == made
+    assert not (tmp_path / "x y.aew").exists()
 
     code, err = interrupt([*train, "-o", "a.aew", "--checkpoint-every", 100], tmp_path, checkpoint)
     if code == 1:
@@ -158,7 +162,7 @@ def test_divergence_ends_with_the_last_good_state(tmp_path, shared):
     assert (done.code, done.out) == (1, b"")
     assert re.fullmatch(
         r"aez: the loss is not finite at step \d+; the network is as it was after step \d+: "
-        r"try a lower learning rate than 10.0 or a gradient clip\n"
+        r"try a lower learning rate than 10 or a gradient clip\n"
         r"its state is in a.aew.checkpoint, which can be looked at, or resumed with: "
         r"aez train \S+digits.idx -o a.aew --resume a.aew.checkpoint\n",
         done.err,
@@ -208,8 +212,8 @@ def test_options_that_do_not_go_together(tmp_path, shared):
         (["--hidden", "500,0"], 1, "hidden width must be in 1 ... 4096, not 0"),
         (["--steps", 0], 1, "number of steps must be in 1 ... 4294967296, not 0"),
         (["--batch", 100000], 1, "batch size must be in 1 ... 65536, not 100000"),
-        (["--rate", "nan"], 1, "learning rate must be in 1e-12 ... 10.0, not nan"),
-        (["--validation", 0.9], 1, "validation fraction must be in 0.0 ... 0.5, not 0.9"),
+        (["--rate", "nan"], 1, "learning rate must be in 1e-12 ... 10, not nan"),
+        (["--validation", 0.9], 1, "validation fraction must be in 0 ... 0.5, not 0.9"),
         (
             ["--loss", "bernoulli", "--output-activation", "linear"],
             1,

@@ -78,6 +78,8 @@ enum ImageFolder {
     let names = try fileNames(set, isPNG: isPNG)
     let target = Path.trimmed(path)
     try checkTarget(target, overwrite: overwrite)
+    // Ctrl-C is to leave nothing half-done beside the target.
+    Interrupt.listen()
     let temporary = try makeTemporary(beside: target)
     do throws(AEError) {
       for index in 0..<set.count {

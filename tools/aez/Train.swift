@@ -126,11 +126,22 @@ struct Train: ParsableCommand {
       let what =
         error.code == .stopped
         ? "go on with" : "its state is in \(path), which can be looked at, or resumed with"
-      throw AEError(
-        error.code, "\(error.message)\n\(what): aez train \(images) -o \(output.output) --resume \(path)")
+      throw AEError(error.code, "\(error.message)\n\(what): \(resumingCommand(path))")
     }
     progress.finish()
     return last
+  }
+
+  /// The command that goes on from a checkpoint on the same images to the same output.
+  private func resumingCommand(_ path: String) -> String {
+    var words = ["aez", "train", images, "-o", output.output, "--resume", path]
+    if let split = input.split { words += ["--split", split.rawValue] }
+    if let size = input.size { words += ["--size", "\(size.width)x\(size.height)"] }
+    if let limit = input.limit { words += ["--limit", "\(limit)"] }
+    if storage != .float32 { words += ["--storage", "\(storage.name)"] }
+    if let checkpoint { words += ["--checkpoint", checkpoint] }
+    if let every = checkpointEvery { words += ["--checkpoint-every", "\(every)"] }
+    return words.map { $0.shellQuoted }.joined(separator: " ")
   }
 
   private func save(_ trainer: Trainer) throws(AEError) {
