@@ -262,15 +262,13 @@ static void FN(finish)(const gemm_job *job, size_t row, size_t rows, size_t colu
     float *to = job->c + row * job->ldc + column + j;
     for (size_t i = 0; i < rows; i++, to += job->ldc) {
       vf sum = vload(tile + i * ld + j);
-      if (left >= VL) {
-        if (add)
-          sum += vload(to);
-        vstore(to, vactivate(activation, sum + bias));
-      } else {
-        if (add)
-          sum += vload_part(to, left);
-        vstore_part(to, vactivate(activation, sum + bias), left);
-      }
+      if (add)
+        sum += left >= VL ? vload(to) : vload_part(to, left);
+      sum = vactivate(activation, sum + bias);
+      if (left >= VL)
+        vstore(to, sum);
+      else
+        vstore_part(to, sum, left);
     }
   }
 }

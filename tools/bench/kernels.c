@@ -217,6 +217,11 @@ static void bench_integers(void) {
 
 enum { PASS_COUNT = 78400, ADAM_COUNT = 392000 };
 
+static void no_task(void *context, size_t index) {
+  (void)context;
+  (void)index;
+}
+
 static void bench_passes(void) {
   float *x = random_floats(ADAM_COUNT), *y = random_floats(ADAM_COUNT), *z = random_floats(ADAM_COUNT);
   float *v = random_floats(ADAM_COUNT);
@@ -254,7 +259,9 @@ static void bench_passes(void) {
   ck_set_thread_count(2);
   BENCH("adam, 392000, 2 threads", ADAM_COUNT,
         ck_adam(ADAM_COUNT, x, y, v, z, 1e-3f, 0.9f, 0.999f, 1e-8f, 0.5f, 0.5f));
-  BENCH("empty parallel loop", 1, ck_parallel(2, peak_task, (peak_function = peak_function, NULL)));
+  BENCH("empty parallel loop, pool awake", 1, ck_parallel(2, no_task, NULL));
+  struct timespec pause = {0, 2000000};
+  BENCH("the same, pool asleep (and 2 ms)", 1, (nanosleep(&pause, NULL), ck_parallel(2, no_task, NULL)));
   free(x), free(y), free(z), free(v), free(bytes);
 }
 
