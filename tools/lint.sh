@@ -26,8 +26,8 @@ skip() {
   echo "skipped  $1"
 }
 
-modules='CAE|CKernels|CSystem|CZlib|Bytes|Compression|Compute|Core|Digits|Model|Storage|Training'
-rule "Sources import nothing but each other and the C ground floor" \
+modules='Synchronization|CAE|CKernels|CSystem|CZlib|Bytes|Compression|Compute|Core|Digits|Model|Storage|Training'
+rule "Sources import nothing but each other, the C ground floor and Swift's atomics" \
   "$(grep -nE '^[[:space:]]*(@[a-zA-Z_]+(\([^)]*\))? )*((public|package|internal|private|fileprivate) )?import ' -r Sources --include='*.swift' |
     grep -vE "import ($modules)( |\$)")"
 rule "the manifest has no unsafe flags" "$(grep -n 'unsafeFlags(' Package.swift)"
