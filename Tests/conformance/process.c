@@ -59,7 +59,7 @@ static int in_child(int (*body)(void)) {
   fflush(stdout);
   child = fork();
   if (child == 0) {
-    alarm(60);
+    alarm(300);
     _exit(body());
   }
   if (child < 0 || waitpid(child, &status, 0) != child) return -1;
@@ -137,12 +137,12 @@ static int refuse_large_file(void) {
 }
 
 static int refuse_large_sets(void) {
-  size_t count = 2000000, bytes = count * SIZE, size = 0;
+  size_t count = 400000, bytes = count * SIZE, size = 0;
   uint8_t *many = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   ae_imageset *set = NULL;
   ae_model *model = NULL;
   void *out;
-  if (many == MAP_FAILED || !limit_to((size_t)48 << 20)) return 3;
+  if (many == MAP_FAILED || !limit_to((size_t)24 << 20)) return 3;
   if (ae_imageset_open_memory(many, bytes, elu, &set) == AE_OK) return 4;
   if (ae_model_open_memory(many, bytes, &model) == AE_OK) return 5;
   /* Images of nothing become a small set: this may succeed, and must not end the process. */
@@ -163,7 +163,7 @@ static int refuse_at_any_point(void) {
   size_t used = address_space();
   int refused = 0;
   if (used == 0 || getrlimit(RLIMIT_AS, &limit) != 0) return 3;
-  for (size_t more = (size_t)1 << 20; more <= (size_t)160 << 20; more += (size_t)3 << 20) {
+  for (size_t more = (size_t)1 << 20; more <= (size_t)150 << 20; more += (size_t)7 << 20) {
     static const int32_t hidden[] = {2000, 2000};
     ae_trainer_options options;
     ae_trainer *trainer = NULL;
