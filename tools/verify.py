@@ -218,6 +218,10 @@ def page(finished: list[str]) -> str:
                 "test images are drawn once, with seed 1. Made in",
                 f"{minutes('vae-50')} minutes by {command_line('vae-50')} and measured by",
                 "`aez eval mnist:test --model vae-50.aew --bound --samples 500 --binarize-seed 1`.",
+                "",
+                "![Sixty samples](images/vae-samples.png)",
+                "",
+                "Sixty samples, none chosen: `aez sample --model vae-50.aew --count 60 --columns 20`.",
             ],
         )
     lines += section(
@@ -254,7 +258,23 @@ def main() -> None:
         print(f"{name}: test MSE {report['mse']:.5f}" if "mse" in report else f"{name}: {report}", flush=True)
     if not arguments.runs:
         text = page([name for name in RUNS if (OUT / f"{name}.aew").exists()])
-        pathlib.Path(arguments.page).write_text(text)
+        page_file = pathlib.Path(arguments.page)
+        page_file.write_text(text)
+        if (OUT / "vae-50.aew").exists():
+            picture = page_file.parent / "images/vae-samples.png"
+            picture.parent.mkdir(exist_ok=True)
+            aez(
+                "sample",
+                "--model",
+                str(OUT / "vae-50.aew"),
+                "--count",
+                "60",
+                "--columns",
+                "20",
+                "-o",
+                str(picture),
+                "--force",
+            )
         print(text)
 
 
