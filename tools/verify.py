@@ -30,7 +30,8 @@ PCA = (2, 5, 10, 16, 32, 64)
 # Name, options of `aez train`. The study's protocol is the tool's default: 50,000 steps of 100 images.
 RUNS = {
     **{f"pca-{d}": f"--kind pca --latent {d}" for d in PCA},
-    "linear-5": "--kind linear --latent 5",
+    # At a constant rate the steps' noise alone keeps it 1.6 % above the components.
+    "linear-5": "--kind linear --latent 5 --schedule cosine",
     "sigmoid-5": "--kind sigmoid --latent 5",
     "relu-5": "--kind relu --latent 5",
     "elu-5": "--kind elu --latent 5",
@@ -193,7 +194,7 @@ def page(finished: list[str]) -> str:
     median = statistics.median(evaluate(name)["mse"] for name in seeds) if len(seeds) == 3 else None
     plain = done("linear-5", "sigmoid-5", "relu-5", "elu-5", "elu-5-seed-2", "elu-5-seed-3")
     lines += section(
-        "The study's protocol: 50,000 steps of 100 images, d = 5, constant rate 0.001",
+        "The study's protocol: 50,000 steps of 100 images, d = 5, rate 0.001, constant unless said",
         "| network | command | test MSE | PSNR, dB | minutes |",
         [recipe_row(name) for name in plain],
         ["", f"Median of the three ELU seeds: {median:.5f}."] if median else None,
