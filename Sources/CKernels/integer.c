@@ -4,38 +4,62 @@
  */
 #include "internal.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
-enum { INTEGER_BYTES, INTEGER_WORDS, INTEGER_SUMS };
+enum { INTEGER_BYTES, INTEGER_WORDS, INTEGER_SUMS, INTEGER_FLOATS };
 /* Outputs of a tile, and what packed weights are cut into. */
 enum { INTEGER_BLOCK = 64 };
 /* Inputs that one list of groups can hold. */
 enum { INTEGER_DEPTH = 1024 };
 /* The largest tile's images. */
 enum { INTEGER_IMAGES = 6 };
+/* Tiles that a task takes through all layers, so that what lies between two layers stays in cache; and the
+   tasks to have for each thread, so that none waits long for the last one. */
+enum { INTEGER_TILES = 8, INTEGER_TASKS = 8 };
+/* Bytes between two layers that need no memory from elsewhere: two of an image's widest rows. */
+enum { INTEGER_STACK = 8192 };
 
+/* Layers on all images of a call. */
 typedef struct integer_job {
-  const ck_integer_layer *layer;
+  const ck_integer_layer *layers;
+  size_t layer_count, widest;
   const void *x;
   void *y;
-  size_t count, tiles;
+  const float *scales;
+  size_t count, task_images;
   int wide; /* x is words */
   int kind; /* of y */
+  atomic_int refused;
 } integer_job;
 
+/* One layer on a few images: at most as many as the kernels' full tile. */
+typedef struct integer_tile {
+  const ck_integer_layer *layer;
+  size_t images;
+  const void *x;
+  void *y;
+  const float *scales;
+  int wide, kind;
+} integer_tile;
+
 /* The groups of four inputs that a tile has to look at, and each image's inputs there: as four bytes, or as
-   two pairs of words. */
+   two pairs of words. Vectors are stored whole, so there is room for one more. */
 typedef struct integer_list {
   size_t count;
-  uint32_t group[INTEGER_DEPTH / 4 + 1];
-  uint32_t bytes[INTEGER_IMAGES][INTEGER_DEPTH / 4 + 1];
-  int32_t even[INTEGER_IMAGES][INTEGER_DEPTH / 4 + 1];
-  int32_t odd[INTEGER_IMAGES][INTEGER_DEPTH / 4 + 1];
+  uint32_t group[INTEGER_DEPTH / 4 + 16];
+  union {
+    uint32_t bytes[INTEGER_IMAGES][INTEGER_DEPTH / 4 + 16];
+    struct {
+      int32_t even[INTEGER_IMAGES][INTEGER_DEPTH / 4 + 16];
+      int32_t odd[INTEGER_IMAGES][INTEGER_DEPTH / 4 + 16];
+    };
+  };
 } integer_list;
 
 typedef struct integer_kernels {
   size_t images; /* of a full tile */
-  void (*tile)(void *job, size_t index);
+  void (*tile)(const integer_tile *tile);
 } integer_kernels;
 
 #define CK_TEMPLATE "integer_template.h"
@@ -68,52 +92,121 @@ void ck_integer_pack(size_t inputs, size_t outputs, const int8_t *weights, void 
   }
 }
 
-/* One image of a layer whose weights are not packed. */
-static void plain(void *context, size_t image) {
-  const integer_job *job = context;
-  const ck_integer_layer *layer = job->layer;
-  for (size_t o = 0; o < layer->outputs; o++) {
-    const int8_t *w = layer->weights + o * layer->inputs;
-    int32_t sum = layer->bias[o];
-    for (size_t i = 0; i < layer->inputs; i++) {
-      size_t at = image * layer->inputs + i;
-      sum += w[i] * (job->wide ? ((const int16_t *)job->x)[at] : ((const uint8_t *)job->x)[at]);
+/* A tile of a layer whose weights are not packed. */
+static void plain(const integer_tile *tile) {
+  const ck_integer_layer *layer = tile->layer;
+  for (size_t image = 0; image < tile->images; image++)
+    for (size_t o = 0; o < layer->outputs; o++) {
+      const int8_t *w = layer->weights + o * layer->inputs;
+      int32_t sum = layer->bias[o];
+      for (size_t i = 0; i < layer->inputs; i++) {
+        size_t at = image * layer->inputs + i;
+        sum += w[i] * (tile->wide ? ((const int16_t *)tile->x)[at] : ((const uint8_t *)tile->x)[at]);
+      }
+      size_t at = image * layer->outputs + o;
+      int64_t t = ((int64_t)sum * layer->multiplier[o] + ((int64_t)1 << (layer->shift - 1))) >> layer->shift;
+      int64_t largest = tile->kind == INTEGER_BYTES ? 2047 : 16383;
+      int64_t smallest = tile->kind == INTEGER_BYTES ? -2048 : -16383;
+      t = t < smallest ? smallest : t > largest ? largest : t;
+      if (tile->kind == INTEGER_BYTES)
+        ((uint8_t *)tile->y)[at] = layer->table[t + 2048];
+      if (tile->kind == INTEGER_WORDS)
+        ((int16_t *)tile->y)[at] = (int16_t)t;
+      if (tile->kind == INTEGER_SUMS)
+        ((int32_t *)tile->y)[at] = sum;
+      if (tile->kind == INTEGER_FLOATS)
+        ((float *)tile->y)[at] = (float)sum * tile->scales[o];
     }
-    size_t at = image * layer->outputs + o;
-    int64_t t = ((int64_t)sum * layer->multiplier[o] + ((int64_t)1 << (layer->shift - 1))) >> layer->shift;
-    int64_t largest = job->kind == INTEGER_BYTES ? 2047 : 16383;
-    int64_t smallest = job->kind == INTEGER_BYTES ? -2048 : -16383;
-    t = t < smallest ? smallest : t > largest ? largest : t;
-    if (job->kind == INTEGER_BYTES)
-      ((uint8_t *)job->y)[at] = layer->table[t + 2048];
-    if (job->kind == INTEGER_WORDS)
-      ((int16_t *)job->y)[at] = (int16_t)t;
-    if (job->kind == INTEGER_SUMS)
-      ((int32_t *)job->y)[at] = sum;
-  }
 }
 
-static int run(const ck_integer_layer *layer, size_t count, const void *x, int wide, void *y, int kind) {
-  integer_job job = {.layer = layer, .x = x, .y = y, .count = count, .wide = wide, .kind = kind};
-  if (!layer->packed) {
-    ck_parallel(count, plain, &job);
-    return 0;
-  }
+/* Takes the images of one task through all layers. */
+static void task(void *context, size_t index) {
+  integer_job *job = context;
   const integer_kernels *kernel = kernels[ck_path()];
-  job.tiles = (count + kernel->images - 1) / kernel->images;
-  ck_parallel(job.tiles, kernel->tile, &job);
-  return 0;
+  static const size_t sizes[] = {
+      [INTEGER_BYTES] = 1, [INTEGER_WORDS] = 2, [INTEGER_SUMS] = 4, [INTEGER_FLOATS] = 4};
+  size_t first = index * job->task_images;
+  size_t images = job->count - first < job->task_images ? job->count - first : job->task_images;
+  size_t half = images * job->widest;
+  uint8_t few[INTEGER_STACK], *between = few, *memory = NULL;
+  if (half > sizeof few / 2) {
+    between = memory = ck_scratch_take(2 * half);
+    if (!memory) {
+      atomic_store_explicit(&job->refused, 1, memory_order_relaxed);
+      return;
+    }
+  }
+  size_t width = job->layers[0].inputs * (job->wide ? 2 : 1);
+  const uint8_t *x = (const uint8_t *)job->x + first * width;
+  for (size_t l = 0; l < job->layer_count; l++) {
+    const ck_integer_layer *layer = job->layers + l;
+    int last = l + 1 == job->layer_count;
+    integer_tile tile = {.layer = layer,
+                         .scales = job->scales,
+                         .wide = job->wide && l == 0,
+                         .kind = last ? job->kind : INTEGER_BYTES};
+    size_t size = layer->outputs * sizes[tile.kind];
+    uint8_t *y = last ? (uint8_t *)job->y + first * size : between + (l & 1) * half;
+    for (size_t i = 0; i < images; i += tile.images) {
+      tile.images = images - i < kernel->images ? images - i : kernel->images;
+      tile.x = x + i * width;
+      tile.y = y + i * size;
+      (layer->packed ? kernel->tile : plain)(&tile);
+    }
+    x = y;
+    width = size;
+  }
+  ck_scratch_give(memory);
+}
+
+static int run(const ck_integer_layer *layers, size_t layer_count, size_t count, const void *x, int wide, void *y,
+               int kind, const float *scales) {
+  integer_job job = {.layers = layers,
+                     .layer_count = layer_count,
+                     .x = x,
+                     .y = y,
+                     .scales = scales,
+                     .count = count,
+                     .wide = wide,
+                     .kind = kind};
+  for (size_t l = 0; l + 1 < layer_count; l++)
+    if (layers[l].outputs > job.widest)
+      job.widest = layers[l].outputs;
+  size_t images = kernels[ck_path()]->images;
+  if (count <= images) {
+    job.task_images = count;
+    if (count > 0)
+      task(&job, 0);
+  } else {
+    size_t tiles = count / images / ((size_t)ck_thread_count() * INTEGER_TASKS);
+    job.task_images = (tiles < 1 ? 1 : tiles > INTEGER_TILES ? INTEGER_TILES : tiles) * images;
+    ck_parallel((count + job.task_images - 1) / job.task_images, task, &job);
+  }
+  return atomic_load_explicit(&job.refused, memory_order_relaxed) ? -1 : 0;
+}
+
+int ck_integer_network_bytes(const ck_integer_layer *layers, size_t layer_count, size_t count, const int16_t *x,
+                             uint8_t *y) {
+  return run(layers, layer_count, count, x, 1, y, INTEGER_BYTES, NULL);
+}
+int ck_integer_network_words(const ck_integer_layer *layers, size_t layer_count, size_t count, const uint8_t *x,
+                             int16_t *y) {
+  return run(layers, layer_count, count, x, 0, y, INTEGER_WORDS, NULL);
+}
+int ck_integer_network_floats(const ck_integer_layer *layers, size_t layer_count, size_t count, const uint8_t *x,
+                              const float *scales, float *y) {
+  return run(layers, layer_count, count, x, 0, y, INTEGER_FLOATS, scales);
 }
 
 int ck_integer_bytes_to_bytes(const ck_integer_layer *layer, size_t count, const uint8_t *x, uint8_t *y) {
-  return run(layer, count, x, 0, y, INTEGER_BYTES);
+  return run(layer, 1, count, x, 0, y, INTEGER_BYTES, NULL);
 }
 int ck_integer_bytes_to_words(const ck_integer_layer *layer, size_t count, const uint8_t *x, int16_t *y) {
-  return run(layer, count, x, 0, y, INTEGER_WORDS);
+  return run(layer, 1, count, x, 0, y, INTEGER_WORDS, NULL);
 }
 int ck_integer_bytes_to_sums(const ck_integer_layer *layer, size_t count, const uint8_t *x, int32_t *y) {
-  return run(layer, count, x, 0, y, INTEGER_SUMS);
+  return run(layer, 1, count, x, 0, y, INTEGER_SUMS, NULL);
 }
 int ck_integer_words_to_bytes(const ck_integer_layer *layer, size_t count, const int16_t *x, uint8_t *y) {
-  return run(layer, count, x, 1, y, INTEGER_BYTES);
+  return run(layer, 1, count, x, 1, y, INTEGER_BYTES, NULL);
 }

@@ -49,12 +49,10 @@ CK_INLINE vi FN(pairs)(vs w, vs x) {
 #endif
 }
 
-/* sums[image][vectors * LANES] += what the listed groups contribute, for `images` images of the list from
-   `first` on. images, vectors and wide are constants where this is inlined. `stride` is the distance in bytes
-   between groups. */
-CK_INLINE void FN(add_groups)(const size_t images, const size_t vectors, const int wide, size_t first,
+/* sums[image][vectors * LANES] += what the listed groups contribute. images, vectors and wide are constants
+   where this is inlined. `stride` is the distance in bytes between groups. */
+CK_INLINE void FN(add_groups)(const size_t images, const size_t vectors, const int wide,
                               const integer_list *list, const int8_t *weights, size_t stride, int32_t *sums) {
-  sums += first * INTEGER_BLOCK;
   vi sum[IMAGES][WIDTH];
 #pragma clang loop unroll(full)
   for (size_t i = 0; i < images; i++)
@@ -72,7 +70,7 @@ CK_INLINE void FN(add_groups)(const size_t images, const size_t vectors, const i
         right[j] = *(const FN(unaligned_int) *)(w + j * LANES * 4);
 #pragma clang loop unroll(full)
       for (size_t i = 0; i < images; i++) {
-        __m512i x = _mm512_set1_epi32((int32_t)list->bytes[first + i][p]);
+        __m512i x = _mm512_set1_epi32((int32_t)list->bytes[i][p]);
 #pragma clang loop unroll(full)
         for (size_t j = 0; j < vectors; j++)
           sum[i][j] = (vi)_mm512_dpbusd_epi32((__m512i)sum[i][j], x, (__m512i)right[j]);
@@ -86,8 +84,8 @@ CK_INLINE void FN(add_groups)(const size_t images, const size_t vectors, const i
       vs even = (four << 8) >> 8, odd = four >> 8;
 #pragma clang loop unroll(full)
       for (size_t i = 0; i < images; i++) {
-        sum[i][j] += FN(pairs)(even, (vs)((vi){} + list->even[first + i][p]));
-        sum[i][j] += FN(pairs)(odd, (vs)((vi){} + list->odd[first + i][p]));
+        sum[i][j] += FN(pairs)(even, (vs)((vi){} + list->even[i][p]));
+        sum[i][j] += FN(pairs)(odd, (vs)((vi){} + list->odd[i][p]));
       }
     }
   }
@@ -98,51 +96,78 @@ CK_INLINE void FN(add_groups)(const size_t images, const size_t vectors, const i
       *(FN(unaligned_int) *)(sums + i * INTEGER_BLOCK + j * LANES) = sum[i][j];
 }
 
-/* A full tile at once; of one that is not full, the last of a batch, each image by itself: every size unrolled
-   would be 20 KB of code. */
-static void FN(add_groups_any)(size_t images, size_t vectors, int wide, const integer_list *list,
+/* One image or a full tile: every size unrolled would be 20 KB of code. */
+static void FN(add_groups_any)(int full, size_t vectors, int wide, const integer_list *list,
                                const int8_t *weights, size_t stride, int32_t *sums) {
-  const size_t step = images == IMAGES ? IMAGES : 1;
-  for (size_t first = 0; first < images; first += step) {
 #define CASE(I, V)                                                                                           \
-  case (I) * 8 + (V):                                                                                        \
+  case ((I) > 1) * 8 + (V):                                                                                  \
     if (VNNI && !wide)                                                                                       \
-      FN(add_groups)(I, V, 0, first, list, weights, stride, sums);                                           \
+      FN(add_groups)(I, V, 0, list, weights, stride, sums);                                                  \
     else                                                                                                     \
-      FN(add_groups)(I, V, 1, first, list, weights, stride, sums);                                           \
+      FN(add_groups)(I, V, 1, list, weights, stride, sums);                                                  \
     break;
 #if WIDTH == 4
 #define CASES(I) CASE(I, 1) CASE(I, 2) CASE(I, 4)
   /* Three vectors are rare, and not worth a fourth of this code. */
   if (vectors == 3) {
-    FN(add_groups_any)(images, 2, wide, list, weights, stride, sums);
-    FN(add_groups_any)(images, 1, wide, list, weights + 2 * LANES * 4, stride, sums + 2 * LANES);
+    FN(add_groups_any)(full, 2, wide, list, weights, stride, sums);
+    FN(add_groups_any)(full, 1, wide, list, weights + 2 * LANES * 4, stride, sums + 2 * LANES);
     return;
   }
 #else
 #define CASES(I) CASE(I, 1) CASE(I, 2)
 #endif
-    switch (step * 8 + vectors) {
-      CASES(1)
-      CASES(IMAGES)
-    }
+  switch ((full != 0) * 8 + vectors) {
+    CASES(1)
+    CASES(IMAGES)
+  }
 #undef CASE
 #undef CASES
-  }
 }
 
+#if VNNI
+/* list_groups for bytes, 64 at a time. An image that the tile lacks is its last one again. */
+static void FN(list_bytes)(const uint8_t *x, size_t row, size_t images, size_t inputs, integer_list *list) {
+  size_t count = 0;
+  __m512i group = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  for (size_t i = 0; i < inputs; i += 64) {
+    size_t left = inputs - i;
+    __mmask64 part = left >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << left) - 1;
+    __m512i four[IMAGES], any = _mm512_setzero_si512();
+#pragma clang loop unroll(full)
+    for (size_t j = 0; j < IMAGES; j++) {
+      four[j] = _mm512_maskz_loadu_epi8(part, x + (j < images ? j : images - 1) * row + i);
+      any = _mm512_or_si512(any, four[j]);
+    }
+    __mmask16 used = _mm512_test_epi32_mask(any, any);
+#pragma clang loop unroll(full)
+    for (size_t j = 0; j < IMAGES; j++)
+      _mm512_storeu_si512(list->bytes[j] + count, _mm512_maskz_compress_epi32(used, four[j]));
+    _mm512_storeu_si512(list->group + count, _mm512_maskz_compress_epi32(used, group));
+    group = _mm512_add_epi32(group, _mm512_set1_epi32(16));
+    count += (size_t)__builtin_popcount(used);
+  }
+  list->count = count;
+}
+#endif
+
 /* Lists the groups of `inputs` inputs from `first` on that are not zero in all images. */
-static void FN(list_groups)(const integer_job *job, size_t image, size_t images, size_t first, size_t inputs,
-                            integer_list *list) {
-  size_t count = 0, row = job->layer->inputs;
+static void FN(list_groups)(const integer_tile *tile, size_t first, size_t inputs, integer_list *list) {
+  size_t count = 0, row = tile->layer->inputs, images = tile->images;
+#if VNNI
+  if (!tile->wide) {
+    FN(list_bytes)((const uint8_t *)tile->x + first, row, images, inputs, list);
+    return;
+  }
+#endif
   for (size_t i = 0; i < inputs; i += 4) {
     size_t size = inputs - i < 4 ? inputs - i : 4;
     uint64_t any = 0;
     for (size_t j = 0; j < images; j++) {
-      size_t at = (image + j) * row + first + i;
+      size_t at = j * row + first + i;
       uint32_t even, odd;
-      if (job->wide) {
-        const int16_t *x = (const int16_t *)job->x + at;
+      if (tile->wide) {
+        const int16_t *x = (const int16_t *)tile->x + at;
         uint16_t word[4] = {0};
         for (size_t l = 0; l < size; l++)
           word[l] = (uint16_t)x[l];
@@ -150,22 +175,23 @@ static void FN(list_groups)(const integer_job *job, size_t image, size_t images,
         odd = word[1] | (uint32_t)word[3] << 16;
         any |= even | odd;
       } else {
-        const uint8_t *x = (const uint8_t *)job->x + at;
+        const uint8_t *x = (const uint8_t *)tile->x + at;
         uint32_t four = 0;
         if (size == 4)
           four = x[0] | (uint32_t)x[1] << 8 | (uint32_t)x[2] << 16 | (uint32_t)x[3] << 24;
         else
           for (size_t l = 0; l < size; l++)
             four |= (uint32_t)x[l] << (8 * l);
-        list->bytes[j][count] = four;
         even = four & 0x00FF00FF;
         odd = four >> 8 & 0x00FF00FF;
         any |= four;
       }
-      if (!VNNI || job->wide) {
-        list->even[j][count] = (int32_t)even;
-        list->odd[j][count] = (int32_t)odd;
-      }
+      list->even[j][count] = (int32_t)even;
+      list->odd[j][count] = (int32_t)odd;
+    }
+    for (size_t j = images; j < IMAGES && images > 1; j++) {
+      list->even[j][count] = list->even[0][count];
+      list->odd[j][count] = list->odd[0][count];
     }
     list->group[count] = (uint32_t)(i / 4);
     count += any != 0;
@@ -175,84 +201,90 @@ static void FN(list_groups)(const integer_job *job, size_t image, size_t images,
 
 /* (sum * multiplier + 2^(shift-1)) >> shift, in low ... high. */
 CK_INLINE vi FN(scale)(vi sum, vi multiplier, int shift, int32_t low, int32_t high) {
+#if CK_IS_AVX512
+  /* Even and odd lanes apart: that is how the processor multiplies into 64 bits. */
+  const __m512i half = _mm512_set1_epi64((int64_t)1 << (shift - 1));
+  const __m128i by = _mm_cvtsi32_si128(shift);
+  const __m512i least = _mm512_set1_epi64(low), most = _mm512_set1_epi64(high);
+  __m512i even = _mm512_mul_epi32((__m512i)sum, (__m512i)multiplier);
+  __m512i odd =
+      _mm512_mul_epi32(_mm512_srli_epi64((__m512i)sum, 32), _mm512_srli_epi64((__m512i)multiplier, 32));
+  even = _mm512_sra_epi64(_mm512_add_epi64(even, half), by);
+  odd = _mm512_sra_epi64(_mm512_add_epi64(odd, half), by);
+  even = _mm512_min_epi64(_mm512_max_epi64(even, least), most);
+  odd = _mm512_min_epi64(_mm512_max_epi64(odd, least), most);
+  return (vi)_mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32));
+#else
   vl product = __builtin_convertvector(sum, vl) * __builtin_convertvector(multiplier, vl);
   product = (product + ((int64_t)1 << (shift - 1))) >> (int64_t)shift;
   product = __builtin_elementwise_min(__builtin_elementwise_max(product, (vl){} + (int64_t)low),
                                       (vl){} + (int64_t)high);
   return __builtin_convertvector(product, vi);
+#endif
 }
 
-/* Stores one image's sums of `count` outputs from `first` on as what the caller asked for. */
-static void FN(store_outputs)(const integer_job *job, size_t image, size_t first, size_t count,
-                              const int32_t *sums) {
-  const ck_integer_layer *layer = job->layer;
+/* Stores one image's sums of `count` outputs from `first` on as what the caller asked for. `multiplier` has
+   those of a whole block. */
+static void FN(store_outputs)(const integer_tile *tile, size_t image, size_t first, size_t count,
+                              const int32_t *sums, const int32_t *multiplier) {
+  const ck_integer_layer *layer = tile->layer;
   size_t at = image * layer->outputs + first;
-  if (job->kind == INTEGER_SUMS) {
-    int32_t *y = (int32_t *)job->y + at;
-    for (size_t o = 0; o < count; o++)
-      y[o] = sums[o] + layer->bias[first + o];
+  if (tile->kind == INTEGER_SUMS) {
+    memcpy((int32_t *)tile->y + at, sums, count * sizeof *sums);
     return;
   }
-  int32_t low = job->kind == INTEGER_BYTES ? -2048 : -16383, high = job->kind == INTEGER_BYTES ? 2047 : 16383;
-  for (size_t o = 0; o < count; o += LANES) {
-    size_t left = count - o < LANES ? count - o : LANES;
-    vi bias = (vi){}, multiplier = (vi){};
-    if (left == LANES) {
-      bias = *(const FN(unaligned_int) *)(layer->bias + first + o);
-      multiplier = *(const FN(unaligned_int) *)(layer->multiplier + first + o);
-    } else {
-      for (size_t l = 0; l < left; l++) {
-        bias[l] = layer->bias[first + o + l];
-        multiplier[l] = layer->multiplier[first + o + l];
-      }
-    }
-    vi t = FN(scale)(*(const FN(unaligned_int) *)(sums + o) + bias, multiplier, layer->shift, low, high);
-    int32_t lanes[LANES];
-    *(FN(unaligned_int) *)lanes = t;
-    if (job->kind == INTEGER_BYTES) {
-      uint8_t *y = (uint8_t *)job->y + at + o;
-      const uint8_t *table = layer->table + 2048;
-      if (left == LANES)
-#pragma clang loop unroll(full)
-        for (size_t l = 0; l < LANES; l++)
-          y[l] = table[lanes[l]];
-      else
-        for (size_t l = 0; l < left; l++)
-          y[l] = table[lanes[l]];
-    } else {
-      int16_t *y = (int16_t *)job->y + at + o;
-      for (size_t l = 0; l < left; l++)
-        y[l] = (int16_t)lanes[l];
-    }
+  if (tile->kind == INTEGER_FLOATS) {
+    for (size_t o = 0; o < count; o++)
+      ((float *)tile->y)[at + o] = (float)sums[o] * tile->scales[first + o];
+    return;
+  }
+  int32_t low = tile->kind == INTEGER_BYTES ? -2048 : -16383, high = tile->kind == INTEGER_BYTES ? 2047 : 16383;
+  _Alignas(64) int32_t t[INTEGER_BLOCK];
+  for (size_t o = 0; o < count; o += LANES)
+    *(vi *)(t + o) = FN(scale)(*(const vi *)(sums + o), *(const vi *)(multiplier + o), layer->shift, low, high);
+  if (tile->kind == INTEGER_BYTES) {
+    uint8_t *y = (uint8_t *)tile->y + at;
+    const uint8_t *table = layer->table + 2048;
+    /* Through memory: taking a vector's lanes apart costs more. */
+    __asm__ volatile("" : "+m"(t));
+#pragma clang loop vectorize(disable) unroll_count(8)
+    for (size_t o = 0; o < count; o++)
+      y[o] = table[t[o]];
+  } else {
+    int16_t *y = (int16_t *)tile->y + at;
+    for (size_t o = 0; o < count; o++)
+      y[o] = (int16_t)t[o];
   }
 }
 
-static void FN(tile)(void *context, size_t index) {
-  const integer_job *job = context;
-  const ck_integer_layer *layer = job->layer;
-  size_t image = job->count * index / job->tiles;
-  size_t images = job->count * (index + 1) / job->tiles - image;
-  size_t groups = (layer->inputs + 3) / 4;
+static void FN(tile)(const integer_tile *tile) {
+  const ck_integer_layer *layer = tile->layer;
+  size_t images = tile->images, groups = (layer->inputs + 3) / 4;
   integer_list list;
   _Alignas(64) int32_t sums[IMAGES * INTEGER_BLOCK];
+  _Alignas(64) int32_t multiplier[INTEGER_BLOCK];
   for (size_t first = 0; first < layer->outputs; first += INTEGER_BLOCK) {
     size_t count = layer->outputs - first < INTEGER_BLOCK ? layer->outputs - first : INTEGER_BLOCK;
     size_t width = (count + 15) / 16 * 16;
     const int8_t *weights = (const int8_t *)layer->packed + first * groups * 4;
     memset(sums, 0, sizeof sums);
+    for (size_t i = 0; i < images; i++)
+      memcpy(sums + i * INTEGER_BLOCK, layer->bias + first, count * sizeof *sums);
+    memset(multiplier, 0, sizeof multiplier);
+    memcpy(multiplier, layer->multiplier + first, count * sizeof *multiplier);
     for (size_t input = 0; input < layer->inputs; input += INTEGER_DEPTH) {
       size_t inputs = layer->inputs - input < INTEGER_DEPTH ? layer->inputs - input : INTEGER_DEPTH;
       /* One list serves all outputs unless there are more inputs than fit in it. */
       if (first == 0 || layer->inputs > INTEGER_DEPTH)
-        FN(list_groups)(job, image, images, input, inputs, &list);
+        FN(list_groups)(tile, input, inputs, &list);
       for (size_t o = 0; o < width; o += WIDTH * LANES) {
         size_t vectors = (width - o < WIDTH * LANES ? width - o : WIDTH * LANES) / LANES;
-        FN(add_groups_any)(images, vectors, job->wide, &list, weights + input * width + o * 4, width * 4,
+        FN(add_groups_any)(images > 1, vectors, tile->wide, &list, weights + input * width + o * 4, width * 4,
                            sums + o);
       }
     }
     for (size_t i = 0; i < images; i++)
-      FN(store_outputs)(job, image + i, first, count, sums + i * INTEGER_BLOCK);
+      FN(store_outputs)(tile, i, first, count, sums + i * INTEGER_BLOCK, multiplier);
   }
 }
 

@@ -72,12 +72,33 @@ public final class IntegerLayer: @unchecked Sendable {
   }
 }
 
+/// Layers as the kernels see them, in one piece; they live as long as this does.
+private final class KernelLayers: @unchecked Sendable {
+  let layers: [IntegerLayer]
+  let kernels: Buffer<ck_integer_layer>
+
+  init(_ layers: [IntegerLayer]) throws(AEError) {
+    self.layers = layers
+    kernels = try Buffer(count: layers.count)
+    for (index, layer) in layers.enumerated() { kernels.base[index] = layer.kernel }
+  }
+
+  /// Runs a kernel over them; it gives 0 unless memory was refused.
+  @inline(__always)
+  func run(_ kernel: (UnsafePointer<ck_integer_layer>, Int) -> Int32) throws(AEError) {
+    guard kernel(kernels.base, kernels.count) == 0 else {
+      throw AEError(.memory, "cannot allocate rows for the integer network")
+    }
+  }
+}
+
 /// Pixels to latents in integers.
 public final class IntegerEncoder: Sendable {
-  public let layers: [IntegerLayer]
+  private let stack: KernelLayers
 
-  public init(layers: [IntegerLayer]) { self.layers = layers }
+  public init(layers: [IntegerLayer]) throws(AEError) { stack = try KernelLayers(layers) }
 
+  public var layers: [IntegerLayer] { stack.layers }
   public var inputCount: Int { layers[0].inputs }
   /// The latents, and for variational kinds the log-variances after them.
   public var outputCount: Int { layers[layers.count - 1].outputs }
@@ -87,73 +108,25 @@ public final class IntegerEncoder: Sendable {
   public func encode(_ pixels: UnsafePointer<UInt8>, count: Int, into latents: UnsafeMutablePointer<Int16>)
     throws(AEError)
   {
-    try throughHidden(pixels, count: count) { layer, rows, first, source in
-      withExtendedLifetime(layer) {
-        var kernel = layer.kernel
-        return ck_integer_bytes_to_words(&kernel, rows, source, latents + first * layer.outputs)
-      }
-    }
+    try stack.run { ck_integer_network_words($0, $1, count, pixels, latents) }
   }
 
   /// `count` rows of `inputCount` bytes into rows of `outputCount` floats: sum times `sumScales`.
   public func encode(_ pixels: UnsafePointer<UInt8>, count: Int, into outputs: UnsafeMutablePointer<Float>)
     throws(AEError)
   {
-    let sums = try Buffer<Int32>(count: min(count, DenseNetwork.chunkCount) * outputCount)
-    try throughHidden(pixels, count: count) { layer, rows, first, source in
-      withExtendedLifetime(layer) {
-        var kernel = layer.kernel
-        guard ck_integer_bytes_to_sums(&kernel, rows, source, sums.base) == 0 else { return -1 }
-        for row in 0..<rows {
-          for o in 0..<layer.outputs {
-            outputs[(first + row) * layer.outputs + o] =
-              Float(sums.base[row * layer.outputs + o]) * layer.sumScales.base[o]
-          }
-        }
-        return 0
-      }
-    }
-  }
-
-  /// Runs chunks of rows through all layers but the last, which `last` does: it gets the layer, the rows
-  /// of this chunk, the first row's number, and the layer's input.
-  private func throughHidden(
-    _ pixels: UnsafePointer<UInt8>, count: Int,
-    last: (IntegerLayer, Int, Int, UnsafePointer<UInt8>) -> Int32
-  ) throws(AEError) {
-    let chunk = min(count, DenseNetwork.chunkCount)
-    var widest = 1
-    for layer in layers.dropLast() where layer.outputs > widest { widest = layer.outputs }
-    let scratch = [try Buffer<UInt8>(count: chunk * widest), try Buffer<UInt8>(count: chunk * widest)]
-    var first = 0
-    while first < count {
-      let rows = min(chunk, count - first)
-      var source = pixels + first * inputCount
-      var status: Int32 = 0
-      for (index, layer) in layers.enumerated() where status == 0 {
-        if index == layers.count - 1 {
-          status = last(layer, rows, first, source)
-        } else {
-          let target = scratch[index & 1].base
-          status = withExtendedLifetime(layer) {
-            var kernel = layer.kernel
-            return ck_integer_bytes_to_bytes(&kernel, rows, source, target)
-          }
-          source = UnsafePointer(target)
-        }
-      }
-      guard status == 0 else { throw AEError(.memory, "cannot allocate rows for the integer network") }
-      first += rows
-    }
+    let scales = stack.layers[stack.layers.count - 1].sumScales.base
+    try stack.run { ck_integer_network_floats($0, $1, count, pixels, scales, outputs) }
   }
 }
 
 /// Latents to pixels in integers.
 public final class IntegerDecoder: Sendable {
-  public let layers: [IntegerLayer]
+  private let stack: KernelLayers
 
-  public init(layers: [IntegerLayer]) { self.layers = layers }
+  public init(layers: [IntegerLayer]) throws(AEError) { stack = try KernelLayers(layers) }
 
+  public var layers: [IntegerLayer] { stack.layers }
   public var inputCount: Int { layers[0].inputs }
   public var outputCount: Int { layers[layers.count - 1].outputs }
 
@@ -162,26 +135,6 @@ public final class IntegerDecoder: Sendable {
   public func decode(_ latents: UnsafePointer<Int16>, count: Int, into pixels: UnsafeMutablePointer<UInt8>)
     throws(AEError)
   {
-    let chunk = min(count, DenseNetwork.chunkCount)
-    var widest = 1
-    for layer in layers.dropLast() where layer.outputs > widest { widest = layer.outputs }
-    let scratch = [try Buffer<UInt8>(count: chunk * widest), try Buffer<UInt8>(count: chunk * widest)]
-    var first = 0
-    while first < count {
-      let rows = min(chunk, count - first)
-      var status: Int32 = 0
-      var source: UnsafePointer<UInt8>? = nil
-      for (index, layer) in layers.enumerated() where status == 0 {
-        let target = index == layers.count - 1 ? pixels + first * outputCount : scratch[index & 1].base
-        status = withExtendedLifetime(layer) {
-          var kernel = layer.kernel
-          if let source { return ck_integer_bytes_to_bytes(&kernel, rows, source, target) }
-          return ck_integer_words_to_bytes(&kernel, rows, latents + first * inputCount, target)
-        }
-        source = UnsafePointer(target)
-      }
-      guard status == 0 else { throw AEError(.memory, "cannot allocate rows for the integer network") }
-      first += rows
-    }
+    try stack.run { ck_integer_network_bytes($0, $1, count, latents, pixels) }
   }
 }

@@ -145,12 +145,12 @@ public enum WeightFile {
     }
     if let entry = contents.integerEncoder {
       let section = IntegerSection.encoder(architecture)
-      integerEncoder = IntegerEncoder(
+      integerEncoder = try IntegerEncoder(
         layers: try section.read(
           try file.raw(entry, allowed: section.rawCount...section.rawCount), name: contents.place(entry)))
     }
     if let entry = contents.integerDecoder {
-      integerDecoder = IntegerDecoder(
+      integerDecoder = try IntegerDecoder(
         layers: try IntegerSection.decoder(architecture).read(
           try contents.rawIntegerDecoder(entry), name: contents.place(entry)))
     }

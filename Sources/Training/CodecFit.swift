@@ -39,8 +39,8 @@ public func fitCodec(_ model: Autoencoder, pixels: UnsafePointer<UInt8>, count: 
   // The decoder is calibrated on the codes that the encoder gives.
   let codes = try Buffer<Float>(count: sample.count * d)
   try model.encode(sample.floats.base, count: sample.count, into: codes.base)
-  let integerEncoder = IntegerEncoder(layers: encoderLayers)
-  let integerDecoder = IntegerDecoder(
+  let integerEncoder = try IntegerEncoder(layers: encoderLayers)
+  let integerDecoder = try IntegerDecoder(
     layers: try quantise(
       try folded(decoder, latentScales), input: try fixedPointCodes(codes, latentScales),
       rows: sample.count, inputScale: 1, inputZero: 0, largestInput: Codec.largestLatent

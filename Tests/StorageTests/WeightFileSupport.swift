@@ -39,11 +39,11 @@ enum SampleModel {
       encoder: floats && encoder ? try network(architecture.encoderShapes, storage, &random) : nil,
       decoder: floats ? try network(architecture.decoderShapes, storage, &random) : nil,
       integerEncoder: integers && encoder
-        ? IntegerEncoder(
+        ? try IntegerEncoder(
           layers: try layers(architecture.encoderShapes, endsInWords: true, largestInput: 255, &random))
         : nil,
       integerDecoder: integers
-        ? IntegerDecoder(
+        ? try IntegerDecoder(
           layers: try layers(architecture.decoderShapes, endsInWords: false, largestInput: 16383, &random))
         : nil,
       codec: integers ? try codec(latentCount, &random) : nil)

@@ -150,4 +150,16 @@ int ck_integer_bytes_to_words(const ck_integer_layer *layer, size_t count, const
 int ck_integer_bytes_to_sums(const ck_integer_layer *layer, size_t count, const uint8_t *x, int32_t *y);
 int ck_integer_words_to_bytes(const ck_integer_layer *layer, size_t count, const int16_t *x, uint8_t *y);
 
+/**
+ * Layers one after another, at least one, each one's bytes the next one's inputs: what the calls above give in
+ * turn, but with a few images at a time going through all layers while they are in cache. A decoder gives
+ * bytes for words, an encoder words for bytes or, for floats, its last sums times scales[output].
+ */
+int ck_integer_network_bytes(const ck_integer_layer *layers, size_t layer_count, size_t count, const int16_t *x,
+                             uint8_t *y);
+int ck_integer_network_words(const ck_integer_layer *layers, size_t layer_count, size_t count, const uint8_t *x,
+                             int16_t *y);
+int ck_integer_network_floats(const ck_integer_layer *layers, size_t layer_count, size_t count, const uint8_t *x,
+                              const float *scales, float *y);
+
 #endif
