@@ -96,33 +96,27 @@ CK_INLINE void FN(add_groups)(const size_t images, const size_t vectors, const i
       *(FN(unaligned_int) *)(sums + i * INTEGER_BLOCK + j * LANES) = sum[i][j];
 }
 
-/* One image or a full tile: every size unrolled would be 20 KB of code. */
-static void FN(add_groups_any)(int full, size_t vectors, int wide, const integer_list *list,
-                               const int8_t *weights, size_t stride, int32_t *sums) {
-#define CASE(I, V)                                                                                           \
-  case ((I) > 1) * 8 + (V):                                                                                  \
-    if (VNNI && !wide)                                                                                       \
-      FN(add_groups)(I, V, 0, list, weights, stride, sums);                                                  \
+/* One image or a full tile, `width` outputs: every size unrolled would be 20 KB of code. A width is a multiple of
+   16, so only the widest vectors can be fewer than WIDTH; those few are taken one by one. */
+static void FN(add_groups_any)(int full, size_t width, int wide, const integer_list *list, const int8_t *weights,
+                               size_t stride, int32_t *sums) {
+#define ADD(V)                                                                                               \
+  for (; o + (V) * LANES <= width; o += (V) * LANES) {                                                       \
+    if (VNNI && !wide && full)                                                                               \
+      FN(add_groups)(IMAGES, V, 0, list, weights + o * 4, stride, sums + o);                                 \
+    else if (VNNI && !wide)                                                                                  \
+      FN(add_groups)(1, V, 0, list, weights + o * 4, stride, sums + o);                                      \
+    else if (full)                                                                                           \
+      FN(add_groups)(IMAGES, V, 1, list, weights + o * 4, stride, sums + o);                                 \
     else                                                                                                     \
-      FN(add_groups)(I, V, 1, list, weights, stride, sums);                                                  \
-    break;
-#if WIDTH == 4
-#define CASES(I) CASE(I, 1) CASE(I, 2) CASE(I, 4)
-  /* Three vectors are rare, and not worth a fourth of this code. */
-  if (vectors == 3) {
-    FN(add_groups_any)(full, 2, wide, list, weights, stride, sums);
-    FN(add_groups_any)(full, 1, wide, list, weights + 2 * LANES * 4, stride, sums + 2 * LANES);
-    return;
+      FN(add_groups)(1, V, 1, list, weights + o * 4, stride, sums + o);                                      \
   }
-#else
-#define CASES(I) CASE(I, 1) CASE(I, 2)
+  size_t o = 0;
+  ADD(WIDTH)
+#if WIDTH * LANES > 16
+  ADD(1)
 #endif
-  switch ((full != 0) * 8 + vectors) {
-    CASES(1)
-    CASES(IMAGES)
-  }
-#undef CASE
-#undef CASES
+#undef ADD
 }
 
 #if VNNI
@@ -277,11 +271,7 @@ static void FN(tile)(const integer_tile *tile) {
       /* One list serves all outputs unless there are more inputs than fit in it. */
       if (first == 0 || layer->inputs > INTEGER_DEPTH)
         FN(list_groups)(tile, input, inputs, &list);
-      for (size_t o = 0; o < width; o += WIDTH * LANES) {
-        size_t vectors = (width - o < WIDTH * LANES ? width - o : WIDTH * LANES) / LANES;
-        FN(add_groups_any)(images > 1, vectors, tile->wide, &list, weights + input * width + o * 4, width * 4,
-                           sums + o);
-      }
+      FN(add_groups_any)(images > 1, width, tile->wide, &list, weights + input * width, width * 4, sums);
     }
     for (size_t i = 0; i < images; i++)
       FN(store_outputs)(tile, i, first, count, sums + i * INTEGER_BLOCK, multiplier);

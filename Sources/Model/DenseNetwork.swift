@@ -1,5 +1,6 @@
 // A stack of dense layers in floats: one half of an autoencoder, encoder or decoder.
 
+import CKernels
 import Compute
 import Core
 
@@ -31,9 +32,10 @@ public final class DenseLayer: Sendable {
   }
 }
 
-/// Dense layers, each one's outputs the next one's inputs.
+/// Dense layers, each one's outputs the next one's inputs. Weights must not change once it has run.
 public struct DenseNetwork: Sendable {
   public let layers: [DenseLayer]
+  private let packed = Lazy<PackedLayers>()
 
   public init(layers: [DenseLayer]) { self.layers = layers }
 
@@ -56,39 +58,58 @@ public struct DenseNetwork: Sendable {
     return DenseNetwork(layers: layers)
   }
 
-  /// Images that are worked on at a time: enough to keep the kernels busy, few enough to stay in cache.
+  /// Images that are worked on at a time where memory has to be bounded.
   public static let chunkCount = 1024
 
-  /// The widest row between two layers.
-  public var widestHidden: Int {
-    var widest = 1
-    for layer in layers.dropLast() where layer.shape.outputs > widest { widest = layer.shape.outputs }
-    return widest
+  /// Runs `count` rows of `inputCount` floats into rows of `outputCount`; memory is bounded.
+  /// - Throws: `.argument` for an input that is not finite, which it calls one of `what`; `.memory`.
+  public func run(
+    _ input: UnsafePointer<Float>, count: Int, into output: UnsafeMutablePointer<Float>,
+    _ what: StaticString = "inputs"
+  ) throws(AEError) {
+    try run(input, CK_ROWS_FLOATS, count: count, output, CK_ROWS_FLOATS, what)
   }
 
-  /// Runs `count` rows of `inputCount` floats into rows of `outputCount`.
-  ///
-  /// Memory is bounded: rows go through in chunks of `chunkCount`.
-  public func run(_ input: UnsafePointer<Float>, count: Int, into output: UnsafeMutablePointer<Float>)
-    throws(AEError)
-  {
-    let chunk = min(count, DenseNetwork.chunkCount)
-    let scratch = [
-      try Buffer<Float>(count: chunk * widestHidden), try Buffer<Float>(count: chunk * widestHidden),
-    ]
-    var first = 0
-    while first < count {
-      let rows = min(chunk, count - first)
-      var source = input + first * inputCount
-      for (index, layer) in layers.enumerated() {
-        let isLast = index == layers.count - 1
-        let target = isLast ? output + first * outputCount : scratch[index & 1].base
-        try multiply(
-          source, by: layer.weights.base, transposeB: true, into: target, m: rows, n: layer.shape.outputs,
-          k: layer.shape.inputs, bias: layer.bias.base, activation: layer.shape.activation)
-        source = UnsafePointer(target)
-      }
-      first += rows
+  /// Runs `count` rows in one of the forms of CKernels into rows of another.
+  func run(
+    _ input: UnsafeRawPointer, _ inputForm: Int, count: Int, _ output: UnsafeMutableRawPointer,
+    _ outputForm: Int,
+    _ what: StaticString
+  ) throws(AEError) {
+    let packed = try packed.value { () throws(AEError) in try PackedLayers(layers) }
+    var refused = 0
+    let status = withExtendedLifetime(packed) {
+      ck_dense_network(
+        packed.kernels.base, packed.kernels.count, count, input, Int32(inputForm), output, Int32(outputForm),
+        &refused)
     }
+    guard status == 0 else { throw AEError(.memory, "cannot allocate rows for the network") }
+    guard refused == -1 else {
+      throw AEError(
+        .argument,
+        "\(what) must be finite; value \(refused % inputCount) of row \(refused / inputCount) is not")
+    }
+  }
+}
+
+/// The weights of a network as the kernels want them.
+private final class PackedLayers: @unchecked Sendable {
+  let kernels: Buffer<ck_dense_layer>
+  private let weights: [Buffer<Float>]
+
+  init(_ layers: [DenseLayer]) throws(AEError) {
+    let kernels = try Buffer<ck_dense_layer>(count: layers.count)
+    var weights: [Buffer<Float>] = []
+    for (index, layer) in layers.enumerated() {
+      let shape = layer.shape
+      let packed = try Buffer<Float>(count: ck_dense_packed_count(shape.inputs, shape.outputs))
+      ck_dense_pack(shape.inputs, shape.outputs, layer.weights.base, layer.bias.base, packed.base)
+      weights.append(packed)
+      kernels.base[index] = ck_dense_layer(
+        inputs: shape.inputs, outputs: shape.outputs, packed: packed.base, activation: shape.activation.kernel
+      )
+    }
+    self.kernels = kernels
+    self.weights = weights
   }
 }

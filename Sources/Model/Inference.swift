@@ -14,18 +14,14 @@ extension Autoencoder {
   public func encode(_ images: UnsafePointer<Float>, count: Int, into latents: UnsafeMutablePointer<Float>)
     throws(AEError)
   {
-    try encodeRows(images, count: count) { (row: Int, outputs: UnsafePointer<Float>) in
-      (latents + row * latentCount).update(from: outputs, count: latentCount)
-    }
+    try encode(UnsafeRawPointer(images), CK_ROWS_FLOATS, count: count, into: latents)
   }
 
   /// Encodes bytes, where 255 stands for 1.
   public func encode(_ images: UnsafePointer<UInt8>, count: Int, into latents: UnsafeMutablePointer<Float>)
     throws(AEError)
   {
-    try encodeRows(images, count: count) { (row: Int, outputs: UnsafePointer<Float>) in
-      (latents + row * latentCount).update(from: outputs, count: latentCount)
-    }
+    try encode(UnsafeRawPointer(images), CK_ROWS_BYTES, count: count, into: latents)
   }
 
   /// The Gaussian posterior of each image: `mean` and `logVariance` get `count` rows of `latentCount`.
@@ -35,10 +31,8 @@ extension Autoencoder {
     logVariance: UnsafeMutablePointer<Float>
   ) throws(AEError) {
     try requireVariational("a posterior")
-    try encodeRows(images, count: count) { (row: Int, outputs: UnsafePointer<Float>) in
-      (mean + row * latentCount).update(from: outputs, count: latentCount)
-      (logVariance + row * latentCount).update(from: outputs + latentCount, count: latentCount)
-    }
+    try encodeInParts(
+      UnsafeRawPointer(images), CK_ROWS_FLOATS, count: count, mean: mean, logVariance: logVariance)
   }
 
   /// The Gaussian posterior of images in bytes.
@@ -47,10 +41,8 @@ extension Autoencoder {
     logVariance: UnsafeMutablePointer<Float>
   ) throws(AEError) {
     try requireVariational("a posterior")
-    try encodeRows(images, count: count) { (row: Int, outputs: UnsafePointer<Float>) in
-      (mean + row * latentCount).update(from: outputs, count: latentCount)
-      (logVariance + row * latentCount).update(from: outputs + latentCount, count: latentCount)
-    }
+    try encodeInParts(
+      UnsafeRawPointer(images), CK_ROWS_BYTES, count: count, mean: mean, logVariance: logVariance)
   }
 
   // MARK: Decoding
@@ -59,11 +51,8 @@ extension Autoencoder {
   public func decode(_ latents: UnsafePointer<Float>, count: Int, into images: UnsafeMutablePointer<Float>)
     throws(AEError)
   {
-    try requireFinite(latents, count: count, width: latentCount, "latents")
     if let decoder {
-      try decoder.run(latents, count: count, into: images)
-      ck_clamp_unit(count * inputCount, images)
-      return
+      return try decoder.run(latents, CK_ROWS_FLOATS, count: count, images, CK_ROWS_UNIT, "latents")
     }
     let bytes = try Buffer<UInt8>(count: min(count, DenseNetwork.chunkCount) * inputCount)
     try decodeIntegers(latents, count: count) { (first, rows, decoder, words) throws(AEError) in
@@ -76,17 +65,8 @@ extension Autoencoder {
   public func decode(_ latents: UnsafePointer<Float>, count: Int, into images: UnsafeMutablePointer<UInt8>)
     throws(AEError)
   {
-    try requireFinite(latents, count: count, width: latentCount, "latents")
     if let decoder {
-      let floats = try Buffer<Float>(count: min(count, DenseNetwork.chunkCount) * inputCount)
-      var first = 0
-      while first < count {
-        let rows = min(DenseNetwork.chunkCount, count - first)
-        try decoder.run(latents + first * latentCount, count: rows, into: floats.base)
-        ck_to_u8(rows * inputCount, floats.base, images + first * inputCount)
-        first += rows
-      }
-      return
+      return try decoder.run(latents, CK_ROWS_FLOATS, count: count, images, CK_ROWS_BYTES, "latents")
     }
     try decodeIntegers(latents, count: count) { (first, rows, decoder, words) throws(AEError) in
       try decoder.decode(words, count: rows, into: images + first * inputCount)
@@ -142,51 +122,69 @@ extension Autoencoder {
     }
   }
 
-  /// Runs the encoder on floats, chunk by chunk, and hands each row's `encoderOutputCount` outputs on.
-  private func encodeRows(
-    _ images: UnsafePointer<Float>, count: Int, _ emit: (Int, UnsafePointer<Float>) -> Void
+  /// Images in one of the forms of CKernels into codes.
+  private func encode(
+    _ images: UnsafeRawPointer, _ form: Int, count: Int, into latents: UnsafeMutablePointer<Float>
   ) throws(AEError) {
-    try requireEncoder()
-    try requireFinite(images, count: count, width: inputCount, "images")
-    let outputCount = architecture.encoderOutputCount
-    let chunk = min(count, DenseNetwork.chunkCount)
-    let outputs = try Buffer<Float>(count: chunk * outputCount)
-    let bytes = try Buffer<UInt8>(count: encoder == nil ? chunk * inputCount : 0)
-    var first = 0
-    while first < count {
-      let rows = min(chunk, count - first)
-      let source = images + first * inputCount
-      if let encoder {
-        try encoder.run(source, count: rows, into: outputs.base)
-      } else if let integerEncoder {
-        ck_to_u8(rows * inputCount, source, bytes.base)
-        try integerEncoder.encode(bytes.base, count: rows, into: outputs.base)
-      }
-      for row in 0..<rows { emit(first + row, outputs.base + row * outputCount) }
-      first += rows
+    if architecture.kind.isVariational {
+      try encodeInParts(images, form, count: count, mean: latents, logVariance: nil)
+    } else {
+      try runEncoder(images, form, count: count, into: latents)
     }
   }
 
-  /// Runs the encoder on bytes, chunk by chunk, and hands each row's outputs on.
-  private func encodeRows(
-    _ images: UnsafePointer<UInt8>, count: Int, _ emit: (Int, UnsafePointer<Float>) -> Void
+  /// A variational encoder's outputs, chunk by chunk, taken apart.
+  private func encodeInParts(
+    _ images: UnsafeRawPointer, _ form: Int, count: Int, mean: UnsafeMutablePointer<Float>,
+    logVariance: UnsafeMutablePointer<Float>?
   ) throws(AEError) {
     try requireEncoder()
-    let outputCount = architecture.encoderOutputCount
+    // What is refused is named by its row in the whole.
+    if form == CK_ROWS_FLOATS { try requireFinite(floats(images), count: count, width: inputCount, "images") }
     let chunk = min(count, DenseNetwork.chunkCount)
-    let outputs = try Buffer<Float>(count: chunk * outputCount)
-    let floats = try Buffer<Float>(count: encoder == nil ? 0 : chunk * inputCount)
+    let outputs = try Buffer<Float>(count: chunk * architecture.encoderOutputCount)
+    var first = 0
+    repeat {
+      let rows = min(chunk, count - first)
+      let offset = first * inputCount * (form == CK_ROWS_BYTES ? 1 : MemoryLayout<Float>.stride)
+      try runEncoder(images + offset, form, count: rows, into: outputs.base)
+      for row in 0..<rows {
+        let source = outputs.base + row * architecture.encoderOutputCount
+        let target = (first + row) * latentCount
+        (mean + target).update(from: source, count: latentCount)
+        if let logVariance { (logVariance + target).update(from: source + latentCount, count: latentCount) }
+      }
+      first += rows
+    } while first < count
+  }
+
+  private func floats(_ images: UnsafeRawPointer) -> UnsafePointer<Float> {
+    images.assumingMemoryBound(to: Float.self)
+  }
+
+  /// Images into rows of `encoderOutputCount` floats.
+  private func runEncoder(
+    _ images: UnsafeRawPointer, _ form: Int, count: Int, into outputs: UnsafeMutablePointer<Float>
+  ) throws(AEError) {
+    if let encoder {
+      return try encoder.run(images, form, count: count, outputs, CK_ROWS_FLOATS, "images")
+    }
+    try requireEncoder()
+    guard let integerEncoder else { return }
+    if form == CK_ROWS_BYTES {
+      return try integerEncoder.encode(
+        images.assumingMemoryBound(to: UInt8.self), count: count, into: outputs)
+    }
+    let images = floats(images)
+    try requireFinite(images, count: count, width: inputCount, "images")
+    let chunk = min(count, DenseNetwork.chunkCount)
+    let bytes = try Buffer<UInt8>(count: chunk * inputCount)
     var first = 0
     while first < count {
       let rows = min(chunk, count - first)
-      let source = images + first * inputCount
-      if let encoder {
-        ck_from_u8(rows * inputCount, source, floats.base)
-        try encoder.run(floats.base, count: rows, into: outputs.base)
-      } else if let integerEncoder {
-        try integerEncoder.encode(source, count: rows, into: outputs.base)
-      }
-      for row in 0..<rows { emit(first + row, outputs.base + row * outputCount) }
+      ck_to_u8(rows * inputCount, images + first * inputCount, bytes.base)
+      try integerEncoder.encode(
+        bytes.base, count: rows, into: outputs + first * architecture.encoderOutputCount)
       first += rows
     }
   }
@@ -200,6 +198,7 @@ extension Autoencoder {
     guard let integerDecoder, let codec else {
       throw AEError(.kind, "model \"\(name)\" has no decoder")
     }
+    try requireFinite(latents, count: count, width: latentCount, "latents")
     let chunk = min(count, DenseNetwork.chunkCount)
     let words = try Buffer<Int16>(count: chunk * latentCount)
     var first = 0

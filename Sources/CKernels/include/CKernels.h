@@ -63,6 +63,37 @@ int ck_sgemm(int transpose_a, int transpose_b, size_t m, size_t n, size_t k, con
              const float *b, size_t ldb, float *c, size_t ldc, const float *bias, int activation,
              int accumulate);
 
+/* ---- Trained layers in floats ---- */
+
+/** A dense layer whose weights do not change any more: `packed` is what ck_dense_pack made of them. */
+typedef struct ck_dense_layer {
+  size_t inputs, outputs; /* at most 65535 inputs */
+  const float *packed;
+  int activation; /* CK_IDENTITY ... CK_ELU */
+} ck_dense_layer;
+
+/** ck_dense_packed_count(inputs, outputs) returns the floats that ck_dense_pack writes. */
+size_t ck_dense_packed_count(size_t inputs, size_t outputs);
+/**
+ * ck_dense_pack(inputs, outputs, weights, bias, packed) arranges weights [outputs, inputs] and biases
+ * [outputs]; the arrangement is the same on all paths.
+ */
+void ck_dense_pack(size_t inputs, size_t outputs, const float *weights, const float *bias, float *packed);
+
+/** What rows are: floats; floats that are moved into [0, 1] as ck_clamp_unit does; bytes that stand for 255ths. */
+enum { CK_ROWS_FLOATS = 0, CK_ROWS_UNIT = 1, CK_ROWS_BYTES = 2 };
+
+/**
+ * ck_dense_network(layers, layer_count, count, x, x_form, y, y_form, first_refused) runs `count` rows through
+ * layers one after another, at least one. x is floats or bytes, y any of the three forms; rows are contiguous.
+ * Threads share the rows through ck_parallel, and a row's bits depend on neither them nor the other rows.
+ *
+ * Returns 0, or -1 if memory was refused. *first_refused becomes the index of the first float of x that is not
+ * finite, and then y is undefined, or else SIZE_MAX.
+ */
+int ck_dense_network(const ck_dense_layer *layers, size_t layer_count, size_t count, const void *x, int x_form,
+                     void *y, int y_form, size_t *first_refused);
+
 /* ---- Elementwise passes ---- */
 
 /** ck_activate(f, n, x) replaces x by f(x). */

@@ -1,0 +1,200 @@
+/*
+ * Trained layers in floats, one after another, on one image or many: how weights are arranged and images
+ * shared among threads. It stands beside the matrix product because weights that do not change are packed once
+ * and a block of rows goes through all layers while it is in cache. The loops are in dense_template.h.
+ */
+#include "internal.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+/* Outputs that packed weights are cut into. */
+enum { DENSE_BLOCK = 64 };
+/* Tiles of rows that a task takes through all layers, at most: with the weights of one block, what stays in
+   the second-level cache. */
+enum { DENSE_TILES = 8 };
+
+/* A few rows by one block of outputs. */
+typedef struct dense_tile {
+  const float *x;
+  float *y;
+  size_t ldx, ldy, rows;
+  /* The inputs to look at. */
+  const uint16_t *list;
+  size_t list_count;
+  /* Of the block: [1 + inputs][width], the biases first; and how many outputs it really has. */
+  const float *weights;
+  size_t width, count;
+  int activation;
+} dense_tile;
+
+typedef struct dense_kernels {
+  size_t rows; /* of a full tile */
+  size_t (*list)(const float *x, size_t ldx, size_t rows, size_t inputs, uint16_t *list);
+  void (*tile)(const dense_tile *tile);
+} dense_kernels;
+
+#define CK_TEMPLATE "dense_template.h"
+#include "each_path.h"
+
+static const dense_kernels *const kernels[CK_PATH_COUNT] = {
+    [CK_PATH_GENERIC] = &kernels_generic,
+#if defined(__x86_64__)
+    [CK_PATH_AVX2] = &kernels_avx2,
+    [CK_PATH_AVX512] = &kernels_avx512,
+#elif defined(__aarch64__)
+    [CK_PATH_NEON] = &kernels_neon,
+#endif
+};
+
+typedef struct dense_job {
+  const ck_dense_layer *layers;
+  size_t layer_count;
+  const void *x;
+  void *y;
+  int x_form, y_form;
+  size_t count, tasks;
+  size_t widest, deepest;      /* floats of a row between two layers, inputs of a layer */
+  atomic_size_t first_refused; /* index of the first input that is not finite */
+  atomic_int out_of_memory;
+} dense_job;
+
+static size_t round_up(size_t n, size_t to) {
+  return (n + to - 1) / to * to;
+}
+
+size_t ck_dense_packed_count(size_t inputs, size_t outputs) {
+  return round_up(outputs, 16) * (inputs + 1);
+}
+
+/* [blocks of 64 outputs][biases, then inputs][outputs of the block, up to a multiple of 16] */
+void ck_dense_pack(size_t inputs, size_t outputs, const float *weights, const float *bias, float *packed) {
+  for (size_t first = 0; first < outputs; first += DENSE_BLOCK) {
+    size_t count = outputs - first < DENSE_BLOCK ? outputs - first : DENSE_BLOCK;
+    size_t width = round_up(count, 16);
+    memset(packed, 0, (inputs + 1) * width * sizeof *packed);
+    memcpy(packed, bias + first, count * sizeof *packed);
+    packed += width;
+    /* A few inputs at a time: what is written stays in cache while all outputs are read. */
+    for (size_t i0 = 0; i0 < inputs; i0 += 16)
+      for (size_t o = 0; o < count; o++)
+        for (size_t i = i0; i < inputs && i < i0 + 16; i++)
+          packed[i * width + o] = weights[(first + o) * inputs + i];
+    packed += inputs * width;
+  }
+}
+
+/* Remembers the first of the inputs that are not finite, whichever task comes first. */
+static void refuse(dense_job *job, size_t index) {
+  size_t seen = atomic_load(&job->first_refused);
+  while (index < seen && !atomic_compare_exchange_weak(&job->first_refused, &seen, index))
+    ;
+}
+
+/* One layer on the rows of a task. `lists` has DENSE_TILES lists of `deepest` numbers and a vector more. */
+static void run_layer(const dense_job *job, const dense_kernels *kernel, const ck_dense_layer *layer,
+                      dense_tile tile, size_t rows, uint16_t *lists) {
+  size_t counts[DENSE_TILES], stride = job->deepest + 16, step = kernel->rows;
+  const float *x = tile.x;
+  float *y = tile.y;
+  for (size_t first = 0, t = 0; first < rows; first += step, t++)
+    counts[t] = kernel->list(x + first * tile.ldx, tile.ldx, rows - first < step ? rows - first : step,
+                             layer->inputs, lists + t * stride);
+  tile.activation = layer->activation;
+  tile.weights = layer->packed;
+  for (size_t o = 0; o < layer->outputs; o += DENSE_BLOCK) {
+    tile.count = layer->outputs - o < DENSE_BLOCK ? layer->outputs - o : DENSE_BLOCK;
+    tile.width = round_up(tile.count, 16);
+    for (size_t first = 0, t = 0; first < rows; first += step, t++) {
+      tile.rows = rows - first < step ? rows - first : step;
+      tile.x = x + first * tile.ldx;
+      tile.y = y + first * tile.ldy + o;
+      tile.list = lists + t * stride;
+      tile.list_count = counts[t];
+      kernel->tile(&tile);
+    }
+    tile.weights += tile.width * (layer->inputs + 1);
+  }
+}
+
+/* Takes the rows of one task through all layers. */
+static void task(void *context, size_t index) {
+  dense_job *job = context;
+  const dense_kernels *kernel = kernels[ck_path()];
+  size_t tiles = (job->count + kernel->rows - 1) / kernel->rows;
+  size_t row = tiles * index / job->tasks * kernel->rows, end = tiles * (index + 1) / job->tasks * kernel->rows;
+  size_t rows = (end < job->count ? end : job->count) - row;
+  size_t half = rows * job->widest, inputs = job->layers[0].inputs;
+  size_t outputs = job->layers[job->layer_count - 1].outputs;
+  float *memory = ck_scratch_take(2 * half * sizeof(float) + DENSE_TILES * (job->deepest + 16) * sizeof(uint16_t));
+  if (!memory) {
+    atomic_store(&job->out_of_memory, 1);
+    return;
+  }
+  uint16_t *lists = (uint16_t *)(memory + 2 * half);
+  dense_tile tile = {.x = (const float *)job->x + row * inputs, .ldx = inputs};
+  size_t next = 0;
+  if (job->x_form == CK_ROWS_BYTES) {
+    tile.x = memory;
+    next = 1;
+    ck_from_u8(rows * inputs, (const uint8_t *)job->x + row * inputs, memory);
+  } else {
+    size_t bad = ck_first_not_finite(rows * inputs, tile.x);
+    if (bad < rows * inputs) {
+      refuse(job, row * inputs + bad);
+      ck_scratch_give(memory);
+      return;
+    }
+  }
+  for (size_t l = 0; l < job->layer_count; l++) {
+    int last = l + 1 == job->layer_count;
+    if (last && job->y_form != CK_ROWS_BYTES) {
+      tile.y = (float *)job->y + row * outputs;
+      tile.ldy = outputs;
+    } else {
+      tile.y = memory + next * half;
+      tile.ldy = last ? outputs : job->widest;
+    }
+    run_layer(job, kernel, job->layers + l, tile, rows, lists);
+    tile.x = tile.y;
+    tile.ldx = tile.ldy;
+    next ^= 1;
+  }
+  if (job->y_form == CK_ROWS_UNIT)
+    ck_clamp_unit(rows * outputs, tile.y);
+  if (job->y_form == CK_ROWS_BYTES)
+    ck_to_u8(rows * outputs, tile.y, (uint8_t *)job->y + row * outputs);
+  ck_scratch_give(memory);
+}
+
+int ck_dense_network(const ck_dense_layer *layers, size_t layer_count, size_t count, const void *x, int x_form,
+                     void *y, int y_form, size_t *first_refused) {
+  *first_refused = SIZE_MAX;
+  if (count == 0)
+    return 0;
+  dense_job job = {.layers = layers,
+                   .layer_count = layer_count,
+                   .x = x,
+                   .y = y,
+                   .x_form = x_form,
+                   .y_form = y_form,
+                   .count = count};
+  atomic_init(&job.first_refused, SIZE_MAX);
+  for (size_t l = 0; l < layer_count; l++) {
+    size_t inputs = layers[l].inputs, outputs = layers[l].outputs;
+    job.deepest = inputs > job.deepest ? inputs : job.deepest;
+    job.widest = outputs > job.widest ? outputs : job.widest;
+  }
+  job.widest = round_up(job.widest > layers[0].inputs ? job.widest : layers[0].inputs, 16);
+  size_t rows = kernels[ck_path()]->rows, tiles = (count + rows - 1) / rows;
+  size_t threads = (size_t)ck_thread_count();
+  /* As few tasks as share the work evenly: each one reads all weights. */
+  job.tasks = round_up((tiles + DENSE_TILES - 1) / DENSE_TILES, threads);
+  job.tasks = job.tasks < tiles ? job.tasks : tiles;
+  if (job.tasks == 1)
+    task(&job, 0);
+  else
+    ck_parallel(job.tasks, task, &job);
+  *first_refused = atomic_load(&job.first_refused);
+  return atomic_load(&job.out_of_memory) ? -1 : 0;
+}

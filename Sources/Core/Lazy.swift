@@ -1,0 +1,31 @@
+// A value that is made at its first use, by whichever thread comes first: what models that many threads share
+// put off until it is needed.
+
+import Synchronization
+
+/// An object that is made once. Threads that meet at the first use may each make one; all get the same.
+public final class Lazy<Value: AnyObject & Sendable>: Sendable {
+  /// The address of a retained object, or 0 as long as there is none.
+  private let stored = Atomic<UInt>(0)
+
+  public init() {}
+
+  deinit { reference(stored.load(ordering: .acquiring))?.release() }
+
+  /// The value; `make` is called if there is none yet. What it throws is thrown, and the next use tries again.
+  public func value(_ make: () throws(AEError) -> Value) throws(AEError) -> Value {
+    if let made = reference(stored.load(ordering: .acquiring)) { return made.takeUnretainedValue() }
+    let fresh = Unmanaged.passRetained(try make())
+    let (won, earlier) = stored.compareExchange(
+      expected: 0, desired: UInt(bitPattern: fresh.toOpaque()), ordering: .acquiringAndReleasing)
+    if !won, let earlier = reference(earlier) {
+      fresh.release()
+      return earlier.takeUnretainedValue()
+    }
+    return fresh.takeUnretainedValue()
+  }
+
+  private func reference(_ address: UInt) -> Unmanaged<Value>? {
+    UnsafeRawPointer(bitPattern: address).map { Unmanaged<Value>.fromOpaque($0) }
+  }
+}
