@@ -25,7 +25,6 @@ typedef struct dense_tile {
   /* Of the block: [1 + inputs][width], the biases first; and how many outputs it really has. */
   const float *weights;
   size_t width, count;
-  int activation;
 } dense_tile;
 
 typedef struct dense_kernels {
@@ -100,7 +99,6 @@ static void run_layer(const dense_job *job, const dense_kernels *kernel, const c
   for (size_t first = 0, t = 0; first < rows; first += step, t++)
     counts[t] = kernel->list(x + first * tile.ldx, tile.ldx, rows - first < step ? rows - first : step,
                              layer->inputs, lists + t * stride);
-  tile.activation = layer->activation;
   tile.weights = layer->packed;
   for (size_t o = 0; o < layer->outputs; o += DENSE_BLOCK) {
     tile.count = layer->outputs - o < DENSE_BLOCK ? layer->outputs - o : DENSE_BLOCK;
@@ -115,6 +113,8 @@ static void run_layer(const dense_job *job, const dense_kernels *kernel, const c
     }
     tile.weights += tile.width * (layer->inputs + 1);
   }
+  /* Rows lie one after another, but for less than a vector between them. */
+  ck_activate(layer->activation, (rows - 1) * tile.ldy + layer->outputs, y);
 }
 
 /* Takes the rows of one task through all layers. */
@@ -153,7 +153,7 @@ static void task(void *context, size_t index) {
       tile.ldy = outputs;
     } else {
       tile.y = memory + next * half;
-      tile.ldy = last ? outputs : job->widest;
+      tile.ldy = last ? outputs : round_up(job->layers[l].outputs, 16);
     }
     run_layer(job, kernel, job->layers + l, tile, rows, lists);
     tile.x = tile.y;

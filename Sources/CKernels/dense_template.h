@@ -45,17 +45,6 @@ static size_t FN(list)(const float *x, size_t ldx, size_t rows, size_t inputs, u
   return count;
 }
 
-/* y = f(sums), whole vectors of which are there. */
-static __attribute__((noinline)) void FN(finish)(int activation, size_t count, const float *sums, float *y) {
-  for (size_t o = 0; o < count; o += VL) {
-    vf v = vactivate(activation, vload(sums + o));
-    if (count - o < VL)
-      vstore_part(y + o, v, count - o);
-    else
-      vstore(y + o, v);
-  }
-}
-
 /* `vectors` vectors of outputs from `first` of the block on. rows and vectors are constants where this is
    inlined; a row that the tile lacks is its last one again. */
 CK_INLINE void FN(multiply)(const size_t rows, const size_t vectors, const dense_tile *tile, size_t first) {
@@ -93,7 +82,7 @@ CK_INLINE void FN(multiply)(const size_t rows, const size_t vectors, const dense
   size_t count = tile->count < first ? 0 : tile->count - first;
   count = count < vectors * VL ? count : vectors * VL;
   for (size_t r = 0; r < tile->rows; r++)
-    FN(finish)(tile->activation, count, sums[r], tile->y + r * tile->ldy + first);
+    memcpy(tile->y + r * tile->ldy + first, sums[r], count * sizeof(float));
 }
 
 /* One block of outputs for one tile of rows. A width is a multiple of 16, so only the widest vectors can be fewer

@@ -10,11 +10,9 @@
 #if CK_REGISTERS == 32
 #define ROWS 7
 #define NV 4
-#define FEW 4
 #else
 #define ROWS 6
 #define NV 2
-#define FEW 2
 #endif
 #define COLUMNS (NV * VL)
 
@@ -336,7 +334,7 @@ CK_INLINE FN(quad) FN(lane_sums)(const vf v[4]) {
  * inlined. */
 CK_INLINE void FN(dots)(const size_t rows, size_t k, const float *a, size_t lda, const float *const b[4],
                         float *to) {
-  vf sum[FEW][4];
+  vf sum[1][4];
 #pragma clang loop unroll(full)
   for (size_t i = 0; i < rows; i++)
 #pragma clang loop unroll(full)
@@ -375,32 +373,13 @@ static void FN(multiply_few)(void *context, size_t panel) {
   size_t column = panel * COLUMNS;
   size_t count = job->n - column < COLUMNS ? job->n - column : COLUMNS;
   _Alignas(64) float tile[GEMM_FEW * COLUMNS];
-  size_t groups = (job->m + FEW - 1) / FEW;
   for (size_t j = 0; j < count; j += 4) {
     const float *b[4];
     for (size_t i = 0; i < 4; i++)
       b[i] = job->b + (j + i < count ? column + j + i : column + count - 1) * job->ldb;
-    for (size_t group = 0; group < groups; group++) {
-      size_t row = share_start(job->m, groups, group);
-      const float *a = job->a + row * job->lda;
-      float *to = tile + row * COLUMNS + j;
-      switch (share_start(job->m, groups, group + 1) - row) {
-      case 1:
-        FN(dots)(1, job->k, a, job->lda, b, to);
-        break;
-      case 2:
-        FN(dots)(2, job->k, a, job->lda, b, to);
-        break;
-#if FEW == 4
-      case 3:
-        FN(dots)(3, job->k, a, job->lda, b, to);
-        break;
-      case 4:
-        FN(dots)(4, job->k, a, job->lda, b, to);
-        break;
-#endif
-      }
-    }
+    /* Row by row: trained networks, whose few rows count, have kernels of their own. */
+    for (size_t row = 0; row < job->m; row++)
+      FN(dots)(1, job->k, job->a + row * job->lda, job->lda, b, tile + row * COLUMNS + j);
   }
   FN(finish)(job, 0, job->m, column, count, tile, job->accumulate, 1);
 }
@@ -410,7 +389,6 @@ static const gemm_kernels FN(kernels) = {ROWS, COLUMNS, FN(pack_a), FN(multiply)
 #undef NV
 #undef COLUMNS
 #undef ROWS
-#undef FEW
 #undef PL
 #undef vp
 #include "vector_template_end.h"

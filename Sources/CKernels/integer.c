@@ -92,6 +92,21 @@ void ck_integer_pack(size_t inputs, size_t outputs, const int8_t *weights, void 
   }
 }
 
+int64_t ck_integer_reach(size_t inputs, const int8_t *weights) {
+  int64_t sum = 0;
+  int8_t lowest = 0;
+  /* Parts whose sums fit in fewer bits, of which more fit in a vector. */
+  for (size_t first = 0; first < inputs; first += 1024) {
+    int part = 0;
+    for (size_t i = first; i < inputs && i < first + 1024; i++) {
+      part += weights[i] < 0 ? -weights[i] : weights[i];
+      lowest = weights[i] < lowest ? weights[i] : lowest;
+    }
+    sum += part;
+  }
+  return lowest < -127 ? -1 : sum;
+}
+
 /* A tile of a layer whose weights are not packed. */
 static void plain(const integer_tile *tile) {
   const ck_integer_layer *layer = tile->layer;

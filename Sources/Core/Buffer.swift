@@ -30,7 +30,8 @@ public final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
   /// A copy of what `source` points at.
   public convenience init(copying source: UnsafePointer<Element>, count: Int) throws(AEError) {
     try self.init(count: count)
-    if count > 0 { base.update(from: source, count: count) }
+    // Of raw bytes: without a runtime, an element's update is a loop of single elements.
+    UnsafeMutableRawPointer(base).copyMemory(from: source, byteCount: count * MemoryLayout<Element>.stride)
   }
 
   /// A copy of an array.

@@ -26,7 +26,8 @@ public func ae_model_open(
   storeHandle(model, .model) { () throws(AEError) in
     guard let path else { throw AEError(.argument, "path is NULL") }
     let data = try File.read(cPath: path)
-    return try makeHandle(.model, try WeightFile.read(data.base, data.count, name: String(cString: path)))
+    return try makeHandle(
+      .model, try WeightFile.read(data.base, data.count, name: String(cString: path), lazily: true))
   }
 }
 
@@ -36,7 +37,8 @@ public func ae_model_open_memory(
 ) -> ae_status {
   storeHandle(model, .model) { () throws(AEError) in
     let data = try bytes(data, byte_count, "data")
-    return try makeHandle(.model, try WeightFile.read(data.base, data.elementCount, name: "weights"))
+    return try makeHandle(
+      .model, try WeightFile.read(data.base, data.elementCount, name: "weights", lazily: true))
   }
 }
 

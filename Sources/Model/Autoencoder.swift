@@ -53,34 +53,26 @@ public final class Autoencoder: Sendable {
     guard (integerDecoder != nil) == (codec != nil) else {
       throw AEError(.format, "a model has an integer decoder and a codec, or neither")
     }
-    func check(_ half: StaticString, _ actual: [(Int, Int)], _ shapes: [LayerShape]) throws(AEError) {
+    @inline(never)
+    func check(_ half: StaticString, _ actual: [LayerShape]?, _ shapes: [LayerShape]) throws(AEError) {
+      guard let actual else { return }
       guard actual.count == shapes.count else {
         throw AEError(.shape, "\(half): \(shapes.count) layers expected, \(actual.count) came")
       }
       for (index, shape) in shapes.enumerated()
-      where actual[index].0 != shape.inputs || actual[index].1 != shape.outputs {
+      where actual[index].inputs != shape.inputs || actual[index].outputs != shape.outputs {
         throw AEError(
           .shape,
           "\(half) layer \(index): \(shape.inputs) x \(shape.outputs) expected, "
-            + "\(actual[index].0) x \(actual[index].1) came")
+            + "\(actual[index].inputs) x \(actual[index].outputs) came")
       }
     }
-    if let encoder {
-      try check(
-        "encoder", encoder.layers.map { ($0.shape.inputs, $0.shape.outputs) }, architecture.encoderShapes)
-    }
-    if let decoder {
-      try check(
-        "decoder", decoder.layers.map { ($0.shape.inputs, $0.shape.outputs) }, architecture.decoderShapes)
-    }
-    if let integerEncoder {
-      try check(
-        "integer encoder", integerEncoder.layers.map { ($0.inputs, $0.outputs) }, architecture.encoderShapes)
-    }
-    if let integerDecoder {
-      try check(
-        "integer decoder", integerDecoder.layers.map { ($0.inputs, $0.outputs) }, architecture.decoderShapes)
-    }
+    let encoderShapes = architecture.encoderShapes
+    let decoderShapes = architecture.decoderShapes
+    try check("encoder", encoder?.shapes, encoderShapes)
+    try check("decoder", decoder?.shapes, decoderShapes)
+    try check("integer encoder", integerEncoder?.shapes, encoderShapes)
+    try check("integer decoder", integerDecoder?.shapes, decoderShapes)
     if let codec, codec.latentScales.count != architecture.latentCount {
       throw AEError(
         .shape, "the codec has \(codec.latentScales.count) latents, the model \(architecture.latentCount)")

@@ -46,6 +46,9 @@ public struct DenseNetwork: Sendable {
     self.layers = layers
   }
 
+  @inline(never)
+  var shapes: [LayerShape] { layers.map { $0.shape } }
+
   public var inputCount: Int { layers[0].shape.inputs }
   public var outputCount: Int { layers[layers.count - 1].shape.outputs }
 

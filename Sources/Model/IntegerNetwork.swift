@@ -40,9 +40,12 @@ public final class IntegerLayer: @unchecked Sendable {
       throw AEError(.format, "an integer layer's shift must be in 1 ... 62, not \(shift)")
     }
     for o in 0..<outputs {
-      var magnitude = Int(bias.base[o].magnitude)
       let row = weights.base + o * inputs
-      for i in 0..<inputs { magnitude += Int(row[i].magnitude) * largestInput }
+      let reach = IntegerLayer.reach(row, inputs)
+      guard reach >= 0 else {
+        throw AEError(.format, "integer layer, output \(o): a weight must be in -127 ... 127, not -128")
+      }
+      let magnitude = Int(bias.base[o].magnitude) + reach * largestInput
       guard magnitude <= Int(Int32.max), multipliers.base[o] >= 0 else {
         throw AEError(
           .format, "integer layer, output \(o): a sum could reach \(magnitude), or the multiplier is negative"
@@ -64,6 +67,38 @@ public final class IntegerLayer: @unchecked Sendable {
     ck_integer_pack(inputs, outputs, weights.base, packed.base)
   }
 
+  /// The sum of weights' magnitudes, or -1 if one of them is -128, which no layer has.
+  public static func reach(_ weights: UnsafePointer<Int8>, _ count: Int) -> Int {
+    Int(ck_integer_reach(count, weights))
+  }
+
+  // One layer alone, for whoever fits a network: `count` rows of bytes or words into bytes, or into sums.
+
+  public func run(_ input: UnsafePointer<UInt8>, count: Int, into output: UnsafeMutablePointer<UInt8>)
+    throws(AEError)
+  {
+    try run { ck_integer_bytes_to_bytes($0, count, input, output) }
+  }
+
+  public func run(_ input: UnsafePointer<Int16>, count: Int, into output: UnsafeMutablePointer<UInt8>)
+    throws(AEError)
+  {
+    try run { ck_integer_words_to_bytes($0, count, input, output) }
+  }
+
+  public func run(_ input: UnsafePointer<UInt8>, count: Int, into sums: UnsafeMutablePointer<Int32>)
+    throws(AEError)
+  {
+    try run { ck_integer_bytes_to_sums($0, count, input, sums) }
+  }
+
+  private func run(_ call: (UnsafePointer<ck_integer_layer>) -> Int32) throws(AEError) {
+    var kernel = self.kernel
+    guard withExtendedLifetime(self, { call(&kernel) }) == 0 else {
+      throw AEError(.memory, "cannot allocate rows for an integer layer")
+    }
+  }
+
   /// The layer as the kernels see it; valid while `self` lives.
   var kernel: ck_integer_layer {
     ck_integer_layer(
@@ -82,11 +117,35 @@ private final class KernelLayers: @unchecked Sendable {
     kernels = try Buffer(count: layers.count)
     for (index, layer) in layers.enumerated() { kernels.base[index] = layer.kernel }
   }
+}
 
-  /// Runs a kernel over them; it gives 0 unless memory was refused.
+/// Layers that are made at first use: what both halves are. Their outer sizes are known before.
+private final class LazyLayers: Sendable {
+  let shapes: [LayerShape]
+  private let made = Lazy<KernelLayers>()
+  private let make: @Sendable () throws(AEError) -> [IntegerLayer]
+
+  init(_ shapes: [LayerShape], _ make: @escaping @Sendable () throws(AEError) -> [IntegerLayer]) {
+    self.shapes = shapes
+    self.make = make
+  }
+
+  convenience init(_ layers: [IntegerLayer]) throws(AEError) {
+    let shapes = layers.map {
+      LayerShape(inputs: $0.inputs, outputs: $0.outputs, activation: .identity)
+    }
+    self.init(shapes) { () throws(AEError) in layers }
+  }
+
+  func kernelLayers() throws(AEError) -> KernelLayers {
+    try made.value { () throws(AEError) in try KernelLayers(try make()) }
+  }
+
+  /// Runs a kernel over the layers; it gives 0 unless memory was refused.
   @inline(__always)
-  func run(_ kernel: (UnsafePointer<ck_integer_layer>, Int) -> Int32) throws(AEError) {
-    guard kernel(kernels.base, kernels.count) == 0 else {
+  func run(_ kernel: (KernelLayers) -> Int32) throws(AEError) {
+    let layers = try kernelLayers()
+    guard withExtendedLifetime(layers, { kernel(layers) }) == 0 else {
       throw AEError(.memory, "cannot allocate rows for the integer network")
     }
   }
@@ -94,47 +153,64 @@ private final class KernelLayers: @unchecked Sendable {
 
 /// Pixels to latents in integers.
 public final class IntegerEncoder: Sendable {
-  private let stack: KernelLayers
+  private let stack: LazyLayers
 
-  public init(layers: [IntegerLayer]) throws(AEError) { stack = try KernelLayers(layers) }
+  public init(layers: [IntegerLayer]) throws(AEError) { stack = try LazyLayers(layers) }
 
-  public var layers: [IntegerLayer] { stack.layers }
-  public var inputCount: Int { layers[0].inputs }
+  /// An encoder whose layers `make` gives at first use; what it throws, that use throws. Of `shapes`, only the
+  /// sizes count.
+  public init(shapes: [LayerShape], make: @escaping @Sendable () throws(AEError) -> [IntegerLayer]) {
+    stack = LazyLayers(shapes, make)
+  }
+
+  public func layers() throws(AEError) -> [IntegerLayer] { try stack.kernelLayers().layers }
+  /// Sizes alone: activations are in the layers' tables.
+  var shapes: [LayerShape] { stack.shapes }
+  public var inputCount: Int { shapes[0].inputs }
   /// The latents, and for variational kinds the log-variances after them.
-  public var outputCount: Int { layers[layers.count - 1].outputs }
+  public var outputCount: Int { shapes[shapes.count - 1].outputs }
 
   /// `count` rows of `inputCount` bytes into rows of `outputCount` latents in fixed point, each in
   /// -16383 ... 16383 units of 1/256 of the latent's scale.
   public func encode(_ pixels: UnsafePointer<UInt8>, count: Int, into latents: UnsafeMutablePointer<Int16>)
     throws(AEError)
   {
-    try stack.run { ck_integer_network_words($0, $1, count, pixels, latents) }
+    try stack.run { ck_integer_network_words($0.kernels.base, $0.kernels.count, count, pixels, latents) }
   }
 
   /// `count` rows of `inputCount` bytes into rows of `outputCount` floats: sum times `sumScales`.
   public func encode(_ pixels: UnsafePointer<UInt8>, count: Int, into outputs: UnsafeMutablePointer<Float>)
     throws(AEError)
   {
-    let scales = stack.layers[stack.layers.count - 1].sumScales.base
-    try stack.run { ck_integer_network_floats($0, $1, count, pixels, scales, outputs) }
+    try stack.run {
+      ck_integer_network_floats(
+        $0.kernels.base, $0.kernels.count, count, pixels, $0.layers[$0.layers.count - 1].sumScales.base,
+        outputs)
+    }
   }
 }
 
 /// Latents to pixels in integers.
 public final class IntegerDecoder: Sendable {
-  private let stack: KernelLayers
+  private let stack: LazyLayers
 
-  public init(layers: [IntegerLayer]) throws(AEError) { stack = try KernelLayers(layers) }
+  public init(layers: [IntegerLayer]) throws(AEError) { stack = try LazyLayers(layers) }
 
-  public var layers: [IntegerLayer] { stack.layers }
-  public var inputCount: Int { layers[0].inputs }
-  public var outputCount: Int { layers[layers.count - 1].outputs }
+  /// A decoder whose layers `make` gives at first use, as for `IntegerEncoder`.
+  public init(shapes: [LayerShape], make: @escaping @Sendable () throws(AEError) -> [IntegerLayer]) {
+    stack = LazyLayers(shapes, make)
+  }
+
+  public func layers() throws(AEError) -> [IntegerLayer] { try stack.kernelLayers().layers }
+  var shapes: [LayerShape] { stack.shapes }
+  public var inputCount: Int { shapes[0].inputs }
+  public var outputCount: Int { shapes[shapes.count - 1].outputs }
 
   /// `count` rows of `inputCount` latents in fixed point, each in -16383 ... 16383, into rows of
   /// `outputCount` bytes.
   public func decode(_ latents: UnsafePointer<Int16>, count: Int, into pixels: UnsafeMutablePointer<UInt8>)
     throws(AEError)
   {
-    try stack.run { ck_integer_network_bytes($0, $1, count, latents, pixels) }
+    try stack.run { ck_integer_network_bytes($0.kernels.base, $0.kernels.count, count, latents, pixels) }
   }
 }

@@ -90,10 +90,10 @@ public enum WeightFile {
         ))
     }
     if keepsEncoder, let encoder = model.integerEncoder {
-      sections.append((.integerEncoder, try IntegerSection.encoder(architecture).write(encoder.layers)))
+      sections.append((.integerEncoder, try IntegerSection.encoder(architecture).write(try encoder.layers())))
     }
     if let decoder = model.integerDecoder, let codec = model.codec {
-      sections.append((.integerDecoder, try IntegerSection.decoder(architecture).write(decoder.layers)))
+      sections.append((.integerDecoder, try IntegerSection.decoder(architecture).write(try decoder.layers())))
       sections.append((.codec, try CodecSection(latentCount: architecture.latentCount).write(codec)))
     }
     for section in extra {
@@ -115,44 +115,42 @@ public enum WeightFile {
     return try WeightFileContainer.write(sections)
   }
 
-  /// The model of a weight file. Nothing of the bytes is kept.
+  /// The model of a weight file. Nothing of the bytes is kept but, if it reads lazily, copies of what is left.
   ///
-  /// - Parameter name: what to call the file in messages: a path, or "weights file".
+  /// - Parameters:
+  ///   - name: what to call the file in messages: a path, or "weights file".
+  ///   - lazily: leaves the sections of integer networks as they are stored, checksums verified, until their
+  ///     first use, which then throws what is wrong in them.
   /// - Throws: `.format`, `.checksum` or `.version`, saying what was expected, what came, and at which byte
   ///   (of the file, or of a section's raw bytes where one is named); `.memory`.
-  public static func read(_ p: UnsafePointer<UInt8>, _ count: Int, name: String) throws(AEError)
-    -> Autoencoder
-  {
+  public static func read(
+    _ p: UnsafePointer<UInt8>, _ count: Int, name: String, lazily: Bool = false
+  ) throws(AEError) -> Autoencoder {
     let file = try WeightFileContainer(p, count: count, name: name)
     let contents = try Contents(file)
     let architecture = contents.architecture
     for entry in file.entries where entry.tag.isOptional { try file.verify(entry) }
 
-    var encoder: DenseNetwork?
-    var decoder: DenseNetwork?
+    let encoder: DenseNetwork?
+    let decoder: DenseNetwork?
     var integerEncoder: IntegerEncoder?
     var integerDecoder: IntegerDecoder?
     var codec: Codec?
-    if let entry = contents.floatEncoder {
-      let section = FloatSection(half: "encoder", shapes: architecture.encoderShapes, width: contents.width)
-      encoder = try section.read(
-        try file.raw(entry, allowed: section.rawCount...section.rawCount), name: contents.place(entry))
-    }
-    if let entry = contents.floatDecoder {
-      let section = FloatSection(half: "decoder", shapes: architecture.decoderShapes, width: contents.width)
-      decoder = try section.read(
-        try file.raw(entry, allowed: section.rawCount...section.rawCount), name: contents.place(entry))
-    }
+    encoder = try contents.floats("encoder", contents.floatEncoder, architecture.encoderShapes)
+    decoder = try contents.floats("decoder", contents.floatDecoder, architecture.decoderShapes)
     if let entry = contents.integerEncoder {
       let section = IntegerSection.encoder(architecture)
-      integerEncoder = try IntegerEncoder(
-        layers: try section.read(
-          try file.raw(entry, allowed: section.rawCount...section.rawCount), name: contents.place(entry)))
+      integerEncoder = IntegerEncoder(
+        shapes: section.shapes, make: try layers(of: section, in: file, entry, name: contents.place(entry)))
     }
     if let entry = contents.integerDecoder {
-      integerDecoder = try IntegerDecoder(
-        layers: try IntegerSection.decoder(architecture).read(
-          try contents.rawIntegerDecoder(entry), name: contents.place(entry)))
+      let section = IntegerSection.decoder(architecture)
+      integerDecoder = IntegerDecoder(
+        shapes: section.shapes, make: try layers(of: section, in: file, entry, name: contents.place(entry)))
+    }
+    if !lazily {
+      _ = try integerEncoder?.layers()
+      _ = try integerDecoder?.layers()
     }
     if let entry = contents.codec {
       codec = try CodecSection(latentCount: architecture.latentCount).read(
@@ -166,6 +164,14 @@ public enum WeightFile {
     } catch {
       throw error.at(name)
     }
+  }
+
+  /// What reads an integer network's section: its checksum is verified now, its contents when it is called.
+  private static func layers(
+    of section: IntegerSection, in file: WeightFileContainer, _ entry: SectionEntry, name: String
+  ) throws(AEError) -> @Sendable () throws(AEError) -> [IntegerLayer] {
+    let stored = try file.stored(entry, allowed: section.rawCount...section.rawCount)
+    return { () throws(AEError) in try section.read(try stored.raw(), name: name) }
   }
 
   /// The extra section of a tag, or nil if the file has none.
@@ -217,7 +223,7 @@ public enum WeightFile {
     }
     let architecture = model.architecture
     return digest(
-      architecture, decoder: try IntegerSection.decoder(architecture).write(decoder.layers),
+      architecture, decoder: try IntegerSection.decoder(architecture).write(try decoder.layers()),
       codec: try CodecSection(latentCount: architecture.latentCount).write(codec))
   }
 
@@ -287,6 +293,17 @@ private struct Contents {
   var width: Int { storage == .float32 ? 4 : 2 }
 
   func place(_ entry: SectionEntry) -> String { sentence("\(file.name): section \(entry.tag.text)") }
+
+  /// One half in floats, if the file has it.
+  @inline(never)
+  func floats(_ half: StaticString, _ entry: SectionEntry?, _ shapes: [LayerShape]) throws(AEError)
+    -> DenseNetwork?
+  {
+    guard let entry else { return nil }
+    let section = FloatSection(half: half, shapes: shapes, width: width)
+    return try section.read(
+      try file.raw(entry, allowed: section.rawCount...section.rawCount), name: place(entry))
+  }
 
   func rawIntegerDecoder(_ entry: SectionEntry) throws(AEError) -> Buffer<UInt8> {
     let count = IntegerSection.decoder(architecture).rawCount

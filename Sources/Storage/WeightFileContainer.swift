@@ -74,6 +74,20 @@ struct SectionEntry {
   let line: Int
 }
 
+/// A section's verified bytes as they are stored, which may outlive the file.
+struct StoredSection: Sendable {
+  let entry: SectionEntry
+  let bytes: Buffer<UInt8>
+  /// For messages.
+  let name: String
+
+  /// The bytes inflated.
+  func raw() throws(AEError) -> Buffer<UInt8> {
+    guard entry.isDeflated else { return bytes }
+    return try Zlib.inflate(bytes.base, bytes.count, rawCount: entry.rawCount, name: name)
+  }
+}
+
 /// A weight file's header and table, checked; the sections still as they are stored.
 struct WeightFileContainer {
   static let magic: [UInt8] = [0x89, 0x41, 0x45, 0x57, 0x0d, 0x0a, 0x1a, 0x0a]
@@ -239,10 +253,27 @@ struct WeightFileContainer {
     }
   }
 
-  /// A section's raw bytes: verified, inflated.
+  /// A copy of a section's bytes as they are stored, verified.
   ///
   /// - Parameter allowed: how many raw bytes the section may have, as the caller derives it.
+  func stored(_ entry: SectionEntry, allowed: ClosedRange<Int>) throws(AEError) -> StoredSection {
+    try check(entry, allowed: allowed)
+    return StoredSection(
+      entry: entry, bytes: try Buffer(copying: base + entry.offset, count: entry.storedCount),
+      name: sentence("\(name): section \(entry.tag.text)"))
+  }
+
+  /// A section's raw bytes: verified, inflated.
   func raw(_ entry: SectionEntry, allowed: ClosedRange<Int>) throws(AEError) -> Buffer<UInt8> {
+    try check(entry, allowed: allowed)
+    guard entry.isDeflated else { return try Buffer(copying: base + entry.offset, count: entry.storedCount) }
+    return try StoredSection(
+      entry: entry, bytes: Buffer(borrowing: base + entry.offset, count: entry.storedCount),
+      name: sentence("\(name): section \(entry.tag.text)")
+    ).raw()
+  }
+
+  private func check(_ entry: SectionEntry, allowed: ClosedRange<Int>) throws(AEError) {
     guard allowed.contains(entry.rawCount) else {
       let expected = sentence(
         allowed.lowerBound == allowed.upperBound
@@ -254,10 +285,6 @@ struct WeightFileContainer {
       )
     }
     try verify(entry)
-    guard entry.isDeflated else { return try Buffer(copying: base + entry.offset, count: entry.storedCount) }
-    return try Zlib.inflate(
-      base + entry.offset, entry.storedCount, rawCount: entry.rawCount,
-      name: sentence("\(name): section \(entry.tag.text)"))
   }
 
   /// A whole file out of raw sections, each deflated where that makes it smaller.

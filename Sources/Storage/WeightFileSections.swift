@@ -278,9 +278,9 @@ struct IntegerSection {
       let weights = try Buffer<Int8>(count: shape.inputs * shape.outputs)
       let weightStart = reader.offset
       let bytes = try reader.bytes(weights.count)
-      for i in 0..<weights.count {
-        weights.base[i] = Int8(bitPattern: bytes[i])
-        guard bytes[i] != 0x80 else {
+      UnsafeMutableRawPointer(weights.base).copyMemory(from: bytes, byteCount: weights.count)
+      if IntegerLayer.reach(weights.base, weights.count) < 0 {
+        for i in 0..<weights.count where bytes[i] == 0x80 {
           throw AEError(
             .format,
             "\(name): tensor \"\(half).\(index).weight\": value \(i) must be in -127 ... 127, not -128 "

@@ -25,8 +25,7 @@ public func fitCodec(_ model: Autoencoder, pixels: UnsafePointer<UInt8>, count: 
 
   var latentScales = [Float](repeating: 0, count: d)
   let encoderLayers = try quantise(
-    encoder, input: sample.floats, rows: sample.count, inputScale: 1 / 255, inputZero: 0,
-    largestInput: 255
+    encoder, input: sample.floats, integers: .bytes(sample.bytes), rows: sample.count, inputScale: 1 / 255
   ) { outputs in
     latentScales = standardDeviations(
       outputs, rows: sample.count, width: model.architecture.encoderOutputCount)
@@ -40,10 +39,11 @@ public func fitCodec(_ model: Autoencoder, pixels: UnsafePointer<UInt8>, count: 
   let codes = try Buffer<Float>(count: sample.count * d)
   try model.encode(sample.floats.base, count: sample.count, into: codes.base)
   let integerEncoder = try IntegerEncoder(layers: encoderLayers)
+  let words = try fixedPointCodes(codes, latentScales)
   let integerDecoder = try IntegerDecoder(
     layers: try quantise(
-      try folded(decoder, latentScales), input: try fixedPointCodes(codes, latentScales),
-      rows: sample.count, inputScale: 1, inputZero: 0, largestInput: Codec.largestLatent
+      try folded(decoder, latentScales), input: words.floats, integers: .words(words.integers),
+      rows: sample.count, inputScale: 1
     ) { _ in .pixels })
 
   let codec = try fitRates(
@@ -59,14 +59,17 @@ public func fitCodec(_ model: Autoencoder, pixels: UnsafePointer<UInt8>, count: 
 private struct CalibrationSample {
   static let largestCount = 4000
   let count: Int
+  let bytes: Buffer<UInt8>
   let floats: Buffer<Float>
 
   init(_ pixels: UnsafePointer<UInt8>, count: Int, size: Int) throws(AEError) {
     let taken = min(count, CalibrationSample.largestCount)
+    bytes = try Buffer(count: taken * size)
     floats = try Buffer(count: taken * size)
     for row in 0..<taken {
-      ck_from_u8(size, pixels + (row * count / taken) * size, floats.base + row * size)
+      (bytes.base + row * size).update(from: pixels + (row * count / taken) * size, count: size)
     }
+    ck_from_u8(bytes.count, bytes.base, floats.base)
     self.count = taken
   }
 }
@@ -114,31 +117,51 @@ private func folded(_ decoder: DenseNetwork, _ latentScales: [Float]) throws(AEE
   return DenseNetwork(layers: layers)
 }
 
-private func fixedPointCodes(_ codes: Buffer<Float>, _ latentScales: [Float]) throws(AEError) -> Buffer<Float>
+private func fixedPointCodes(_ codes: Buffer<Float>, _ latentScales: [Float]) throws(AEError)
+  -> (floats: Buffer<Float>, integers: Buffer<Int16>)
 {
   let d = latentScales.count
   let result = try Buffer<Float>(count: codes.count)
+  let integers = try Buffer<Int16>(count: codes.count)
   for i in 0..<codes.count {
     let units = codes.base[i] / latentScales[i % d] * Float(Codec.latentUnitsPerScale)
     result.base[i] = min(max(units, -Float(Codec.largestLatent)), Float(Codec.largestLatent))
+    integers.base[i] = Int16(Int(saturating: Double(result.base[i])))
   }
-  return result
+  return (result, integers)
 }
 
-/// Quantises a network layer by layer, measuring ranges on `rows` rows of `input`.
+/// What the integer layers before gave on the calibration images: the next one's inputs.
+private enum IntegerRows {
+  case bytes(Buffer<UInt8>)
+  case words(Buffer<Int16>)
+
+  /// The largest magnitude one can have.
+  var largest: Int {
+    switch self {
+    case .bytes: 255
+    case .words: Codec.largestLatent
+    }
+  }
+}
+
+/// Quantises a network layer by layer, measuring on `rows` rows.
 ///
+/// Each layer is fitted to what the float network has at its place, given the inputs that the integer layers
+/// before it really make: their errors do not add up where a bias can take them back.
 /// - Parameters:
+///   - input: what the float network gets, and `integers` the same for the integer one.
 ///   - inputScale: what a unit of the first layer's integers is worth in the floats of `input`.
 ///   - last: told the float outputs, says what the last layer gives.
 private func quantise(
-  _ network: DenseNetwork, input: Buffer<Float>, rows: Int, inputScale: Double, inputZero: Int,
-  largestInput: Int, last: (Buffer<Float>) -> LastLayer
+  _ network: DenseNetwork, input: Buffer<Float>, integers: IntegerRows, rows: Int, inputScale: Double,
+  last: (Buffer<Float>) -> LastLayer
 ) throws(AEError) -> [IntegerLayer] {
   var layers: [IntegerLayer] = []
   var source = input
+  var integers = integers
   var scale = inputScale
-  var zero = inputZero
-  var largest = largestInput
+  var zero = 0
   for (index, layer) in network.layers.enumerated() {
     let shape = layer.shape
     let isLast = index == network.layers.count - 1
@@ -161,17 +184,56 @@ private func quantise(
       units = [Double](repeating: range.unit, count: shape.outputs)
       table = try activationTable(shape.activation, range)
     }
-    layers.append(
-      try integerLayer(
-        layer, inputScale: scale, inputZero: zero, largestInput: largest, units: units, table: table))
+    var fitted = try integerLayer(
+      layer, inputScale: scale, inputZero: zero, largestInput: integers.largest, units: units, table: table)
+    if case .bytes(let bytes) = integers {
+      fitted = try centred(fitted, on: bytes, rows: rows, target: outputs)
+    }
+    layers.append(fitted)
+    if !isLast {
+      let next = try Buffer<UInt8>(count: rows * shape.outputs)
+      try fitted.run(integers, rows: rows, into: next)
+      integers = .bytes(next)
+    }
 
     ck_activate(shape.activation.kernel, outputs.count, outputs.base)
     source = outputs
     scale = nextScale
     zero = nextZero
-    largest = 255
   }
   return layers
+}
+
+extension IntegerLayer {
+  fileprivate func run(_ input: IntegerRows, rows: Int, into output: Buffer<UInt8>) throws(AEError) {
+    switch input {
+    case .bytes(let bytes): try run(bytes.base, count: rows, into: output.base)
+    case .words(let words): try run(words.base, count: rows, into: output.base)
+    }
+  }
+}
+
+/// The layer with biases that give its outputs, on the inputs that come, the mean that the floats have.
+private func centred(_ layer: IntegerLayer, on input: Buffer<UInt8>, rows: Int, target: Buffer<Float>)
+  throws(AEError) -> IntegerLayer
+{
+  let outputs = layer.outputs
+  let sums = try Buffer<Int32>(count: rows * outputs)
+  try layer.run(input.base, count: rows, into: sums.base)
+  let bias = try Buffer<Int32>(copying: layer.bias.base, count: outputs)
+  for o in 0..<outputs {
+    var off = 0.0
+    for row in 0..<rows {
+      off += Double(target.base[row * outputs + o]) / Double(layer.sumScales.base[o])
+      off -= Double(sums.base[row * outputs + o])
+    }
+    let moved = Int(bias.base[o]) + Int(saturating: off / Double(rows)).clamped(to: -(1 << 29)...(1 << 29))
+    bias.base[o] = Int32(moved.clamped(to: -(1 << 30)...(1 << 30)))
+  }
+  return try IntegerLayer(
+    inputs: layer.inputs, outputs: outputs, weights: layer.weights, bias: bias,
+    multipliers: layer.multipliers,
+    shift: layer.shift, table: layer.table, sumScales: layer.sumScales, largestInput: 255)
 }
 
 /// How a layer's activations map to bytes.
@@ -199,8 +261,11 @@ private func activationRange(_ values: Buffer<Float>, _ activation: Activation) 
   case .relu:
     return ActivationRange(unit: upper / 2047, scale: upper / 255, zero: 0)
   case .elu:
-    let scale = (upper + 1) / 255
-    return ActivationRange(unit: max(upper, 4) / 2047, scale: scale, zero: Int(saturating: 1 / scale))
+    // A whole number of units below zero, so that -1, where many units rest, is met exactly.
+    let below = Int(saturating: (255 / (upper + 1)).rounded(.down)).clamped(to: 1...254)
+    let scale = 1 / Double(below)
+    return ActivationRange(
+      unit: max(upper, 4) / 2047, scale: scale, zero: below)
   case .identity:
     let scale = (upper - lower) / 255
     return ActivationRange(

@@ -65,15 +65,15 @@ func integersEqualTheirDefinition(pixels: Int, hidden: Int, latents: Int) throws
   try decoder.decode(words.base, count: count, into: rebuilt.base)
   for image in 0..<count {
     let x = (0..<pixels).map { Int(images[image * pixels + $0]) }
-    let h = reference(encoder.layers[0], x)
-    let z = reference(encoder.layers[1], h)
+    let h = reference((try encoder.layers())[0], x)
+    let z = reference((try encoder.layers())[1], h)
     #expect((0..<latents).map { Int(words[image * latents + $0]) } == z)
     for j in 0..<latents {
-      var sum = Int(encoder.layers[1].bias[j])
-      for i in 0..<hidden { sum += Int(encoder.layers[1].weights[j * hidden + i]) * h[i] }
+      var sum = Int((try encoder.layers())[1].bias[j])
+      for i in 0..<hidden { sum += Int((try encoder.layers())[1].weights[j * hidden + i]) * h[i] }
       #expect(floats[image * latents + j] == Float(sum) * 0.01)
     }
-    let y = reference(decoder.layers[1], reference(decoder.layers[0], z))
+    let y = reference((try decoder.layers())[1], reference((try decoder.layers())[0], z))
     #expect((0..<pixels).map { Int(rebuilt[image * pixels + $0]) } == y)
   }
 }

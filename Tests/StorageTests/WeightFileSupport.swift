@@ -152,8 +152,8 @@ func sameModel(_ a: Autoencoder, _ b: Autoencoder) -> Bool {
   return x.kind == y.kind && x.width == y.width && x.height == y.height && x.channels == y.channels
     && x.latentCount == y.latentCount && x.hidden == y.hidden && x.output == y.output && a.name == b.name
     && a.provenance == b.provenance && same(a.encoder, b.encoder) && same(a.decoder, b.decoder)
-    && same(a.integerEncoder?.layers, b.integerEncoder?.layers)
-    && same(a.integerDecoder?.layers, b.integerDecoder?.layers) && same(a.codec, b.codec)
+    && same(try? a.integerEncoder?.layers(), try? b.integerEncoder?.layers())
+    && same(try? a.integerDecoder?.layers(), try? b.integerDecoder?.layers()) && same(a.codec, b.codec)
 }
 
 /// A weight file taken apart, to be changed and put together again.

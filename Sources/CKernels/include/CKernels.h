@@ -172,6 +172,11 @@ size_t ck_integer_packed_size(size_t inputs, size_t outputs);
 void ck_integer_pack(size_t inputs, size_t outputs, const int8_t *weights, void *packed);
 
 /**
+ * ck_integer_reach(inputs, weights) returns the sum of the weights' magnitudes, or -1 if one of them is -128.
+ */
+int64_t ck_integer_reach(size_t inputs, const int8_t *weights);
+
+/**
  * The layer on `count` images: x is count rows of `inputs` bytes or words, y of `outputs`; rows are
  * contiguous. Threads share the work through ck_parallel. Words of x lie in [-16383, 16383].
  * They return 0, or -1 if memory was refused.
