@@ -4,6 +4,7 @@
 #
 # usage: tools/setup.sh          compiler, linker, zlib, libpng
 #        tools/setup.sh python   those, and a Python that can make virtual environments
+#        tools/setup.sh emulators   those, and qemu with a C library for 64-bit Arm
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -36,6 +37,10 @@ missing() {
   if [ "${1:-}" = python ]; then
     has "${PYTHON:-python3}" || echo python3
     "${PYTHON:-python3}" -c 'import venv, ensurepip' 2>/dev/null || echo python3-venv
+  elif [ "${1:-}" = emulators ]; then
+    has qemu-aarch64-static && has qemu-x86_64-static || echo qemu-user-static
+    [ -e /usr/aarch64-linux-gnu/lib/libc.so.6 ] || echo libc6-dev-arm64-cross
+    compgen -G '/usr/lib/gcc-cross/aarch64-linux-gnu/*/libgcc.a' >/dev/null || echo libgcc-12-dev-arm64-cross
   fi
 }
 

@@ -2,8 +2,8 @@
 # Every test, the cheap ones first. Each suite writes its whole output to .build/test/NAME.log and shows
 # what failed; the last line of all sums them up: "N passed, N failed, N skipped".
 #
-# usage: tools/test.sh [SUITE...]     suites: lint build swift kernels library conformance fuzz python tool
-#                                     install
+# usage: tools/test.sh [SUITE...]     suites: lint build swift kernels races library conformance emulated fuzz
+#                                     python tool install
 #                                     environment: AE_MNIST, CC, CXX, SWIFT, PYTHON
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -46,7 +46,7 @@ suite() {
 
 show_failures() {
   local lines
-  lines=$(grep -E '^NOT OK|error:|✘|^FAILED |^ERROR |^E  |Fatal error|Segmentation|AddressSanitizer' "$1" | head -40)
+  lines=$(grep -E '^NOT OK|error:|✘|^FAILED |^ERROR |^E  |Fatal error|Segmentation|AddressSanitizer|ThreadSanitizer' "$1" | head -40)
   if [ -n "$lines" ]; then sed 's/^/   /' <<<"$lines"; else tail -n 30 "$1" | sed 's/^/   /'; fi
 }
 
@@ -89,6 +89,19 @@ run_kernels() {
   [ -x "$clang" ] || clang=clang
   "$clang" -O2 -Wall -Wextra -Werror -ISources/CKernels/include Tests/kernels/pool.c Sources/CKernels/?*.c \
     -o .build/test/kernels -lm -lpthread && .build/test/kernels
+}
+
+# The same, and every path's kernels, under the thread sanitizer: races between the pool and its callers.
+run_races() {
+  local clang program
+  clang=$(dirname "$(command -v "$SWIFT")")/clang
+  [ -x "$clang" ] || clang=clang
+  for program in pool paths; do
+    "$clang" -O1 -g -fsanitize=thread -Wall -Wextra -Werror -ISources/CKernels/include "Tests/kernels/$program.c" \
+      Sources/CKernels/?*.c -o ".build/test/races-$program" -lm -lpthread || return 1
+    # That tool dislikes threads after fork as such.
+    TSAN_OPTIONS="die_after_fork=0 halt_on_error=1" ".build/test/races-$program" || return 1
+  done
 }
 
 run_pytest() { # FOLDER
@@ -137,8 +150,10 @@ if suite build count_none build; then
   suite swift count_swift env -u CC -u CXX "$SWIFT" test -c release --skip-build
 fi
 suite kernels count_lines run_kernels
+suite races count_lines run_races
 if suite library count_own bash -c 'tools/build-library.sh && tools/check-library.sh' || [ -f .build/lib/libae.so ]; then
   suite conformance count_own tools/conformance.sh
+  suite emulated count_lines tools/emulated.sh
   suite fuzz count_lines Tests/fuzz/abi.sh 20000
   if [ -d Tests/python ]; then suite python count_pytest run_pytest Tests/python; fi
 fi

@@ -1,0 +1,262 @@
+/*
+ * Every kernel path this processor has against plain loops: products, trained layers, passes and integer
+ * layers, on shapes with odd sizes. The Swift tests say more; this is a program of its own because it also
+ * runs where no Swift does, on another processor under an emulator. Its argument is the path that the
+ * dispatch is expected to choose by itself:
+ *
+ *   paths [generic|avx2|avx512|neon]
+ *
+ * One line a check, "ok" or "NOT OK"; exits 1 if one failed.
+ */
+#include "CKernels.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int failures;
+static uint32_t state = 1;
+
+static uint32_t draw(void) {
+  state = state * 1664525u + 1013904223u;
+  return state >> 8;
+}
+
+static void report(int failed, const char *what) {
+  printf("%s %s: %s\n", failed ? "NOT OK  " : "ok      ", ck_path_name(ck_path()), what);
+  fflush(stdout);
+  failures += failed != 0;
+}
+
+/* A third of them zero, as in pictures. */
+static float *floats(size_t count) {
+  float *x = malloc((count + 1) * sizeof *x);
+  for (size_t i = 0; i < count; i++)
+    x[i] = draw() % 3 == 0 ? 0 : (float)(draw() % 2001) * 1e-3f - 1;
+  return x;
+}
+
+static double activate(int f, double x) {
+  return f == CK_SIGMOID ? 1 / (1 + exp(-x)) : f == CK_RELU ? fmax(x, 0) : f == CK_ELU && x < 0 ? expm1(x) : x;
+}
+
+static int differs(double got, double wanted, double tolerance) {
+  return !(fabs(got - wanted) <= tolerance * (1 + fabs(wanted)));
+}
+
+static void test_products(void) {
+  static const size_t shapes[][3] = {{1, 1, 1},    {1, 37, 50},  {3, 5, 0},    {7, 33, 65},
+                                     {30, 61, 47}, {20, 16, 600}, {41, 5, 120}, {9, 130, 5}};
+  for (int ta = 0; ta < 2; ta++)
+    for (int tb = 0; tb < 2; tb++) {
+      int failed = 0;
+      for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+        size_t m = shapes[s][0], n = shapes[s][1], k = shapes[s][2];
+        float *a = floats(m * k), *b = floats(n * k), *c = floats(m * n), *bias = floats(n);
+        float *before = malloc(m * n * sizeof *before);
+        for (int f = CK_IDENTITY; f <= CK_ELU; f++) {
+          memcpy(before, c, m * n * sizeof *c);
+          failed += ck_sgemm(ta, tb, m, n, k, a, ta ? m : k, b, tb ? k : n, c, n, f & 1 ? bias : NULL, f, f > 1);
+          for (size_t i = 0; i < m; i++)
+            for (size_t j = 0; j < n; j++) {
+              double sum = (f & 1 ? bias[j] : 0) + (f > 1 ? before[i * n + j] : 0);
+              for (size_t l = 0; l < k; l++)
+                sum += (double)a[ta ? l * m + i : i * k + l] * b[tb ? j * k + l : l * n + j];
+              failed += differs(c[i * n + j], activate(f, sum), 2e-5);
+            }
+        }
+        free(a), free(b), free(c), free(bias), free(before);
+      }
+      char what[80];
+      snprintf(what, sizeof what, "products, A%s and B%s, are those of plain loops", ta ? "'" : "", tb ? "'" : "");
+      report(failed, what);
+    }
+}
+
+static void test_dense(void) {
+  static const size_t widths[] = {784, 100, 33, 5};
+  enum { LAYERS = 3, ROWS = 23 };
+  ck_dense_layer layers[LAYERS];
+  float *weights[LAYERS], *bias[LAYERS], *packed[LAYERS];
+  for (int l = 0; l < LAYERS; l++) {
+    size_t inputs = widths[l], outputs = widths[l + 1];
+    weights[l] = floats(inputs * outputs), bias[l] = floats(outputs);
+    for (size_t i = 0; i < inputs * outputs; i++)
+      weights[l][i] *= 0.1f;
+    packed[l] = aligned_alloc(64, (ck_dense_packed_count(inputs, outputs) * 4 + 63) / 64 * 64);
+    ck_dense_pack(inputs, outputs, weights[l], bias[l], packed[l]);
+    layers[l] = (ck_dense_layer){inputs, outputs, packed[l], l < 2 ? CK_ELU : CK_IDENTITY};
+  }
+  uint8_t *bytes = malloc(ROWS * 784);
+  for (size_t i = 0; i < ROWS * 784; i++)
+    bytes[i] = draw() % 3 ? (uint8_t)draw() : 0;
+  double *wanted = malloc(ROWS * 784 * sizeof *wanted), *next = malloc(ROWS * 784 * sizeof *next);
+  for (size_t i = 0; i < ROWS * 784; i++)
+    wanted[i] = bytes[i] / 255.0;
+  for (int l = 0; l < LAYERS; l++) {
+    for (size_t i = 0; i < ROWS; i++)
+      for (size_t o = 0; o < widths[l + 1]; o++) {
+        double sum = bias[l][o];
+        for (size_t j = 0; j < widths[l]; j++)
+          sum += wanted[i * widths[l] + j] * weights[l][o * widths[l] + j];
+        next[i * widths[l + 1] + o] = activate(layers[l].activation, sum);
+      }
+    memcpy(wanted, next, ROWS * widths[l + 1] * sizeof *next);
+  }
+  int failed = 0;
+  for (size_t rows = 1; rows <= ROWS; rows += rows < 3 ? 1 : 20) {
+    float y[ROWS * 5];
+    size_t refused = 0;
+    failed += ck_dense_network(layers, LAYERS, rows, bytes, CK_ROWS_BYTES, y, CK_ROWS_FLOATS, &refused);
+    failed += refused != SIZE_MAX;
+    for (size_t i = 0; i < rows * 5; i++)
+      failed += differs(y[i], wanted[i], 1e-4);
+  }
+  report(failed, "trained layers give what plain loops give, whatever the number of rows");
+  for (int l = 0; l < LAYERS; l++)
+    free(weights[l]), free(bias[l]), free(packed[l]);
+  free(bytes), free(wanted), free(next);
+}
+
+static void test_passes(void) {
+  enum { N = 1003 };
+  float x[N], y[N], g[N], target[N], m[N], v[N];
+  uint8_t bytes[N];
+  int failed = 0;
+  for (int i = 0; i < N; i++)
+    x[i] = (float)(draw() % 20001) * 1e-3f - 10, bytes[i] = (uint8_t)draw(), target[i] = bytes[i] / 255.0f;
+  ck_exp(N, x, y);
+  for (int i = 0; i < N; i++)
+    failed += fabs(y[i] - exp(x[i])) > 3e-7 * exp(x[i]);
+  report(failed, "exp is within three units of the seventh digit");
+
+  failed = 0;
+  for (int f = CK_IDENTITY; f <= CK_ELU; f++) {
+    memcpy(y, x, sizeof y);
+    ck_activate(f, N, y);
+    for (int i = 0; i < N; i++)
+      failed += differs(y[i], activate(f, x[i]), 2e-6), g[i] = 2;
+    ck_activation_gradient(f, N, y, g);
+    for (int i = 0; i < N; i++) {
+      double s = y[i];
+      double slope = f == CK_SIGMOID ? s * (1 - s) : f == CK_RELU ? s > 0 : f == CK_ELU && s < 0 ? s + 1 : 1;
+      failed += differs(g[i], 2 * slope, 2e-6);
+    }
+  }
+  report(failed, "activations and their gradients");
+
+  failed = 0;
+  ck_from_u8(N, bytes, y);
+  for (int i = 0; i < N; i++)
+    failed += differs(y[i], bytes[i] / 255.0, 1e-7);
+  uint8_t again[N];
+  ck_to_u8(N, y, again);
+  failed += memcmp(bytes, again, N) != 0;
+  memcpy(y, x, sizeof y), y[5] = NAN;
+  ck_clamp_unit(N, y);
+  for (int i = 0; i < N; i++)
+    failed += y[i] != (i == 5 ? 0 : fminf(fmaxf(x[i], 0), 1));
+  memcpy(y, x, sizeof y);
+  failed += ck_first_not_finite(N, y) != N;
+  y[N - 2] = INFINITY;
+  failed += ck_first_not_finite(N, y) != N - 2;
+  report(failed, "bytes to floats and back, the unit interval, what is not finite");
+
+  failed = 0;
+  double squares = 0, error = 0, entropy = 0;
+  for (int i = 0; i < N; i++) {
+    squares += (double)x[i] * x[i], error += pow((double)x[i] - target[i], 2);
+    entropy += fmax(x[i], 0) + log1p(exp(-fabs(x[i]))) - (double)target[i] * x[i];
+  }
+  failed += differs(ck_sum_of_squares(N, x), squares, 1e-6);
+  failed += differs(ck_squared_error(N, x, target, 0.5f, y), error, 1e-6);
+  for (int i = 0; i < N; i++)
+    failed += differs(y[i], (double)x[i] - target[i], 1e-6);
+  failed += differs(ck_bernoulli(N, x, target, 0.5f, y), entropy, 1e-5);
+  for (int i = 0; i < N; i++)
+    failed += differs(y[i], 0.5 * (activate(CK_SIGMOID, x[i]) - target[i]), 1e-6);
+  report(failed, "losses and their gradients");
+
+  failed = 0;
+  memset(y, 0, sizeof y);
+  ck_add_column_sums(17, 59, x, 59, y);
+  for (int j = 0; j < 59; j++) {
+    double sum = 0;
+    for (int i = 0; i < 17; i++)
+      sum += x[i * 59 + j];
+    failed += differs(y[j], sum, 1e-5);
+  }
+  for (int i = 0; i < N; i++)
+    y[i] = x[i], m[i] = 0.1f * x[i], v[i] = x[i] * x[i], g[i] = target[i];
+  ck_adam(N, y, m, v, g, 1e-2f, 0.9f, 0.999f, 1e-8f, 0.5f, 0.25f);
+  for (int i = 0; i < N; i++) {
+    double first = 0.9 * 0.1 * x[i] + 0.1 * g[i], second = 0.999 * x[i] * x[i] + 0.001 * g[i] * g[i];
+    failed += differs(y[i], x[i] - 1e-2 * (first / 0.5) / (sqrt(second / 0.25) + 1e-8), 1e-5);
+    failed += differs(m[i], first, 1e-5) + differs(v[i], second, 1e-5);
+  }
+  report(failed, "column sums and Adam");
+}
+
+static void test_integers(void) {
+  static const size_t shapes[][2] = {{784, 50}, {50, 37}, {37, 784}, {5, 13}, {131, 1}};
+  enum { ROWS = 19 };
+  int failed = 0;
+  for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+    size_t inputs = shapes[s][0], outputs = shapes[s][1];
+    int8_t *w = malloc(inputs * outputs);
+    uint8_t *x = malloc(ROWS * inputs), *y = malloc(ROWS * outputs), table[CK_TABLE_COUNT];
+    int16_t *xw = malloc(ROWS * inputs * 2), *yw = malloc(ROWS * outputs * 2);
+    int32_t *sums = malloc(ROWS * outputs * 4), *bias = malloc(outputs * 4), *multiplier = malloc(outputs * 4);
+    for (size_t i = 0; i < inputs * outputs; i++)
+      w[i] = (int8_t)(draw() % 255 - 127);
+    for (size_t i = 0; i < ROWS * inputs; i++)
+      x[i] = draw() % 3 ? (uint8_t)draw() : 0, xw[i] = (int16_t)(draw() % 32767 - 16383);
+    for (size_t i = 0; i < outputs; i++)
+      bias[i] = (int32_t)(draw() % 200001) - 100000, multiplier[i] = (int32_t)(draw() << 7 & 0x7fffffff);
+    for (int i = 0; i < CK_TABLE_COUNT; i++)
+      table[i] = (uint8_t)draw();
+    void *packed = aligned_alloc(64, (ck_integer_packed_size(inputs, outputs) + 63) / 64 * 64);
+    ck_integer_pack(inputs, outputs, w, packed);
+    for (int with = 0; with < 2; with++)
+      for (size_t rows = 1; rows <= ROWS; rows += rows < 2 ? 1 : 17)
+        for (int words = 0; words < 2; words++) {
+          ck_integer_layer layer = {inputs, outputs, w, with ? packed : NULL, bias, multiplier, 36, table};
+          if (words)
+            failed += ck_integer_words_to_bytes(&layer, rows, xw, y);
+          else
+            failed += ck_integer_bytes_to_bytes(&layer, rows, x, y) + ck_integer_bytes_to_words(&layer, rows, x, yw) +
+                      ck_integer_bytes_to_sums(&layer, rows, x, sums);
+          for (size_t i = 0; i < rows; i++)
+            for (size_t o = 0; o < outputs; o++) {
+              int64_t sum = bias[o];
+              for (size_t j = 0; j < inputs; j++)
+                sum += w[o * inputs + j] * (words ? xw[i * inputs + j] : x[i * inputs + j]);
+              int64_t t = (sum * multiplier[o] + ((int64_t)1 << 35)) >> 36;
+              int64_t index = t < -2048 ? -2048 : t > 2047 ? 2047 : t;
+              int64_t word = t < -16383 ? -16383 : t > 16383 ? 16383 : t;
+              size_t at = i * outputs + o;
+              failed += y[at] != table[index + 2048];
+              if (!words)
+                failed += yw[at] != word || sums[at] != sum;
+            }
+        }
+    free(w), free(x), free(y), free(xw), free(yw), free(sums), free(bias), free(multiplier), free(packed);
+  }
+  report(failed, "integer layers give the very integers of plain loops");
+}
+
+int main(int argc, char **argv) {
+  int first = ck_path();
+  if (argc > 1)
+    report(strcmp(argv[1], ck_path_name(first)) != 0, "is what the dispatch chose");
+  for (int path = 0; path < CK_PATH_COUNT; path++) {
+    if (!ck_path_select(path))
+      continue;
+    test_products();
+    test_dense();
+    test_passes();
+    test_integers();
+  }
+  return failures != 0;
+}

@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# Processors that this machine is not, under qemu: an old x86-64 without AVX, on which the library as built must
+# run and pick plain C by itself; and 64-bit Arm, for which the kernels are compiled and run, on processors
+# with and without dot products. Takes half a minute; what is missing is skipped, and the line says why.
+#
+# usage: tools/emulated.sh        environment: SWIFT, CC, AE_LIBRARY (default .build/lib)
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+out=.build/emulated
+lib=${AE_LIBRARY:-.build/lib}
+clang=$(dirname "$(command -v "${SWIFT:-swift}")")/clang
+[ -x "$clang" ] || clang=clang
+mkdir -p "$out"
+
+# result STATUS TEXT
+result() { if [ "$1" -eq 0 ]; then echo "ok       $2"; else echo "NOT OK   $2"; failed=1; fi; }
+failed=0
+
+# run NAME COMMAND...: shows the command's checks, and counts a command that ends badly without one.
+run() {
+  local name=$1 status=0
+  shift
+  timeout 120 "$@" >"$out/run.log" 2>&1 || status=$?
+  sed -E "s/^(ok      |NOT OK  ) /\1 $name: /" "$out/run.log"
+  if grep -q '^NOT OK' "$out/run.log"; then failed=1; fi
+  if [ "$status" -ne 0 ] && ! grep -q '^NOT OK' "$out/run.log"; then result 1 "$name: ended with status $status"; fi
+}
+
+tools/setup.sh emulators || true
+
+# ---- An old x86-64 ----
+
+old() { timeout 120 qemu-x86_64-static -cpu Nehalem "$@"; }
+
+if [ "$(uname -m)" != x86_64 ]; then
+  echo "skipped  an old x86-64: this machine is not x86-64"
+elif ! command -v qemu-x86_64-static >/dev/null; then
+  echo "skipped  an old x86-64: qemu-x86_64-static is not installed (Debian: qemu-user-static)"
+elif [ ! -f "$lib/libae.so" ]; then
+  echo "skipped  an old x86-64: $lib/libae.so is not built (make lib)"
+else
+  # The emulator must end a program that uses AVX, or what follows would show nothing.
+  echo 'int main(void) { __asm__ volatile("vpaddd %ymm0, %ymm0, %ymm0"); return 0; }' >"$out/avx.c"
+  "$clang" -O1 "$out/avx.c" -o "$out/avx"
+  (old "$out/avx") >/dev/null 2>&1
+  [ $? -eq 132 ]
+  result $? "Nehalem: an AVX2 instruction ends a program there"
+
+  "$clang" -O2 -Wall -Wextra -Werror -ISources/CKernels/include Tests/kernels/paths.c Sources/CKernels/?*.c \
+    -o "$out/paths" -lm -lpthread
+  result $? "Nehalem: the kernels and their tests compile"
+  run "Nehalem" qemu-x86_64-static -cpu Nehalem "$out/paths" generic
+
+  "${CC:-cc}" -std=c99 -O1 -Iinclude Tests/conformance/*.c -o "$out/conformance" -L"$lib" -lae -lm -lpthread
+  result $? "Nehalem: the conformance program compiles"
+  export LD_LIBRARY_PATH=$lib
+  for cpu in "" generic avx2 avx512; do
+    [[ $(AE_CPU=$cpu old "$out/conformance" info) == *", generic kernels,"* ]]
+    result $? "Nehalem: libae.so runs plain C with AE_CPU=$cpu"
+  done
+  old "$out/conformance" write "$out/old.aew"
+  result $? "Nehalem: libae.so trains a model and saves it"
+  "$out/conformance" digest "$out/old.aew" >"$out/here.digest" &&
+    old "$out/conformance" digest "$out/old.aew" >"$out/old.digest" && [ -s "$out/old.digest" ] &&
+    cmp "$out/here.digest" "$out/old.digest"
+  result $? "Nehalem: sets, pixels, int8 codes and samples are those of this machine, byte for byte"
+  unset LD_LIBRARY_PATH
+fi
+
+# ---- 64-bit Arm ----
+
+sysroot=/usr/aarch64-linux-gnu
+if ! command -v qemu-aarch64-static >/dev/null; then
+  echo "skipped  64-bit Arm: qemu-aarch64-static is not installed (Debian: qemu-user-static)"
+elif [ ! -e "$sysroot/lib/libc.so.6" ] || ! "$clang" --target=aarch64-linux-gnu -print-libgcc-file-name >/dev/null 2>&1; then
+  echo "skipped  64-bit Arm: no C library for it (Debian: libc6-dev-arm64-cross libgcc-12-dev-arm64-cross)"
+else
+  for program in paths pool; do
+    "$clang" --target=aarch64-linux-gnu -fuse-ld=lld -O2 -Wall -Wextra -Werror -ISources/CKernels/include \
+      Tests/kernels/$program.c Sources/CKernels/?*.c -o "$out/$program-arm" -lm -lpthread
+    result $? "Arm: the kernels and Tests/kernels/$program.c compile"
+  done
+  # The first two have no dot-product instructions, the last has.
+  for cpu in cortex-a53 cortex-a72 max; do
+    run "Arm $cpu" qemu-aarch64-static -L "$sysroot" -cpu "$cpu" "$out/paths-arm" neon
+  done
+  run "Arm" qemu-aarch64-static -L "$sysroot" -cpu max "$out/pool-arm"
+fi
+[ "$failed" -eq 0 ]
