@@ -26,7 +26,7 @@ VERSION := $(shell awk '/define AE_VERSION_(MAJOR|MINOR|PATCH)/ { printf "%s%s",
 MAJOR := $(firstword $(subst ., ,$(VERSION)))
 
 .DEFAULT_GOAL := all
-.PHONY: all help setup tool lib test demo verify examples install install-built standalone uninstall lint clean
+.PHONY: all help setup tool lib test demo verify bench examples install install-built standalone uninstall lint clean
 
 all: tool lib  ## build the tool and the libraries
 
@@ -52,6 +52,9 @@ demo: setup  ## train, compress and restore digits; writes demo/
 
 verify: setup  ## the long trainings behind docs/results.md
 	@tools/verify.sh
+
+bench: tool lib  ## measure against PyTorch, ONNX Runtime, scikit-learn; writes docs/benchmarks.md
+	@tools/bench/bench.sh $(if $(QUICK),--quick) $(SECTIONS)
 
 examples:  ## build the example programs against the installed header and library
 	@tools/examples.sh "$(DESTDIR)$(PREFIX)"

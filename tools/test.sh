@@ -91,17 +91,26 @@ run_kernels() {
     -o .build/test/kernels -lm -lpthread && .build/test/kernels
 }
 
-# The same, and every path's kernels, under the thread sanitizer: races between the pool and its callers.
+# Under the thread sanitizer: the pool and every path's kernels, and then the library, in ordinary Swift, while
+# many threads use one model and one set.
 run_races() {
-  local clang program
+  local clang swift runtime program
   clang=$(dirname "$(command -v "$SWIFT")")/clang
   [ -x "$clang" ] || clang=clang
+  # The sanitizer that comes with Swift wants Swift's dispatch.
+  swift=$("${SWIFT}c" -print-target-info | sed -n 's/.*"runtimeResourcePath": "\(.*\)".*/\1/p')/linux
+  runtime=("-L$swift" -ldispatch -lBlocksRuntime "-Wl,-rpath,$swift" -lm -lpthread)
+  # It dislikes threads after fork as such.
+  export TSAN_OPTIONS="die_after_fork=0 halt_on_error=1"
   for program in pool paths; do
     "$clang" -O1 -g -fsanitize=thread -Wall -Wextra -Werror -ISources/CKernels/include "Tests/kernels/$program.c" \
-      Sources/CKernels/?*.c -o ".build/test/races-$program" -lm -lpthread || return 1
-    # That tool dislikes threads after fork as such.
-    TSAN_OPTIONS="die_after_fork=0 halt_on_error=1" ".build/test/races-$program" || return 1
+      Sources/CKernels/?*.c -o ".build/test/races-$program" "${runtime[@]}" || return 1
+    ".build/test/races-$program" || return 1
   done
+  env -u CC -u CXX "$SWIFT" build -c release --product ae --sanitize thread --scratch-path .build/tsan || return 1
+  "$clang" -std=c99 -O1 -g -fsanitize=thread -Iinclude Tests/conformance/*.c -o .build/test/races-library \
+    -L.build/tsan/release -lae "-Wl,-rpath,$PWD/.build/tsan/release" "${runtime[@]}" || return 1
+  for path in generic avx2 avx512; do AE_CPU=$path AE_THREADS=4 .build/test/races-library sharing || return 1; done
 }
 
 run_pytest() { # FOLDER

@@ -203,8 +203,14 @@ int main(int argc, char **argv) {
     ae_model_free(model);
     return 0;
   }
+  if (argc == 2 && strcmp(argv[1], "sharing") == 0) {
+    elu = train(AE_KIND_ELU);
+    test_sharing();
+    ae_model_free(elu);
+    return failed != 0;
+  }
   if (argc > 1) {
-    fprintf(stderr, "usage: conformance [info | write FILE | digest FILE]\n");
+    fprintf(stderr, "usage: conformance [info | sharing | write FILE | digest FILE]\n");
     return 64;
   }
   printf("%s\n", ae_build_info());

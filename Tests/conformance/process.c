@@ -193,7 +193,7 @@ static void test_memory(const char *name, int (*body)(void)) {
     check(code == 0, "%s (exit code %d)", name, code);
 }
 
-void test_process(void) {
+static void prepare(void) {
   size_t size = 0;
   void *bytes = compressed(elu, COUNT, NULL, &size);
   if (ae_imageset_open_memory(bytes, size, elu, &shared_set) != AE_OK ||
@@ -202,6 +202,16 @@ void test_process(void) {
       ae_imageset_read(shared_set, 0, COUNT, expected_images) != AE_OK)
     require(NULL);
   free(bytes);
+}
+
+void test_sharing(void) {
+  prepare();
+  test_threads();
+  ae_imageset_free(shared_set);
+}
+
+void test_process(void) {
+  prepare();
   check(agrees(2), "the same calls give the same results");
   test_threads();
   check(in_child(use_after_fork) == 0, "a child of fork uses the library");

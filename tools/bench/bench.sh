@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Runs the benchmark in a virtual environment of its own, .build/bench-venv, with the peers that
+# requirements.txt names. What is wanted of bench.py comes after: --quick, sections.
+#
+# usage: tools/bench/bench.sh [--quick] [SECTION ...]     environment: BENCH_PYTHON (a Python that has the
+#                                                         peers), PYTHON, AE_MNIST, CC, SWIFT
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+python=${BENCH_PYTHON:-}
+if [ -z "$python" ]; then
+  python=$PWD/.build/bench-venv/bin/python
+  stamp=.build/bench-venv/requirements.txt
+  if ! cmp -s tools/bench/requirements.txt "$stamp"; then
+    tools/setup.sh python
+    "${PYTHON:-python3}" -m venv --clear .build/bench-venv
+    # PyTorch's build for the CPU alone has an index of its own.
+    "$python" -m pip install --quiet --disable-pip-version-check -r tools/bench/requirements.txt \
+      --extra-index-url https://download.pytorch.org/whl/cpu
+    cp tools/bench/requirements.txt "$stamp"
+  fi
+fi
+exec "$python" tools/bench/bench.py "$@"
