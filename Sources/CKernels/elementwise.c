@@ -19,8 +19,7 @@ typedef struct elementwise_kernels {
   double (*bernoulli)(size_t, const float *, const float *, float, float *);
   double (*sum_of_squares)(size_t, const float *);
   void (*add_column_sums)(size_t, size_t, const float *, size_t, float *);
-  void (*adam)(size_t, float *, float *, float *, const float *, float, float, float, float, float, float);
-  void (*average)(size_t, float *, const float *, float);
+  ck_adam_kernel_function adam;
 } elementwise_kernels;
 
 #define CK_TEMPLATE "elementwise_template.h"
@@ -45,10 +44,11 @@ typedef struct pass {
   size_t n, chunk;
   int activation;
   const float *in, *other;
-  float *out, *m, *v;
+  float *out;
   const uint8_t *bytes_in;
   uint8_t *bytes_out;
-  float rate, beta1, beta2, epsilon, correction1, correction2;
+  float scale;
+  const ck_adam_step *step;
   double *sums;
 } pass;
 
@@ -83,14 +83,12 @@ TASK(from_u8, p->kernel->from_u8(n, p->bytes_in + i, p->out + i))
 TASK(to_u8, p->kernel->to_u8(n, p->in + i, p->bytes_out + i))
 TASK(clamp_unit, p->kernel->clamp_unit(n, p->out + i))
 TASK(exp, p->kernel->exp(n, p->in + i, p->out + i))
-TASK(squared_error, p->sums[index] = p->kernel->squared_error(n, p->in + i, p->other + i, p->rate,
+TASK(squared_error, p->sums[index] = p->kernel->squared_error(n, p->in + i, p->other + i, p->scale,
                                                               p->out ? p->out + i : NULL))
 TASK(bernoulli,
-     p->sums[index] = p->kernel->bernoulli(n, p->in + i, p->other + i, p->rate, p->out ? p->out + i : NULL))
+     p->sums[index] = p->kernel->bernoulli(n, p->in + i, p->other + i, p->scale, p->out ? p->out + i : NULL))
 TASK(sum_of_squares, p->sums[index] = p->kernel->sum_of_squares(n, p->in + i))
-TASK(adam, p->kernel->adam(n, p->out + i, p->m + i, p->v + i, p->in + i, p->rate, p->beta1, p->beta2,
-                           p->epsilon, p->correction1, p->correction2))
-TASK(average, p->kernel->average(n, p->out + i, p->in + i, p->rate))
+TASK(adam, p->kernel->adam(n, p->in + i, p->step, i))
 
 void ck_activate(int activation, size_t n, float *x) {
   if (activation != CK_IDENTITY)
@@ -123,11 +121,11 @@ size_t ck_first_not_finite(size_t n, const float *x) {
 }
 
 double ck_squared_error(size_t n, const float *y, const float *target, float scale, float *dy) {
-  return run_sum(&(pass){.n = n, .in = y, .other = target, .rate = scale, .out = dy}, squared_error_task);
+  return run_sum(&(pass){.n = n, .in = y, .other = target, .scale = scale, .out = dy}, squared_error_task);
 }
 
 double ck_bernoulli(size_t n, const float *logits, const float *target, float scale, float *dlogits) {
-  return run_sum(&(pass){.n = n, .in = logits, .other = target, .rate = scale, .out = dlogits},
+  return run_sum(&(pass){.n = n, .in = logits, .other = target, .scale = scale, .out = dlogits},
                  bernoulli_task);
 }
 
@@ -139,22 +137,10 @@ void ck_add_column_sums(size_t rows, size_t columns, const float *x, size_t ld, 
   kernels[ck_path()]->add_column_sums(rows, columns, x, ld, sums);
 }
 
-void ck_adam(size_t n, float *weights, float *m, float *v, const float *gradient, float rate, float beta1,
-             float beta2, float epsilon, float correction1, float correction2) {
-  run(&(pass){.n = n,
-              .out = weights,
-              .m = m,
-              .v = v,
-              .in = gradient,
-              .rate = rate,
-              .beta1 = beta1,
-              .beta2 = beta2,
-              .epsilon = epsilon,
-              .correction1 = correction1,
-              .correction2 = correction2},
-      adam_task);
+ck_adam_kernel_function ck_adam_kernel(void) {
+  return kernels[ck_path()]->adam;
 }
 
-void ck_average(size_t n, float *average, const float *weights, float decay) {
-  run(&(pass){.n = n, .out = average, .in = weights, .rate = decay}, average_task);
+void ck_adam(size_t n, const float *gradient, const ck_adam_step *step) {
+  run(&(pass){.n = n, .in = gradient, .step = step}, adam_task);
 }

@@ -4,20 +4,13 @@
  */
 #include "vector_template.h"
 
-/* Runs `body` with `count` lanes at i: full vectors, then what is left. */
+/* Runs `body` with `count` lanes at i, at last with what is left. Once in the code: it is branches against bytes. */
 #define PASS(n, body)                                                                                        \
-  do {                                                                                                       \
-    size_t i = 0;                                                                                            \
-    for (; i + VL <= (n); i += VL) {                                                                         \
-      const size_t count = VL;                                                                               \
-      (void)count;                                                                                           \
-      body                                                                                                   \
-    }                                                                                                        \
-    if (i < (n)) {                                                                                           \
-      const size_t count = (n) - i;                                                                          \
-      body                                                                                                   \
-    }                                                                                                        \
-  } while (0)
+  for (size_t i = 0; i < (n); i += VL) {                                                                     \
+    const size_t count = (n) - i < VL ? (n) - i : VL;                                                        \
+    (void)count;                                                                                             \
+    body                                                                                                     \
+  }
 
 #define LOAD(p) (count == VL ? vload((p) + i) : vload_part((p) + i, count))
 #define STORE(p, v)                                                                                          \
@@ -29,42 +22,20 @@
   } while (0)
 
 static void FN(activate)(int activation, size_t n, float *x) {
-  switch (activation) {
-  case CK_SIGMOID:
-    PASS(n, { STORE(x, vsigmoid(LOAD(x))); });
-    break;
-  case CK_RELU:
-    PASS(n, { STORE(x, vmax(LOAD(x), (vf){})); });
-    break;
-  case CK_ELU:
-    PASS(n, { STORE(x, velu(LOAD(x))); });
-    break;
-  }
+  PASS(n, { STORE(x, vactivate(activation, LOAD(x))); });
 }
 
 static void FN(activation_gradient)(int activation, size_t n, const float *y, float *dy) {
-  switch (activation) {
-  case CK_SIGMOID:
-    PASS(n, {
-      vf v = LOAD(y);
-      STORE(dy, LOAD(dy) * (v * (1.0f - v)));
-    });
-    break;
-  case CK_RELU:
-    PASS(n, { STORE(dy, vselect(LOAD(y) > 0.0f, LOAD(dy), (vf){})); });
-    break;
-  case CK_ELU:
-    PASS(n, {
-      vf v = LOAD(y);
-      STORE(dy, LOAD(dy) * vselect(v > 0.0f, (vf){} + 1.0f, v + 1.0f));
-    });
-    break;
-  }
+  PASS(n, { STORE(dy, vactivation_gradient(activation, LOAD(y), LOAD(dy))); });
 }
 
 static void FN(from_u8)(size_t n, const uint8_t *bytes, float *x) {
-  for (size_t i = 0; i < n; i++)
-    x[i] = (float)bytes[i] / 255.0f;
+  typedef uint8_t octets __attribute__((vector_size(VL)));
+  PASS(n, {
+    octets whole = {0};
+    memcpy(&whole, bytes + i, count);
+    STORE(x, __builtin_convertvector(whole, vf) / 255.0f);
+  });
 }
 
 CK_INLINE vf FN(clamp_unit_vector)(vf x) {
@@ -169,21 +140,22 @@ static void FN(add_column_sums)(size_t rows, size_t columns, const float *x, siz
   });
 }
 
-static void FN(adam)(size_t n, float *weights, float *m, float *v, const float *gradient, float rate,
-                     float beta1, float beta2, float epsilon, float correction1, float correction2) {
-  const float step = rate / correction1, root = 1.0f / correction2;
+static void FN(adam)(size_t n, const float *gradient, const ck_adam_step *step, size_t first) {
+  float *weights = step->weights + first, *m = step->m + first, *v = step->v + first;
+  float *average = step->average ? step->average + first : NULL;
+  const float beta1 = step->beta1, beta2 = step->beta2, epsilon = step->epsilon, decay = step->average_decay;
+  const float rate = step->rate / step->correction1, root = 1.0f / step->correction2;
   PASS(n, {
     vf g = LOAD(gradient);
-    vf first = beta1 * LOAD(m) + (1.0f - beta1) * g;
-    vf second = beta2 * LOAD(v) + (1.0f - beta2) * (g * g);
-    STORE(m, first);
-    STORE(v, second);
-    STORE(weights, LOAD(weights) - step * first / (__builtin_elementwise_sqrt(second * root) + epsilon));
+    vf mean = beta1 * LOAD(m) + (1.0f - beta1) * g;
+    vf square = beta2 * LOAD(v) + (1.0f - beta2) * (g * g);
+    vf w = LOAD(weights) - rate * mean / (__builtin_elementwise_sqrt(square * root) + epsilon);
+    STORE(m, mean);
+    STORE(v, square);
+    STORE(weights, w);
+    if (average)
+      STORE(average, decay * LOAD(average) + (1.0f - decay) * w);
   });
-}
-
-static void FN(average)(size_t n, float *average, const float *weights, float decay) {
-  PASS(n, { STORE(average, decay * LOAD(average) + (1.0f - decay) * LOAD(weights)); });
 }
 
 static const elementwise_kernels FN(kernels) = {
@@ -193,7 +165,6 @@ static const elementwise_kernels FN(kernels) = {
     FN(first_not_finite), FN(squared_error),
     FN(bernoulli),        FN(sum_of_squares),
     FN(add_column_sums),  FN(adam),
-    FN(average),
 };
 
 #undef PASS

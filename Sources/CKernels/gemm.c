@@ -4,6 +4,25 @@
  */
 #include "gemm.h"
 
+/* Makes the job's step with rows of a gradient that belong where C has `c`. */
+static __attribute__((noinline)) void make_step(const gemm_job *job, const float *c, size_t rows,
+                                                size_t count, const float *gradient, size_t ld) {
+  for (size_t i = 0; i < rows; i++, c += job->ldc, gradient += ld)
+    job->adam(count, gradient, job->step, (size_t)(c - job->start));
+}
+
+/* Asks for what that will need while the gradient is computed. */
+static __attribute__((noinline)) void prefetch_step(const gemm_job *job, size_t row, size_t rows,
+                                                    size_t column, size_t count) {
+  size_t at = (size_t)(job->c - job->start) + row * job->ldc + column;
+  for (size_t i = 0; i < rows; i++, at += job->ldc)
+    for (size_t j = 0; j < count; j += 16) {
+      __builtin_prefetch(job->step->weights + at + j, 1);
+      __builtin_prefetch(job->step->m + at + j, 1);
+      __builtin_prefetch(job->step->v + at + j, 1);
+    }
+}
+
 #define CK_TEMPLATE "gemm_template.h"
 #include "each_path.h"
 
@@ -74,29 +93,19 @@ static void turn(gemm_job *job) {
   job->ldb = old.lda;
 }
 
-int ck_sgemm(int transpose_a, int transpose_b, size_t m, size_t n, size_t k, const float *a, size_t lda,
-             const float *b, size_t ldb, float *c, size_t ldc, const float *bias, int activation,
-             int accumulate) {
-  if (m == 0 || n == 0)
+static int multiply(gemm_job job) {
+  if (job.m == 0 || job.n == 0)
     return 0;
-  gemm_job job = {.transpose_a = transpose_a != 0,
-                  .transpose_b = transpose_b != 0,
-                  .activation = activation,
-                  .accumulate = accumulate,
-                  .m = m,
-                  .n = n,
-                  .k = k,
-                  .a = a,
-                  .b = b,
-                  .bias = bias,
-                  .c = c,
-                  .lda = lda,
-                  .ldb = ldb,
-                  .ldc = ldc};
-  if (n <= GEMM_NARROW ? m > 2 * n : transpose_a && !transpose_b && k >= 16 && has_runs_of_zeros(&job))
+  const size_t n = job.n, k = job.k;
+  const float *const bias = job.bias;
+  float *const c = job.c;
+  job.start = c;
+  job.adam = ck_adam_kernel();
+  if (n <= GEMM_NARROW ? job.m > 2 * n
+                       : job.transpose_a && !job.transpose_b && k >= 16 && has_runs_of_zeros(&job))
     turn(&job);
   const gemm_kernels *kernel = kernels[ck_path()];
-  int alone = (double)m * (double)n * (double)k < GEMM_ALONE;
+  int alone = (double)job.m * (double)n * (double)k < GEMM_ALONE;
   job.panels = divide_up(job.n, kernel->columns);
   if (job.m <= GEMM_FEW && job.transpose_b && (!job.transpose_a || (job.m == 1 && job.lda == 1))) {
     run(job.panels, kernel->multiply_few, &job, alone);
@@ -115,11 +124,11 @@ int ck_sgemm(int transpose_a, int transpose_b, size_t m, size_t n, size_t k, con
     return -1;
   job.columns = (uint16_t *)(job.packed_a + floats);
   job.column_counts = job.columns + pieces * tiles * job.depth;
-  a = job.a;
+  const float *const a = job.a;
   for (size_t first = 0; first < rows; first += chunk) {
     job.m = rows - first < chunk ? rows - first : chunk;
     job.a = job.transpose_a ? a + first : a + first * job.lda;
-    job.c = job.transpose_c ? c + first : c + first * ldc;
+    job.c = job.transpose_c ? c + first : c + first * job.ldc;
     if (job.transpose_c && bias)
       job.bias = bias + first;
     job.row_tiles = divide_up(job.m, kernel->rows);
@@ -131,4 +140,53 @@ int ck_sgemm(int transpose_a, int transpose_b, size_t m, size_t n, size_t k, con
   }
   ck_scratch_give(job.packed_a);
   return 0;
+}
+
+int ck_sgemm(int transpose_a, int transpose_b, size_t m, size_t n, size_t k, const float *a, size_t lda,
+             const float *b, size_t ldb, float *c, size_t ldc, const float *bias, int activation,
+             int accumulate) {
+  return multiply((gemm_job){.transpose_a = transpose_a != 0,
+                             .transpose_b = transpose_b != 0,
+                             .activation = activation,
+                             .accumulate = accumulate,
+                             .m = m,
+                             .n = n,
+                             .k = k,
+                             .a = a,
+                             .b = b,
+                             .bias = bias,
+                             .c = c,
+                             .lda = lda,
+                             .ldb = ldb,
+                             .ldc = ldc});
+}
+
+int ck_sgemm_input_gradient(size_t m, size_t n, size_t k, const float *dy, const float *w, const float *x,
+                            int activation, float *dx) {
+  return multiply((gemm_job){.m = m,
+                             .n = n,
+                             .k = k,
+                             .a = dy,
+                             .b = w,
+                             .c = dx,
+                             .x = x,
+                             .gradient_activation = activation,
+                             .lda = k,
+                             .ldb = n,
+                             .ldc = n});
+}
+
+int ck_sgemm_weight_gradient(size_t m, size_t n, size_t k, const float *dy, const float *x, float *dw,
+                             const ck_adam_step *step) {
+  return multiply((gemm_job){.transpose_a = 1,
+                             .m = m,
+                             .n = n,
+                             .k = k,
+                             .a = dy,
+                             .b = x,
+                             .c = dw,
+                             .step = step,
+                             .lda = m,
+                             .ldb = n,
+                             .ldc = n});
 }

@@ -20,6 +20,13 @@ typedef struct gemm_job {
   size_t m, n, k;
   const float *a, *b, *bias;
   float *c;
+  /* What becomes of C's elements at last, beside bias and activation: times f'(x) of the same places, or a
+     step of Adam instead of being stored. `start` is the first of C. */
+  const float *x;
+  int gradient_activation;
+  const ck_adam_step *step;
+  ck_adam_kernel_function adam;
+  float *start;
   size_t lda, ldb, ldc;
   /* Rows are shared out evenly among row_tiles tiles, and tiles among row_blocks blocks. */
   size_t row_tiles, row_blocks, panels;

@@ -227,48 +227,66 @@ static void FN(any_tile)(size_t rows, size_t vectors, size_t count, const uint16
 #undef CASES
 }
 
-/* Adds a tile to what C holds (or, at first, to nothing), and at last bias and activation. */
-static void FN(finish)(const gemm_job *job, size_t row, size_t rows, size_t column, size_t count,
-                       const float *tile, int add, int last) {
-  _Alignas(64) float turned[COLUMNS * GEMM_FEW + VL];
-  size_t ld = COLUMNS;
-  if (job->transpose_c) {
-    /* What a vector writes too far, the next ones overwrite. */
-    for (size_t j = 0; j < count; j += 4)
-      for (size_t i = 0; i < rows; i += PL) {
-        vp v[4];
-        FN(load_columns)(tile + i * COLUMNS + j, COLUMNS, rows - i, v);
+/* Turns tile[rows][COLUMNS], of which `count` columns count, to turned[count][ld]. A vector may write
+   PL floats too far in a row. */
+static __attribute__((noinline)) void FN(turn_tile)(size_t rows, size_t count, const float *tile, float *turned, size_t ld) {
+  for (size_t j = 0; j < count; j += 4)
+    for (size_t i = 0; i < rows; i += PL) {
+      vp v[4];
+      FN(load_columns)(tile + i * COLUMNS + j, COLUMNS, rows - i, v);
 #pragma clang loop unroll(full)
-        for (size_t q = 0; q < 4; q++)
-          *(FN(unaligned_pack) *)(turned + (j + q) * GEMM_FEW + i) = v[q];
-      }
-    tile = turned;
-    ld = GEMM_FEW;
-    size_t swap = row;
-    row = column;
-    column = swap;
-    swap = rows;
-    rows = count;
-    count = swap;
+      for (size_t q = 0; q < 4; q++)
+        *(FN(unaligned_pack) *)(turned + (j + q) * ld + i) = v[q];
+    }
+}
+
+/* Adds rows of sums to what C holds (or, at first, to nothing), and at last does what is to follow. */
+static void FN(store)(const gemm_job *job, size_t row, size_t rows, size_t column, size_t count,
+                      const float *sums, size_t ld, int add, int last) {
+  float *c = job->c + row * job->ldc + column;
+  int step = last && job->step;
+  if (step && !add) {
+    make_step(job, c, rows, count, sums, ld);
+    return;
   }
   int activation = last ? job->activation : CK_IDENTITY;
+  int gradient = last ? job->gradient_activation : CK_IDENTITY;
   for (size_t j = 0; j < count; j += VL) {
     size_t left = count - j;
     vf bias = (vf){};
     if (last && job->bias)
       bias = left >= VL ? vload(job->bias + column + j) : vload_part(job->bias + column + j, left);
-    float *to = job->c + row * job->ldc + column + j;
+    float *to = c + j;
     for (size_t i = 0; i < rows; i++, to += job->ldc) {
-      vf sum = vload(tile + i * ld + j);
+      vf sum = vload(sums + i * ld + j);
       if (add)
         sum += left >= VL ? vload(to) : vload_part(to, left);
       sum = vactivate(activation, sum + bias);
+      if (gradient != CK_IDENTITY) {
+        const float *x = job->x + (to - job->start);
+        sum = vactivation_gradient(gradient, left >= VL ? vload(x) : vload_part(x, left), sum);
+      }
       if (left >= VL)
         vstore(to, sum);
       else
         vstore_part(to, sum, left);
     }
   }
+  if (step)
+    make_step(job, c, rows, count, c, job->ldc);
+}
+
+/* The same for a tile, whichever way C lies. */
+static void FN(finish)(const gemm_job *job, size_t row, size_t rows, size_t column, size_t count,
+                       const float *tile, int add, int last) {
+  if (!job->transpose_c) {
+    FN(store)(job, row, rows, column, count, tile, COLUMNS, add, last);
+    return;
+  }
+  /* What a vector writes too far, the next ones overwrite. */
+  _Alignas(64) float turned[COLUMNS * GEMM_FEW + VL];
+  FN(turn_tile)(rows, count, tile, turned, GEMM_FEW);
+  FN(store)(job, column, count, row, rows, turned, GEMM_FEW, add, last);
 }
 
 static void FN(multiply)(void *context, size_t index) {
@@ -279,8 +297,16 @@ static void FN(multiply)(void *context, size_t index) {
   size_t vectors = (count + VL - 1) / VL;
   size_t first_tile = share_start(job->row_tiles, job->row_blocks, block);
   size_t end_tile = share_start(job->row_tiles, job->row_blocks, block + 1);
-  _Alignas(64) float b[GEMM_DEPTH * COLUMNS + VL];
+  _Alignas(64) float b[GEMM_DEPTH * COLUMNS + 2 * VL];
   _Alignas(64) float tile[ROWS * COLUMNS];
+  /* A step on weights that lie across the tiles goes over the whole block at last, along its rows: the sums
+     wait in the room that the panel leaves. */
+  size_t block_row = share_start(job->m, job->row_tiles, first_tile);
+  size_t block_rows = share_start(job->m, job->row_tiles, end_tile) - block_row;
+  float *turned = NULL;
+  size_t turned_ld = block_rows + PL;
+  if (job->step && job->transpose_c && job->depth == job->k && job->k + turned_ld <= GEMM_DEPTH)
+    turned = b + job->k * COLUMNS + VL;
   size_t k0 = 0, piece = 0;
   do {
     size_t depth = job->k - k0 < job->depth ? job->k - k0 : job->depth;
@@ -291,17 +317,24 @@ static void FN(multiply)(void *context, size_t index) {
       const uint16_t *columns = job->columns + (piece * job->row_tiles + t) * job->depth;
       size_t used = job->k == 0 ? 0 : job->column_counts[piece * job->row_tiles + t];
       const float *a = job->packed_a + k0 * job->m + row * depth;
+      if (job->step && !job->transpose_c && k0 + depth == job->k)
+        prefetch_step(job, row, rows, column, count);
       if (vectors == 3) {
         FN(any_tile)(rows, 2, used, columns, a, b, 3 * VL, tile);
         FN(any_tile)(rows, 1, used, columns, a, b + 2 * VL, 3 * VL, tile + 2 * VL);
       } else {
         FN(any_tile)(rows, vectors, used, columns, a, b, vectors * VL, tile);
       }
-      FN(finish)(job, row, rows, column, count, tile, k0 > 0 || job->accumulate, k0 + depth == job->k);
+      if (turned)
+        FN(turn_tile)(rows, count, tile, turned + (row - block_row), turned_ld);
+      else
+        FN(finish)(job, row, rows, column, count, tile, k0 > 0 || job->accumulate, k0 + depth == job->k);
     }
     k0 += depth;
     piece++;
   } while (k0 < job->k);
+  if (turned)
+    FN(store)(job, column, count, block_row, block_rows, turned, turned_ld, 0, 1);
 }
 
 /* Four sums of lanes, one for each of v. */

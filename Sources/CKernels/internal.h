@@ -31,4 +31,10 @@ void ck_scratch_give(void *memory);
 /** ck_path_selected() returns what ck_path_select set on this thread, or -1. */
 int ck_path_selected(void);
 
+/* The path's kernel under ck_adam, for products that make a step with their own sums: n numbers from `first`
+   on of the step's arrays, and n of the gradient. */
+typedef void (*ck_adam_kernel_function)(size_t n, const float *gradient, const ck_adam_step *step,
+                                        size_t first);
+ck_adam_kernel_function ck_adam_kernel(void);
+
 #endif

@@ -25,6 +25,7 @@ typedef float FN(unaligned) __attribute__((vector_size(VL * 4), aligned(4)));
 #define velu FN(velu)
 #define vsoftplus FN(vsoftplus)
 #define vactivate FN(vactivate)
+#define vactivation_gradient FN(vactivation_gradient)
 
 CK_INLINE vf vload(const float *p) {
   return *(const FN(unaligned) *)p;
@@ -137,5 +138,19 @@ CK_INLINE vf vactivate(int activation, vf x) {
     return velu(x);
   default:
     return x;
+  }
+}
+
+/* dy f'(x), where y = f(x). */
+CK_INLINE vf vactivation_gradient(int activation, vf y, vf dy) {
+  switch (activation) {
+  case CK_SIGMOID:
+    return dy * (y * (1.0f - y));
+  case CK_RELU:
+    return vselect(y > 0.0f, dy, (vf){});
+  case CK_ELU:
+    return dy * vselect(y > 0.0f, (vf){} + 1.0f, y + 1.0f);
+  default:
+    return dy;
   }
 }

@@ -14,3 +14,4 @@
 #undef velu
 #undef vsoftplus
 #undef vactivate
+#undef vactivation_gradient

@@ -57,6 +57,40 @@ public func multiply(
   let status = ck_sgemm(
     transposeA ? 1 : 0, transposeB ? 1 : 0, m, n, k, a, transposeA ? m : k, b, transposeB ? k : n, c, n,
     bias, activation.kernel, accumulate ? 1 : 0)
+  try check(status, m, n, k)
+}
+
+/// dX[m,n] = (dY[m,k] W[k,n]) f'(X), where X = f(...) [m,n] is all that is kept of the layer below; nil if f is
+/// the identity.
+///
+/// - Throws: `.memory` if packed panels cannot be allocated.
+public func multiplyInputGradient(
+  _ outputGradient: UnsafePointer<Float>, by weights: UnsafePointer<Float>,
+  into inputGradient: UnsafeMutablePointer<Float>, m: Int, n: Int, k: Int,
+  input: UnsafePointer<Float>?, activation: Activation
+) throws(AEError) {
+  let f = input == nil ? Activation.identity : activation
+  try check(
+    ck_sgemm_input_gradient(m, n, k, outputGradient, weights, input, f.kernel, inputGradient), m, n, k)
+}
+
+/// dW[m,n] = dY[k,m]^T X[k,n]; with a step, that step on the weights instead, and dW is left undefined.
+///
+/// - Throws: `.memory` if packed panels cannot be allocated.
+public func multiplyWeightGradient(
+  _ outputGradient: UnsafePointer<Float>, by input: UnsafePointer<Float>,
+  into gradient: UnsafeMutablePointer<Float>, m: Int, n: Int, k: Int, step: ck_adam_step?
+) throws(AEError) {
+  let status: Int32
+  if var step {
+    status = ck_sgemm_weight_gradient(m, n, k, outputGradient, input, gradient, &step)
+  } else {
+    status = ck_sgemm_weight_gradient(m, n, k, outputGradient, input, gradient, nil)
+  }
+  try check(status, m, n, k)
+}
+
+private func check(_ status: Int32, _ m: Int, _ n: Int, _ k: Int) throws(AEError) {
   guard status == 0 else {
     throw AEError(.memory, "cannot allocate panels for a product of \(m) x \(k) by \(k) x \(n)")
   }

@@ -55,26 +55,45 @@ struct Adam {
     }
   }
 
-  /// One step.
-  ///
-  /// - Parameters:
-  ///   - step: the number of this step, the first being 0.
-  ///   - averageDecay: decay of the running average; ignored if none is kept.
-  func update(step: Int, learningRate: Double, averageDecay: Double) {
-    let correction1 = Float(1 - ExactMath.power(Adam.beta1, step + 1))
-    let correction2 = Float(1 - ExactMath.power(Adam.beta2, step + 1))
-    // Early on the average is over what there is, not over the start.
-    let decay = Float(min(averageDecay, Double(step + 1) / Double(step + 10)))
+  /// Makes a step with the gradients that the parameters hold.
+  func update(_ step: AdamStep) {
     parallel(runs.count) { index in
       let run = runs[index]
-      let parameter = parameters[run.parameter]
-      ck_adam(
-        run.count, parameter.values.base + run.offset, parameter.m.base + run.offset,
-        parameter.v.base + run.offset, parameter.gradient.base + run.offset, Float(learningRate),
-        Float(Adam.beta1), Float(Adam.beta2), Float(Adam.epsilon), correction1, correction2)
-      if let average = parameter.average {
-        ck_average(run.count, average.base + run.offset, parameter.values.base + run.offset, decay)
-      }
+      step.apply(to: parameters[run.parameter], from: run.offset, count: run.count)
     }
+  }
+}
+
+/// The constants of one step.
+struct AdamStep {
+  private let constants: ck_adam_step
+
+  /// - Parameters:
+  ///   - number: the number of this step, the first being 0.
+  ///   - averageDecay: decay of the running average; ignored if none is kept.
+  init(number: Int, learningRate: Double, averageDecay: Double) {
+    constants = ck_adam_step(
+      weights: nil, m: nil, v: nil, average: nil, rate: Float(learningRate), beta1: Float(Adam.beta1),
+      beta2: Float(Adam.beta2), epsilon: Float(Adam.epsilon),
+      correction1: Float(1 - ExactMath.power(Adam.beta1, number + 1)),
+      correction2: Float(1 - ExactMath.power(Adam.beta2, number + 1)),
+      // Early on the average is over what there is, not over the start.
+      average_decay: Float(min(averageDecay, Double(number + 1) / Double(number + 10))))
+  }
+
+  /// The step on the numbers of a parameter from `offset` on.
+  func on(_ parameter: Parameter, from offset: Int) -> ck_adam_step {
+    var step = constants
+    step.weights = parameter.values.base + offset
+    step.m = parameter.m.base + offset
+    step.v = parameter.v.base + offset
+    if let average = parameter.average { step.average = average.base + offset }
+    return step
+  }
+
+  /// Makes the step on `count` numbers of a parameter with the gradient it holds.
+  func apply(to parameter: Parameter, from offset: Int, count: Int) {
+    var step = on(parameter, from: offset)
+    ck_adam(count, parameter.gradient.base + offset, &step)
   }
 }

@@ -127,32 +127,30 @@ package final class TrainableNetwork {
 
   /// From `lastDelta`, the gradient by the last layer's outputs *before* its activation, to the gradients of
   /// all parameters and, if asked for, to the gradient by the input.
-  func backward(_ input: UnsafePointer<Float>, rows: Int, inputDelta: UnsafeMutablePointer<Float>?)
-    throws(AEError)
-  {
+  ///
+  /// - Parameter update: a step to make with each gradient where it arises, so that it is never written out;
+  ///   nil leaves the gradients in the parameters.
+  func backward(
+    _ input: UnsafePointer<Float>, rows: Int, inputDelta: UnsafeMutablePointer<Float>?, update: AdamStep?
+  ) throws(AEError) {
     for index in stride(from: shapes.count - 1, through: 0, by: -1) {
       let shape = shapes[index]
       let delta = deltas[index].base
       let source = index == 0 ? input : UnsafePointer(outputs[index - 1].base)
-      try multiply(
-        delta, transposeA: true, by: source, into: weights[index].gradient.base, m: shape.outputs,
-        n: shape.inputs, k: rows)
+      // Before the weights move.
+      if let target = index == 0 ? inputDelta : deltas[index - 1].base {
+        try multiplyInputGradient(
+          delta, by: weights[index].values.base, into: target, m: rows, n: shape.inputs, k: shape.outputs,
+          input: index == 0 ? nil : source,
+          activation: index == 0 ? .identity : shapes[index - 1].activation)
+      }
+      try multiplyWeightGradient(
+        delta, by: source, into: weights[index].gradient.base, m: shape.outputs, n: shape.inputs, k: rows,
+        step: update?.on(weights[index], from: 0))
       let biasGradient = biases[index].gradient.base
       biasGradient.update(repeating: 0, count: shape.outputs)
       ck_add_column_sums(rows, shape.outputs, delta, shape.outputs, biasGradient)
-      let target = index == 0 ? inputDelta : deltas[index - 1].base
-      guard let target else { continue }
-      try multiply(
-        delta, by: weights[index].values.base, into: target, m: rows, n: shape.inputs, k: shape.outputs)
-      if index > 0 {
-        let previous = shapes[index - 1]
-        let y = outputs[index - 1].base
-        parallelRows(rows) { _, first, count in
-          let offset = first * previous.outputs
-          ck_activation_gradient(
-            previous.activation.kernel, count * previous.outputs, y + offset, target + offset)
-        }
-      }
+      update?.apply(to: biases[index], from: 0, count: shape.outputs)
     }
   }
 

@@ -31,6 +31,7 @@ public final class Trainer {
     /// Draws from the unit Gaussian and the latents made of them, [rows * samples, latents].
     let epsilon: Buffer<Float>
     let latents: Buffer<Float>
+    let deviations: Buffer<Float>
     let latentDelta: Buffer<Float>
     /// Target rows repeated for every sample, if there is more than one.
     let targets: Buffer<Float>?
@@ -117,7 +118,7 @@ public final class Trainer {
           validationMSE: validationMSE, learningRate: rate(stepsDone - 1),
           seconds: monotonicSeconds() - start)
         meter = Meter()
-        lastGood = try snapshot()
+        refresh(&lastGood)
         let goOn = progress(report)
         if !goOn && stepsDone < options.stepCount {
           throw AEError(.stopped, "training was stopped after step \(stepsDone) of \(options.stepCount)")
@@ -232,6 +233,7 @@ public final class Trainer {
       deformed: try Buffer(count: options.deformation > 0 ? rows * pixels : 0),
       epsilon: try Buffer(count: isVariational ? sampleRows * latents : 0),
       latents: try Buffer(count: isVariational ? sampleRows * latents : 0),
+      deviations: try Buffer(count: isVariational ? rows * latents : 0),
       latentDelta: try Buffer(count: sampleRows * latents),
       targets: samples > 1 ? try Buffer(count: sampleRows * pixels) : nil,
       rowLoss: try Buffer(count: sampleRows), rowSquares: try Buffer(count: sampleRows),
@@ -242,14 +244,18 @@ public final class Trainer {
 
   /// Forward, loss, backward, update, on the images in `work.target`.
   private func advance(_ work: Workspace, rows: Int) throws(AEError) -> StepResult {
-    let result = try computeGradients(work, rows: rows)
+    let step = AdamStep(
+      number: stepsDone, learningRate: rate(stepsDone), averageDecay: options.weightAverage)
+    // Clipping needs the whole gradient before the first weight moves.
+    let clips = options.gradientClip > 0
+    let result = try computeGradients(work, rows: rows, update: clips ? nil : step)
     guard result.loss.isFinite else { return result }
-    if options.gradientClip > 0 {
+    if clips {
       let norm = try optimiser.gradientNorm()
       guard norm.isFinite else { return StepResult(loss: .nan, mse: .nan) }
       if norm > options.gradientClip { optimiser.scaleGradient(by: Float(options.gradientClip / norm)) }
+      optimiser.update(step)
     }
-    optimiser.update(step: stepsDone, learningRate: rate(stepsDone), averageDecay: options.weightAverage)
     return result
   }
 
@@ -258,11 +264,13 @@ public final class Trainer {
   package func gradients(_ images: [Float], rows: Int) throws(AEError) -> Double {
     let work = try reserve(rows: rows)
     for i in 0..<rows * batches.pixelCount { work.target.base[i] = images[i] }
-    return try computeGradients(work, rows: rows).loss
+    return try computeGradients(work, rows: rows, update: nil).loss
   }
 
-  /// Forward, loss and backward, on the images in `work.target`.
-  private func computeGradients(_ work: Workspace, rows: Int) throws(AEError) -> StepResult {
+  /// Forward, loss and backward, on the images in `work.target`; with an update, parameters make that step as
+  /// their gradients arise, provided that the loss is finite.
+  private func computeGradients(_ work: Workspace, rows: Int, update: AdamStep?) throws(AEError) -> StepResult
+  {
     var input = UnsafePointer(work.target.base)
     if options.noise > 0 {
       batches.addNoise(
@@ -272,25 +280,29 @@ public final class Trainer {
     try encoder.forward(input, rows: rows)
     let result =
       options.architecture.kind.isVariational
-      ? try variationalPass(work, rows: rows) : try plainPass(work, rows: rows)
-    if result.loss.isFinite { try encoder.backward(input, rows: rows, inputDelta: nil) }
+      ? try variationalPass(work, rows: rows, update: update)
+      : try plainPass(work, rows: rows, update: update)
+    if result.loss.isFinite { try encoder.backward(input, rows: rows, inputDelta: nil, update: update) }
     return result
   }
 
   /// Decoder and loss of an autoencoder whose code goes straight through; leaves the gradient by the
   /// code in the encoder.
-  private func plainPass(_ work: Workspace, rows: Int) throws(AEError) -> StepResult {
+  private func plainPass(_ work: Workspace, rows: Int, update: AdamStep?) throws(AEError) -> StepResult {
     try decoder.forward(encoder.lastOutput.base, rows: rows)
     let pixels = batches.pixelCount
     let scale = options.loss == .mse ? 1 / Float(rows * pixels) : 1 / Float(rows)
     reconstructionLoss(
       target: work.target.base, rows: rows, scale: { _ in scale }, rowLoss: work.rowLoss.base,
       rowSquares: work.rowSquares.base)
-    try decoder.backward(encoder.lastOutput.base, rows: rows, inputDelta: encoder.lastDelta.base)
     let loss = sum(work.rowLoss, rows)
-    return StepResult(
+    let result = StepResult(
       loss: options.loss == .mse ? loss / Double(rows * pixels) : loss / Double(rows),
       mse: sum(work.rowSquares, rows) / Double(rows * pixels))
+    guard result.loss.isFinite else { return result }
+    try decoder.backward(
+      encoder.lastOutput.base, rows: rows, inputDelta: encoder.lastDelta.base, update: update)
+    return result
   }
 
   /// The loss of each row, the squared error of each row, and in the decoder's last delta the gradient of
@@ -337,7 +349,8 @@ public final class Trainer {
       ? options.beta * min(1, Double(stepsDone + 1) / Double(options.betaWarmupSteps)) : options.beta
   }
 
-  /// Draws latents z = mean + exp(logVariance / 2) epsilon for every row and sample.
+  /// Draws latents z = mean + exp(logVariance / 2) epsilon for every row and sample, and leaves the deviations
+  /// exp(logVariance / 2) and each row's divergence from the unit Gaussian.
   private func drawLatents(_ work: Workspace, rows: Int, samples: Int) {
     let d = options.architecture.latentCount
     let heads = encoder.lastOutput.base
@@ -346,6 +359,15 @@ public final class Trainer {
     parallelRows(rows) { _, first, taskRows in
       for row in first..<first + taskRows {
         let mean = heads + row * 2 * d
+        let deviation = work.deviations.base + row * d
+        for j in 0..<d { deviation[j] = 0.5 * mean[d + j] }
+        ck_exp(d, deviation, deviation)
+        // Kingma and Welling (2014), appendix B.
+        var kl = 0.0
+        for j in 0..<d {
+          kl += 0.5 * Double(mean[j] * mean[j] + deviation[j] * deviation[j] - 1 - mean[d + j])
+        }
+        work.rowKL.base[row] = kl
         var stream = RandomStream(seed: seed, .posterior, step &* 65536 &+ row)
         for sample in 0..<samples {
           let epsilon = work.epsilon.base + (row * samples + sample) * d
@@ -353,14 +375,15 @@ public final class Trainer {
           for j in 0..<d {
             let e = stream.normal()
             epsilon[j] = e
-            z[j] = mean[j] + Float(ExactMath.exp(0.5 * Double(mean[d + j]))) * e
+            z[j] = mean[j] + deviation[j] * e
           }
         }
       }
     }
   }
 
-  private func variationalPass(_ work: Workspace, rows: Int) throws(AEError) -> StepResult {
+  private func variationalPass(_ work: Workspace, rows: Int, update: AdamStep?) throws(AEError) -> StepResult
+  {
     let samples = options.importanceSamples
     let d = options.architecture.latentCount
     let pixels = batches.pixelCount
@@ -368,15 +391,20 @@ public final class Trainer {
     let headDelta = encoder.lastDelta.base
     drawLatents(work, rows: rows, samples: samples)
     try decoder.forward(work.latents.base, rows: rows * samples)
-    if samples > 1 { return try importanceWeightedPass(work, rows: rows) }
+    if samples > 1 { return try importanceWeightedPass(work, rows: rows, update: update) }
 
-    // Kingma and Welling (2014), equation 10, with their appendix B for the KL term.
+    // Kingma and Welling (2014), equation 10.
     let scale = 1 / Float(rows)
     reconstructionLoss(
       target: work.target.base, rows: rows, scale: { _ in scale }, rowLoss: work.rowLoss.base,
       rowSquares: work.rowSquares.base)
-    try decoder.backward(work.latents.base, rows: rows, inputDelta: work.latentDelta.base)
     let weight = klWeight
+    let loss = sum(work.rowLoss, rows) + weight * sum(work.rowKL, rows)
+    let result = StepResult(
+      loss: loss / Double(rows), mse: sum(work.rowSquares, rows) / Double(rows * pixels))
+    guard result.loss.isFinite else { return result }
+    try decoder.backward(
+      work.latents.base, rows: rows, inputDelta: work.latentDelta.base, update: update)
     let klScale = Float(weight) / Float(rows)
     parallelRows(rows) { _, first, taskRows in
       for row in first..<first + taskRows {
@@ -384,27 +412,22 @@ public final class Trainer {
         let meanDelta = headDelta + row * 2 * d
         let dz = work.latentDelta.base + row * d
         let epsilon = work.epsilon.base + row * d
-        var kl = 0.0
+        let deviations = work.deviations.base + row * d
         for j in 0..<d {
-          let m = mean[j]
-          let logVariance = mean[d + j]
-          let deviation = Float(ExactMath.exp(0.5 * Double(logVariance)))
-          let variance = deviation * deviation
-          kl += 0.5 * Double(m * m + variance - 1 - logVariance)
-          meanDelta[j] = dz[j] + klScale * m
-          meanDelta[d + j] = 0.5 * (dz[j] * epsilon[j] * deviation + klScale * (variance - 1))
+          let deviation = deviations[j]
+          meanDelta[j] = dz[j] + klScale * mean[j]
+          meanDelta[d + j] = 0.5 * (dz[j] * epsilon[j] * deviation + klScale * (deviation * deviation - 1))
         }
-        work.rowKL.base[row] = kl
       }
     }
-    let loss = sum(work.rowLoss, rows) + weight * sum(work.rowKL, rows)
-    return StepResult(
-      loss: loss / Double(rows), mse: sum(work.rowSquares, rows) / Double(rows * pixels))
+    return result
   }
 
   /// The importance-weighted bound (Burda et al. 2016, equations 8 and 13): each sample's gradient counts
   /// by its normalised weight.
-  private func importanceWeightedPass(_ work: Workspace, rows: Int) throws(AEError) -> StepResult {
+  private func importanceWeightedPass(_ work: Workspace, rows: Int, update: AdamStep?) throws(AEError)
+    -> StepResult
+  {
     let samples = options.importanceSamples
     let d = options.architecture.latentCount
     let pixels = batches.pixelCount
@@ -456,13 +479,18 @@ public final class Trainer {
         }
       }
     }
-    try decoder.backward(work.latents.base, rows: rows * samples, inputDelta: work.latentDelta.base)
+    let result = StepResult(
+      loss: sum(work.rowKL, rows) / Double(rows),
+      mse: sum(work.rowSquares, rows * samples) / Double(rows * samples * pixels))
+    guard result.loss.isFinite else { return result }
+    try decoder.backward(
+      work.latents.base, rows: rows * samples, inputDelta: work.latentDelta.base, update: update)
     parallelRows(rows) { _, first, taskRows in
       for row in first..<first + taskRows {
-        let mean = heads + row * 2 * d
+        let deviations = work.deviations.base + row * d
         let delta = headDelta + row * 2 * d
         for j in 0..<d {
-          let deviation = ExactMath.exp(0.5 * Double(mean[d + j]))
+          let deviation = Double(deviations[j])
           var meanGradient = 0.0
           var deviationGradient = 0.0
           for sample in 0..<samples {
@@ -480,9 +508,7 @@ public final class Trainer {
         }
       }
     }
-    return StepResult(
-      loss: sum(work.rowKL, rows) / Double(rows),
-      mse: sum(work.rowSquares, rows * samples) / Double(rows * samples * pixels))
+    return result
   }
 
   // MARK: State
@@ -495,7 +521,7 @@ public final class Trainer {
   }
 
   private struct Snapshot {
-    let step: Int
+    var step: Int
     let values: [Buffer<Float>]
   }
 
@@ -503,6 +529,14 @@ public final class Trainer {
     var values: [Buffer<Float>] = []
     for buffer in state { values.append(try Buffer(copying: buffer.base, count: buffer.count)) }
     return Snapshot(step: stepsDone, values: values)
+  }
+
+  /// Copies into the room that a snapshot has.
+  private func refresh(_ snapshot: inout Snapshot) {
+    for (buffer, saved) in zip(state, snapshot.values) {
+      saved.base.update(from: buffer.base, count: saved.count)
+    }
+    snapshot.step = stepsDone
   }
 
   private func restore(_ snapshot: Snapshot) throws(AEError) {

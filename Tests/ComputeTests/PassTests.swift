@@ -191,8 +191,7 @@ let lengths = [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 100, 784, 
       var average = draws.floats(count)
       let (w0, m0, v0, a0) = (w, m, v, average)
       on(path) {
-        ck_adam(count, &w, &m, &v, g, 0.01, 0.9, 0.999, 1e-8, 0.19, 0.002)
-        ck_average(count, &average, w, 0.75)
+        withStep(&w, &m, &v, &average) { ck_adam(count, g, $0) }
       }
       var worst = 0.0
       for i in 0..<count {

@@ -55,3 +55,24 @@ func activated(_ activation: Int, _ x: Double) -> Double {
   default: x
   }
 }
+
+/// Calls `body` with a step of Adam on the four arrays: rate 0.01, beta 0.9 and 0.999, epsilon 1e-8, corrections
+/// 0.19 and 0.002, decay 0.75.
+func withStep(
+  _ weights: inout [Float], _ m: inout [Float], _ v: inout [Float], _ average: inout [Float],
+  _ body: (UnsafePointer<ck_adam_step>) -> Void
+) {
+  weights.withUnsafeMutableBufferPointer { weights in
+    m.withUnsafeMutableBufferPointer { m in
+      v.withUnsafeMutableBufferPointer { v in
+        average.withUnsafeMutableBufferPointer { average in
+          var step = ck_adam_step(
+            weights: weights.baseAddress, m: m.baseAddress, v: v.baseAddress, average: average.baseAddress,
+            rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, correction1: 0.19, correction2: 0.002,
+            average_decay: 0.75)
+          body(&step)
+        }
+      }
+    }
+  }
+}

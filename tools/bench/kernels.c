@@ -69,31 +69,35 @@ typedef struct product {
   int transpose_a, transpose_b;
   size_t m, n, k;
   int digits; /* 1: A holds pictures of digits, 2: B does */
+  int steps;  /* a weight gradient that makes a step of Adam */
 } product;
 
 static const product products[] = {
-    {"forward  100x784 -> 500", 0, 1, 100, 500, 784, 0},
-    {"forward  100x500 -> 500", 0, 1, 100, 500, 500, 0},
-    {"forward  100x500 -> 784", 0, 1, 100, 784, 500, 0},
-    {"forward 1000x784 -> 500", 0, 1, 1000, 500, 784, 0},
-    {"forward  100 digits -> 500", 0, 1, 100, 500, 784, 1},
-    {"forward 1000 digits -> 500", 0, 1, 1000, 500, 784, 1},
-    {"backward dW of 100 digits", 1, 0, 500, 784, 100, 2},
-    {"backward dX 100x500 W[500,784]", 0, 0, 100, 784, 500, 0},
-    {"backward dX 100x500 W[500,500]", 0, 0, 100, 500, 500, 0},
-    {"backward dW 500x784 batch 100", 1, 0, 500, 784, 100, 0},
-    {"backward dW 500x500 batch 100", 1, 0, 500, 500, 100, 0},
-    {"latents  100x500 -> 5", 0, 1, 100, 5, 500, 0},
-    {"latents  100x5 -> 500", 0, 1, 100, 500, 5, 0},
-    {"latents  dW 5x500 batch 100", 1, 0, 5, 500, 100, 0},
-    {"latents  dW 500x5 batch 100", 1, 0, 500, 5, 100, 0},
-    {"latents  dX 100x500 W[500,5]", 0, 0, 100, 5, 500, 0},
-    {"latents  100x500 -> 32", 0, 1, 100, 32, 500, 0},
-    {"one row  1x784 -> 500", 0, 1, 1, 500, 784, 0},
-    {"one row  1x500 -> 500", 0, 1, 1, 500, 500, 0},
-    {"4 rows   4x784 -> 500", 0, 1, 4, 500, 784, 0},
-    {"10 rows  10x784 -> 500", 0, 1, 10, 500, 784, 0},
-    {"square   1024", 0, 0, 1024, 1024, 1024, 0},
+    {"forward  100x784 -> 500", 0, 1, 100, 500, 784, 0, 0},
+    {"forward  100x500 -> 500", 0, 1, 100, 500, 500, 0, 0},
+    {"forward  100x500 -> 784", 0, 1, 100, 784, 500, 0, 0},
+    {"forward 1000x784 -> 500", 0, 1, 1000, 500, 784, 0, 0},
+    {"forward  100 digits -> 500", 0, 1, 100, 500, 784, 1, 0},
+    {"forward 1000 digits -> 500", 0, 1, 1000, 500, 784, 1, 0},
+    {"backward dW of 100 digits", 1, 0, 500, 784, 100, 2, 0},
+    {"backward dX 100x500 W[500,784]", 0, 0, 100, 784, 500, 0, 0},
+    {"backward dX 100x500 W[500,500]", 0, 0, 100, 500, 500, 0, 0},
+    {"backward dW 500x784 batch 100", 1, 0, 500, 784, 100, 0, 0},
+    {"backward dW 500x500 batch 100", 1, 0, 500, 500, 100, 0, 0},
+    {"  and Adam, 784x500 digits", 1, 0, 500, 784, 100, 2, 1},
+    {"  and Adam, 500x784", 1, 0, 500, 784, 100, 0, 1},
+    {"  and Adam, 500x500", 1, 0, 500, 500, 100, 0, 1},
+    {"latents  100x500 -> 5", 0, 1, 100, 5, 500, 0, 0},
+    {"latents  100x5 -> 500", 0, 1, 100, 500, 5, 0, 0},
+    {"latents  dW 5x500 batch 100", 1, 0, 5, 500, 100, 0, 0},
+    {"latents  dW 500x5 batch 100", 1, 0, 500, 5, 100, 0, 0},
+    {"latents  dX 100x500 W[500,5]", 0, 0, 100, 5, 500, 0, 0},
+    {"latents  100x500 -> 32", 0, 1, 100, 32, 500, 0, 0},
+    {"one row  1x784 -> 500", 0, 1, 1, 500, 784, 0, 0},
+    {"one row  1x500 -> 500", 0, 1, 1, 500, 500, 0, 0},
+    {"4 rows   4x784 -> 500", 0, 1, 4, 500, 784, 0, 0},
+    {"10 rows  10x784 -> 500", 0, 1, 10, 500, 784, 0, 0},
+    {"square   1024", 0, 0, 1024, 1024, 1024, 0, 0},
 };
 
 static float *random_floats(size_t count) {
@@ -131,6 +135,8 @@ static void bench_products(int lanes) {
       draw_digits(p.m, a);
     if (p.digits == 2)
       draw_digits(p.k, b);
+    ck_adam_step step = {random_floats(p.m * p.n), calloc(p.m * p.n, 4), calloc(p.m * p.n, 4), NULL, 1e-3f,
+                         0.9f, 0.999f, 1e-8f, 0.5f, 0.5f, 0};
     double flops = 2.0 * (double)p.m * (double)p.n * (double)p.k;
     printf("  %-32s", p.name);
     for (int threads = 1; threads <= 2; threads++) {
@@ -144,8 +150,11 @@ static void bench_products(int lanes) {
         for (int repeat = 0; repeat < 4; repeat++) {
           double t0 = seconds();
           for (int j = 0; j < inner; j++)
-            ck_sgemm(p.transpose_a, p.transpose_b, p.m, p.n, p.k, a, p.transpose_a ? p.m : p.k, b,
-                     p.transpose_b ? p.k : p.n, c, p.n, NULL, CK_IDENTITY, 0);
+            if (p.steps)
+              ck_sgemm_weight_gradient(p.m, p.n, p.k, a, b, c, &step);
+            else
+              ck_sgemm(p.transpose_a, p.transpose_b, p.m, p.n, p.k, a, p.transpose_a ? p.m : p.k, b,
+                       p.transpose_b ? p.k : p.n, c, p.n, NULL, CK_IDENTITY, 0);
           double r = flops * inner / (seconds() - t0);
           if (r > rate)
             rate = r;
@@ -158,7 +167,7 @@ static void bench_products(int lanes) {
     }
     printf("  (peak %.0f)\n", 1e-9 * best_peak);
     fflush(stdout);
-    free(a), free(b), free(c);
+    free(a), free(b), free(c), free(step.weights), free(step.m), free(step.v);
   }
 }
 
@@ -254,11 +263,10 @@ static void bench_passes(void) {
   BENCH("bernoulli", PASS_COUNT, ck_bernoulli(PASS_COUNT, x, z, 1, y));
   BENCH("sum of squares", ADAM_COUNT, ck_sum_of_squares(ADAM_COUNT, x));
   BENCH("column sums 100x784", PASS_COUNT, ck_add_column_sums(100, 784, x, 784, y));
-  BENCH("adam, 392000", ADAM_COUNT, ck_adam(ADAM_COUNT, x, y, v, z, 1e-3f, 0.9f, 0.999f, 1e-8f, 0.5f, 0.5f));
-  BENCH("average, 392000", ADAM_COUNT, ck_average(ADAM_COUNT, x, y, 0.999f));
+  ck_adam_step step = {x, y, v, NULL, 1e-3f, 0.9f, 0.999f, 1e-8f, 0.5f, 0.5f, 0.999f};
+  BENCH("adam, 392000", ADAM_COUNT, ck_adam(ADAM_COUNT, z, &step));
   ck_set_thread_count(2);
-  BENCH("adam, 392000, 2 threads", ADAM_COUNT,
-        ck_adam(ADAM_COUNT, x, y, v, z, 1e-3f, 0.9f, 0.999f, 1e-8f, 0.5f, 0.5f));
+  BENCH("adam, 392000, 2 threads", ADAM_COUNT, ck_adam(ADAM_COUNT, z, &step));
   BENCH("empty parallel loop, pool awake", 1, ck_parallel(2, no_task, NULL));
   struct timespec pause = {0, 2000000};
   BENCH("the same, pool asleep (and 2 ms)", 1, (nanosleep(&pause, NULL), ck_parallel(2, no_task, NULL)));

@@ -94,6 +94,32 @@ enum { CK_ROWS_FLOATS = 0, CK_ROWS_UNIT = 1, CK_ROWS_BYTES = 2 };
 int ck_dense_network(const ck_dense_layer *layers, size_t layer_count, size_t count, const void *x, int x_form,
                      void *y, int y_form, size_t *first_refused);
 
+/**
+ * ck_adam_step is one step of Adam (Kingma and Ba 2015, algorithm 1) on some weights, of gradient g:
+ *   m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;
+ *   w = w - rate (m / correction1) / (sqrt(v / correction2) + epsilon)
+ * where the corrections are 1 - beta^t; and then, if `average` is not NULL,
+ *   average = average_decay average + (1 - average_decay) w
+ */
+typedef struct ck_adam_step {
+  float *weights, *m, *v, *average;
+  float rate, beta1, beta2, epsilon, correction1, correction2, average_decay;
+} ck_adam_step;
+
+/**
+ * ck_sgemm_input_gradient computes dX[m,n] = (dY[m,k] W[k,n]) f'(X), where X = f(...) [m,n] is all that is
+ * kept of the layer below; X may be NULL if f is CK_IDENTITY. Everything is dense. Returns as ck_sgemm.
+ */
+int ck_sgemm_input_gradient(size_t m, size_t n, size_t k, const float *dy, const float *w, const float *x,
+                            int activation, float *dx);
+/**
+ * ck_sgemm_weight_gradient computes dW[m,n] = dY[k,m]^T X[k,n], all dense. Without a step it stores dW;
+ * with one it makes that step on weights [m,n], and what dw then holds is undefined. What is zero in X
+ * may be left out, as in ck_sgemm. Returns as ck_sgemm.
+ */
+int ck_sgemm_weight_gradient(size_t m, size_t n, size_t k, const float *dy, const float *x, float *dw,
+                             const ck_adam_step *step);
+
 /* ---- Elementwise passes ---- */
 
 /** ck_activate(f, n, x) replaces x by f(x). */
@@ -126,17 +152,8 @@ double ck_sum_of_squares(size_t n, const float *x);
 /** ck_add_column_sums(rows, columns, x, ld, sums) adds to sums[j] the sum over rows of x[i,j]. */
 void ck_add_column_sums(size_t rows, size_t columns, const float *x, size_t ld, float *sums);
 
-/**
- * ck_adam(n, weights, m, v, gradient, rate, beta1, beta2, epsilon, correction1, correction2) makes
- * one step of Adam (Kingma and Ba 2015, algorithm 1) on n weights:
- *   m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;
- *   w = w - rate (m / correction1) / (sqrt(v / correction2) + epsilon)
- * where the corrections are 1 - beta^t.
- */
-void ck_adam(size_t n, float *weights, float *m, float *v, const float *gradient, float rate, float beta1,
-             float beta2, float epsilon, float correction1, float correction2);
-/** ck_average(n, average, weights, decay) is average = decay average + (1 - decay) weights. */
-void ck_average(size_t n, float *average, const float *weights, float decay);
+/** ck_adam(n, gradient, step) makes one step on n weights. */
+void ck_adam(size_t n, const float *gradient, const ck_adam_step *step);
 
 /* ---- Integer dense layers: exact on every path ---- */
 
