@@ -107,10 +107,6 @@ static int multiply(gemm_job job) {
   const gemm_kernels *kernel = kernels[ck_path()];
   int alone = (double)job.m * (double)n * (double)k < GEMM_ALONE;
   job.panels = divide_up(job.n, kernel->columns);
-  if (job.m <= GEMM_FEW && job.transpose_b && (!job.transpose_a || (job.m == 1 && job.lda == 1))) {
-    run(job.panels, kernel->multiply_few, &job, alone);
-    return 0;
-  }
   size_t rows = job.m, chunk = rows < GEMM_ROWS ? rows : GEMM_ROWS;
   size_t pieces = k == 0 ? 1 : divide_up(k, GEMM_DEPTH);
   job.depth = divide_up(k, pieces);

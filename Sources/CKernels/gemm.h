@@ -9,8 +9,6 @@
 
 /* The largest part of k that one pass over packed panels takes. */
 enum { GEMM_DEPTH = 512 };
-/* Rows up to which a product whose operands both lie along k goes through multiply_few. */
-enum { GEMM_FEW = 8 };
 
 /* A product with its sizes cut into tiles. Tiles depend on shapes alone. */
 typedef struct gemm_job {
@@ -43,8 +41,6 @@ typedef struct gemm_kernels {
   size_t rows, columns; /* of a full tile */
   void (*pack_a)(void *job, size_t tile);
   void (*multiply)(void *job, size_t block_and_panel);
-  /* The same for a product of few rows whose operands both lie along k; nothing is packed. */
-  void (*multiply_few)(void *job, size_t panel);
 } gemm_kernels;
 
 CK_INLINE size_t share_start(size_t total, size_t parts, size_t index) {

@@ -15,6 +15,8 @@
 #define NV 2
 #endif
 #define COLUMNS (NV * VL)
+/* Floats from row to row of a full tile that was turned. */
+#define TURNED 8
 
 /* Packing goes in vectors of PL floats; wider ones would only cost more shuffles. */
 #if VL == 4
@@ -205,26 +207,29 @@ CK_INLINE void FN(tile)(const size_t rows, const size_t vectors, size_t count, c
       vstore(tile + i * COLUMNS + j * VL, sum[i][j]);
 }
 
-static void FN(any_tile)(size_t rows, size_t vectors, size_t count, const uint16_t *columns, const float *a,
-                         const float *b, size_t stride, float *tile) {
-#define CASE(R, V)                                                                                           \
-  case (R) * 8 + (V):                                                                                        \
-    FN(tile)(R, V, count, columns, a, b, stride, tile);                                                      \
+/* The same for any number of rows, and one vector or NV: more cases would only be more code. */
+static __attribute__((noinline)) void FN(any_tile)(size_t rows, size_t vectors, size_t count,
+                                                   const uint16_t *columns, const float *a, const float *b,
+                                                   size_t stride, float *tile) {
+#define CASE(R)                                                                                              \
+  case R:                                                                                                    \
+    if (vectors == NV)                                                                                       \
+      FN(tile)(R, NV, count, columns, a, b, stride, tile);                                                   \
+    else                                                                                                     \
+      FN(tile)(R, 1, count, columns, a, b, stride, tile);                                                    \
     break;
-#if NV == 4
-#define CASES(R) CASE(R, 1) CASE(R, 2) CASE(R, 4)
-#else
-#define CASES(R) CASE(R, 1) CASE(R, 2)
-#endif
-  switch (rows * 8 + vectors) {
-    CASES(1)
-    CASES(2) CASES(3) CASES(4) CASES(5) CASES(6)
+  switch (rows) {
+    CASE(1)
+    CASE(2)
+    CASE(3)
+    CASE(4)
+    CASE(5)
+    CASE(6)
 #if ROWS > 6
-        CASES(7)
+    CASE(7)
 #endif
   }
 #undef CASE
-#undef CASES
 }
 
 /* Turns tile[rows][COLUMNS], of which `count` columns count, to turned[count][ld]. A vector may write
@@ -284,9 +289,9 @@ static void FN(finish)(const gemm_job *job, size_t row, size_t rows, size_t colu
     return;
   }
   /* What a vector writes too far, the next ones overwrite. */
-  _Alignas(64) float turned[COLUMNS * GEMM_FEW + VL];
-  FN(turn_tile)(rows, count, tile, turned, GEMM_FEW);
-  FN(store)(job, column, count, row, rows, turned, GEMM_FEW, add, last);
+  _Alignas(64) float turned[COLUMNS * TURNED + VL];
+  FN(turn_tile)(rows, count, tile, turned, TURNED);
+  FN(store)(job, column, count, row, rows, turned, TURNED, add, last);
 }
 
 static void FN(multiply)(void *context, size_t index) {
@@ -319,11 +324,9 @@ static void FN(multiply)(void *context, size_t index) {
       const float *a = job->packed_a + k0 * job->m + row * depth;
       if (job->step && !job->transpose_c && k0 + depth == job->k)
         prefetch_step(job, row, rows, column, count);
-      if (vectors == 3) {
-        FN(any_tile)(rows, 2, used, columns, a, b, 3 * VL, tile);
-        FN(any_tile)(rows, 1, used, columns, a, b + 2 * VL, 3 * VL, tile + 2 * VL);
-      } else {
-        FN(any_tile)(rows, vectors, used, columns, a, b, vectors * VL, tile);
+      for (size_t j = 0, wide; j < vectors; j += wide) {
+        wide = vectors - j < NV ? 1 : NV;
+        FN(any_tile)(rows, wide, used, columns, a, b + j * VL, vectors * VL, tile + j * VL);
       }
       if (turned)
         FN(turn_tile)(rows, count, tile, turned + (row - block_row), turned_ld);
@@ -337,91 +340,12 @@ static void FN(multiply)(void *context, size_t index) {
     FN(store)(job, column, count, block_row, block_rows, turned, turned_ld, 0, 1);
 }
 
-/* Four sums of lanes, one for each of v. */
-CK_INLINE FN(quad) FN(lane_sums)(const vf v[4]) {
-  FN(quad) half[4];
-#pragma clang loop unroll(full)
-  for (size_t i = 0; i < 4; i++) {
-#if VL == 4
-    half[i] = v[i];
-#elif VL == 8
-    half[i] =
-        __builtin_shufflevector(v[i], v[i], 0, 1, 2, 3) + __builtin_shufflevector(v[i], v[i], 4, 5, 6, 7);
-#else
-    half[i] =
-        (__builtin_shufflevector(v[i], v[i], 0, 1, 2, 3) + __builtin_shufflevector(v[i], v[i], 4, 5, 6, 7)) +
-        (__builtin_shufflevector(v[i], v[i], 8, 9, 10, 11) +
-         __builtin_shufflevector(v[i], v[i], 12, 13, 14, 15));
-#endif
-  }
-  FN(quad)
-  ab = __builtin_shufflevector(half[0], half[1], 0, 4, 1, 5) +
-       __builtin_shufflevector(half[0], half[1], 2, 6, 3, 7);
-  FN(quad)
-  cd = __builtin_shufflevector(half[2], half[3], 0, 4, 1, 5) +
-       __builtin_shufflevector(half[2], half[3], 2, 6, 3, 7);
-  return __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
-}
-
-/* Scalar products of `rows` rows of A with four of B, each along k. `rows` is a constant where this is
- * inlined. */
-CK_INLINE void FN(dots)(const size_t rows, size_t k, const float *a, size_t lda, const float *const b[4],
-                        float *to) {
-  vf sum[1][4];
-#pragma clang loop unroll(full)
-  for (size_t i = 0; i < rows; i++)
-#pragma clang loop unroll(full)
-    for (size_t j = 0; j < 4; j++)
-      sum[i][j] = (vf){};
-  size_t p = 0;
-  for (; p + VL <= k; p += VL) {
-    vf right[4];
-#pragma clang loop unroll(full)
-    for (size_t j = 0; j < 4; j++)
-      right[j] = vload(b[j] + p);
-#pragma clang loop unroll(full)
-    for (size_t i = 0; i < rows; i++) {
-      vf left = vload(a + i * lda + p);
-#pragma clang loop unroll(full)
-      for (size_t j = 0; j < 4; j++)
-        sum[i][j] += left * right[j];
-    }
-  }
-  if (p < k) {
-#pragma clang loop unroll(full)
-    for (size_t i = 0; i < rows; i++) {
-      vf left = vload_part(a + i * lda + p, k - p);
-#pragma clang loop unroll(full)
-      for (size_t j = 0; j < 4; j++)
-        sum[i][j] += left * vload_part(b[j] + p, k - p);
-    }
-  }
-#pragma clang loop unroll(full)
-  for (size_t i = 0; i < rows; i++)
-    *(FN(unaligned_quad) *)(to + i * COLUMNS) = FN(lane_sums)(sum[i]);
-}
-
-static void FN(multiply_few)(void *context, size_t panel) {
-  const gemm_job *job = context;
-  size_t column = panel * COLUMNS;
-  size_t count = job->n - column < COLUMNS ? job->n - column : COLUMNS;
-  _Alignas(64) float tile[GEMM_FEW * COLUMNS];
-  for (size_t j = 0; j < count; j += 4) {
-    const float *b[4];
-    for (size_t i = 0; i < 4; i++)
-      b[i] = job->b + (j + i < count ? column + j + i : column + count - 1) * job->ldb;
-    /* Row by row: trained networks, whose few rows count, have kernels of their own. */
-    for (size_t row = 0; row < job->m; row++)
-      FN(dots)(1, job->k, job->a + row * job->lda, job->lda, b, tile + row * COLUMNS + j);
-  }
-  FN(finish)(job, 0, job->m, column, count, tile, job->accumulate, 1);
-}
-
-static const gemm_kernels FN(kernels) = {ROWS, COLUMNS, FN(pack_a), FN(multiply), FN(multiply_few)};
+static const gemm_kernels FN(kernels) = {ROWS, COLUMNS, FN(pack_a), FN(multiply)};
 
 #undef NV
 #undef COLUMNS
 #undef ROWS
+#undef TURNED
 #undef PL
 #undef vp
 #include "vector_template_end.h"
