@@ -74,6 +74,41 @@ static void test_products(void) {
     }
 }
 
+/* Bit for bit. */
+static void test_training_products(void) {
+  static const size_t shapes[][3] = {{1, 1, 1}, {5, 90, 20}, {90, 5, 20}, {37, 70, 33}, {20, 33, 600}, {3, 4, 0}};
+  int failed = 0, failed_gradient = 0;
+  for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+    size_t m = shapes[s][0], n = shapes[s][1], k = shapes[s][2], count = m * n;
+    float *dy = floats(k * m), *x = floats(k * n), *dw = floats(count), *below = floats(count);
+    float *one[4], *other[4];
+    for (int i = 0; i < 4; i++) {
+      one[i] = floats(count), other[i] = malloc((count + 1) * sizeof(float));
+      for (size_t j = 0; i == 2 && j < count; j++)
+        one[i][j] *= one[i][j];
+      memcpy(other[i], one[i], count * sizeof(float));
+    }
+    failed += ck_sgemm(1, 0, m, n, k, dy, m, x, n, dw, n, NULL, CK_IDENTITY, 0);
+    ck_adam_step step = {one[0], one[1], one[2], one[3], 1e-2f, 0.9f, 0.999f, 1e-8f, 0.5f, 0.25f, 0.75f};
+    ck_adam(count, dw, &step);
+    step.weights = other[0], step.m = other[1], step.v = other[2], step.average = other[3];
+    failed += ck_sgemm_weight_gradient(m, n, k, dy, x, dw, &step);
+    for (int i = 0; i < 4; i++)
+      failed += memcmp(one[i], other[i], count * sizeof(float)) != 0;
+    for (int f = CK_IDENTITY; f <= CK_ELU; f++) {
+      failed_gradient += ck_sgemm(0, 0, m, n, k, dy, k, x, n, one[0], n, NULL, CK_IDENTITY, 0);
+      ck_activation_gradient(f, count, below, one[0]);
+      failed_gradient += ck_sgemm_input_gradient(m, n, k, dy, x, below, f, other[0]);
+      failed_gradient += memcmp(one[0], other[0], count * sizeof(float)) != 0;
+    }
+    free(dy), free(x), free(dw), free(below);
+    for (int i = 0; i < 4; i++)
+      free(one[i]), free(other[i]);
+  }
+  report(failed, "a weight gradient with a step is the product and then the step");
+  report(failed_gradient, "an input gradient is the product and then the derivative");
+}
+
 static void test_dense(void) {
   static const size_t widths[] = {784, 100, 33, 5};
   enum { LAYERS = 3, ROWS = 23 };
@@ -189,11 +224,14 @@ static void test_passes(void) {
   }
   for (int i = 0; i < N; i++)
     y[i] = x[i], m[i] = 0.1f * x[i], v[i] = x[i] * x[i], g[i] = target[i];
-  ck_adam(N, y, m, v, g, 1e-2f, 0.9f, 0.999f, 1e-8f, 0.5f, 0.25f);
+  float average[N];
+  memcpy(average, target, sizeof average);
+  ck_adam(N, g, &(ck_adam_step){y, m, v, average, 1e-2f, 0.9f, 0.999f, 1e-8f, 0.5f, 0.25f, 0.75f});
   for (int i = 0; i < N; i++) {
     double first = 0.9 * 0.1 * x[i] + 0.1 * g[i], second = 0.999 * x[i] * x[i] + 0.001 * g[i] * g[i];
     failed += differs(y[i], x[i] - 1e-2 * (first / 0.5) / (sqrt(second / 0.25) + 1e-8), 1e-5);
     failed += differs(m[i], first, 1e-5) + differs(v[i], second, 1e-5);
+    failed += differs(average[i], 0.75 * target[i] + 0.25 * y[i], 1e-6);
   }
   report(failed, "column sums and Adam");
 }
@@ -254,6 +292,7 @@ int main(int argc, char **argv) {
     if (!ck_path_select(path))
       continue;
     test_products();
+    test_training_products();
     test_dense();
     test_passes();
     test_integers();
