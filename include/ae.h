@@ -259,7 +259,18 @@ ae_status vae_sample_u8(const ae_model *model, size_t count, uint64_t seed, uint
  * An image set (.aez) holds many images of one size as latent codes: a few bytes each. It decodes to
  * the same pixels on every machine. Any image can be read without decoding those in other blocks. An
  * image that the model says too little of, such as a photograph among digits, is kept as its pixels.
+ *
+ * An exact set gives every pixel back, a near-exact one every pixel to within max_error. They take images
+ * of any size, and need no model; one that has a pixel network makes them smaller. Blocks that no network
+ * does well on are deflated, so that no set is larger than its pixels and its headers.
  */
+
+/** What an image set keeps of its images. Values are pinned; files hold them. */
+enum {
+  AE_LAYER_LATENT = 0,    /* codes: pictures close to the images */
+  AE_LAYER_EXACT = 1,     /* every pixel */
+  AE_LAYER_NEAR_EXACT = 2 /* every pixel to within a largest error */
+};
 
 /** ae_imageset is an open image set, immutable. */
 typedef struct ae_imageset ae_imageset;
@@ -271,6 +282,13 @@ typedef struct ae_compress_options {
   int32_t embed_model;    /* 1: the decoder goes into the set, which then needs no other file */
   int32_t block_images;   /* images in a block, 1 to 65536; 0: 512 */
   const uint8_t *labels;  /* one byte an image, or NULL */
+  int32_t layer;          /* AE_LAYER_...; default AE_LAYER_LATENT */
+  int32_t max_error;      /* the most a pixel may be off, 1 to 32, for AE_LAYER_NEAR_EXACT; else 0 */
+  int32_t effort;         /* which pixel network of the model, from 1 (fastest); 0: the strongest; not for
+                             AE_LAYER_LATENT */
+  int32_t no_preview;     /* 1: an exact or near-exact set does not hold the images' codes */
+  int32_t width, height;  /* pixels, for exact and near-exact sets of images that are not of the model's
+                             size, or without model; 0: the model's */
 } ae_compress_options;
 
 /**
@@ -280,8 +298,16 @@ typedef struct ae_compress_options {
 ae_status ae_compress_options_init(ae_compress_options *options, size_t struct_size);
 
 /**
+ * ae_compress_bound(model, count, options, size) stores in *size a capacity that is enough for ae_compress
+ * with any `count` images and the same model and options.
+ */
+ae_status ae_compress_bound(const ae_model *model, size_t count, const ae_compress_options *options,
+                            size_t *size);
+
+/**
  * ae_compress(model, images, count, options, out, capacity, size) packs `count` images into a set.
- *   images:  count * ae_input_size bytes.
+ *   model:   NULL is allowed for exact and near-exact sets with width and height in the options.
+ *   images:  count * ae_input_size bytes, or count * width * height if the options say so.
  *   options: NULL for the defaults.
  * The same input gives the same bytes on every machine. AE_ERROR_KIND if the model has no encoder
  * or no codec.
@@ -291,8 +317,8 @@ ae_status ae_compress(const ae_model *model, const uint8_t *images, size_t count
 
 /**
  * ae_imageset_open(path, model, set) opens an image set. `model` is the model it was made with, or
- * NULL if the set has its own embedded. AE_ERROR_MODEL names the model that is needed if it is
- * neither. The model may be freed while the set is open.
+ * NULL if the set has its own embedded or needs none. AE_ERROR_MODEL names the model that is needed if it
+ * is neither. The model may be freed while the set is open.
  */
 ae_status ae_imageset_open(const char *path, const ae_model *model, ae_imageset **set);
 
@@ -310,15 +336,19 @@ typedef struct ae_imageset_information {
   int32_t width;          /* pixels */
   int32_t height;         /* pixels */
   int32_t channels;       /* 1 */
-  int32_t latent_size;    /* numbers in a code */
-  int32_t quality;        /* as compressed */
+  int32_t latent_size;    /* numbers in a code; 0 if the set names no model */
+  int32_t quality;        /* as compressed; 0 without codes */
   int32_t block_images;   /* images in a block; the last block may have fewer */
   int32_t has_labels;     /* 1 if there is a label for each image */
   int32_t has_names;      /* 1 if there is a file name for each image */
   int32_t has_model;      /* 1 if the decoder is embedded */
   uint64_t byte_count;    /* the whole set, all headers counted */
-  char model_hash[65];    /* of the model it was made with */
+  char model_hash[65];    /* of the model it was made with; 64 zeros if it names none */
   char model_name[65];
+  int32_t layer;          /* AE_LAYER_... */
+  int32_t max_error;      /* the most a pixel may be off in a near-exact set; else 0 */
+  int32_t effort;         /* which pixel network the set was made with; 0 if none */
+  int32_t needs_model;    /* 0 if every block can be read without a model */
 } ae_imageset_information;
 
 /** ae_imageset_info(set, information) fills *information, whose struct_size the caller has set. */
@@ -330,6 +360,16 @@ ae_status ae_imageset_info(const ae_imageset *set, ae_imageset_information *info
  * AE_ERROR_CHECKSUM if a block that holds one of them is damaged; the message names the images lost.
  */
 ae_status ae_imageset_read(const ae_imageset *set, uint64_t first, size_t count, uint8_t *images);
+
+/**
+ * ae_imageset_salvage(set, first, count, images, lost, lost_count) decodes what can be decoded of images
+ * first ... first + count - 1 and tells which are lost; that some are is no error.
+ *   images:     as in ae_imageset_read; an image that is lost is black. NULL only checks.
+ *   lost:       count bytes, written: 1 for an image that is lost, 0 for one that is whole; may be NULL.
+ *   lost_count: how many are lost; may be NULL.
+ */
+ae_status ae_imageset_salvage(const ae_imageset *set, uint64_t first, size_t count, uint8_t *images,
+                              uint8_t *lost, size_t *lost_count);
 
 /**
  * ae_imageset_latents(set, first, count, latents) gives the codes without decoding pixels.

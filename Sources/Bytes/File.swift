@@ -72,6 +72,21 @@ public enum File {
     if error != 0 { throw failure(error, doing: "write", name: name) }
   }
 
+  /// A file to be read at any place, a piece at a time; nil for what has no length, such as a pipe.
+  /// - Throws: `.io` if it is missing or unreadable.
+  public static func source(_ path: String) throws(AEError) -> ByteSource? {
+    let descriptor = path.withCString { cs_open_to_read($0) }
+    guard descriptor >= 0 else { throw failure(-descriptor, doing: "open", name: path) }
+    // A directory's length means nothing, and reading it says what it is.
+    var none: UInt8 = 0
+    let size = cs_size_hint(descriptor)
+    guard size > 0, cs_read_at(descriptor, &none, 1, 0) == 1 else {
+      cs_close(descriptor)
+      return nil
+    }
+    return ByteSource(descriptor: descriptor, byteCount: Int(size))
+  }
+
   /// Whether the name is taken. Only for an early word to the user: `write` does its own, safe check.
   public static func exists(_ path: String) -> Bool { path.withCString { cs_file_exists($0) } != 0 }
 
@@ -83,16 +98,59 @@ public enum File {
     return try readDescriptor(descriptor, name: name, limit: limit)
   }
 
-  private static func check(_ error: Int32, doing: UnsafePointer<CChar>?, name: String) throws(AEError) {
+  fileprivate static func check(_ error: Int32, doing: UnsafePointer<CChar>?, name: String) throws(AEError) {
     guard error != 0 else { return }
     if cs_error_exists(error) != 0 { throw AEError(.io, "\(name): exists already") }
     throw failure(error, doing: doing == nil ? "write" : String(cString: doing.unsafelyUnwrapped), name: name)
   }
 
-  private static func failure(_ error: Int32, doing: String, name: String) -> AEError {
+  fileprivate static func failure(_ error: Int32, doing: String, name: String) -> AEError {
     let reason = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { text in
       String(cString: cs_error_text(error, text.baseAddress.unsafelyUnwrapped, text.count))
     }
     return AEError(.io, "\(name): cannot \(doing): \(reason)")
+  }
+}
+
+/// A file that is written piece by piece, with the promises of `File.write`: until `finish`, nothing has
+/// happened to the file of that name, and without it nothing is left behind.
+public final class OutputFile {
+  private let name: String
+  private var output: OpaquePointer?
+
+  /// - Parameter overwrite: whether a file of that name may be replaced.
+  /// - Throws: `.io` with the path and the system's reason.
+  public init(_ path: String, overwrite: Bool) throws(AEError) {
+    name = path
+    var doing: UnsafePointer<CChar>?
+    let error = path.withCString { cs_output_open($0, overwrite ? 1 : 0, &output, &doing) }
+    try File.check(error, doing: doing, name: name)
+  }
+
+  deinit {
+    var doing: UnsafePointer<CChar>?
+    if let output { _ = cs_output_close(output, 0, &doing) }
+  }
+
+  /// False for a device or a pipe, whose first bytes cannot be written last.
+  public var canBeginAgain: Bool { output != nil && cs_output_is_new(output) != 0 }
+
+  public func append(_ p: UnsafePointer<UInt8>, _ count: Int) throws(AEError) {
+    let error = cs_output_write(output, p, count)
+    if error != 0 { throw File.failure(error, doing: "write", name: name) }
+  }
+
+  /// Goes to the start: what is appended next replaces what stands there.
+  public func beginAgain() throws(AEError) {
+    let error = cs_output_begin_again(output)
+    if error != 0 { throw File.failure(error, doing: "write", name: name) }
+  }
+
+  /// Puts the file in its place.
+  public func finish() throws(AEError) {
+    var doing: UnsafePointer<CChar>?
+    let ended = output
+    output = nil
+    try File.check(cs_output_close(ended, 1, &doing), doing: doing, name: name)
   }
 }

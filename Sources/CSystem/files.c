@@ -67,6 +67,22 @@ int64_t cs_read(int descriptor, void *memory, size_t byte_count) {
   return (int64_t)done;
 }
 
+int64_t cs_read_at(int descriptor, void *memory, size_t byte_count, int64_t offset) {
+  size_t done = 0;
+  while (done < byte_count) {
+    size_t left = byte_count - done;
+    ssize_t count = pread(descriptor, (char *)memory + done, left < LARGEST_TRANSFER ? left : LARGEST_TRANSFER,
+                          (off_t)(offset + (int64_t)done));
+    if (count == 0) break;
+    if (count > 0) {
+      done += (size_t)count;
+    } else if (errno != EINTR) {
+      return -(int64_t)errno;
+    }
+  }
+  return (int64_t)done;
+}
+
 int cs_write(int descriptor, const void *memory, size_t byte_count) {
   size_t done = 0;
   while (done < byte_count) {
@@ -161,100 +177,144 @@ static void sync_directory(const char *directory) {
   close(descriptor);
 }
 
-static int write_straight(const char *path, const void *memory, size_t byte_count, const char **doing) {
-  *doing = "open";
+struct cs_output {
   int descriptor;
-  do descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-  while (descriptor < 0 && errno == EINTR);
-  if (descriptor < 0) return errno;
-  *doing = "write";
-  int error = cs_write(descriptor, memory, byte_count);
-  if (close(descriptor) != 0 && error == 0 && errno != EINTR) error = errno;
-  return error;
+  int is_owned;  /* whether the descriptor is to be closed */
+  int overwrite;
+  char *path;    /* what the finished file is to be called, links followed; NULL if there is no such thing */
+  char *beside;  /* what it is called until then */
+  size_t directory_length;
+};
+
+static void output_free(cs_output *output) {
+  free(output->path);
+  free(output->beside);
+  free(output);
 }
 
-static int write_beside(const char *path, const void *memory, size_t byte_count, int overwrite,
-                        const mode_t *permissions, const char **doing) {
-  *doing = "create";
-  const char *slash = strrchr(path, '/');
-  size_t directory_length = slash ? (size_t)(slash - path) + 1 : 0;
-  const char *base = path + directory_length;
+/* A file of a new name beside the output's path. Returns 0 or an errno. */
+static int open_beside(cs_output *output, const mode_t *permissions) {
+  const char *slash = strrchr(output->path, '/');
+  output->directory_length = slash ? (size_t)(slash - output->path) + 1 : 0;
+  const char *base = output->path + output->directory_length;
   size_t base_length = strlen(base);
   if (base_length == 0) return EISDIR;
   if (base_length > 200) base_length = 200; /* so that the temporary name keeps to 255 bytes */
-  size_t capacity = directory_length + base_length + 32;
-  char *beside = malloc(capacity);
-  if (!beside) return ENOMEM;
-
-  int descriptor = -1, error = 0;
+  size_t capacity = output->directory_length + base_length + 32;
+  output->beside = malloc(capacity);
+  if (!output->beside) return ENOMEM;
   for (int attempt = 0; attempt < 100; attempt++) {
-    snprintf(beside, capacity, "%.*s.%.*s.%016llx.tmp", (int)directory_length, path, (int)base_length, base,
-             (unsigned long long)random_word());
-    descriptor = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (descriptor >= 0 || (errno != EEXIST && errno != EINTR)) break;
+    snprintf(output->beside, capacity, "%.*s.%.*s.%016llx.tmp", (int)output->directory_length, output->path,
+             (int)base_length, base, (unsigned long long)random_word());
+    output->descriptor = open(output->beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (output->descriptor >= 0 || (errno != EEXIST && errno != EINTR)) break;
   }
-  if (descriptor < 0) {
-    error = errno;
-    free(beside);
-    return error;
-  }
+  if (output->descriptor < 0) return errno;
+  output->is_owned = 1;
   /* A file keeps the permissions it had; where that is refused, those of a new file are good enough. */
-  if (permissions && fchmod(descriptor, *permissions) != 0) errno = 0;
+  if (permissions && fchmod(output->descriptor, *permissions) != 0) errno = 0;
+  return 0;
+}
 
-  *doing = "write";
-  error = cs_write(descriptor, memory, byte_count);
-  if (error == 0) {
+static int open_output(const char *path, cs_output *output, const char **doing) {
+  *doing = "create";
+  if (*path == 0) return ENOENT;
+  output->descriptor = named_descriptor(path);
+  if (output->descriptor >= 0) return 0;
+  mode_t permissions = 0;
+  int kind = file_kind(path, &permissions);
+  switch (kind) {
+  case KIND_SPECIAL:
+    *doing = "open";
+    do output->descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    while (output->descriptor < 0 && errno == EINTR);
+    if (output->descriptor < 0) return errno;
+    output->is_owned = 1;
+    return 0;
+  case KIND_DIRECTORY: return EISDIR;
+  case KIND_REGULAR:
+    if (!output->overwrite) return EEXIST;
+    if (access(path, W_OK) != 0) return errno;
+    /* A link stays a link: what it points at is replaced. */
+    output->path = realpath(path, NULL);
+    break;
+  default: break;
+  }
+  if (!output->path) output->path = strdup(path);
+  if (!output->path) return ENOMEM;
+  return open_beside(output, kind == KIND_REGULAR ? &permissions : NULL);
+}
+
+int cs_output_open(const char *path, int overwrite, cs_output **output, const char **doing) {
+  *doing = "create";
+  *output = NULL;
+  cs_output *opened = calloc(1, sizeof *opened);
+  if (!opened) return ENOMEM;
+  opened->descriptor = -1;
+  opened->overwrite = overwrite;
+  int error = open_output(path, opened, doing);
+  if (error != 0) {
+    output_free(opened);
+  } else {
+    *output = opened;
+  }
+  return error;
+}
+
+int cs_output_is_new(const cs_output *output) { return output->path != NULL; }
+
+int cs_output_write(cs_output *output, const void *memory, size_t byte_count) {
+  return cs_write(output->descriptor, memory, byte_count);
+}
+
+int cs_output_begin_again(cs_output *output) { return lseek(output->descriptor, 0, SEEK_SET) == 0 ? 0 : errno; }
+
+int cs_output_close(cs_output *output, int keep, const char **doing) {
+  int error = 0;
+  if (keep && output->path) {
     *doing = "sync";
-    while (fsync(descriptor) != 0) {
+    while (fsync(output->descriptor) != 0) {
       if (errno == EINTR) continue;
       if (errno != EINVAL && errno != ENOSYS) error = errno;
       break;
     }
   }
-  if (close(descriptor) != 0 && error == 0 && errno != EINTR) error = errno;
-  if (error == 0) {
-    *doing = "rename";
-    if (overwrite) {
-      if (rename(beside, path) != 0) error = errno;
+  if (output->is_owned && close(output->descriptor) != 0 && error == 0 && errno != EINTR) {
+    *doing = "write";
+    error = errno;
+  }
+  if (output->path) {
+    if (error == 0 && keep) {
+      *doing = "rename";
+      if (output->overwrite) {
+        if (rename(output->beside, output->path) != 0) error = errno;
+      } else {
+        error = rename_to_free_name(output->beside, output->path);
+      }
+    }
+    if (error != 0 || !keep) {
+      unlink(output->beside);
+    } else if (output->directory_length == 0) {
+      sync_directory(".");
     } else {
-      error = rename_to_free_name(beside, path);
+      output->beside[output->directory_length] = 0;
+      sync_directory(output->beside);
     }
   }
-  if (error != 0) {
-    unlink(beside);
-  } else if (directory_length == 0) {
-    sync_directory(".");
-  } else {
-    beside[directory_length] = 0;
-    sync_directory(beside);
-  }
-  free(beside);
+  output_free(output);
   return error;
 }
 
 int cs_file_write(const char *path, const void *memory, size_t byte_count, int overwrite, const char **doing) {
-  *doing = "create";
-  if (*path == 0) return ENOENT;
-  int descriptor = named_descriptor(path);
-  if (descriptor >= 0) {
-    *doing = "write";
-    return cs_write(descriptor, memory, byte_count);
-  }
-  mode_t permissions = 0;
-  switch (file_kind(path, &permissions)) {
-  case KIND_SPECIAL: return write_straight(path, memory, byte_count, doing);
-  case KIND_DIRECTORY: return EISDIR;
-  case KIND_REGULAR: {
-    if (!overwrite) return EEXIST;
-    if (access(path, W_OK) != 0) return errno;
-    /* A link stays a link: what it points at is replaced. */
-    char *target = realpath(path, NULL);
-    int error = write_beside(target ? target : path, memory, byte_count, 1, &permissions, doing);
-    free(target);
-    return error;
-  }
-  default: return write_beside(path, memory, byte_count, overwrite, NULL, doing);
-  }
+  cs_output *output;
+  int error = cs_output_open(path, overwrite, &output, doing);
+  if (error != 0) return error;
+  *doing = "write";
+  error = cs_output_write(output, memory, byte_count);
+  if (error == 0) return cs_output_close(output, 1, doing);
+  const char *ignored;
+  cs_output_close(output, 0, &ignored);
+  return error;
 }
 
 int cs_error_exists(int error) { return error == EEXIST; }

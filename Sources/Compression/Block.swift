@@ -16,6 +16,17 @@ public enum BlockKind: UInt8, Sendable, CaseIterable {
   case stored = 2
   /// The codes of most images, and the pixels of those that the model does badly on.
   case mixed = 3
+  /// All pixels as a pixel network codes them, with or without the images' codes.
+  case exact = 4
+
+  /// Whether sets like this one may have such blocks.
+  func belongs(to header: ContainerHeader) -> Bool {
+    switch self {
+    case .deflated, .stored: return true
+    case .coded, .mixed: return header.layer == .latent
+    case .exact: return header.layer != .latent && header.namesModel
+    }
+  }
 }
 
 /// What can be wrong with a block.
@@ -26,6 +37,8 @@ enum BlockFault: UInt8, Sendable {
   case pixels = 4
   case positions = 5
   case memory = 6
+  case missing = 7
+  case unreadable = 8
 
   var reason: StaticString {
     switch self {
@@ -35,29 +48,39 @@ enum BlockFault: UInt8, Sendable {
     case .pixels: return "its deflated pixels are damaged"
     case .positions: return "its list of images kept as pixels is out of order"
     case .memory: return "there is no memory to decode it"
+    case .missing: return "the file ends before it does"
+    case .unreadable: return "it cannot be read from the file"
     }
   }
 }
 
-/// Makes and reads blocks for one model at one quality. Immutable: any number of threads may use one.
+/// Makes and reads the blocks of one set. Immutable: any number of threads may use one.
 final class BlockCoder: Sendable {
   let imageSize: Int
-  private let encoder: IntegerEncoder?
-  private let decoder: IntegerDecoder
-  private let coder: LatentCoder
+  private let layer: Layer
+  private let maxError: Int
+  private let latents: LatentLayer?
+  private let pixelModel: PixelModel?
 
   /// Bytes before the positions of a mixed block: how many images are kept, and their deflated size.
   static let mixedHeadSize = 8
+  /// Bytes before the codes of an exact block: how many they are.
+  static let exactHeadSize = 4
 
-  /// - Throws: `.kind` if the model has no codec, `.argument` if it does not have the quality, `.memory`.
-  init(model: Autoencoder, quality: Int) throws(AEError) {
-    guard let codec = model.codec, let decoder = model.integerDecoder else {
-      throw AEError(.kind, "the model \"\(model.name)\" has no codec: image sets need one")
+  /// - Parameter model: the one that the header names, or nil if it names none or no block needs it.
+  /// - Throws: `.kind` if the model has no codec, or no pixel network that the header asks for; `.argument` if
+  ///   it does not have the quality; `.memory`.
+  init(_ header: ContainerHeader, model: Autoencoder?) throws(AEError) {
+    imageSize = header.imageSize
+    layer = header.layer
+    maxError = header.maxError
+    if let model, header.namesModel {
+      latents = header.quality > 0 ? try LatentLayer(model: model, quality: header.quality) : nil
+      pixelModel = layer == .latent ? nil : try PixelModel(model: model, effort: header.effort)
+    } else {
+      latents = nil
+      pixelModel = nil
     }
-    imageSize = model.inputCount
-    encoder = model.integerEncoder
-    self.decoder = decoder
-    coder = try LatentCoder(codec: codec, quality: quality)
   }
 
   // MARK: Making a block
@@ -73,12 +96,25 @@ final class BlockCoder: Sendable {
 
   /// Packs `count` images into whatever kind of block is smallest; never more bytes than the pixels.
   func encode(_ pixels: UnsafePointer<UInt8>, count: Int) throws(AEError) -> Encoded {
+    if layer == .latent { return try smallest(pixels, count: count, coded: encodeCodes(pixels, count: count)) }
+    // What is kept, and so what deflate and the pixel network see, is the nearest level of every pixel.
+    var kept = Buffer<UInt8>(borrowing: pixels, count: count * imageSize)
+    if maxError > 0 {
+      kept = try Buffer(count: count * imageSize)
+      for index in 0..<kept.count { kept.base[index] = NearExact.level(of: pixels[index], maxError: maxError) }
+    }
+    let exact = try encodeExact(kept.base, originals: pixels, count: count)
+    return try smallest(kept.base, count: count, coded: exact)
+  }
+
+  /// The smallest of a coded block, if there is one, and the pixels deflated or as they are.
+  private func smallest(_ pixels: UnsafePointer<UInt8>, count: Int, coded: Encoded?) throws(AEError) -> Encoded
+  {
     let pixelCount = count * imageSize
-    let coded = try encodeCodes(pixels, count: count)
     var best = coded
     if try isDeflateWorthTrying(pixels, count: count, against: coded?.byteCount) {
       let deflated = try Zlib.deflate(pixels, pixelCount)
-      // Of two equal sizes, the one that keeps every pixel.
+      // Of two equal sizes, the one that keeps every pixel and needs no model.
       if deflated.count <= coded?.byteCount ?? .max {
         best = Encoded(kind: .deflated, bytes: deflated, offset: 0, byteCount: deflated.count)
       }
@@ -86,6 +122,34 @@ final class BlockCoder: Sendable {
     if let best, best.byteCount < pixelCount { return best }
     return Encoded(
       kind: .stored, bytes: try Buffer(copying: pixels, count: pixelCount), offset: 0, byteCount: pixelCount)
+  }
+
+  /// The block as the pixel network codes it, codes first; nil without a network.
+  private func encodeExact(_ kept: UnsafePointer<UInt8>, originals: UnsafePointer<UInt8>, count: Int)
+    throws(AEError) -> Encoded?
+  {
+    guard let pixelModel else { return nil }
+    let writer = ByteWriter()
+    var pictures: Buffer<UInt8>?
+    if let latents {
+      let codes = try latents.codes(of: originals, count: count)
+      let region = try Buffer<UInt8>(count: count * imageSize)
+      guard
+        let range = latents.coder.encode(
+          codes.base, count: count, into: region.base, capacity: region.count)
+      else { return nil }
+      try writer.u32(UInt32(truncatingIfNeeded: range.count))
+      try writer.bytes(region.base + range.lowerBound, range.count)
+      let made = try Buffer<UInt8>(count: count * imageSize)
+      try latents.picture(codes.base, count: count, into: made.base)
+      pictures = made
+    } else {
+      try writer.u32(0)
+    }
+    try writer.bytes(
+      try pixelModel.encode(kept, count: count, maxError: maxError, pictures: pictures?.base))
+    let bytes = try writer.finish()
+    return Encoded(kind: .exact, bytes: bytes, offset: 0, byteCount: bytes.count)
   }
 
   /// Deflating is slow beside coding, and most blocks of digits are far smaller coded: a few images tell.
@@ -103,7 +167,8 @@ final class BlockCoder: Sendable {
   /// The block as codes: `coded` if the model does well on every image, `mixed` if not on all; nil if on
   /// none, or if codes would take more bytes than pixels.
   private func encodeCodes(_ pixels: UnsafePointer<UInt8>, count: Int) throws(AEError) -> Encoded? {
-    guard let encoder else { throw AEError(.kind, "a decoder alone cannot compress: it has no encoder") }
+    guard let latents else { throw AEError(.internal, "codes without a model") }
+    let (encoder, decoder, coder) = (try latents.sureEncoder(), latents.decoder, latents.coder)
     let latentCount = coder.latentCount
     let codes = try Buffer<Int16>(count: count * latentCount)
     let isKept = try Buffer<UInt8>(count: count)
@@ -209,13 +274,16 @@ final class BlockCoder: Sendable {
         pixels.update(from: raw.base + range.lowerBound * imageSize, count: range.count * imageSize)
         return nil
       case .coded:
-        let codes = try Buffer<Int16>(count: count * coder.latentCount)
-        if let fault = coder.decode(bytes, byteCount: byteCount, count: count, into: codes.base) {
+        guard let latents else { return .codes }
+        let codes = try Buffer<Int16>(count: count * latents.coder.latentCount)
+        if let fault = latents.coder.decode(bytes, byteCount: byteCount, count: count, into: codes.base) {
           return fault
         }
-        try picture(codes, range, into: pixels)
+        try latents.picture(codes, range, into: pixels)
         return nil
+      case .exact: return try decodeExact(bytes, byteCount, count: count, range: range, into: pixels)
       case .mixed:
+        guard let latents else { return .codes }
         let mixed: Mixed
         switch Mixed.parse(bytes, byteCount, count: count) {
         case .failure(let fault): return fault
@@ -223,8 +291,8 @@ final class BlockCoder: Sendable {
         }
         let raw = try Zlib.inflate(
           mixed.deflated, mixed.deflatedCount, rawCount: mixed.keptCount * imageSize, name: "block")
-        let codes = try Buffer<Int16>(count: (count - mixed.keptCount) * coder.latentCount)
-        let fault = coder.decode(
+        let codes = try Buffer<Int16>(count: (count - mixed.keptCount) * latents.coder.latentCount)
+        let fault = latents.coder.decode(
           mixed.codes, byteCount: mixed.codesCount, count: count - mixed.keptCount, into: codes.base)
         if let fault { return fault }
         // The coded images of the range first, dense at its beginning, then spread from the last one on.
@@ -232,7 +300,7 @@ final class BlockCoder: Sendable {
         let keptHere = mixed.keptCount(before: range.upperBound) - before
         let firstCoded = range.lowerBound - before
         var nextCoded = firstCoded + range.count - keptHere
-        try picture(codes, firstCoded..<nextCoded, into: pixels)
+        try latents.picture(codes, firstCoded..<nextCoded, into: pixels)
         var nextKept = before + keptHere
         for image in range.reversed() {
           let target = pixels + (image - range.lowerBound) * imageSize
@@ -261,13 +329,39 @@ final class BlockCoder: Sendable {
     }
   }
 
-  private func picture(_ codes: Buffer<Int16>, _ range: Range<Int>, into pixels: UnsafeMutablePointer<UInt8>)
-    throws(AEError)
-  {
-    if range.isEmpty { return }
-    let first = codes.base + range.lowerBound * coder.latentCount
-    coder.dequantise(first, count: range.count, into: first)
-    try decoder.decode(first, count: range.count, into: pixels)
+  private func decodeExact(
+    _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, count: Int, range: Range<Int>,
+    into pixels: UnsafeMutablePointer<UInt8>
+  ) throws(AEError) -> BlockFault? {
+    guard let pixelModel else { return .codes }
+    guard let codesCount = BlockCoder.exactCodesCount(bytes, byteCount), (codesCount > 0) == (latents != nil)
+    else { return .size }
+    var pictures: Buffer<UInt8>?
+    if let latents {
+      let codes = try Buffer<Int16>(count: count * latents.coder.latentCount)
+      let fault = latents.coder.decode(
+        bytes + BlockCoder.exactHeadSize, byteCount: codesCount, count: count, into: codes.base)
+      if let fault { return fault }
+      let made = try Buffer<UInt8>(count: count * imageSize)
+      try latents.picture(codes.base, count: count, into: made.base)
+      pictures = made
+    }
+    let start = BlockCoder.exactHeadSize + codesCount
+    let whole = range == 0..<count ? nil : try Buffer<UInt8>(count: count * imageSize)
+    let fault = pixelModel.decode(
+      bytes + start, byteCount: byteCount - start, count: count, maxError: maxError,
+      pictures: pictures?.base, into: whole?.base ?? pixels)
+    if fault == nil, let whole {
+      pixels.update(from: whole.base + range.lowerBound * imageSize, count: range.count * imageSize)
+    }
+    return fault
+  }
+
+  /// The bytes of an exact block's codes, or nil if it cannot hold so many.
+  private static func exactCodesCount(_ bytes: UnsafePointer<UInt8>, _ byteCount: Int) -> Int? {
+    guard byteCount >= exactHeadSize else { return nil }
+    let count = Int(bytes[0]) | Int(bytes[1]) << 8 | Int(bytes[2]) << 16 | Int(bytes[3]) << 24
+    return count <= byteCount - exactHeadSize ? count : nil
   }
 
   /// What became of a request for latents.
@@ -279,10 +373,11 @@ final class BlockCoder: Sendable {
   }
 
   /// Decodes the latents of images `range` of a block, in fixed point.
-  func latents(
+  func decodeLatents(
     _ kind: BlockKind, _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, count: Int, range: Range<Int>,
-    into latents: UnsafeMutablePointer<Int16>
+    into target: UnsafeMutablePointer<Int16>
   ) -> LatentResult {
+    guard let coder = latents?.coder else { return .kept }
     var codesStart = bytes
     var codesCount = byteCount
     var codedCount = count
@@ -290,6 +385,10 @@ final class BlockCoder: Sendable {
     switch kind {
     case .stored, .deflated: return .kept
     case .coded: break
+    case .exact:
+      guard let count = BlockCoder.exactCodesCount(bytes, byteCount) else { return .fault(.size) }
+      codesStart = bytes + BlockCoder.exactHeadSize
+      codesCount = count
     case .mixed:
       switch Mixed.parse(bytes, byteCount, count: count) {
       case .failure(let fault): return .fault(fault)
@@ -308,12 +407,25 @@ final class BlockCoder: Sendable {
     if let fault = coder.decode(codesStart, byteCount: codesCount, count: codedCount, into: codes.base) {
       return .fault(fault)
     }
-    coder.dequantise(codes.base + firstCoded * coder.latentCount, count: range.count, into: latents)
+    coder.dequantise(codes.base + firstCoded * coder.latentCount, count: range.count, into: target)
     return .done
   }
 }
 
 extension BlockCoder {
+  /// How many images of a block just made are kept as pixels.
+  func keptCount(_ block: Encoded, count: Int) -> Int {
+    switch block.kind {
+    case .coded: return 0
+    case .deflated, .stored, .exact: return count
+    case .mixed:
+      guard case .success(let mixed) = Mixed.parse(block.base, block.byteCount, count: count) else {
+        return count
+      }
+      return mixed.keptCount
+    }
+  }
+
   /// The first images in a row, of those in `range` of a sound block, that are kept as pixels.
   static func firstKept(
     _ kind: BlockKind, _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, count: Int, range: Range<Int>
@@ -329,6 +441,54 @@ extension BlockCoder {
       index += 1
     }
     return first..<end
+  }
+}
+
+/// What turns images into codes and codes into pictures, for one model at one quality.
+final class LatentLayer: Sendable {
+  private let encoder: IntegerEncoder?
+  let decoder: IntegerDecoder
+  let coder: LatentCoder
+
+  /// - Throws: `.kind` if the model has no codec, `.argument` if it does not have the quality, `.memory`.
+  init(model: Autoencoder, quality: Int) throws(AEError) {
+    guard let codec = model.codec, let decoder = model.integerDecoder else {
+      throw AEError(.kind, "the model \"\(model.name)\" has no codec: image sets need one")
+    }
+    encoder = model.integerEncoder
+    self.decoder = decoder
+    coder = try LatentCoder(codec: codec, quality: quality)
+  }
+
+  /// - Throws: `.kind` in a decoder alone.
+  func sureEncoder() throws(AEError) -> IntegerEncoder {
+    guard let encoder else { throw AEError(.kind, "a decoder alone cannot compress: it has no encoder") }
+    return encoder
+  }
+
+  /// The codes of images, [count, latentCount].
+  func codes(of pixels: UnsafePointer<UInt8>, count: Int) throws(AEError) -> Buffer<Int16> {
+    let encoder = try sureEncoder()
+    let words = try Buffer<Int16>(count: count * encoder.outputCount)
+    try encoder.encode(pixels, count: count, into: words.base)
+    let codes = try Buffer<Int16>(count: count * coder.latentCount)
+    coder.quantise(words.base, stride: encoder.outputCount, count: count, into: codes.base)
+    return codes
+  }
+
+  /// The pictures of images `range`, whose codes become latents in place.
+  func picture(_ codes: Buffer<Int16>, _ range: Range<Int>, into pixels: UnsafeMutablePointer<UInt8>)
+    throws(AEError)
+  {
+    if range.isEmpty { return }
+    try picture(codes.base + range.lowerBound * coder.latentCount, count: range.count, into: pixels)
+  }
+
+  func picture(_ codes: UnsafeMutablePointer<Int16>, count: Int, into pixels: UnsafeMutablePointer<UInt8>)
+    throws(AEError)
+  {
+    coder.dequantise(codes, count: count, into: codes)
+    try decoder.decode(codes, count: count, into: pixels)
   }
 }
 

@@ -17,7 +17,7 @@ public struct CompressedSetInformation: Sendable {
   /// 1.
   public let channels: Int
   public let latentCount: Int
-  /// 1 ... 16.
+  /// 1 ... 16; 0 in an exact or near-exact set without codes.
   public let quality: Int
   /// Images in a block; the last may hold fewer.
   public let blockImages: Int
@@ -38,6 +38,13 @@ public struct CompressedSetInformation: Sendable {
   public let blockCounts: [Int]
   /// Images that are kept as pixels, because the model does badly on them or pixels are smaller.
   public let keptImageCount: Int
+  public let layer: Layer
+  /// The most that a pixel may be off in a near-exact set, 1 ... 32; else 0.
+  public let maxError: Int
+  /// Which pixel network of the model codes exact blocks, from 1 on; 0 if none does.
+  public let effort: Int
+  /// False for an exact or near-exact set whose blocks are all readable without a model.
+  public let needsModel: Bool
 
   public var blockCount: Int { blockCounts.reduce(0, +) }
 }
@@ -50,12 +57,14 @@ public struct Damage: Sendable {
     case names
     /// A block, by its number.
     case block(Int)
+    /// What follows the last block, or is missing of it.
+    case end
   }
 
   public let part: Part
   /// The images that are lost; empty for anything but a block.
   public let images: Range<Int>
-  /// What is wrong, as a sentence's end: "block 3 (bytes 100 ..< 220): its bytes do not match its checksum".
+  /// What is wrong, as a sentence: "block 3 (bytes 100 to 220): its bytes do not match its checksum".
   public let reason: String
 }
 
@@ -63,7 +72,8 @@ public struct Damage: Sendable {
 public final class CompressedSet: Sendable {
   public let information: CompressedSetInformation
   private let file: ContainerFile
-  private let model: Autoencoder
+  /// Nil only if none is needed.
+  private let model: Autoencoder?
   private let coder: BlockCoder
   private let labelSection = LazySection<Buffer<UInt8>>()
   private let nameSection = LazySection<NameList>()
@@ -71,23 +81,38 @@ public final class CompressedSet: Sendable {
   /// Opens an image set.
   ///
   /// - Parameters:
-  ///   - bytes: the file; kept, not copied.
-  ///   - model: the model it was made with. It may be nil, or another one, if the set has its own embedded.
+  ///   - source: the file; kept, not copied.
+  ///   - model: the model it was made with. It may be nil, or another one, if the set has its own embedded or
+  ///     needs none.
   ///   - name: what messages call the set.
+  ///   - isCutAllowed: takes a file that ends too early: what is missing counts as damaged.
   /// - Throws: `.format`, `.checksum` and `.version` for a file that is none, is damaged in header or index, or
-  ///   is of a later version; `.model` if the model needed is not there, naming it; `.memory`.
-  public init(_ bytes: Buffer<UInt8>, model: Autoencoder?, name: String) throws(AEError) {
-    let file = try ContainerFile(bytes, name: name)
+  ///   is of a later version; `.model` if the model needed is not there, naming it; `.io`; `.memory`.
+  public init(_ source: ByteSource, model: Autoencoder?, name: String, isCutAllowed: Bool = false)
+    throws(AEError)
+  {
+    let file = try ContainerFile(source, name: name, isCutAllowed: isCutAllowed)
     self.file = file
-    self.model = try CompressedSet.model(for: file, given: model)
-    coder = try BlockCoder(model: self.model, quality: file.header.quality)
+    self.model = file.needsModel ? try CompressedSet.model(for: file, given: model) : nil
+    coder = try BlockCoder(file.header, model: self.model)
     information = file.information
+  }
+
+  /// Opens an image set in memory.
+  public convenience init(_ bytes: Buffer<UInt8>, model: Autoencoder?, name: String) throws(AEError) {
+    try self.init(ByteSource(bytes), model: model, name: name)
   }
 
   /// What can be told of a set without its model.
   /// - Throws: as `init`, but for `.model`.
+  public static func peek(_ source: ByteSource, name: String, isCutAllowed: Bool = false) throws(AEError)
+    -> CompressedSetInformation
+  {
+    try ContainerFile(source, name: name, isCutAllowed: isCutAllowed).information
+  }
+
   public static func peek(_ bytes: Buffer<UInt8>, name: String) throws(AEError) -> CompressedSetInformation {
-    try ContainerFile(bytes, name: name).information
+    try peek(ByteSource(bytes), name: name)
   }
 
   /// The model that decodes: the given one if it is the right one, or else the embedded one.
@@ -110,12 +135,12 @@ public final class CompressedSet: Sendable {
       needed += ", and none was given"
     }
     guard let section = header.model else { throw AEError(.model, text: needed) }
-    let bytes = file.bytes.base + header.modelOffset
-    guard Checksum.crc32(bytes, section.storedSize) == section.crc else {
+    let bytes = file.modelSection(section)
+    guard Checksum.crc32(bytes.base, bytes.count) == section.crc else {
       throw AEError(.checksum, "\(file.name): the embedded model does not match its checksum; it \(needed)")
     }
     let embedded = try WeightFile.read(
-      bytes, section.storedSize, name: sentence("\(file.name), embedded model"))
+      bytes.base, bytes.count, name: sentence("\(file.name), embedded model"))
     guard embedded.codec != nil, try WeightFile.hash(embedded) == header.modelHash else {
       throw AEError(.format, "\(file.name): the embedded model is not the one that the header names")
     }
@@ -165,19 +190,42 @@ public final class CompressedSet: Sendable {
   /// - Throws: `.argument` if the range is not within the set; `.checksum` or `.format` if blocks are damaged,
   ///   naming the images lost; `.memory`.
   public func read(first: Int, count: Int, into pixels: UnsafeMutablePointer<UInt8>) throws(AEError) {
+    try report(try decode(first: first, count: count, into: pixels), first: first, count: count)
+  }
+
+  /// Decodes what can be decoded of images `first ..< first + count`: those that are lost are zeros.
+  ///
+  /// - Parameter onLoss: called for each damaged block, in order, with those of its images that are in the
+  ///   range.
+  /// - Throws: `.argument` if the range is not within the set; `.memory`.
+  public func salvage(
+    first: Int, count: Int, into pixels: UnsafeMutablePointer<UInt8>, onLoss: (Damage) -> Void
+  ) throws(AEError) {
+    let failures = try decode(first: first, count: count, into: pixels)
+    for index in 0..<failures.count {
+      guard let fault = BlockFault(rawValue: failures[index]) else { continue }
+      let block = first / file.header.blockImages + index
+      if fault == .memory { throw outOfMemory(block) }
+      onLoss(
+        Damage(
+          part: .block(block), images: file.images(ofBlock: block).clamped(to: first..<first + count),
+          reason: file.describe(block, fault)))
+    }
+  }
+
+  private func decode(first: Int, count: Int, into pixels: UnsafeMutablePointer<UInt8>) throws(AEError)
+    -> Buffer<UInt8>
+  {
     let imageSize = file.header.imageSize
-    try forEachBlock(first: first, count: count) { block, range, offset in
-      let start = file.blockOffset(block)
-      let byteCount = file.blockSize(block)
+    return try forEachBlock(first: first, count: count) { block, range, offset in
       let target = pixels + offset * imageSize
-      var fault: BlockFault? = .checksum
-      if Checksum.crc32(file.bytes.base + start, byteCount) == file.blockChecksum(block) {
-        fault = coder.decode(
-          file.blockKind(block), file.bytes.base + start, byteCount,
-          count: file.header.imageCount(ofBlock: block), range: range, into: target)
+      let fault = file.withBlock(block) { bytes, byteCount in
+        coder.decode(
+          file.blockKind(block), bytes, byteCount, count: file.header.imageCount(ofBlock: block),
+          range: range, into: target)
       }
       if fault != nil { target.update(repeating: 0, count: range.count * imageSize) }
-      return fault.map { Failure.fault($0) }
+      return fault?.rawValue ?? 0
     }
   }
 
@@ -186,75 +234,79 @@ public final class CompressedSet: Sendable {
   /// - Parameter latents: count * latentCount floats, written.
   /// - Throws: `.kind` if one of the images is kept as pixels and has no code, naming them; else as `read`.
   public func latents(first: Int, count: Int, into latents: UnsafeMutablePointer<Float>) throws(AEError) {
-    guard let codec = model.codec else { throw AEError(.internal, "an open set without a codec") }
+    guard file.header.quality > 0, let scales = model?.codec?.latentScales else {
+      throw AEError(.kind, "\(file.name): its images are kept as pixels and have no codes")
+    }
     let latentCount = file.header.latentCount
-    try forEachBlock(first: first, count: count) { block, range, offset in
-      let start = file.blockOffset(block)
-      let byteCount = file.blockSize(block)
-      guard Checksum.crc32(file.bytes.base + start, byteCount) == file.blockChecksum(block) else {
-        return .fault(.checksum)
+    let failures = try forEachBlock(first: first, count: count) { block, range, offset in
+      guard let fixed = try? Buffer<Int16>(count: range.count * latentCount) else {
+        return BlockFault.memory.rawValue
       }
-      guard let fixed = try? Buffer<Int16>(count: range.count * latentCount) else { return .fault(.memory) }
-      switch coder.latents(
-        file.blockKind(block), file.bytes.base + start, byteCount,
-        count: file.header.imageCount(ofBlock: block), range: range, into: fixed.base)
-      {
-      case .fault(let fault): return .fault(fault)
-      case .kept: return .kept
-      case .done: break
+      var isKept = false
+      let fault = file.withBlock(block) { bytes, byteCount in
+        switch coder.decodeLatents(
+          file.blockKind(block), bytes, byteCount, count: file.header.imageCount(ofBlock: block),
+          range: range, into: fixed.base)
+        {
+        case .fault(let fault): return fault
+        case .kept:
+          isKept = true
+          return nil
+        case .done: return nil
+        }
       }
+      if let fault { return fault.rawValue }
+      if isKept { return CompressedSet.keptMark }
       let target = latents + offset * latentCount
       for row in 0..<range.count {
         for latent in 0..<latentCount {
           target[row * latentCount + latent] =
-            Float(fixed.base[row * latentCount + latent]) / Float(Codec.latentUnitsPerScale)
-            * codec.latentScales[latent]
+            Float(fixed.base[row * latentCount + latent]) / Float(Codec.latentUnitsPerScale) * scales[latent]
         }
       }
-      return nil
+      return 0
     }
-  }
-
-  /// Why a block did not give what was asked for.
-  private enum Failure {
-    case fault(BlockFault)
-    case kept
+    try report(failures, first: first, count: count)
   }
 
   /// Calls `body` with every block that holds some of the images, the images of the block that are asked for
-  /// (counted from its first), and where they come in the request; then reports what went wrong.
+  /// (counted from its first), and where they come in the request.
+  /// - Returns: what `body` returned: 0, the number of a `BlockFault`, or `keptMark`.
   private func forEachBlock(
-    first: Int, count: Int, _ body: (Int, Range<Int>, Int) -> Failure?
-  ) throws(AEError) {
+    first: Int, count: Int, _ body: (Int, Range<Int>, Int) -> UInt8
+  ) throws(AEError) -> Buffer<UInt8> {
     let header = file.header
     guard first >= 0, count >= 0, first <= header.count, count <= header.count - first else {
       throw AEError(
         .argument, "\(file.name): \(count) images from \(first) on were asked for; it has \(header.count)")
     }
-    if count == 0 { return }
+    if count == 0 { return try Buffer(count: 0) }
     let firstBlock = first / header.blockImages
     let blockCount = (first + count - 1) / header.blockImages - firstBlock + 1
-    let failures = try Buffer<UInt8>(count: blockCount)
+    let results = try Buffer<UInt8>(count: blockCount)
     parallel(blockCount) { index in
       let block = firstBlock + index
       let start = block * header.blockImages
       let lower = max(first, start)
       let upper = min(first + count, start + header.imageCount(ofBlock: block))
-      switch body(block, lower - start..<upper - start, lower - first) {
-      case nil: break
-      case .kept?: failures.base[index] = CompressedSet.keptMark
-      case .fault(let fault)?: failures.base[index] = fault.rawValue
-      }
+      results.base[index] = body(block, lower - start..<upper - start, lower - first)
     }
+    return results
+  }
+
+  private func outOfMemory(_ block: Int) -> AEError {
+    AEError(.memory, "\(file.name): there is no memory to decode block \(block)")
+  }
+
+  /// Throws if any block of a request failed, naming the images that did not come.
+  private func report(_ failures: Buffer<UInt8>, first: Int, count: Int) throws(AEError) {
     var list: [String] = []
     var further = 0
     var code = AEError.Code.checksum
-    for index in 0..<blockCount where failures.base[index] != 0 {
-      let block = firstBlock + index
+    for index in 0..<failures.count where failures.base[index] != 0 {
+      let block = first / file.header.blockImages + index
       let fault = BlockFault(rawValue: failures.base[index])
-      if fault == .memory {
-        throw AEError(.memory, "\(file.name): there is no memory to decode block \(block)")
-      }
+      if fault == .memory { throw outOfMemory(block) }
       if list.count == CompressedSet.listedBlocks {
         further += 1
         continue
@@ -266,11 +318,14 @@ public final class CompressedSet: Sendable {
         list.append(sentence("\(span) are lost: \(file.describe(block, fault))"))
       } else {
         if list.isEmpty { code = .kind }
-        let kept = BlockCoder.firstKept(
-          file.blockKind(block), file.bytes.base + file.blockOffset(block), file.blockSize(block),
-          count: images.count,
-          range: max(first, images.lowerBound) - images.lowerBound..<min(first + count, images.upperBound)
-            - images.lowerBound)
+        let wanted = images.clamped(to: first..<first + count)
+        var kept = 0..<0
+        _ = file.withBlock(block) { bytes, byteCount in
+          kept = BlockCoder.firstKept(
+            file.blockKind(block), bytes, byteCount, count: images.count,
+            range: wanted.lowerBound - images.lowerBound..<wanted.upperBound - images.lowerBound)
+          return nil
+        }
         list.append(
           sentence(
             "images \(images.lowerBound + kept.lowerBound) to \(images.lowerBound + kept.upperBound - 1) "
@@ -311,7 +366,7 @@ public final class CompressedSet: Sendable {
     var found = Verification()
     let header = file.header
     if let section = header.model,
-      Checksum.crc32(file.bytes.base + header.modelOffset, section.storedSize) != section.crc
+      Checksum.crc32(file.modelSection(section).base, section.storedSize) != section.crc
     {
       found.add(
         Damage(part: .model, images: 0..<0, reason: "the embedded model does not match its checksum"))
@@ -340,9 +395,7 @@ public final class CompressedSet: Sendable {
       }
       for index in 0..<count {
         guard let fault = BlockFault(rawValue: faults.base[index]) else { continue }
-        if fault == .memory {
-          throw AEError(.memory, "\(file.name): there is no memory to decode block \(first + index)")
-        }
+        if fault == .memory { throw outOfMemory(first + index) }
         found.add(
           Damage(
             part: .block(first + index), images: file.images(ofBlock: first + index),
@@ -350,15 +403,20 @@ public final class CompressedSet: Sendable {
       }
       first += count
     }
+    if file.excess > 0 {
+      found.add(
+        Damage(
+          part: .end, images: 0..<0,
+          reason: sentence("\(file.excess) bytes follow the last block, where the file should end")))
+    }
     return found
   }
 
   private func verify(_ block: Int) -> BlockFault? {
-    let bytes = file.bytes.base + file.blockOffset(block)
-    let byteCount = file.blockSize(block)
-    guard Checksum.crc32(bytes, byteCount) == file.blockChecksum(block) else { return .checksum }
-    return coder.verify(
-      file.blockKind(block), bytes, byteCount, count: file.header.imageCount(ofBlock: block))
+    file.withBlock(block) { bytes, byteCount in
+      coder.verify(
+        file.blockKind(block), bytes, byteCount, count: file.header.imageCount(ofBlock: block))
+    }
   }
 }
 

@@ -8,24 +8,35 @@ import Storage
 /// An image set's bytes and its table of contents.
 final class ContainerFile: Sendable {
   let name: String
-  let bytes: Buffer<UInt8>
   let header: ContainerHeader
+  private let source: ByteSource
+  /// All before the blocks.
+  private let head: Buffer<UInt8>
   /// [blockCount + 1]: where each block begins, and where the last one ends.
   private let offsets: Buffer<Int>
   private let blockCounts: [Int]
   private let keptImageCount: Int
 
-  /// - Throws: `.format`, `.checksum`, `.version` or `.memory`, if header or index cannot be trusted or the
-  ///   file is not exactly as long as they say.
-  init(_ bytes: Buffer<UInt8>, name: String) throws(AEError) {
-    let header = try ContainerHeader.read(bytes.base, bytes.count, name: name)
-    guard header.indexSize <= bytes.count - header.headerSize else {
+  /// - Parameter isCutAllowed: takes a file that ends too early, whose last blocks are then lost, or too late.
+  /// - Throws: `.format`, `.checksum`, `.version`, `.io` or `.memory`, if header or index cannot be trusted or
+  ///   the file is not exactly as long as they say.
+  init(_ source: ByteSource, name: String, isCutAllowed: Bool) throws(AEError) {
+    let fileSize = source.byteCount
+    let start = try source.bytes(at: 0, count: min(fileSize, ContainerHeader.largestSize))
+    let header = try ContainerHeader.read(start.base, start.count, fileSize: fileSize, name: name)
+    guard header.indexSize <= fileSize - header.headerSize else {
       throw AEError(
         .format,
         "\(name): \(header.count) images make \(header.blockCount) blocks, and the \(header.indexSize) bytes of "
-          + "their index do not fit into \(bytes.count)")
+          + "their index do not fit into \(fileSize)")
     }
-    let index = bytes.base + header.headerSize
+    // No overflow: three sections of at most the file's size each.
+    guard header.blocksOffset <= fileSize else {
+      throw AEError(
+        .format, "\(name): header and index declare \(header.blocksOffset) bytes, and there are \(fileSize)")
+    }
+    let head = try source.bytes(at: 0, count: header.blocksOffset)
+    let index = head.base + header.headerSize
     let entriesSize = header.indexSize - 4
     var trailer = ByteReader(index, count: header.indexSize, name: name, origin: header.headerSize)
     _ = try trailer.bytes(entriesSize)
@@ -34,7 +45,7 @@ final class ContainerFile: Sendable {
     }
 
     let offsets = try Buffer<Int>(count: header.blockCount + 1)
-    var counts = [0, 0, 0, 0]
+    var counts = [Int](repeating: 0, count: BlockKind.allCases.count)
     var kept = 0
     var reader = ByteReader(index, count: entriesSize, name: name, origin: header.headerSize)
     // No overflow: at most 2^28 blocks of less than 2^32 bytes.
@@ -42,33 +53,37 @@ final class ContainerFile: Sendable {
     offsets.base[0] = offset
     for block in 0..<header.blockCount {
       let kind = try reader.u8()
-      guard let kind = BlockKind(rawValue: kind) else {
-        throw reader.fail(.version, "block \(block) is of kind \(kind), which this reader does not know")
+      guard let kind = BlockKind(rawValue: kind), kind.belongs(to: header) else {
+        throw reader.fail(
+          .version,
+          "block \(block) is of kind \(kind), which this reader does not know in layer \(header.layer.rawValue)")
       }
       counts[Int(kind.rawValue)] += 1
       let size = Int(try reader.u32())
       _ = try reader.u32()
-      guard size <= bytes.count - min(offset, bytes.count) else {
+      let isThere = size <= fileSize - min(offset, fileSize)
+      guard isThere || isCutAllowed else {
         throw reader.fail(
-          "block \(block) declares \(size) bytes from byte \(offset) on, and the file ends at \(bytes.count)")
+          "block \(block) declares \(size) bytes from byte \(offset) on, and the file ends at \(fileSize)")
       }
       let images = header.imageCount(ofBlock: block)
       if kind == .deflated || kind == .stored {
         kept += images
-      } else if kind == .mixed, size >= 4 {
-        let start = bytes.base + offset
-        let count = Int(start[0]) | Int(start[1]) << 8 | Int(start[2]) << 16 | Int(start[3]) << 24
-        kept += min(count, images)
+      } else if kind == .mixed, size >= 4, isThere {
+        let count = try source.bytes(at: offset, count: 4)
+        kept += min(
+          Int(count[0]) | Int(count[1]) << 8 | Int(count[2]) << 16 | Int(count[3]) << 24, images)
       }
       offset += size
       offsets.base[block + 1] = offset
     }
-    guard offset == bytes.count else {
+    guard offset == fileSize || isCutAllowed else {
       throw AEError(
-        .format, "\(name): header and index declare \(offset) bytes, and there are \(bytes.count)")
+        .format, "\(name): header and index declare \(offset) bytes, and there are \(fileSize)")
     }
     self.name = name
-    self.bytes = bytes
+    self.source = source
+    self.head = head
     self.header = header
     self.offsets = offsets
     blockCounts = counts
@@ -80,18 +95,29 @@ final class ContainerFile: Sendable {
       count: header.count, width: header.width, height: header.height, channels: header.channels,
       latentCount: header.latentCount, quality: header.quality, blockImages: header.blockImages,
       source: header.source, hasLabels: header.labels != nil, hasNames: header.names != nil,
-      hasModel: header.model != nil, byteCount: bytes.count,
-      blockByteCount: bytes.count - header.blocksOffset, modelHash: header.modelHash,
-      modelName: header.modelName, blockCounts: blockCounts, keptImageCount: keptImageCount)
+      hasModel: header.model != nil, byteCount: source.byteCount,
+      blockByteCount: source.byteCount - header.blocksOffset, modelHash: header.modelHash,
+      modelName: header.modelName, blockCounts: blockCounts, keptImageCount: keptImageCount,
+      layer: header.layer, maxError: header.maxError, effort: header.effort, needsModel: needsModel)
   }
 
   // MARK: Blocks
 
-  func blockOffset(_ block: Int) -> Int { offsets[block] }
-  func blockSize(_ block: Int) -> Int { offsets[block + 1] - offsets[block] }
+  /// False if every block can be read without a model, which only exact and near-exact sets may be.
+  var needsModel: Bool {
+    header.layer == .latent || blockCounts[Int(BlockKind.exact.rawValue)] > 0
+  }
+
+  /// Bytes that the file has beyond what it declares; negative if it was cut.
+  var excess: Int { source.byteCount - offsets[header.blockCount] }
+
+  /// The model's section, which the header says is there.
+  func modelSection(_ section: Section) -> Buffer<UInt8> {
+    Buffer(borrowing: head.base + header.modelOffset, count: section.storedSize)
+  }
 
   private func indexEntry(_ block: Int) -> UnsafeMutablePointer<UInt8> {
-    bytes.base + header.headerSize + block * ContainerHeader.indexEntrySize
+    head.base + header.headerSize + block * ContainerHeader.indexEntrySize
   }
 
   func blockKind(_ block: Int) -> BlockKind {
@@ -99,9 +125,21 @@ final class ContainerFile: Sendable {
     BlockKind(rawValue: indexEntry(block)[0]) ?? .stored
   }
 
-  func blockChecksum(_ block: Int) -> UInt32 {
+  /// Calls `body` with a block's bytes, once they match their checksum.
+  func withBlock(_ block: Int, _ body: (UnsafePointer<UInt8>, Int) -> BlockFault?) -> BlockFault? {
+    let (offset, end) = (offsets[block], offsets[block + 1])
+    guard end <= source.byteCount else { return .missing }
+    let bytes: Buffer<UInt8>
+    do throws(AEError) {
+      bytes = try source.bytes(at: offset, count: end - offset)
+    } catch {
+      return error.code == .memory ? .memory : .unreadable
+    }
     let entry = indexEntry(block) + 5
-    return UInt32(entry[0]) | UInt32(entry[1]) << 8 | UInt32(entry[2]) << 16 | UInt32(entry[3]) << 24
+    let checksum =
+      UInt32(entry[0]) | UInt32(entry[1]) << 8 | UInt32(entry[2]) << 16 | UInt32(entry[3]) << 24
+    guard Checksum.crc32(bytes.base, bytes.count) == checksum else { return .checksum }
+    return body(bytes.base, bytes.count)
   }
 
   /// The images that a block holds.
@@ -131,7 +169,7 @@ final class ContainerFile: Sendable {
   private func unpack(_ section: Section, at offset: Int, _ what: StaticString) throws(AEError)
     -> Buffer<UInt8>
   {
-    let stored = bytes.base + offset
+    let stored = head.base + offset
     guard Checksum.crc32(stored, section.storedSize) == section.crc else {
       throw AEError(
         .checksum,

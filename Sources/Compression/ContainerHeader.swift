@@ -20,12 +20,16 @@ struct Section: Sendable {
 struct ContainerHeader: Sendable {
   /// The high bit, the line ends and the control-Z find transfers that were made as text.
   static let magic: [UInt8] = [0x89, 0x41, 0x45, 0x5A, 0x0D, 0x0A, 0x1A, 0x0A]
-  static let version: UInt16 = 1
+  /// The newest version that is read. Sets of codes are written as version 1, as they always were.
+  static let version: UInt16 = 2
   /// Bytes before the model's name.
   static let fixedSize = 132
+  /// Bytes of the longest header with its checksum.
+  static let largestSize = fixedSize + 64 + 4
   static let indexEntrySize = 9
   static let maximumBlockImages = 65536
   static let maximumQuality = 16
+  static let maximumEffort = 9
   /// No zlib stream is smaller than this part of what it inflates to.
   static let largestInflation = 1032
 
@@ -39,8 +43,15 @@ struct ContainerHeader: Sendable {
   var width = 0
   var height = 0
   var channels = 1
+  /// 0 if no model is needed.
   var latentCount = 0
+  /// 0 in exact and near-exact sets without codes.
   var quality = 0
+  var layer = Layer.latent
+  /// The most that a pixel may be off: 1 ... 32 in near-exact sets, else 0.
+  var maxError = 0
+  /// Which pixel network of the model, from 1 on; 0 in sets of codes and without model.
+  var effort = 0
   var source = SourceKind.unknown
   var blockImages = 0
   var count = 0
@@ -53,6 +64,8 @@ struct ContainerHeader: Sendable {
 
   var blockCount: Int { count / blockImages + (count % blockImages == 0 ? 0 : 1) }
   var imageSize: Int { width * height * channels }
+  /// False for an exact set whose blocks are all deflated or stored pixels.
+  var namesModel: Bool { latentCount > 0 }
 
   /// How many images block `index` holds: as all, but for the last.
   func imageCount(ofBlock index: Int) -> Int { min(blockImages, count - index * blockImages) }
@@ -73,7 +86,7 @@ struct ContainerHeader: Sendable {
   func write() throws(AEError) -> Buffer<UInt8> {
     let writer = ByteWriter()
     for byte in ContainerHeader.magic { try writer.u8(byte) }
-    try writer.u16(ContainerHeader.version)
+    try writer.u16(layer == .latent ? 1 : ContainerHeader.version)
     var flags: UInt16 = 0
     if model != nil { flags |= Flag.model }
     if labels != nil { flags |= Flag.labels }
@@ -85,12 +98,12 @@ struct ContainerHeader: Sendable {
     try writer.u16(UInt16(latentCount))
     try writer.u8(UInt8(quality))
     try writer.u8(source.rawValue)
-    try writer.u8(0)
+    try writer.u8(layer.rawValue)
     try writer.u8(UInt8(modelName.utf8.count))
     try writer.u32(UInt32(blockImages))
-    try writer.u32(0)
+    try writer.u32(UInt32(maxError | effort << 8))
     try writer.u64(UInt64(count))
-    for byte in modelHash { try writer.u8(byte) }
+    for index in 0..<32 { try writer.u8(namesModel ? modelHash[index] : 0) }
     for section in [model, labels, names] {
       try writer.u64(UInt64(section?.storedSize ?? 0))
       try writer.u64(UInt64(section?.rawSize ?? 0))
@@ -104,9 +117,12 @@ struct ContainerHeader: Sendable {
   // MARK: Reading
 
   /// Reads and checks a header. What is checked is everything that the header alone can show.
-  static func read(_ bytes: UnsafePointer<UInt8>, _ byteCount: Int, name: String) throws(AEError)
-    -> ContainerHeader
-  {
+  /// - Parameters:
+  ///   - byteCount: how many bytes are there to read from, at least a header's.
+  ///   - fileSize: bytes of the whole file.
+  static func read(
+    _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, fileSize: Int, name: String
+  ) throws(AEError) -> ContainerHeader {
     var reader = ByteReader(bytes, count: byteCount, name: name)
     guard byteCount >= magic.count else {
       throw reader.fail("an image set begins with 8 bytes of signature, and there are \(byteCount)")
@@ -117,8 +133,8 @@ struct ContainerHeader: Sendable {
       }
     }
     let version = try reader.u16()
-    guard version == ContainerHeader.version else {
-      throw reader.fail(.version, "format version \(version), and this reader knows version 1")
+    guard version == 1 || version == ContainerHeader.version else {
+      throw reader.fail(.version, "format version \(version), and this reader knows versions 1 and 2")
     }
     guard byteCount >= fixedSize else {
       throw reader.fail("a header has at least \(fixedSize) bytes, and there are \(byteCount)")
@@ -149,11 +165,13 @@ struct ContainerHeader: Sendable {
           + "\(Architecture.maximumSide), channels 1")
     }
     header.latentCount = Int(try reader.u16())
-    guard (1...Architecture.maximumLatentCount).contains(header.latentCount) else {
+    guard (0...Architecture.maximumLatentCount).contains(header.latentCount),
+      header.latentCount > 0 || version > 1
+    else {
       throw reader.fail("\(header.latentCount) latents: 1 to \(Architecture.maximumLatentCount) may be")
     }
     header.quality = Int(try reader.u8())
-    guard (1...maximumQuality).contains(header.quality) else {
+    guard header.quality <= maximumQuality, header.quality > 0 || version > 1 else {
       throw reader.fail("quality \(header.quality): 1 to \(maximumQuality) may be")
     }
     let source = try reader.u8()
@@ -162,18 +180,27 @@ struct ContainerHeader: Sendable {
     }
     header.source = source
     let layer = try reader.u8()
-    guard layer == 0 else {
-      throw reader.fail(.version, "layer \(layer), and this reader knows layer 0, latent codes")
+    guard let layer = Layer(rawValue: layer), (layer == .latent) == (version == 1) else {
+      throw reader.fail(.version, "layer \(layer), which version \(version) does not have")
     }
+    header.layer = layer
     _ = try reader.u8()
     let blockImages = try reader.u32()
     guard blockImages >= 1, blockImages <= UInt32(maximumBlockImages) else {
       throw reader.fail("\(blockImages) images in a block: 1 to \(maximumBlockImages) may be")
     }
     header.blockImages = Int(blockImages)
-    let reserved = try reader.u32()
-    guard reserved == 0 else {
-      throw reader.fail(.version, "a reserved field holds \(reserved), which this reader does not know")
+    header.maxError = Int(try reader.u8())
+    header.effort = Int(try reader.u8())
+    let reserved = try reader.u16()
+    guard reserved == 0, version > 1 || (header.maxError == 0 && header.effort == 0) else {
+      throw reader.fail(
+        .version,
+        "a reserved field holds \(header.maxError | header.effort << 8 | Int(reserved) << 16), which this "
+          + "reader does not know")
+    }
+    guard (layer == .nearExact ? 1...NearExact.maximumError : 0...0).contains(header.maxError) else {
+      throw reader.fail("a largest error of \(header.maxError), which layer \(layer.rawValue) cannot have")
     }
     let count = try reader.u64()
     guard count <= UInt64(ImageSet.maximumCount) else {
@@ -181,11 +208,28 @@ struct ContainerHeader: Sendable {
     }
     header.count = Int(count)
     let hash = try reader.bytes(32)
-    for index in 0..<32 { header.modelHash.append(hash[index]) }
+    var hashBits: UInt8 = 0
+    for index in 0..<32 {
+      header.modelHash.append(hash[index])
+      hashBits |= hash[index]
+    }
+    // A set names a model wholly or not at all.
+    if version > 1 {
+      guard
+        header.namesModel
+          ? (1...maximumEffort).contains(header.effort)
+          : header.effort == 0 && header.quality == 0 && hashBits == 0 && nameSize == 0
+            && flags & Flag.model == 0
+      else {
+        throw reader.fail(
+          "\(header.latentCount) latents, quality \(header.quality) and effort \(header.effort) do not go with "
+            + "each other or with the model")
+      }
+    }
 
-    header.model = try readSection(&reader, "model", isPresent: flags & Flag.model != 0, in: byteCount)
-    header.labels = try readSection(&reader, "labels", isPresent: flags & Flag.labels != 0, in: byteCount)
-    header.names = try readSection(&reader, "names", isPresent: flags & Flag.names != 0, in: byteCount)
+    header.model = try readSection(&reader, "model", isPresent: flags & Flag.model != 0, in: fileSize)
+    header.labels = try readSection(&reader, "labels", isPresent: flags & Flag.labels != 0, in: fileSize)
+    header.names = try readSection(&reader, "names", isPresent: flags & Flag.names != 0, in: fileSize)
     if let model = header.model, model.storedSize != model.rawSize {
       throw reader.fail("the model's section must be stored as it is")
     }
@@ -197,7 +241,7 @@ struct ContainerHeader: Sendable {
   }
 
   private static func readSection(
-    _ reader: inout ByteReader, _ what: StaticString, isPresent: Bool, in byteCount: Int
+    _ reader: inout ByteReader, _ what: StaticString, isPresent: Bool, in fileSize: Int
   ) throws(AEError) -> Section? {
     let stored = try reader.u64()
     let raw = try reader.u64()
@@ -208,8 +252,8 @@ struct ContainerHeader: Sendable {
       }
       return nil
     }
-    guard stored <= UInt64(byteCount) else {
-      throw reader.fail("the \(what) section declares \(stored) bytes, the file has \(byteCount)")
+    guard stored <= UInt64(fileSize) else {
+      throw reader.fail("the \(what) section declares \(stored) bytes, the file has \(fileSize)")
     }
     // Nothing is allocated for a size that the stored bytes cannot possibly inflate to.
     guard raw >= stored, raw <= stored * UInt64(largestInflation) else {

@@ -14,6 +14,10 @@ private func imageSet(_ handle: OpaquePointer?) throws(AEError) -> CompressedSet
 
 // MARK: Compressing
 
+/// Bytes of the structs' first versions, before exact sets.
+private let leastOptionsSize = 32
+private let leastInformationSize = 200
+
 @implementation @_cdecl("ae_compress_options_init")
 public func ae_compress_options_init(
   _ options: UnsafeMutablePointer<ae_compress_options>!, _ struct_size: Int
@@ -21,7 +25,84 @@ public func ae_compress_options_init(
   boundary { () throws(AEError) in
     guard let options else { throw AEError(.argument, "options is NULL") }
     // Every default is 0 or NULL.
-    try writeStruct(options, ae_compress_options(), size: struct_size, "ae_compress_options")
+    try writeStruct(
+      options, ae_compress_options(), size: struct_size, least: leastOptionsSize, "ae_compress_options")
+  }
+}
+
+/// What ae_compress and ae_compress_bound are to do, checked and as the engine takes it.
+private struct CompressionOrder {
+  let model: Autoencoder?
+  let width: Int
+  let height: Int
+  let labels: UnsafePointer<UInt8>?
+  var options = CompressionOptions()
+
+  init(_ handle: OpaquePointer?, _ pointer: UnsafePointer<ae_compress_options>?) throws(AEError) {
+    var given = ae_compress_options()
+    if let pointer {
+      try readStruct(pointer, over: &given, least: leastOptionsSize, "ae_compress_options")
+    }
+    try CompressionOrder.checkFlag(given.embed_model, "embed_model")
+    try CompressionOrder.checkFlag(given.no_preview, "no_preview")
+    guard let layer = UInt8(exactly: given.layer).flatMap({ Layer(rawValue: $0) }) else {
+      throw AEError(.argument, "layer must be in 0 ... 2, not \(given.layer)")
+    }
+    options.layer = layer
+    options.maxError = Int(given.max_error)
+    options.effort = Int(given.effort)
+    options.keepsCodes = given.no_preview == 0
+    options.quality = Int(given.quality)
+    options.embedModel = given.embed_model == 1
+    options.blockImages = Int(given.block_images)
+    labels = given.labels
+    let hasSize = given.width != 0 || given.height != 0
+    model = handle == nil && layer != .latent && hasSize ? nil : try LibAE.model(handle)
+    width = hasSize ? Int(given.width) : model?.architecture.width ?? 0
+    height = hasSize ? Int(given.height) : model?.architecture.height ?? 0
+    // The size is a factor of counts below, so it is checked before the engine does.
+    guard (1...Architecture.maximumSide).contains(width), (1...Architecture.maximumSide).contains(height)
+    else {
+      throw AEError(
+        .argument,
+        "images of \(width) x \(height): sides must be in 1 ... \(Architecture.maximumSide)")
+    }
+  }
+
+  private static func checkFlag(_ value: Int32, _ name: StaticString) throws(AEError) {
+    guard value == 0 || value == 1 else { throw AEError(.argument, "\(name) must be 0 or 1, not \(value)") }
+  }
+
+  func bound(_ count: Int) throws(AEError) -> Int {
+    guard count >= 0, count <= ImageSet.maximumCount else {
+      throw AEError(
+        .argument, "a set has at most \(ImageSet.maximumCount) images, not \(UInt(bitPattern: count))")
+    }
+    return try compressedBound(
+      width: width, height: height, count: count, hasLabels: labels != nil, with: model, options: options)
+  }
+
+  func make(_ images: UnsafePointer<UInt8>?, count: Int) throws(AEError) -> Buffer<UInt8> {
+    let source = try Input(images, count: count, of: width * height, "images")
+    _ = try bound(count)
+    // The engine keeps nothing of a set that it compresses.
+    let set = try ImageSet(
+      width: width, height: height, count: count,
+      pixels: Buffer(borrowing: source.base, count: source.elementCount),
+      labels: labels.map { Array(UnsafeBufferPointer(start: $0, count: count)) })
+    return try compress(set, with: model, options: options)
+  }
+}
+
+@implementation @_cdecl("ae_compress_bound")
+public func ae_compress_bound(
+  _ model: OpaquePointer!, _ count: Int, _ options: UnsafePointer<ae_compress_options>!,
+  _ size: UnsafeMutablePointer<Int>!
+) -> ae_status {
+  boundary { () throws(AEError) in
+    guard let size else { throw AEError(.argument, "the pointer that takes the size is NULL") }
+    size.pointee = 0
+    size.pointee = try CompressionOrder(model, options).bound(count)
   }
 }
 
@@ -31,40 +112,10 @@ public func ae_compress(
   _ options: UnsafePointer<ae_compress_options>!, _ out: UnsafeMutableRawPointer!, _ capacity: Int,
   _ size: UnsafeMutablePointer<Int>!
 ) -> ae_status {
-  /// The arguments as the engine takes them.
-  func arguments() throws(AEError) -> (ImageSet, Autoencoder, CompressionOptions) {
-    let model = try LibAE.model(model)
-    var given = ae_compress_options()
-    if let options { try readStruct(options, over: &given, "ae_compress_options") }
-    guard given.embed_model == 0 || given.embed_model == 1 else {
-      throw AEError(.argument, "embed_model must be 0 or 1, not \(given.embed_model)")
-    }
-    var result = CompressionOptions()
-    result.quality = Int(given.quality)
-    result.embedModel = given.embed_model == 1
-    if given.block_images != 0 { result.blockImages = Int(given.block_images) }
-    let source = try Input(images, count: count, of: model.inputCount, "images")
-    guard count <= ImageSet.maximumCount else {
-      throw AEError(.argument, "a set has at most \(ImageSet.maximumCount) images, not \(count)")
-    }
-    var labels: [UInt8]? = nil
-    if let base = given.labels { labels = Array(UnsafeBufferPointer(start: base, count: count)) }
-    // The engine keeps nothing of a set that it compresses.
-    let set = try ImageSet(
-      width: model.architecture.width, height: model.architecture.height, count: count,
-      pixels: Buffer(borrowing: source.base, count: source.elementCount), labels: labels)
-    return (set, model, result)
-  }
-  return produce(
+  produce(
     out, capacity: capacity, size: size,
-    bound: { () throws(AEError) in
-      let (set, model, options) = try arguments()
-      return try compressedBound(set, with: model, options: options)
-    },
-    make: { () throws(AEError) in
-      let (set, model, options) = try arguments()
-      return try compress(set, with: model, options: options)
-    })
+    bound: { () throws(AEError) in try CompressionOrder(model, options).bound(count) },
+    make: { () throws(AEError) in try CompressionOrder(model, options).make(images, count: count) })
 }
 
 // MARK: Opening
@@ -124,7 +175,11 @@ public func ae_imageset_info(
     result.byte_count = UInt64(clamping: source.byteCount)
     storeText(SHA256.hex(source.modelHash), in: &result.model_hash)
     storeText(source.modelName, in: &result.model_name)
-    try writeStruct(information, result, "ae_imageset_information")
+    result.layer = Int32(source.layer.rawValue)
+    result.max_error = Int32(truncatingIfNeeded: source.maxError)
+    result.effort = Int32(truncatingIfNeeded: source.effort)
+    result.needs_model = source.needsModel ? 1 : 0
+    try writeStruct(information, result, least: leastInformationSize, "ae_imageset_information")
   }
 }
 
@@ -153,6 +208,44 @@ public func ae_imageset_read(
   read(set, first, count, images, "images", size: { $0.width * $0.height * $0.channels }) {
     (set, first, images) throws(AEError) in
     try set.read(first: first, count: count, into: images)
+  }
+}
+
+@implementation @_cdecl("ae_imageset_salvage")
+public func ae_imageset_salvage(
+  _ set: OpaquePointer!, _ first: UInt64, _ count: Int, _ images: UnsafeMutablePointer<UInt8>!,
+  _ lost: UnsafeMutablePointer<UInt8>!, _ lost_count: UnsafeMutablePointer<Int>!
+) -> ae_status {
+  boundary { () throws(AEError) in
+    let set = try imageSet(set)
+    let information = set.information
+    let imageSize = information.width * information.height * information.channels
+    guard let first = Int(exactly: first) else {
+      throw AEError(.argument, "image \(first) was asked for; the set has \(information.count)")
+    }
+    if let lost_count { lost_count.pointee = 0 }
+    let target = try images.map { images throws(AEError) in
+      try Output(images, count: count, of: imageSize, "images").base
+    }
+    if let lost { lost.update(repeating: 0, count: try Output(lost, count: count, of: 1, "lost").elementCount) }
+    // Without images, a piece at a time into memory that is then forgotten.
+    let end = first.plus(count) ?? .max
+    guard count >= 0, end <= information.count else {
+      throw AEError(
+        .argument,
+        "\(UInt(bitPattern: count)) images from \(first) on were asked for; the set has \(information.count)")
+    }
+    let step = images == nil ? min(information.blockImages * 4, max(count, 1)) : max(count, 1)
+    let room = images == nil ? try Buffer<UInt8>(count: step * imageSize) : nil
+    var position = first
+    while position < end {
+      let piece = min(step, end - position)
+      try set.salvage(first: position, count: piece, into: target ?? room.unsafelyUnwrapped.base) { damage in
+        if let lost { (lost + damage.images.lowerBound - first).update(repeating: 1, count: damage.images.count) }
+        if let lost_count { lost_count.pointee += damage.images.count }
+      }
+      position += piece
+    }
   }
 }
 

@@ -48,6 +48,25 @@ public enum IDX {
     }
   }
 
+  /// The sizes that the header of a plain IDX file of images declares: count, height, width.
+  /// - Throws: `.format` if it is not one.
+  public static func imageSizes(_ bytes: UnsafePointer<UInt8>, _ byteCount: Int, name: String)
+    throws(AEError) -> [Int]
+  {
+    var reader = ByteReader(bytes, count: byteCount, name: name)
+    return try header(&reader, dimensionCount: 3)
+  }
+
+  /// The header of a plain IDX file: what stands before the elements.
+  /// - Parameter sizes: at most 3, each below 2^32.
+  public static func head(sizes: [Int]) -> [UInt8] {
+    var head: [UInt8] = [0, 0, 8, UInt8(sizes.count)]
+    for size in sizes {
+      for shift in [24, 16, 8, 0] { head.append(UInt8(truncatingIfNeeded: size >> shift)) }
+    }
+    return head
+  }
+
   /// The images as a plain IDX file.
   public static func write(_ set: ImageSet) throws(AEError) -> Buffer<UInt8> {
     try write(set.pixels.base, sizes: [set.count, set.height, set.width])
@@ -64,15 +83,10 @@ public enum IDX {
   {
     var elementCount = 1
     for size in sizes { elementCount *= size }
-    let headerCount = 4 + 4 * sizes.count
+    let head = head(sizes: sizes)
+    let headerCount = head.count
     let file = try Buffer<UInt8>(count: headerCount + elementCount)
-    file.base[2] = 8
-    file.base[3] = UInt8(sizes.count)
-    for (index, size) in sizes.enumerated() {
-      for byte in 0..<4 {
-        file.base[4 + 4 * index + byte] = UInt8(truncatingIfNeeded: size >> (24 - 8 * byte))
-      }
-    }
+    for (index, byte) in head.enumerated() { file.base[index] = byte }
     if elementCount > 0 { (file.base + headerCount).update(from: elements, count: elementCount) }
     return file
   }

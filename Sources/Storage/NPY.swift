@@ -141,10 +141,11 @@ public enum NPY {
   }
 
   /// Reads and checks a header, and that the elements it declares are what follows.
+  /// - Parameter isWhole: false if the bytes are only the beginning of a file.
   /// - Throws: `.version` for a version above 3, `.format` otherwise.
-  public static func header(_ bytes: UnsafePointer<UInt8>, _ byteCount: Int, name: String)
-    throws(AEError) -> Header
-  {
+  public static func header(
+    _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, name: String, isWhole: Bool = true
+  ) throws(AEError) -> Header {
     guard matches(bytes, byteCount) else {
       throw AEError(.format, "\(name): not an NPY file: it does not begin with \\x93NUMPY (byte 0)")
     }
@@ -172,7 +173,7 @@ public enum NPY {
     guard let needed else {
       throw reader.fail(.format, "the shape \(shapeText(shape)) has more elements than can be counted")
     }
-    guard needed == reader.remaining else {
+    guard needed == reader.remaining || !isWhole else {
       throw reader.fail(
         .format, "the shape \(shapeText(shape)) makes \(needed) bytes, \(reader.remaining) follow")
     }
@@ -211,28 +212,31 @@ public enum NPY {
     return text + "]"
   }
 
-  /// A file with its header filled in, and where the elements go.
-  private static func file(_ type: StaticString, shape: [Int], elementByteCount: Int) throws(AEError)
-    -> (Buffer<UInt8>, Int)
-  {
+  /// What stands before the elements of an array of bytes.
+  public static func head(shape: [Int]) -> [UInt8] { head("|u1", shape: shape) }
+
+  private static func head(_ type: StaticString, shape: [Int]) -> [UInt8] {
     var text = "{'descr': '\(type)', 'fortran_order': False, 'shape': ("
-    var byteCount = elementByteCount
-    for (index, size) in shape.enumerated() {
-      text += index == 0 ? "\(size)" : ", \(size)"
-      byteCount *= size
-    }
+    for (index, size) in shape.enumerated() { text += index == 0 ? "\(size)" : ", \(size)" }
     text += shape.count == 1 ? ",), }" : "), }"
     // numpy aligns the elements to 64 bytes with spaces, and ends the header with a newline.
     var bytes = Array(text.utf8)
     while (10 + bytes.count + 1) % 64 != 0 { bytes.append(0x20) }
     bytes.append(0x0A)
-    let prefix: [UInt8] = [
-      0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59, 1, 0, UInt8(bytes.count & 255), UInt8(bytes.count >> 8),
-    ]
-    let file = try Buffer<UInt8>(count: prefix.count + bytes.count + byteCount)
-    for (index, byte) in prefix.enumerated() { file.base[index] = byte }
-    for (index, byte) in bytes.enumerated() { file.base[prefix.count + index] = byte }
-    return (file, prefix.count + bytes.count)
+    return [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59, 1, 0, UInt8(bytes.count & 255), UInt8(bytes.count >> 8)]
+      + bytes
+  }
+
+  /// A file with its header filled in, and where the elements go.
+  private static func file(_ type: StaticString, shape: [Int], elementByteCount: Int) throws(AEError)
+    -> (Buffer<UInt8>, Int)
+  {
+    let head = head(type, shape: shape)
+    var byteCount = elementByteCount
+    for size in shape { byteCount *= size }
+    let file = try Buffer<UInt8>(count: head.count + byteCount)
+    for (index, byte) in head.enumerated() { file.base[index] = byte }
+    return (file, head.count)
   }
 
   private static func float32(_ bytes: UnsafePointer<UInt8>) -> Float {

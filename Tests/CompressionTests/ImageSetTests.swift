@@ -195,10 +195,11 @@ private func expected(_ set: ImageSet, _ model: Autoencoder, quality: Int) throw
       as [(Int, [Int], Int)]
     {
       for embed in [false, true] {
-        let set = try Support.set(count, odd: odd, labelled: true, named: true)
+        let set = try Support.set(count, odd: odd, labelled: true)
         let options = Support.options(embed: embed, block: block)
         let size = try compress(set, with: model, options: options).count
-        let bound = try compressedBound(set, with: model, options: options)
+        let bound = try compressedBound(
+          width: set.width, height: set.height, count: count, hasLabels: true, with: model, options: options)
         #expect(size <= bound)
         if odd.count == count { #expect(bound - size < 600) }
       }

@@ -1,8 +1,10 @@
-// aez compress: images to an image set (.aez).
+// aez compress: images to an image set (.aez), some blocks at a time.
 
 import ArgumentParser
+import Bytes
 import Compression
 import Core
+import Glibc
 import Model
 import Storage
 import Training
@@ -16,25 +18,49 @@ struct Compress: ParsableCommand {
       It needs the model it was made with; --embed-model puts the decoder into the file. File names, their \
       order, and labels go along.
 
+      With --exact every pixel comes back, with --max-error every pixel to within so much. Such sets may be of \
+      images of any size.
+
       EXAMPLES
         aez compress mnist:test -o digits.aez
         aez compress digits/ --model elu.aew --quality 3 --embed-model -o digits.aez
+        aez compress scans.npy --exact -o scans.aez
       """)
 
   @Argument(help: "The images.") var images: String
   @OptionGroup var model: ModelOptions
   @OptionGroup var input: InputOptions
+  @Flag(help: "Keep every pixel.") var exact = false
+  @Option(
+    help: ArgumentHelp(
+      "Keep every pixel to within so many grey levels, 1 to 32.", valueName: "levels"))
+  var maxError: Int?
+  @Option(
+    help: ArgumentHelp(
+      "With --exact or --max-error: which of the model's pixel networks, from 1 (fastest); the strongest unless told.",
+      valueName: "number"))
+  var effort: Int?
+  @Flag(help: "With --exact or --max-error: leave the images' codes out.") var noPreview = false
   @Option(
     help:
       "From 1 (smallest) to as many as the model offers (best); `aez info` tells; the model's default unless told."
   )
   var quality: Int?
+  @Option(
+    help: ArgumentHelp(
+      "Take the best quality that needs no more bytes an image, judged by the first ten thousand images.",
+      valueName: "bytes"))
+  var bytesPerImage: Double?
   @Flag(help: "Put the decoder into the file, which then needs no other.") var embedModel = false
   @Option(
-    help: ArgumentHelp("Images in a block, 1 to 65536: what is decoded to read one.", valueName: "images"))
-  var block = CompressionOptions().blockImages
+    help: ArgumentHelp(
+      "Images in a block, 1 to 65536: what is decoded to read one, and what damage costs.",
+      valueName: "images"))
+  var block = CompressionOptions.defaultBlockImages
   @OptionGroup var output: OutputOptions
   @OptionGroup var report: ReportOptions
+
+  private var layer: Layer { maxError != nil ? .nearExact : exact ? .exact : .latent }
 
   func validate() throws {
     try report.check(dataOnStandardOutput: output.isStandardOutput)
@@ -42,46 +68,214 @@ struct Compress: ParsableCommand {
     guard (1...65536).contains(block) else {
       throw ValidationError("--block must be in 1 ... 65536, not \(block).")
     }
+    if let maxError {
+      guard (1...32).contains(maxError) else {
+        throw ValidationError("--max-error must be in 1 ... 32, not \(maxError); --exact is for none.")
+      }
+      if exact { throw ValidationError("--exact and --max-error exclude each other.") }
+    }
+    if layer == .latent {
+      if effort != nil || noPreview {
+        throw ValidationError(
+          "\(effort != nil ? "--effort" : "--no-preview") is for --exact and --max-error.")
+      }
+    } else if bytesPerImage != nil {
+      throw ValidationError("--bytes-per-image is for sets of codes: exact ones take what they take.")
+    }
+    if let effort, effort < 1 { throw ValidationError("--effort must be at least 1, not \(effort).") }
+    if let bytesPerImage {
+      guard bytesPerImage > 0 else {
+        throw ValidationError("--bytes-per-image must be above 0, not \(bytesPerImage).")
+      }
+      if quality != nil { throw ValidationError("--quality and --bytes-per-image exclude each other.") }
+    }
   }
 
   func run() throws {
     try output.check()
     let model = try model.load()
-    let set = try input.load(images)
-    try set.check(width: model.architecture.width, height: model.architecture.height, name: images)
+    let stream = try input.stream(images)
+    let fits = model.architecture.width == stream.width && model.architecture.height == stream.height
+    if layer == .latent, !fits {
+      throw AEError(
+        .shape,
+        "\(images): images are \(stream.width) x \(stream.height), the model takes "
+          + "\(model.architecture.width) x \(model.architecture.height)")
+    }
     var options = CompressionOptions()
+    options.layer = layer
+    options.maxError = maxError ?? 0
+    options.effort = effort ?? 0
+    options.keepsCodes = !noPreview
     options.quality = quality ?? 0
     options.embedModel = embedModel
     options.blockImages = block
-    let bytes = try compress(set, with: model, options: options)
-    try output.write(bytes)
-    guard report.json || !(report.quiet || output.isStandardOutput) else { return }
-    let packed = try CompressedSet(bytes, model: model, name: output.output)
+
+    // As many whole blocks at a time as 16 MB of pixels hold, but enough to keep the threads busy, and for
+    // --bytes-per-image the sample that decides.
+    var step = max((16 << 20) / (block * stream.imageSize), 8) * block
+    if bytesPerImage != nil { step = max(step, (10_000 + block - 1) / block * block) }
+    step = min(step, max(stream.count, 1))
+    let wave = try Buffer<UInt8>(count: try elements(step, stream.imageSize))
+    var done = min(step, stream.count)
+    try stream.next(done, into: wave.base)
+    if let bytesPerImage {
+      options.quality = try fittingQuality(
+        of: wave, count: min(done, 10_000), stream, model, options, limit: bytesPerImage)
+    }
+
+    let writer = try SetWriter(
+      width: stream.width, height: stream.height, count: stream.count, source: stream.source,
+      labels: stream.labels, names: stream.names, model: model, options: options)
+    let isReporting = report.json || !(report.quiet || output.isStandardOutput)
+    // An exact set has no error to measure.
+    writer.isMeasuring = isReporting && layer != .exact && stream.count > 0
+    Interrupt.listen()
+    let file = try SetOutput(output, headSize: writer.headSize)
+    var count = done
+    while true {
+      try writer.add(wave.base, count: count) { bytes, count throws(AEError) in
+        try file.append(bytes, count)
+      }
+      if Interrupt.isRequested { throw AEError(.stopped, "stopped before \(output.output) was complete") }
+      count = min(step, stream.count - done)
+      if count == 0 { break }
+      try stream.next(count, into: wave.base)
+      done += count
+    }
+    try file.finish(head: try writer.head())
+    guard isReporting else { return }
+
     var facts = Report()
     facts.add("output", .string(output.output))
-    facts.add(images: set.count, width: set.width, height: set.height)
-    facts.add(size: packed.information.byteCount, of: set)
-    facts.add("quality", .int(packed.information.quality), "quality")
-    facts.add("kept_images", .int(packed.information.keptImageCount))
-    if packed.information.keptImageCount > 0 {
-      facts.add(
-        line: "\(grouped(packed.information.keptImageCount)) whose code would not do them justice",
-        title: "kept as pixels")
+    facts.add(images: stream.count, width: stream.width, height: stream.height)
+    facts.add(
+      size: writer.headSize + writer.blockByteCount, count: stream.count, imageSize: stream.imageSize)
+    facts.add("layer", .string(layer.name), layer == .latent ? nil : "layer", layer.phrase(maxError))
+    facts.add("quality", .int(writer.quality), writer.quality > 0 ? "quality" : nil)
+    if layer == .latent {
+      facts.add("kept_images", .int(writer.keptImageCount))
+      if writer.keptImageCount > 0 {
+        facts.add(
+          line: "\(grouped(writer.keptImageCount)) whose code would not do them justice",
+          title: "kept as pixels")
+      }
     }
-    if set.count > 0 {
-      facts.add(mse: try packed.meanSquaredError(to: set))
+    if writer.isMeasuring {
+      let pixelCount = Double(stream.count) * Double(stream.imageSize)
+      facts.add(mse: Double(writer.squaredError) / pixelCount / (255 * 255))
     }
-    facts.add("model", .string(model.name), "model", "\(model.name)\(embedModel ? " (embedded)" : "")")
-    facts.add("model_embedded", .bool(embedModel))
+    let isEmbedded = embedModel && writer.namesModel
+    facts.add(
+      "model", writer.namesModel ? .string(model.name) : .null, "model",
+      writer.namesModel ? "\(model.name)\(isEmbedded ? " (embedded)" : "")" : "none: the pixels are deflated")
+    facts.add("model_embedded", .bool(isEmbedded))
     try report.show(facts)
+  }
+
+  /// The best quality at which the first images take no more than `limit` bytes each, their share of the head
+  /// counted.
+  private func fittingQuality(
+    of wave: Buffer<UInt8>, count: Int, _ stream: ImageStream, _ model: Autoencoder,
+    _ options: CompressionOptions, limit: Double
+  ) throws -> Int {
+    guard let codec = model.codec else {
+      throw AEError(.kind, "the model \"\(model.name)\" has no codec and cannot compress")
+    }
+    var smallest = Double.infinity
+    var options = options
+    for quality in (1...codec.rates.count).reversed() {
+      options.quality = quality
+      let whole = try SetWriter(
+        width: stream.width, height: stream.height, count: stream.count, source: stream.source,
+        labels: stream.labels, names: stream.names, model: model, options: options)
+      let sample = try SetWriter(
+        width: stream.width, height: stream.height, count: count, source: stream.source, labels: nil,
+        names: nil, model: model, options: options)
+      try sample.add(wave.base, count: count) { _, _ throws(AEError) in }
+      let each =
+        Double(sample.blockByteCount) / Double(max(count, 1))
+        + Double(whole.headSize) / Double(max(stream.count, 1))
+      if each <= limit { return quality }
+      smallest = min(smallest, each)
+    }
+    throw AEError(
+      .argument,
+      "\(images): the model \"\(model.name)\" needs \(smallest.fixed(2)) bytes an image at its lowest quality, and "
+        + "\(limit.fixed(2)) are allowed")
+  }
+}
+
+extension Layer {
+  /// The word for programs.
+  var name: String {
+    switch self {
+    case .latent: return "latent"
+    case .exact: return "exact"
+    case .nearExact: return "near-exact"
+    }
+  }
+
+  /// The words for people.
+  func phrase(_ maxError: Int?) -> String {
+    switch self {
+    case .latent: return "codes"
+    case .exact: return "exact: every pixel"
+    case .nearExact: return "near-exact: every pixel to within \(maxError ?? 0)"
+    }
+  }
+}
+
+/// An image set on its way to a file: what comes first in it is known last.
+private final class SetOutput {
+  private let file: OutputFile
+  /// The blocks, where the output cannot be gone back in: a file without a name.
+  private var spool: UnsafeMutablePointer<FILE>?
+
+  init(_ options: OutputOptions, headSize: Int) throws {
+    file = try OutputFile(options.isStandardOutput ? "/dev/stdout" : options.output, overwrite: options.force)
+    if file.canBeginAgain {
+      let room = try Buffer<UInt8>(count: headSize)
+      try file.append(room.base, headSize)
+    } else {
+      spool = tmpfile()
+      guard spool != nil else { throw Path.systemError("a temporary file", "create") }
+    }
+  }
+
+  deinit { if let spool { fclose(spool) } }
+
+  func append(_ bytes: UnsafePointer<UInt8>, _ count: Int) throws(AEError) {
+    guard let spool else { return try file.append(bytes, count) }
+    guard fwrite(bytes, 1, count, spool) == count else {
+      throw Path.systemError("a temporary file", "write")
+    }
+  }
+
+  func finish(head: Buffer<UInt8>) throws {
+    if file.canBeginAgain {
+      try file.beginAgain()
+      try file.append(head.base, head.count)
+    } else if let spool {
+      try file.append(head.base, head.count)
+      rewind(spool)
+      let piece = try Buffer<UInt8>(count: 1 << 18)
+      while true {
+        let got = fread(piece.base, 1, piece.count, spool)
+        if got == 0 { break }
+        try file.append(piece.base, got)
+      }
+      guard ferror(spool) == 0 else { throw Path.systemError("a temporary file", "read") }
+    }
+    try file.finish()
   }
 }
 
 extension Report {
   /// Adds the size of a compressed set: in all, per image, and as a share of the pixels' bytes.
-  mutating func add(size byteCount: Int, of set: ImageSet) {
-    let each = Double(byteCount) / Double(max(set.count, 1))
-    let ratio = Double(set.pixels.count) / Double(max(byteCount, 1))
+  mutating func add(size byteCount: Int, count: Int, imageSize: Int) {
+    let each = Double(byteCount) / Double(max(count, 1))
+    let ratio = Double(count) * Double(imageSize) / Double(max(byteCount, 1))
     add("bytes", .int(byteCount), "bytes", grouped(byteCount))
     add("bytes_per_image", .number(each), "an image", "\(each.fixed(2)) bytes")
     add("ratio", .number(ratio), "ratio", "\(ratio.fixed(1)) : 1")

@@ -12,12 +12,12 @@ struct Decompress: ParsableCommand {
     abstract: "Decompress an image set (.aez) to images.",
     usage: "aez decompress <set.aez> [--model <file>] -o <path> [<options>]",
     discussion: """
-      The model is found by its hash: embedded in the set, compiled into aez, or in a file of AE_MODEL_PATH \
-      (files and folders, separated by colons); --model names it. A set made from a folder comes back as that \
-      folder, the same names, order and labels.
+      The model is found by its hash: embedded in the set, compiled into aez, or in a file of --model-path or \
+      AE_MODEL_PATH (files and folders, separated by colons); --model names it. A set made from a folder comes \
+      back as that folder, the same names, order and labels.
 
-      A damaged block costs its images alone. With --partial what is whole is written, lost images are black, \
-      and the exit status is 1.
+      A damaged block costs its images alone. With --salvage all that is whole is written, lost images are \
+      black, standard error lists them, and the exit status is 1.
 
       EXAMPLES
         aez decompress digits.aez -o digits/
@@ -25,14 +25,12 @@ struct Decompress: ParsableCommand {
       """)
 
   @Argument(help: "The image set: an .aez file, or - for standard input.") var set: String
-  @Option(
-    name: .shortAndLong, help: ArgumentHelp("The weight file (.aew) it was made with.", valueName: "file"))
-  var model: String?
+  @OptionGroup var model: SetModelOptions
   @Option(help: "The first image to decompress, counted from 0.") var first = 0
   @Option(name: .shortAndLong, help: "How many images; all that follow unless told.") var count: Int?
   @Option(help: ArgumentHelp("Also write the labels: an IDX file; .gz gzips it.", valueName: "file"))
   var labels: String?
-  @Flag(help: "Write what can be read of a damaged set.") var partial = false
+  @Flag(help: "Write what can be read of a damaged set, and list what is lost.") var salvage = false
   @OptionGroup var output: ImageOutputOptions
   @OptionGroup var report: ReportOptions
 
@@ -45,8 +43,8 @@ struct Decompress: ParsableCommand {
   func run() throws {
     try output.check()
     if let labels { try OutputOptions.check(labels, force: output.file.force) }
-    let (name, bytes) = try SetFile.read(set)
-    let packed = try Models.openSet(bytes, name: name, model: model)
+    let (name, bytes) = try SetFile.open(set)
+    let packed = try Models.openSet(bytes, name: name, options: model, isCutAllowed: salvage)
     let information = packed.information
     guard first < max(information.count, 1), (count ?? 0) <= information.count - first else {
       throw AEError(
@@ -54,83 +52,125 @@ struct Decompress: ParsableCommand {
         "\(name): holds \(counted(information.count, "image")), not \(count ?? 1) from number \(first)")
     }
     let range = first..<first + (count ?? information.count - first)
-    var losses = Losses()
-    let images = try read(packed, range, &losses)
-    try output.write(images)
-    if let labels {
-      guard let values = images.labels else { throw AEError(.kind, "\(name): has no labels") }
-      try LabelFile.write(values, to: labels, overwrite: output.file.force)
+    var losses = Losses(name: name)
+    let (labelValues, names) = try marks(packed, range, &losses)
+    if labels != nil, labelValues == nil, losses.partCount == 0 {
+      throw AEError(.kind, "\(name): has no labels")
+    }
+    let (width, height) = (information.width, information.height)
+    Interrupt.listen()
+    if let file = try output.open(width: width, height: height, count: range.count) {
+      // As many blocks at a time as some 16 MB of pixels are, but enough to keep the threads busy.
+      let block = information.blockImages
+      let step = max((16 << 20) / (block * width * height), 8) * block
+      let wave = try Buffer<UInt8>(count: try elements(min(step, range.count), width * height))
+      var position = range.lowerBound
+      while position < range.upperBound {
+        let end = min((position / step + 1) * step, range.upperBound)
+        try read(packed, position..<end, into: wave.base, &losses)
+        try file.append(wave.base, (end - position) * width * height)
+        if Interrupt.isRequested {
+          throw AEError(.stopped, "stopped before \(output.file.output) was complete")
+        }
+        position = end
+      }
+      try file.finish()
+    } else {
+      let pixels = try Buffer<UInt8>(count: try elements(range.count, width * height))
+      try read(packed, range, into: pixels.base, &losses)
+      try output.write(
+        try ImageSet(
+          width: width, height: height, count: range.count, pixels: pixels, labels: labelValues, names: names,
+          source: information.source))
+    }
+    if let labels, let labelValues {
+      try LabelFile.write(labelValues, to: labels, overwrite: output.file.force)
     }
 
     var facts = Report()
     facts.add("output", .string(output.file.output))
-    facts.add(images: images.count, width: images.width, height: images.height)
-    facts.add("model", .string(information.modelName), "model")
-    facts.add("labels", .bool(images.labels != nil))
-    facts.add("names", .bool(images.names != nil))
+    facts.add(images: range.count, width: width, height: height)
+    facts.add(
+      "model", information.modelName.isEmpty ? .null : .string(information.modelName), "model",
+      information.modelName.isEmpty ? "none needed" : information.modelName)
+    facts.add("labels", .bool(labelValues != nil))
+    facts.add("names", .bool(names != nil))
     facts.add("lost_images", .int(losses.imageCount))
+    facts.add("lost", .array(losses.ranges.map { .array([.int($0.lowerBound), .int($0.upperBound - 1)]) }))
     try report.show(facts, dataOnStandardOutput: output.isStandardOutput)
-    if let error = losses.first {
+    if losses.partCount > 0 {
       throw AEError(
-        error.code, "\(error.message); \(counted(losses.imageCount, "image")) lost and written as black")
+        .checksum,
+        "\(name): \(counted(losses.partCount, "part")) damaged; \(counted(losses.imageCount, "image")) lost and "
+          + "written as black")
     }
   }
 
-  /// What --partial could not read.
+  /// What --salvage could not read. Each loss is told on standard error as it is met.
   private struct Losses {
+    let name: String
+    var partCount = 0
     var imageCount = 0
-    var first: AEError?
+    var ranges: [Range<Int>] = []
 
-    mutating func add(_ error: AEError, images: Int) {
-      imageCount += images
-      if first == nil { first = error }
+    mutating func add(_ reason: String, images: Range<Int>) {
+      partCount += 1
+      imageCount += images.count
+      guard !images.isEmpty else { return Console.warn("aez: \(reason)\n") }
+      if let last = ranges.last, last.upperBound == images.lowerBound {
+        ranges[ranges.count - 1] = last.lowerBound..<images.upperBound
+      } else {
+        ranges.append(images)
+      }
+      Console.warn("aez: \(name): \(reason); images \(images.lowerBound) to \(images.upperBound - 1) are lost\n")
     }
   }
 
-  /// The images of a range with their labels and names. With --partial, what cannot be read is noted.
-  private func read(_ packed: CompressedSet, _ range: Range<Int>, _ losses: inout Losses) throws(AEError)
-    -> ImageSet
+  private func read(
+    _ packed: CompressedSet, _ range: Range<Int>, into pixels: UnsafeMutablePointer<UInt8>,
+    _ losses: inout Losses
+  ) throws(AEError) {
+    guard salvage else { return try packed.read(first: range.lowerBound, count: range.count, into: pixels) }
+    try packed.salvage(first: range.lowerBound, count: range.count, into: pixels) { damage in
+      losses.add(damage.reason, images: damage.images)
+    }
+  }
+
+  /// Labels and names of a range. With --salvage, what cannot be read is noted.
+  private func marks(_ packed: CompressedSet, _ range: Range<Int>, _ losses: inout Losses) throws(AEError)
+    -> ([UInt8]?, [String]?)
   {
-    func attempt(images: Int, _ body: () throws(AEError) -> Void) throws(AEError) {
+    func attempt(_ body: () throws(AEError) -> Void) throws(AEError) {
       do throws(AEError) {
         try body()
       } catch {
-        guard partial, error.code != .memory else { throw error }
-        losses.add(error, images: images)
+        guard salvage, error.code != .memory else { throw error }
+        losses.add(error.message, images: 0..<0)
       }
-    }
-    let information = packed.information
-    let size = information.width * information.height
-    let pixels = try Buffer<UInt8>(count: try elements(range.count, size))
-    // With --partial a block at a time, so that a damaged one costs only itself.
-    let step = partial ? information.blockImages : max(range.count, 1)
-    var position = range.lowerBound
-    while position < range.upperBound {
-      let end = min(partial ? (position / step + 1) * step : range.upperBound, range.upperBound)
-      let target = pixels.base + (position - range.lowerBound) * size
-      try attempt(images: end - position) { () throws(AEError) in
-        try packed.read(first: position, count: end - position, into: target)
-      }
-      position = end
     }
     var labels: [UInt8]?
     var names: [String]?
-    try attempt(images: 0) { () throws(AEError) in
+    try attempt { () throws(AEError) in
       if let all = try packed.labels() {
         labels = Array(UnsafeBufferPointer(start: all.base + range.lowerBound, count: range.count))
       }
     }
-    try attempt(images: 0) { () throws(AEError) in
+    try attempt { () throws(AEError) in
       if let all = try packed.names() { names = range.map { all[$0] } }
     }
-    return try ImageSet(
-      width: information.width, height: information.height, count: range.count, pixels: pixels,
-      labels: labels, names: names, source: information.source)
+    return (labels, names)
   }
 }
 
 /// Image sets as files.
 enum SetFile {
+  /// The bytes of a file or of standard input, and what messages call it. A file is read as it is needed.
+  static func open(_ path: String) throws(AEError) -> (name: String, bytes: ByteSource) {
+    if path != "-", let source = try File.source(path) { return (path, source) }
+    let (name, bytes) = try read(path)
+    return (name, ByteSource(bytes))
+  }
+
   /// The bytes of a file or of standard input, and what messages call it.
   static func read(_ path: String) throws(AEError) -> (name: String, bytes: Buffer<UInt8>) {
     guard path == "-" else { return (path, try File.read(path)) }

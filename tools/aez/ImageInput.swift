@@ -51,6 +51,33 @@ struct InputOptions: ParsableArguments {
   }
 
   private func read(_ path: String) throws -> ImageSet {
+    let files = try mnistFiles(path)
+    try refuseUnusedSplit(path, files)
+    if let files { return try readMNIST(files) }
+    if path != "-", Path.kind(path) == .folder { return try ImageFolder.read(Path.trimmed(path)) }
+    if path == "-" {
+      if Console.isTerminal(Console.input) { throw InputOptions.terminalInput }
+      let file = try File.readDescriptor(Console.input, name: "standard input")
+      return try ImageFile.read(file, name: "standard input", size: size)
+    }
+    return try ImageFile.read(try File.read(path), name: path, size: size)
+  }
+
+  static var terminalInput: ValidationError {
+    ValidationError("Images are expected on standard input, which is a terminal: redirect it.")
+  }
+
+  /// The files of the part of MNIST that a path and --split mean; nil if it means something else.
+  func mnistFiles(_ path: String) throws -> (images: String, labels: String)? {
+    func find(_ folder: String, _ split: Split) throws(AEError) -> (images: String, labels: String) {
+      func file(_ name: String) throws(AEError) -> String {
+        guard let file = MNIST.file(folder, name) else {
+          throw AEError(.io, "\(folder): holds neither \(name) nor \(name).gz")
+        }
+        return file
+      }
+      return (try file(split.files.images), try file(split.files.labels))
+    }
     if path == "mnist" || path.hasPrefix("mnist:") {
       let named = Split(rawValue: String(path.dropFirst("mnist:".count)))
       guard path == "mnist" || named != nil else {
@@ -59,47 +86,25 @@ struct InputOptions: ParsableArguments {
       guard let split = named ?? split, self.split == nil || self.split == split else {
         throw ValidationError("Which part of MNIST: mnist:train or mnist:test?")
       }
-      return try readMNIST(try MNIST.folder(), split)
+      return try find(try MNIST.folder(), split)
     }
-    if path != "-", Path.kind(path) == .folder {
-      let folder = Path.trimmed(path)
-      if MNIST.isFolder(folder) {
-        guard let split else {
-          throw ValidationError("\(path) holds the files of MNIST: say --split train or --split test.")
-        }
-        return try readMNIST(folder, split)
-      }
-      try refuseSplit(path)
-      return try ImageFolder.read(folder)
+    guard path != "-", Path.kind(path) == .folder, MNIST.isFolder(Path.trimmed(path)) else { return nil }
+    guard let split else {
+      throw ValidationError("\(path) holds the files of MNIST: say --split train or --split test.")
     }
-    try refuseSplit(path)
-    if path == "-" {
-      if Console.isTerminal(Console.input) {
-        throw ValidationError("Images are expected on standard input, which is a terminal: redirect it.")
-      }
-      let file = try File.readDescriptor(Console.input, name: "standard input")
-      return try ImageFile.read(file, name: "standard input", size: size)
-    }
-    return try ImageFile.read(try File.read(path), name: path, size: size)
+    return try find(Path.trimmed(path), split)
   }
 
-  private func refuseSplit(_ path: String) throws {
-    if split != nil {
+  func refuseUnusedSplit(_ path: String, _ files: (images: String, labels: String)?) throws {
+    if files == nil, split != nil {
       throw ValidationError("--split is for a folder with the four MNIST files, which \(path) is not.")
     }
   }
 
-  private func readMNIST(_ folder: String, _ split: Split) throws(AEError) -> ImageSet {
-    func find(_ name: String) throws(AEError) -> String {
-      guard let file = MNIST.file(folder, name) else {
-        throw AEError(.io, "\(folder): holds neither \(name) nor \(name).gz")
-      }
-      return file
-    }
-    let (imagePath, labelPath) = (try find(split.files.images), try find(split.files.labels))
-    let images = try File.read(imagePath)
-    var set = try IDX.read(images.base, images.count, name: imagePath)
-    set.labels = try LabelFile.read(labelPath, count: set.count)
+  private func readMNIST(_ files: (images: String, labels: String)) throws(AEError) -> ImageSet {
+    let images = try File.read(files.images)
+    var set = try IDX.read(images.base, images.count, name: files.images)
+    set.labels = try LabelFile.read(files.labels, count: set.count)
     return set
   }
 }

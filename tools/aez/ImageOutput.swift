@@ -105,6 +105,19 @@ struct ImageOutputOptions: ParsableArguments {
     }
   }
 
+  /// Begins to write a set whose images come in pieces; nil if the output is made of a whole set.
+  func open(width: Int, height: Int, count: Int) throws -> StreamedImages? {
+    let (head, isGzip): ([UInt8], Bool)
+    switch try kind() {
+    case .idx: (head, isGzip) = (IDX.head(sizes: [count, height, width]), false)
+    case .gzippedIDX: (head, isGzip) = (IDX.head(sizes: [count, height, width]), true)
+    case .npy: (head, isGzip) = (NPY.head(shape: [count, height, width]), false)
+    case .png, .pgm, .folder: return nil
+    }
+    let target = try OutputFile(isStandardOutput ? "/dev/stdout" : file.output, overwrite: file.force)
+    return try StreamedImages(target, head: head, isGzip: isGzip)
+  }
+
   /// What the name says.
   private func kind() throws -> Kind {
     let path = file.output
@@ -149,5 +162,42 @@ struct ImageOutputOptions: ParsableArguments {
         "\(path) does not tell what to write: end it in .idx, -idx3-ubyte (or either with .gz), .npy, .png, .pgm, "
           + "or / for a folder; or say --as.")
     }
+  }
+}
+
+/// A file of images that is written piece by piece.
+final class StreamedImages {
+  private let file: OutputFile
+  /// What is to be the next member of a gzip file; nil for plain files.
+  private let member: ByteWriter?
+  private static let memberSize = 16 << 20
+
+  init(_ file: OutputFile, head: [UInt8], isGzip: Bool) throws(AEError) {
+    self.file = file
+    member = isGzip ? ByteWriter() : nil
+    let head = try Buffer<UInt8>(head)
+    try append(head.base, head.count)
+  }
+
+  func append(_ bytes: UnsafePointer<UInt8>, _ count: Int) throws(AEError) {
+    guard let member else { return try file.append(bytes, count) }
+    var done = 0
+    while done < count {
+      let step = min(count - done, StreamedImages.memberSize - member.count)
+      try member.bytes(bytes + done, step)
+      done += step
+      if member.count == StreamedImages.memberSize { try endMember() }
+    }
+  }
+
+  func finish() throws(AEError) {
+    if let member, member.count > 0 { try endMember() }
+    try file.finish()
+  }
+
+  private func endMember() throws(AEError) {
+    guard let plain = try member?.finish() else { return }
+    let packed = try Zlib.gzip(plain.base, plain.count)
+    try file.append(packed.base, packed.count)
   }
 }

@@ -39,6 +39,13 @@ struct Info: ParsableCommand {
     var facts = Report()
     facts.add("file", .string(file))
     if file != "-", Path.kind(file) == .file {
+      if let source = try File.source(file),
+        FileKind.of(try source.bytes(at: 0, count: min(source.byteCount, 8))) == .imageSet
+      {
+        add(try CompressedSet.peek(source, name: file), to: &facts)
+        try report.show(facts)
+        return
+      }
       let bytes = try File.read(file)
       switch FileKind.of(bytes) {
       case .weights: add(try WeightFile.summary(bytes.base, bytes.count, name: file), to: &facts)
@@ -107,8 +114,12 @@ struct Info: ParsableCommand {
   private func add(_ information: CompressedSetInformation, to facts: inout Report) {
     facts.add("type", .string("image set"), "type")
     facts.add(images: information.count, width: information.width, height: information.height)
-    facts.add("latents", .int(information.latentCount), "latents")
-    facts.add("quality", .int(information.quality), "quality")
+    facts.add(
+      "layer", .string(information.layer.name), "layer", information.layer.phrase(information.maxError))
+    facts.add("max_error", .int(information.maxError))
+    facts.add("effort", .int(information.effort), information.effort > 0 ? "effort" : nil)
+    facts.add("latents", .int(information.latentCount), information.latentCount > 0 ? "latents" : nil)
+    facts.add("quality", .int(information.quality), information.quality > 0 ? "quality" : nil)
     facts.add("bytes", .int(information.byteCount), "bytes", grouped(information.byteCount))
     let each = Double(information.byteCount) / Double(max(information.count, 1))
     facts.add("bytes_per_image", .number(each), "an image", "\(each.fixed(2)) bytes")
@@ -120,11 +131,14 @@ struct Info: ParsableCommand {
     facts.add("source", .string(information.source.name), "made from")
     facts.add("has_labels", .bool(information.hasLabels), "labels")
     facts.add("has_names", .bool(information.hasNames), "file names")
+    facts.add("needs_model", .bool(information.needsModel))
+    let isNamed = information.latentCount > 0
     facts.add(
       "has_model", .bool(information.hasModel), "model",
-      "\(information.modelName)\(information.hasModel ? " (embedded)" : "")")
+      isNamed ? "\(information.modelName)\(information.hasModel ? " (embedded)" : "")" : "none needed")
     facts.add("model_name", .string(information.modelName))
-    facts.add("model_hash", .string(SHA256.hex(information.modelHash)), "model's hash")
+    facts.add(
+      "model_hash", .string(SHA256.hex(information.modelHash)), isNamed ? "model's hash" : nil)
   }
 
   private func add(_ header: NPY.Header, to facts: inout Report) throws {

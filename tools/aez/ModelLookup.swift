@@ -23,6 +23,19 @@ struct ModelOptions: ParsableArguments {
   }
 }
 
+/// The options of commands that open an image set, whose model is found by its hash.
+struct SetModelOptions: ParsableArguments {
+  @Option(
+    name: .shortAndLong, help: ArgumentHelp("The weight file (.aew) the set was made with.", valueName: "file"))
+  var model: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Where to look for its model before AE_MODEL_PATH: files and folders, separated by colons.",
+      valueName: "paths"))
+  var modelPath: String?
+}
+
 enum Models {
   /// The model of a weight file.
   static func open(_ path: String) throws(AEError) -> Autoencoder {
@@ -51,12 +64,18 @@ enum Models {
 
   /// Opens an image set with the model it needs.
   ///
-  /// - Parameter model: the one that the user names: it must be the right one. Otherwise it is the embedded
-  ///   one, the one compiled in, or one found on `AE_MODEL_PATH`.
-  static func openSet(_ bytes: Buffer<UInt8>, name: String, model: String?) throws(AEError) -> CompressedSet {
-    let information = try CompressedSet.peek(bytes, name: name)
-    if let model {
-      let given = try open(model)
+  /// A model that the user names must be the right one. Otherwise it is the embedded one, one compiled in, or
+  /// one found on --model-path or `AE_MODEL_PATH`.
+  static func openSet(
+    _ bytes: ByteSource, name: String, options: SetModelOptions, isCutAllowed: Bool = false
+  ) throws(AEError) -> CompressedSet {
+    func open(_ model: Autoencoder?) throws(AEError) -> CompressedSet {
+      try CompressedSet(bytes, model: model, name: name, isCutAllowed: isCutAllowed)
+    }
+    let information = try CompressedSet.peek(bytes, name: name, isCutAllowed: isCutAllowed)
+    guard information.needsModel else { return try open(nil) }
+    if let model = options.model {
+      let given = try Models.open(model)
       guard given.codec != nil, try WeightFile.hash(given) == information.modelHash else {
         let hash = given.codec == nil ? "no codec" : "hash \(SHA256.hex(try WeightFile.hash(given)))"
         throw AEError(
@@ -64,25 +83,35 @@ enum Models {
           "\(name): was made with the model \"\(information.modelName)\", hash "
             + "\(SHA256.hex(information.modelHash)); \(model) is \"\(given.name)\", \(hash)")
       }
-      return try CompressedSet(bytes, model: given, name: name)
+      return try open(given)
     }
-    if information.hasModel { return try CompressedSet(bytes, model: nil, name: name) }
-    guard let found = try find(information.modelHash) else {
+    if information.hasModel {
+      do throws(AEError) {
+        return try open(nil)
+      } catch {
+        // An embedded model that is damaged may be at hand elsewhere.
+        guard error.code == .checksum || error.code == .format,
+          let found = try find(information.modelHash, options.modelPath)
+        else { throw error }
+        return try open(found)
+      }
+    }
+    guard let found = try find(information.modelHash, options.modelPath) else {
       throw AEError(
         .model,
         "\(name): needs the model \"\(information.modelName)\", hash \(SHA256.hex(information.modelHash)): name it "
-          + "with --model, or put it into a folder that AE_MODEL_PATH lists")
+          + "with --model, or put it into a folder that --model-path or AE_MODEL_PATH lists")
     }
-    return try CompressedSet(bytes, model: found, name: name)
+    return try open(found)
   }
 
-  /// The model of that hash, from those compiled in or on `AE_MODEL_PATH`.
-  private static func find(_ hash: [UInt8]) throws(AEError) -> Autoencoder? {
+  /// The model of that hash, from those compiled in, on `paths` or on `AE_MODEL_PATH`.
+  private static func find(_ hash: [UInt8], _ paths: String?) throws(AEError) -> Autoencoder? {
     if ae_default_model_size > 0 {
       let model = try builtIn()
       if model.codec != nil, try WeightFile.hash(model) == hash { return model }
     }
-    for path in candidates() {
+    for path in candidates(paths) + candidates(MNIST.environment("AE_MODEL_PATH")) {
       // A file there that is damaged, or something else, is not what was asked for.
       guard let file = try? File.read(path),
         let summary = try? WeightFile.summary(file.base, file.count, name: path), summary.hash == hash
@@ -92,9 +121,9 @@ enum Models {
     return nil
   }
 
-  /// The weight files that `AE_MODEL_PATH` leads to: files, and folders of .aew files, separated by colons.
-  private static func candidates() -> [String] {
-    guard let paths = MNIST.environment("AE_MODEL_PATH") else { return [] }
+  /// The weight files that a list leads to: files, and folders of .aew files, separated by colons.
+  private static func candidates(_ paths: String?) -> [String] {
+    guard let paths else { return [] }
     var result: [String] = []
     for path in paths.split(separator: ":").map({ String($0) }) {
       if Path.kind(path) == .folder {

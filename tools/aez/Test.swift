@@ -20,30 +20,30 @@ struct Test: ParsableCommand {
       """)
 
   @Argument(help: "A weight file (.aew) or an image set (.aez); - is standard input.") var file: String
-  @Option(
-    name: .shortAndLong, help: ArgumentHelp("The weight file an image set was made with.", valueName: "file"))
-  var model: String?
+  @OptionGroup var model: SetModelOptions
   @OptionGroup var report: ReportOptions
 
   func run() throws {
-    let (name, bytes) = try SetFile.read(file)
+    let (name, source) = try SetFile.open(file)
     var facts = Report()
     facts.add("file", .string(name))
-    switch FileKind.of(bytes) {
+    let start = try source.bytes(at: 0, count: min(source.byteCount, 8))
+    switch FileKind.of(start) {
     case .images: throw AEError(.format, "\(name): is neither a weight file (.aew) nor an image set (.aez)")
     case .weights:
+      let bytes = try source.bytes(at: 0, count: source.byteCount)
       _ = try WeightFile.read(bytes.base, bytes.count, name: name)
       let summary = try WeightFile.summary(bytes.base, bytes.count, name: name)
       facts.add("sound", .bool(true))
       facts.add("sections", .int(summary.sections.count))
       facts.add(line: "\(name): sound, \(counted(summary.sections.count, "section"))")
       try report.show(facts)
-    case .imageSet: try verify(bytes, name, &facts)
+    case .imageSet: try verify(source, name, &facts)
     }
   }
 
-  private func verify(_ bytes: Buffer<UInt8>, _ name: String, _ facts: inout Report) throws {
-    let set = try Models.openSet(bytes, name: name, model: model)
+  private func verify(_ bytes: ByteSource, _ name: String, _ facts: inout Report) throws {
+    let set = try Models.openSet(bytes, name: name, options: model, isCutAllowed: true)
     let found = try set.verify()
     facts.add("sound", .bool(found.isSound))
     facts.add("images", .int(set.information.count))
@@ -88,6 +88,7 @@ extension Damage.Part {
     case .labels: return "labels"
     case .names: return "names"
     case .block(let number): return "block \(number)"
+    case .end: return "end"
     }
   }
 }

@@ -61,6 +61,9 @@ int64_t cs_size_hint(int descriptor);
 /** cs_read(...) returns how many bytes it read, less than byte_count only at the end, or -errno. */
 int64_t cs_read(int descriptor, void *memory, size_t byte_count);
 
+/** cs_read_at(...) is cs_read from a place in a file, whose position it leaves alone. */
+int64_t cs_read_at(int descriptor, void *memory, size_t byte_count, int64_t offset);
+
 /** cs_write(...) writes all bytes and returns 0, or returns an errno. */
 int cs_write(int descriptor, const void *memory, size_t byte_count);
 
@@ -72,6 +75,24 @@ int cs_write(int descriptor, const void *memory, size_t byte_count);
  * or an errno with *doing naming the step that failed: "create", "open", "write", "sync" or "rename".
  */
 int cs_file_write(const char *path, const void *memory, size_t byte_count, int overwrite, const char **doing);
+
+/** cs_output is a file that is written piece by piece, as cs_file_write writes one at once. */
+typedef struct cs_output cs_output;
+
+/** cs_output_open(path, overwrite, output, doing) begins one. Returns 0 or an errno, as cs_file_write does. */
+int cs_output_open(const char *path, int overwrite, cs_output **output, const char **doing);
+
+/** cs_output_is_new(output) returns 1 for a file beside its place, 0 for a device or pipe. */
+int cs_output_is_new(const cs_output *output);
+
+/** cs_output_write(output, memory, byte_count) appends bytes. Returns 0 or an errno. */
+int cs_output_write(cs_output *output, const void *memory, size_t byte_count);
+
+/** cs_output_begin_again(output) goes to the start of a new file, over which is then written. */
+int cs_output_begin_again(cs_output *output);
+
+/** cs_output_close(output, keep, doing) ends one: renamed into its place, or removed. Returns 0 or an errno. */
+int cs_output_close(cs_output *output, int keep, const char **doing);
 
 /**
  * cs_file_exchange(a, b) lets two files or folders of one file system change names at once. Returns 0 or an

@@ -1,0 +1,26 @@
+// What an image set keeps of its images, and the rounding that near-exact sets keep instead of pixels.
+
+/// What an image set keeps, numbered as in files and in ae.h.
+public enum Layer: UInt8, Sendable, CaseIterable {
+  /// Codes: a picture close to the image.
+  case latent = 0
+  /// Every pixel.
+  case exact = 1
+  /// Every pixel to within the set's largest error.
+  case nearExact = 2
+}
+
+/// Grey levels so far apart that every value is near one: multiples of 2E + 1, the last one cut to 255.
+///
+/// Black stays black, and with E = 1, 2, 7, 8 or 25 full ink stays full ink.
+enum NearExact {
+  /// The largest error a set may allow.
+  static let maximumError = 32
+
+  /// The level nearest to a value, at most `maxError` away.
+  @inline(__always)
+  static func level(of value: UInt8, maxError: Int) -> UInt8 {
+    let step = 2 * maxError + 1
+    return UInt8(truncatingIfNeeded: min((Int(value) + maxError) / step * step, 255))
+  }
+}
