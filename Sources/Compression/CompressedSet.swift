@@ -195,11 +195,12 @@ public final class CompressedSet: Sendable {
 
   /// Decodes what can be decoded of images `first ..< first + count`: those that are lost are zeros.
   ///
-  /// - Parameter onLoss: called for each damaged block, in order, with those of its images that are in the
-  ///   range.
+  /// - Parameters:
+  ///   - pixels: as in `read`; nil only checks.
+  ///   - onLoss: called for each damaged block, in order, with those of its images that are in the range.
   /// - Throws: `.argument` if the range is not within the set; `.memory`.
   public func salvage(
-    first: Int, count: Int, into pixels: UnsafeMutablePointer<UInt8>, onLoss: (Damage) -> Void
+    first: Int, count: Int, into pixels: UnsafeMutablePointer<UInt8>?, onLoss: (Damage) -> Void
   ) throws(AEError) {
     let failures = try decode(first: first, count: count, into: pixels)
     for index in 0..<failures.count {
@@ -213,11 +214,12 @@ public final class CompressedSet: Sendable {
     }
   }
 
-  private func decode(first: Int, count: Int, into pixels: UnsafeMutablePointer<UInt8>) throws(AEError)
+  private func decode(first: Int, count: Int, into pixels: UnsafeMutablePointer<UInt8>?) throws(AEError)
     -> Buffer<UInt8>
   {
     let imageSize = file.header.imageSize
     return try forEachBlock(first: first, count: count) { block, range, offset in
+      guard let pixels else { return verify(block)?.rawValue ?? 0 }
       let target = pixels + offset * imageSize
       let fault = file.withBlock(block) { bytes, byteCount in
         coder.decode(

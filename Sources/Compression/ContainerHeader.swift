@@ -158,22 +158,15 @@ struct ContainerHeader: Sendable {
     header.width = Int(try reader.u16())
     header.height = Int(try reader.u16())
     header.channels = Int(try reader.u16())
-    let sides = 1...Architecture.maximumSide
-    guard sides.contains(header.width), sides.contains(header.height), header.channels == 1 else {
-      throw reader.fail(
-        "images of \(header.width) x \(header.height) x \(header.channels): sides are 1 to "
-          + "\(Architecture.maximumSide), channels 1")
-    }
+    let sides = Architecture.maximumSide
+    try require(header.width, 1, sides, "width", reader)
+    try require(header.height, 1, sides, "height", reader)
+    try require(header.channels, 1, 1, "channels", reader)
     header.latentCount = Int(try reader.u16())
-    guard (0...Architecture.maximumLatentCount).contains(header.latentCount),
-      header.latentCount > 0 || version > 1
-    else {
-      throw reader.fail("\(header.latentCount) latents: 1 to \(Architecture.maximumLatentCount) may be")
-    }
+    let least = version == 1 ? 1 : 0
+    try require(header.latentCount, least, Architecture.maximumLatentCount, "latents", reader)
     header.quality = Int(try reader.u8())
-    guard header.quality <= maximumQuality, header.quality > 0 || version > 1 else {
-      throw reader.fail("quality \(header.quality): 1 to \(maximumQuality) may be")
-    }
+    try require(header.quality, least, maximumQuality, "quality", reader)
     let source = try reader.u8()
     guard let source = SourceKind(rawValue: source) else {
       throw reader.fail(.version, "source kind \(source), which this reader does not know")
@@ -185,28 +178,22 @@ struct ContainerHeader: Sendable {
     }
     header.layer = layer
     _ = try reader.u8()
-    let blockImages = try reader.u32()
-    guard blockImages >= 1, blockImages <= UInt32(maximumBlockImages) else {
-      throw reader.fail("\(blockImages) images in a block: 1 to \(maximumBlockImages) may be")
-    }
-    header.blockImages = Int(blockImages)
+    header.blockImages = Int(try reader.u32())
+    try require(header.blockImages, 1, maximumBlockImages, "images in a block", reader)
     header.maxError = Int(try reader.u8())
     header.effort = Int(try reader.u8())
     let reserved = try reader.u16()
     guard reserved == 0, version > 1 || (header.maxError == 0 && header.effort == 0) else {
-      throw reader.fail(
-        .version,
-        "a reserved field holds \(header.maxError | header.effort << 8 | Int(reserved) << 16), which this "
-          + "reader does not know")
+      throw reader.fail(.version, "a reserved field is not 0, which this reader does not know")
     }
-    guard (layer == .nearExact ? 1...NearExact.maximumError : 0...0).contains(header.maxError) else {
-      throw reader.fail("a largest error of \(header.maxError), which layer \(layer.rawValue) cannot have")
-    }
-    let count = try reader.u64()
-    guard count <= UInt64(ImageSet.maximumCount) else {
-      throw reader.fail("\(count) images: at most \(ImageSet.maximumCount) may be")
-    }
-    header.count = Int(count)
+    let errors = layer == .nearExact
+    try require(
+      header.maxError, errors ? 1 : 0, errors ? NearExact.maximumError : 0, "largest error", reader)
+    try require(
+      header.effort, header.namesModel && version > 1 ? 1 : 0, header.namesModel && version > 1 ? maximumEffort : 0,
+      "effort", reader)
+    header.count = Int(truncatingIfNeeded: try reader.u64())
+    try require(header.count, 0, ImageSet.maximumCount, "images", reader)
     let hash = try reader.bytes(32)
     var hashBits: UInt8 = 0
     for index in 0..<32 {
@@ -214,18 +201,10 @@ struct ContainerHeader: Sendable {
       hashBits |= hash[index]
     }
     // A set names a model wholly or not at all.
-    if version > 1 {
-      guard
-        header.namesModel
-          ? (1...maximumEffort).contains(header.effort)
-          : header.effort == 0 && header.quality == 0 && hashBits == 0 && nameSize == 0
-            && flags & Flag.model == 0
-      else {
-        throw reader.fail(
-          "\(header.latentCount) latents, quality \(header.quality) and effort \(header.effort) do not go with "
-            + "each other or with the model")
-      }
-    }
+    guard
+      header.namesModel
+        || (header.quality == 0 && hashBits == 0 && nameSize == 0 && flags & Flag.model == 0)
+    else { throw reader.fail("a model is described, and no latents") }
 
     header.model = try readSection(&reader, "model", isPresent: flags & Flag.model != 0, in: fileSize)
     header.labels = try readSection(&reader, "labels", isPresent: flags & Flag.labels != 0, in: fileSize)
@@ -240,6 +219,17 @@ struct ContainerHeader: Sendable {
     return header
   }
 
+  /// Throws unless a number is in a range.
+  @inline(never)
+  private static func require(
+    _ value: Int, _ low: Int, _ high: Int, _ what: StaticString, _ reader: ByteReader
+  ) throws(AEError) {
+    guard value >= low, value <= high else {
+      throw reader.fail("\(what) \(value): \(low) to \(high) may be")
+    }
+  }
+
+  @inline(never)
   private static func readSection(
     _ reader: inout ByteReader, _ what: StaticString, isPresent: Bool, in fileSize: Int
   ) throws(AEError) -> Section? {

@@ -114,7 +114,11 @@ public func ae_compress(
 ) -> ae_status {
   produce(
     out, capacity: capacity, size: size,
-    bound: { () throws(AEError) in try CompressionOrder(model, options).bound(count) },
+    bound: { () throws(AEError) in
+      let order = try CompressionOrder(model, options)
+      _ = try Input(images, count: count, of: order.width * order.height, "images")
+      return try order.bound(count)
+    },
     make: { () throws(AEError) in try CompressionOrder(model, options).make(images, count: count) })
 }
 
@@ -216,36 +220,16 @@ public func ae_imageset_salvage(
   _ set: OpaquePointer!, _ first: UInt64, _ count: Int, _ images: UnsafeMutablePointer<UInt8>!,
   _ lost: UnsafeMutablePointer<UInt8>!, _ lost_count: UnsafeMutablePointer<Int>!
 ) -> ae_status {
-  boundary { () throws(AEError) in
-    let set = try imageSet(set)
-    let information = set.information
-    let imageSize = information.width * information.height * information.channels
-    guard let first = Int(exactly: first) else {
-      throw AEError(.argument, "image \(first) was asked for; the set has \(information.count)")
+  read(set, first, count, images, "images", size: { images == nil ? 0 : $0.width * $0.height }) {
+    (set, first, target) throws(AEError) in
+    let marks = lost == nil ? nil : try Output(lost, count: count, of: 1, "lost").base
+    marks?.update(repeating: 0, count: count)
+    var total = 0
+    try set.salvage(first: first, count: count, into: images == nil ? nil : target) { damage in
+      marks.map { $0 + damage.images.lowerBound - first }?.update(repeating: 1, count: damage.images.count)
+      total += damage.images.count
     }
-    if let lost_count { lost_count.pointee = 0 }
-    let target = try images.map { images throws(AEError) in
-      try Output(images, count: count, of: imageSize, "images").base
-    }
-    if let lost { lost.update(repeating: 0, count: try Output(lost, count: count, of: 1, "lost").elementCount) }
-    // Without images, a piece at a time into memory that is then forgotten.
-    let end = first.plus(count) ?? .max
-    guard count >= 0, end <= information.count else {
-      throw AEError(
-        .argument,
-        "\(UInt(bitPattern: count)) images from \(first) on were asked for; the set has \(information.count)")
-    }
-    let step = images == nil ? min(information.blockImages * 4, max(count, 1)) : max(count, 1)
-    let room = images == nil ? try Buffer<UInt8>(count: step * imageSize) : nil
-    var position = first
-    while position < end {
-      let piece = min(step, end - position)
-      try set.salvage(first: position, count: piece, into: target ?? room.unsafelyUnwrapped.base) { damage in
-        if let lost { (lost + damage.images.lowerBound - first).update(repeating: 1, count: damage.images.count) }
-        if let lost_count { lost_count.pointee += damage.images.count }
-      }
-      position += piece
-    }
+    lost_count?.pointee = total
   }
 }
 

@@ -41,7 +41,7 @@ private func expected(_ set: ImageSet, _ model: Autoencoder, quality: Int) throw
       for quality in 1...3 {
         let file = try compress(set, with: model, options: Support.options(quality: quality, block: 16))
         let open = try CompressedSet(file, model: model, name: "set")
-        #expect(open.information.blockCounts == [5, 0, 0, 0])
+        #expect(open.information.blockCounts == [5, 0, 0, 0, 0])
         #expect(open.information.quality == quality)
         #expect(try Support.read(open) == expected(set, model, quality: quality))
         #expect(try open.verify().isSound)
@@ -97,7 +97,7 @@ private func expected(_ set: ImageSet, _ model: Autoencoder, quality: Int) throw
     let set = try Support.set(200, side: 16, odd: [17, 18, 150])
     let file = try compress(set, with: model, options: Support.options(block: 64))
     let open = try CompressedSet(file, model: model, name: "set")
-    #expect(open.information.blockCounts == [2, 0, 0, 2])
+    #expect(open.information.blockCounts == [2, 0, 0, 2, 0])
     #expect(open.information.keptImageCount == 3)
     let pixels = try Support.read(open)
     for image in [17, 18, 150] {
@@ -124,7 +124,7 @@ private func expected(_ set: ImageSet, _ model: Autoencoder, quality: Int) throw
     let model = try Support.model(side: 16)
     let noise = try Support.noise(90, side: 16)
     let flat = try Buffer<UInt8>(count: 90 * 256)
-    for (pixels, counts) in [(noise, [0, 0, 2, 0]), (flat, [0, 2, 0, 0])] {
+    for (pixels, counts) in [(noise, [0, 0, 2, 0, 0]), (flat, [0, 2, 0, 0, 0])] {
       let set = try ImageSet(width: 16, height: 16, count: 90, pixels: pixels)
       let file = try compress(set, with: model, options: Support.options(block: 64))
       let open = try CompressedSet(file, model: model, name: "set")
@@ -213,7 +213,7 @@ private func expected(_ set: ImageSet, _ model: Autoencoder, quality: Int) throw
     let open = try CompressedSet(
       try compress(set, with: model, options: Support.options(quality: 3, block: 20)), model: model,
       name: "set")
-    #expect(open.information.blockCounts == [0, 0, 0, 2])
+    #expect(open.information.blockCounts == [0, 0, 0, 2, 0])
     let latents = try Buffer<Float>(count: 19 * 6)
     try open.latents(first: 11, count: 19, into: latents.base)
     let words = try Buffer<Int16>(count: 40 * 6)
@@ -344,8 +344,7 @@ private func expected(_ set: ImageSet, _ model: Autoencoder, quality: Int) throw
     let model = try Support.model()
     let set = try Support.set(9)
     for options in [
-      Support.options(quality: 4), Support.options(quality: -1), Support.options(block: 0),
-      Support.options(block: 65537), Support.options(block: -5),
+      Support.options(quality: 4), Support.options(quality: -1), Support.options(block: 65537), Support.options(block: -5),
     ] {
       #expect(
         Support.error { () throws(AEError) in _ = try compress(set, with: model, options: options) }?.code

@@ -158,10 +158,11 @@ def test_info_of_the_default_model():
 def test_info_of_an_image_set(shared):
     facts = json.loads(ok("info", shared / "bare.aez", "--json").out)
     assert list(facts) == [
-        *["file", "type", "images", "width", "height", "latents", "quality", "bytes", "bytes_per_image"],
-        *["blocks", "block_images", "kept_images", "source", "has_labels", "has_names", "has_model"],
-        *["model_name", "model_hash"],
+        *["file", "type", "images", "width", "height", "layer", "max_error", "effort", "latents", "quality"],
+        *["bytes", "bytes_per_image", "blocks", "block_images", "kept_images", "source", "has_labels"],
+        *["has_names", "needs_model", "has_model", "model_name", "model_hash"],
     ]
+    assert (facts["layer"], facts["needs_model"]) == ("latent", True)
     assert (facts["images"], facts["blocks"], facts["block_images"]) == (100, 7, 16)
     assert (facts["has_labels"], facts["has_names"], facts["has_model"]) == (True, False, False)
     assert (facts["source"], facts["model_name"]) == ("IDX file", "small")

@@ -220,9 +220,13 @@ def test_a_damaged_block_costs_its_images_alone(tmp_path, shared):
     assert not (tmp_path / "x.idx").exists()
     assert np.array_equal(decompress("bad.aez", "--count", 96, cwd=tmp_path), whole[:96])
 
-    done = run("decompress", "bad.aez", "-o", "x.idx", "--partial", cwd=tmp_path)
+    done = run("decompress", "bad.aez", "-o", "x.idx", "--salvage", cwd=tmp_path)
     assert done.code == 1
-    assert done.err.endswith("; 4 images lost and written as black\n")
+    place = f"bytes {len(data) - last} to {len(data)}"
+    assert done.err == (
+        f"aez: bad.aez: block 6 ({place}): its bytes do not match its checksum; images 96 to 99 are lost\n"
+        "aez: bad.aez: 1 part damaged; 4 images lost and written as black\n"
+    )
     back = read_idx((tmp_path / "x.idx").read_bytes())
     assert np.array_equal(back[:96], whole[:96])
     assert not back[96:].any()

@@ -271,6 +271,22 @@ inline std::vector<std::uint8_t> compress(const model &made_with, const std::vec
   return compress(made_with, images.data(), count, options);
 }
 
+/** compress(images, count, options) is ae_compress without a model: exact and near-exact sets, with the
+ *  images' width and height in the options. */
+inline std::vector<std::uint8_t> compress(const std::uint8_t *images, std::size_t count,
+                                          const ae_compress_options &options) {
+  return detail::filled([&](void *out, std::size_t capacity, std::size_t *size) {
+    return ae_compress(nullptr, images, count, &options, out, capacity, size);
+  });
+}
+
+/** salvaged is what can be read of a set that may be damaged. */
+struct salvaged {
+  std::vector<std::uint8_t> images; /* those that are lost are black */
+  std::vector<std::uint8_t> lost;   /* 1 for an image that is lost */
+  std::size_t lost_count;
+};
+
 /** image_set is an open image set, immutable. */
 class image_set {
 public:
@@ -322,6 +338,15 @@ public:
   }
   /** read() is all images. */
   std::vector<std::uint8_t> read() const { return read(0, detail::size_of(size(), 1)); }
+
+  /** salvage() is ae_imageset_salvage of all images. */
+  salvaged salvage() const {
+    const std::size_t count = detail::size_of(size(), 1);
+    salvaged result{std::vector<std::uint8_t>(detail::size_of(count, pixels(info()))),
+                    std::vector<std::uint8_t>(count), 0};
+    check(ae_imageset_salvage(get(), 0, count, result.images.data(), result.lost.data(), &result.lost_count));
+    return result;
+  }
 
   /** latents(first, count, codes) is ae_imageset_latents: count * latent_size floats, written. */
   void latents(std::uint64_t first, std::size_t count, float *codes) const {

@@ -63,6 +63,12 @@ class CompressOptions(ctypes.Structure):
         ("embed_model", c_int32),
         ("block_images", c_int32),
         ("labels", c_void_p),
+        ("layer", c_int32),
+        ("max_error", c_int32),
+        ("effort", c_int32),
+        ("no_preview", c_int32),
+        ("width", c_int32),
+        ("height", c_int32),
     )
 
 
@@ -84,6 +90,10 @@ class ImageSetInformation(ctypes.Structure):
         ("byte_count", c_uint64),
         ("model_hash", c_char * 65),
         ("model_name", c_char * 65),
+        ("layer", c_int32),
+        ("max_error", c_int32),
+        ("effort", c_int32),
+        ("needs_model", c_int32),
     )
 
 
@@ -174,6 +184,7 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "vae_sample": (c_int32, (_HANDLE, c_size_t, c_uint64, _ARRAY)),
     "vae_sample_u8": (c_int32, (_HANDLE, c_size_t, c_uint64, _ARRAY)),
     "ae_compress_options_init": (c_int32, (POINTER(CompressOptions), c_size_t)),
+    "ae_compress_bound": (c_int32, (_HANDLE, c_size_t, POINTER(CompressOptions), _OUT_SIZE)),
     "ae_compress": (
         c_int32,
         (_HANDLE, _ARRAY, c_size_t, POINTER(CompressOptions), _ARRAY, c_size_t, _OUT_SIZE),
@@ -183,6 +194,7 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "ae_imageset_free": (None, (_HANDLE,)),
     "ae_imageset_info": (c_int32, (_HANDLE, POINTER(ImageSetInformation))),
     "ae_imageset_read": (c_int32, (_HANDLE, c_uint64, c_size_t, _ARRAY)),
+    "ae_imageset_salvage": (c_int32, (_HANDLE, c_uint64, c_size_t, _ARRAY, _ARRAY, _OUT_SIZE)),
     "ae_imageset_latents": (c_int32, (_HANDLE, c_uint64, c_size_t, _ARRAY)),
     "ae_imageset_labels": (c_int32, (_HANDLE, c_uint64, c_size_t, _ARRAY)),
     "ae_imageset_name": (c_int32, (_HANDLE, c_uint64, _ARRAY, c_size_t, _OUT_SIZE)),

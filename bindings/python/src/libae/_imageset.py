@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _arrays, _foreign
-from ._errors import Error, ModelError
+from ._errors import ArgumentError, Error, ModelError, ShapeError
 from ._library import Closing, Handle, check, file_path, lib, opened
 from ._model import Model, default_model, filled
 
@@ -33,9 +33,9 @@ class ImageSetInfo:
     """Pixels."""
     channels: int
     latent_size: int
-    """Numbers in a latent code."""
+    """Numbers in a latent code; 0 if the set names no model."""
     quality: int
-    """As it was compressed."""
+    """As it was compressed; 0 without codes."""
     block_images: int
     """Images in a block; the last block may have fewer."""
     has_labels: bool
@@ -45,14 +45,29 @@ class ImageSetInfo:
     byte_count: int
     """The whole set, all headers counted."""
     model_hash: str
-    """Of the model it was made with."""
+    """Of the model it was made with; zeros if it names none."""
     model_name: str
+    layer: str
+    """"latent" (codes), "exact" (every pixel) or "near-exact" (every pixel to within `max_error`)."""
+    max_error: int
+    """The most that a pixel may be off in a near-exact set; else 0."""
+    effort: int
+    """Which pixel network of the model made it, from 1; 0 if none."""
+    needs_model: bool
+    """False if every block can be read without a model."""
+
+
+_LAYERS = ("latent", "exact", "near-exact")
 
 
 def compress(
     images: npt.ArrayLike,
     model: Model | None = None,
     *,
+    exact: bool = False,
+    max_error: int | None = None,
+    effort: int | None = None,
+    preview: bool = True,
     quality: int | None = None,
     labels: npt.ArrayLike | None = None,
     embed_model: bool = False,
@@ -60,11 +75,16 @@ def compress(
 ) -> bytes:
     """Packs images into an image set (.aez): a few bytes each, close to the originals, not equal.
 
-    The same input gives the same bytes on every machine.
+    With `exact` every pixel comes back, with `max_error` every pixel to within so much; such sets may be
+    of images of any size up to 64 x 64. The same input gives the same bytes on every machine.
 
     Args:
-        images: (..., H, W) or (..., H * W) `uint8`; the set holds them as one sequence.
+        images: (..., H, W) or, of the model's size, (..., H * W) `uint8`; the set holds them as one sequence.
         model: with a codec; None for the default model.
+        exact: keep every pixel.
+        max_error: keep every pixel to within so many grey levels, 1 to 32.
+        effort: for exact sets, which of the model's pixel networks, from 1 (fastest); None for the strongest.
+        preview: whether an exact set holds the images' codes, too, if the model has a pixel network.
         quality: 1 (smallest) to `model.info.quality_count` (best); None for the model's default.
         labels: a number from 0 to 255 for each image.
         embed_model: put the decoder into the set, which then needs no other file.
@@ -75,17 +95,32 @@ def compress(
         The set, as a file would hold it.
 
     Raises:
-        KindError: the model has no encoder or no codec.
+        ArgumentError: `exact` and `max_error` at once, or a number out of range.
+        KindError: the model has no encoder or no codec, or not the effort.
         ShapeError: the images are not of the model's size.
     """
-    chosen = default_model() if model is None else model
-    handle = chosen._use()
-    array = _arrays.byte_pixels(images)
-    count = _arrays.total(_arrays.image_leading(array.shape, *chosen.image_shape))
+    if exact and max_error is not None:
+        raise ArgumentError("exact and max_error exclude each other")
     options = _foreign.CompressOptions()
     check(lib.ae_compress_options_init(ctypes.byref(options), ctypes.sizeof(options)))
+    if exact:
+        options.layer = _LAYERS.index("exact")
+    elif max_error is not None:
+        options.layer = _LAYERS.index("near-exact")
+        options.max_error = _arrays.whole(max_error, "max_error", 1, 32)
+    if effort is not None:
+        options.effort = _arrays.whole(effort, "effort", 1, 9)
+    options.no_preview = 0 if preview else 1
+    array = _arrays.byte_pixels(images)
+    chosen = _model_for(array.shape, model, options)
+    handle = None if chosen is None else chosen._use()
+    if chosen is not None and options.width == 0:
+        count = _arrays.total(_arrays.image_leading(array.shape, *chosen.image_shape))
+        most = max(1, chosen.info.quality_count)
+    else:
+        count, most = _arrays.total(array.shape[:-2]), 16
     if quality is not None:
-        options.quality = _arrays.whole(quality, "quality", 1, max(1, chosen.info.quality_count))
+        options.quality = _arrays.whole(quality, "quality", 1, most)
     if block_images is not None:
         options.block_images = _arrays.whole(block_images, "block_images", 1, 65536)
     options.embed_model = 1 if embed_model else 0
@@ -94,7 +129,7 @@ def compress(
         options.labels = _arrays.address(marks)
     return filled(
         lambda out, capacity, size: lib.ae_compress(
-            handle.pointer,
+            None if handle is None else handle.pointer,
             _arrays.address(array),
             count,
             ctypes.byref(options),
@@ -103,6 +138,29 @@ def compress(
             size,
         )
     )
+
+
+def _model_for(
+    shape: tuple[int, ...], model: Model | None, options: _foreign.CompressOptions
+) -> Model | None:
+    """The model to compress with; for exact sets of images of another size, their size in the options."""
+    if options.layer == 0:
+        return default_model() if model is None else model
+    try:
+        chosen = default_model() if model is None else model
+    except Error:
+        chosen = None  # an exact set needs none
+    if chosen is not None:
+        try:
+            _arrays.image_leading(shape, *chosen.image_shape)
+            return chosen
+        except ShapeError:
+            if len(shape) < 2:
+                raise
+    elif len(shape) < 2:
+        raise ShapeError(f"images: a shape that ends in (H, W) expected, {shape} came")
+    options.height, options.width = (_arrays.whole(side, "images: a side", 1, 64) for side in shape[-2:])
+    return chosen
 
 
 def decompress(source: str | os.PathLike[Any] | Bytes, model: Model | None = None) -> npt.NDArray[np.uint8]:
@@ -147,6 +205,10 @@ class ImageSet(Closing):
             byte_count=information.byte_count,
             model_hash=information.model_hash.decode("ascii"),
             model_name=information.model_name.decode("utf-8", "replace"),
+            layer=_LAYERS[information.layer],
+            max_error=information.max_error,
+            effort=information.effort,
+            needs_model=bool(information.needs_model),
         )
 
     @classmethod
@@ -202,6 +264,22 @@ class ImageSet(Closing):
             raise ValueError("an image set becomes an array by decoding it, which is a copy")
         images = self[:]
         return images if dtype is None else images.astype(dtype, copy=False)
+
+    def salvage(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+        """All images of a set that may be damaged, and which of them are lost.
+
+        Returns:
+            The images, (N, H, W) `uint8`, those that are lost black; and (N) `bool`, True for those.
+        """
+        handle = self._use()
+        images = np.empty(self.shape, np.uint8)
+        lost = np.empty(len(self), np.uint8)
+        check(
+            lib.ae_imageset_salvage(
+                handle.pointer, 0, len(self), _arrays.address(images), _arrays.address(lost), None
+            )
+        )
+        return images, lost.astype(np.bool_)
 
     def codes(self, index: Index) -> npt.NDArray[np.float32]:
         """Latent codes, without decoding pixels, indexed as the images are: (d) or (n, d) `float32`.
