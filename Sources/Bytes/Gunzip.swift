@@ -50,7 +50,9 @@ public final class Gunzip {
         throw AEError(.memory, "\(name): zlib was refused memory to inflate")
       } else if status != Z_OK && status != Z_BUF_ERROR {
         throw AEError(
-          .format, "\(name): the compressed bytes are damaged (byte \(taken + inputCount - Int(stream.pointee.avail_in)))")
+          .format,
+          "\(name): the compressed bytes are damaged (byte \(taken + inputCount - Int(stream.pointee.avail_in)))"
+        )
       }
     }
     let used = inputCount - Int(stream.pointee.avail_in)

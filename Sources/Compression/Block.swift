@@ -96,19 +96,24 @@ final class BlockCoder: Sendable {
 
   /// Packs `count` images into whatever kind of block is smallest; never more bytes than the pixels.
   func encode(_ pixels: UnsafePointer<UInt8>, count: Int) throws(AEError) -> Encoded {
-    if layer == .latent { return try smallest(pixels, count: count, coded: encodeCodes(pixels, count: count)) }
+    if layer == .latent {
+      return try smallest(pixels, count: count, coded: encodeCodes(pixels, count: count))
+    }
     // What is kept, and so what deflate and the pixel network see, is the nearest level of every pixel.
     var kept = Buffer<UInt8>(borrowing: pixels, count: count * imageSize)
     if maxError > 0 {
       kept = try Buffer(count: count * imageSize)
-      for index in 0..<kept.count { kept.base[index] = NearExact.level(of: pixels[index], maxError: maxError) }
+      for index in 0..<kept.count {
+        kept.base[index] = NearExact.level(of: pixels[index], maxError: maxError)
+      }
     }
     let exact = try encodeExact(kept.base, originals: pixels, count: count)
     return try smallest(kept.base, count: count, coded: exact)
   }
 
   /// The smallest of a coded block, if there is one, and the pixels deflated or as they are.
-  private func smallest(_ pixels: UnsafePointer<UInt8>, count: Int, coded: Encoded?) throws(AEError) -> Encoded
+  private func smallest(_ pixels: UnsafePointer<UInt8>, count: Int, coded: Encoded?) throws(AEError)
+    -> Encoded
   {
     let pixelCount = count * imageSize
     var best = coded

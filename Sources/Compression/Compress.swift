@@ -277,7 +277,8 @@ private func plan(
     if let model, fits, options.effort > efforts {
       throw AEError(
         .kind,
-        "the model \"\(model.name)\" has pixel networks of \(efforts) efforts, and \(options.effort) was asked for")
+        "the model \"\(model.name)\" has pixel networks of \(efforts) efforts, and \(options.effort) was asked for"
+      )
     }
     if efforts == 0 {
       guard options.quality >= 0, options.quality <= ContainerHeader.maximumQuality else {

@@ -56,7 +56,8 @@ final class ContainerFile: Sendable {
       guard let kind = BlockKind(rawValue: kind), kind.belongs(to: header) else {
         throw reader.fail(
           .version,
-          "block \(block) is of kind \(kind), which this reader does not know in layer \(header.layer.rawValue)")
+          "block \(block) is of kind \(kind), which this reader does not know in layer \(header.layer.rawValue)"
+        )
       }
       counts[Int(kind.rawValue)] += 1
       let size = Int(try reader.u32())

@@ -190,7 +190,8 @@ struct ContainerHeader: Sendable {
     try require(
       header.maxError, errors ? 1 : 0, errors ? NearExact.maximumError : 0, "largest error", reader)
     try require(
-      header.effort, header.namesModel && version > 1 ? 1 : 0, header.namesModel && version > 1 ? maximumEffort : 0,
+      header.effort, header.namesModel && version > 1 ? 1 : 0,
+      header.namesModel && version > 1 ? maximumEffort : 0,
       "effort", reader)
     header.count = Int(truncatingIfNeeded: try reader.u64())
     try require(header.count, 0, ImageSet.maximumCount, "images", reader)

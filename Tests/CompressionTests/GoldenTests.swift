@@ -60,6 +60,21 @@ private struct Golden {
       Golden(
         name: "embedded.aez", weights: "walsh-8.aew", set: try Support.set(9, odd: [4], labelled: true),
         options: Support.options(quality: 1, embed: true, block: 4), pixels: 0x9F353567),
+      Golden(
+        name: "exact.aez", weights: "walsh-8.aew",
+        set: try Support.set(40, odd: [3, 4, 5], labelled: true, named: true, source: .pngFolder),
+        options: Support.options(layer: .exact, block: 16), pixels: 0xB5026596),
+      Golden(
+        name: "exact-stored.aez", weights: "walsh-8.aew",
+        set: try ImageSet(width: 8, height: 8, count: 12, pixels: noise),
+        options: Support.options(layer: .exact, block: 6), pixels: 0x3845B489),
+      Golden(
+        name: "near-exact-3.aez", weights: "walsh-8.aew",
+        set: try Support.set(40, odd: [3, 4, 5], source: .npy),
+        options: Support.options(layer: .nearExact, maxError: 3, block: 16), pixels: 0x8410F17D),
+      Golden(
+        name: "near-exact-32.aez", weights: "walsh-8.aew", set: try Support.set(20, side: 16),
+        options: Support.options(layer: .nearExact, maxError: 32), pixels: 0x18F85FC1),
     ]
   }
 }

@@ -344,7 +344,8 @@ private func expected(_ set: ImageSet, _ model: Autoencoder, quality: Int) throw
     let model = try Support.model()
     let set = try Support.set(9)
     for options in [
-      Support.options(quality: 4), Support.options(quality: -1), Support.options(block: 65537), Support.options(block: -5),
+      Support.options(quality: 4), Support.options(quality: -1), Support.options(block: 65537),
+      Support.options(block: -5),
     ] {
       #expect(
         Support.error { () throws(AEError) in _ = try compress(set, with: model, options: options) }?.code

@@ -152,8 +152,12 @@ enum Support {
       names: named ? (0..<count).map { "digit_\($0 + 8).png" } : nil, source: source)
   }
 
-  static func options(quality: Int = 0, embed: Bool = false, block: Int = 512) -> CompressionOptions {
+  static func options(
+    layer: Layer = .latent, maxError: Int = 0, quality: Int = 0, embed: Bool = false, block: Int = 512
+  ) -> CompressionOptions {
     var options = CompressionOptions()
+    options.layer = layer
+    options.maxError = maxError
     options.quality = quality
     options.embedModel = embed
     options.blockImages = block

@@ -247,7 +247,90 @@ static void test_threads(void) {
   free(b);
 }
 
+/* Exact and near-exact sets: with the model, with another size, and without a model. */
+static void test_exact(void) {
+  ae_compress_options options = defaults();
+  size_t size = 0, bound = 0, lost_count = 9;
+  ae_imageset *set = NULL;
+  uint8_t lost[COUNT];
+  uint8_t *bytes;
+  options.layer = AE_LAYER_EXACT;
+  options.block_images = 16;
+  bytes = compressed(elu, COUNT, &options, &size);
+  check_status(ae_compress_bound(elu, COUNT, &options, &bound), AE_OK, "a bound without images");
+  check(size <= bound && bound <= COUNT * SIZE + 1000, "exact: %zu bytes within the bound of %zu", size, bound);
+  if (check_status(ae_imageset_open_memory(bytes, size, NULL, &set), AE_OK, "an exact set without network needs no model")) {
+    ae_imageset_information info = info_of(set);
+    check(info.layer == AE_LAYER_EXACT && info.max_error == 0 && !info.needs_model, "tells that it is exact");
+    check_status(ae_imageset_read(set, 0, COUNT, images), AE_OK, "reads");
+    check(memcmp(images, pixels, COUNT * SIZE) == 0, "every pixel comes back");
+    check_status(ae_imageset_salvage(set, 0, COUNT, NULL, lost, &lost_count), AE_OK, "is checked");
+    check(lost_count == 0 && !memchr(lost, 1, COUNT), "and nothing is lost");
+    check_status(ae_imageset_latents(set, 0, 1, latents), AE_ERROR_KIND, "it has no codes");
+    check_status(ae_imageset_salvage(set, COUNT, 1, NULL, lost, NULL), AE_ERROR_ARGUMENT, "an image beyond the last");
+    info.struct_size = 200;
+    check_status(ae_imageset_info(set, &info), AE_OK, "the information's first version");
+  }
+  ae_imageset_free(set);
+  bytes[size - 1] ^= 1;
+  if (check_status(ae_imageset_open_memory(bytes, size, NULL, &set), AE_OK, "a damaged block opens")) {
+    const size_t first = (COUNT - 1) / 16 * 16;
+    check_status(ae_imageset_salvage(set, 0, COUNT, images, lost, &lost_count), AE_OK, "is salvaged");
+    check(lost_count == COUNT - first && !memchr(lost, 1, first) && lost[first] == 1 && lost[COUNT - 1] == 1,
+          "and names the images of the block");
+    check(memcmp(images, pixels, first * SIZE) == 0 && images[first * SIZE] == 0, "all else comes back");
+    check_status(ae_imageset_read(set, 0, COUNT, images), AE_ERROR_CHECKSUM, "reading them is an error");
+  }
+  ae_imageset_free(set);
+  free(bytes);
+
+  options.layer = AE_LAYER_NEAR_EXACT;
+  check_status(ae_compress_bound(elu, COUNT, &options, &bound), AE_ERROR_ARGUMENT, "near-exact to within 0");
+  options.max_error = 33;
+  check_status(ae_compress_bound(elu, COUNT, &options, &bound), AE_ERROR_ARGUMENT, "near-exact to within 33");
+  options.max_error = 5;
+  bytes = compressed(elu, COUNT, &options, &size);
+  if (check_status(ae_imageset_open_memory(bytes, size, NULL, &set), AE_OK, "a near-exact set opens")) {
+    int most = 0;
+    check_status(ae_imageset_read(set, 0, COUNT, images), AE_OK, "reads");
+    for (size_t i = 0; i < COUNT * SIZE; i++) {
+      const int off = abs(images[i] - pixels[i]);
+      if (off > most) most = off;
+    }
+    check(most > 0 && most <= 5, "no pixel is off by more than 5: %d", most);
+  }
+  ae_imageset_free(set);
+  free(bytes);
+
+  options.layer = AE_LAYER_EXACT;
+  options.max_error = 0;
+  check_status(ae_compress(NULL, pixels, 4, &options, NULL, 0, &bound), AE_ERROR_ARGUMENT, "no model and no size");
+  options.width = 7;
+  options.height = 4;
+  check_status(ae_compress(NULL, pixels, 4, &options, NULL, 0, &bound), AE_OK, "no model, but a size");
+  bytes = malloc(bound);
+  if (bytes == NULL) require(NULL);
+  check_status(ae_compress(NULL, pixels, 4, &options, bytes, bound, &size), AE_OK, "images of 7 x 4");
+  if (check_status(ae_imageset_open_memory(bytes, size, NULL, &set), AE_OK, "open")) {
+    check_status(ae_imageset_read(set, 0, 4, images), AE_OK, "and read");
+    check(memcmp(images, pixels, 4 * 28) == 0, "as they were");
+  }
+  ae_imageset_free(set);
+  free(bytes);
+  options.width = 65;
+  check_status(ae_compress(NULL, pixels, 1, &options, NULL, 0, &bound), AE_ERROR_ARGUMENT, "a width of 65");
+  options = defaults();
+  options.effort = 1;
+  check_status(ae_compress_bound(elu, 1, &options, &bound), AE_ERROR_ARGUMENT, "an effort for codes");
+  options = defaults();
+  options.struct_size = 32;
+  options.layer = AE_LAYER_EXACT;
+  check_status(ae_compress_bound(NULL, 1, &options, &bound), AE_ERROR_ARGUMENT,
+               "a struct of the first version has no layer");
+}
+
 void test_image_sets(void) {
+  test_exact();
   test_qualities();
   test_options();
   test_access();

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 from conftest import environment, fails, ok, run
-from imagefiles import idx, read_idx, read_npy
+from imagefiles import idx, npy, read_idx, read_npy
 
 
 def decompress(path, *arguments, cwd, **options) -> np.ndarray:
@@ -39,6 +39,7 @@ def test_a_set_goes_there_and_back(tmp_path, shared):
             "bytes",
             "bytes_per_image",
             "ratio",
+            "layer",
             "quality",
             "kept_images",
         ],
@@ -150,7 +151,7 @@ def test_the_model_is_found_by_its_hash(tmp_path, shared, hash_of_small):
     bare = shared / "bare.aez"
     message = (
         f'{bare}: needs the model "small", hash {hash_of_small}: name it with --model, '
-        "or put it into a folder that AE_MODEL_PATH lists"
+        "or put it into a folder that --model-path or AE_MODEL_PATH lists"
     )
     fails(1, message, "decompress", bare, "-o", "x.idx", cwd=tmp_path)
     fails(1, message, "test", bare)
@@ -222,9 +223,10 @@ def test_a_damaged_block_costs_its_images_alone(tmp_path, shared):
 
     done = run("decompress", "bad.aez", "-o", "x.idx", "--salvage", cwd=tmp_path)
     assert done.code == 1
-    place = f"bytes {len(data) - last} to {len(data)}"
+    place = re.search(r"bytes \d+ to \d+", reason)[0]
     assert done.err == (
-        f"aez: bad.aez: block 6 ({place}): its bytes do not match its checksum; images 96 to 99 are lost\n"
+        f"aez: bad.aez: block 6 ({place}): its bytes do not match its checksum; "
+        "images 96 to 99 are lost\n"
         "aez: bad.aez: 1 part damaged; 4 images lost and written as black\n"
     )
     back = read_idx((tmp_path / "x.idx").read_bytes())
@@ -261,3 +263,65 @@ def test_no_images_are_a_set_of_none(tmp_path, shared):
     fails(1, "none.idx: holds no images to measure a model on", "eval", "none.idx", cwd=tmp_path)
     message = "there are no images to make a picture of"
     fails(1, message, "decompress", "none.aez", "-o", "x.png", cwd=tmp_path)
+
+
+@pytest.mark.parametrize("options", [["--exact"], ["--max-error", "1"], ["--max-error", "32"]])
+def test_exact_and_near_exact_sets_keep_their_promise(tmp_path, shared, options):
+    hundred = read_idx((shared / "hundred.idx").read_bytes()).astype(int)
+    arguments = ["compress", shared / "hundred.idx", *options, "-o", "e.aez", "--json"]
+    facts = json.loads(ok(*arguments, cwd=tmp_path).out)
+    assert facts["layer"] == ("exact" if options == ["--exact"] else "near-exact")
+    most = 0 if options == ["--exact"] else int(options[1])
+    back = decompress("e.aez", cwd=tmp_path).astype(int)
+    assert np.abs(back - hundred).max() <= most
+    assert np.array_equal(decompress("e.aez", "--first", 41, "--count", 9, cwd=tmp_path), back[41:50])
+    info = json.loads(ok("info", "e.aez", "--json", cwd=tmp_path).out)
+    assert (info["layer"], info["max_error"]) == (facts["layer"], most)
+
+
+def test_exact_sets_take_images_of_any_size_and_need_no_model(tmp_path):
+    images = np.random.default_rng(2).integers(0, 256, (30, 11, 64), np.uint8)
+    (tmp_path / "i.npy").write_bytes(npy(images))
+    report = ok("compress", "i.npy", "--exact", "-o", "e.aez", cwd=tmp_path)
+    assert "model     none: the pixels are deflated" in report.text
+    assert (tmp_path / "e.aez").stat().st_size <= images.size + 132 + 4 + 9 + 4
+    assert np.array_equal(decompress("e.aez", cwd=tmp_path), images)
+
+
+def test_standard_input_and_output_carry_sets_and_images(tmp_path, shared):
+    data = (shared / "hundred.idx").read_bytes()
+    packed = run("compress", "-", "--exact", "-o", "-", cwd=tmp_path, stdin=data)
+    assert packed.code == 0
+    ok("compress", shared / "hundred.idx", "--exact", "-o", "e.aez", cwd=tmp_path)
+    assert packed.out == (tmp_path / "e.aez").read_bytes()
+    back = run("decompress", "-", "-o", "-", cwd=tmp_path, stdin=packed.out)
+    assert (back.code, back.out) == (0, data)
+
+
+def test_a_set_that_was_cut_short_is_salvaged_on_demand(tmp_path, shared):
+    whole = read_idx((shared / "hundred.idx").read_bytes())
+    ok("compress", shared / "hundred.idx", "--exact", "--block", 16, "-o", "e.aez", cwd=tmp_path)
+    (tmp_path / "cut.aez").write_bytes((tmp_path / "e.aez").read_bytes()[:-1])
+    assert run("decompress", "cut.aez", "-o", "x.idx", cwd=tmp_path).code == 1
+    done = run("decompress", "cut.aez", "-o", "x.idx", "--salvage", cwd=tmp_path)
+    assert done.code == 1
+    assert "the file ends before it does; images 96 to 99 are lost\n" in done.err
+    back = read_idx((tmp_path / "x.idx").read_bytes())
+    assert np.array_equal(back[:96], whole[:96])
+    assert not back[96:].any()
+
+
+def test_bytes_per_image_chooses_the_quality(tmp_path, shared):
+    source = [shared / "hundred.idx", "--model", shared / "small.aew"]
+    sizes = []
+    for quality in range(1, json.loads(ok("info", shared / "small.aew", "--json").out)["qualities"] + 1):
+        arguments = ["compress", *source, "--quality", quality, "-o", "q.aez", "--force", "--json"]
+        sizes.append(json.loads(ok(*arguments, cwd=tmp_path).out)["bytes_per_image"])
+    limit = sizes[1] + 0.001
+    facts = json.loads(
+        ok("compress", *source, "--bytes-per-image", limit, "-o", "b.aez", "--json", cwd=tmp_path).out
+    )
+    assert facts["quality"] == max(place + 1 for place, size in enumerate(sizes) if size <= limit)
+    done = run("compress", *source, "--bytes-per-image", 0.1, "-o", "c.aez", cwd=tmp_path)
+    assert done.code == 1
+    assert "bytes an image at its lowest quality, and 0.10 are allowed" in done.err

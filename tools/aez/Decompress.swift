@@ -122,7 +122,8 @@ struct Decompress: ParsableCommand {
       } else {
         ranges.append(images)
       }
-      Console.warn("aez: \(name): \(reason); images \(images.lowerBound) to \(images.upperBound - 1) are lost\n")
+      Console.warn(
+        "aez: \(name): \(reason); images \(images.lowerBound) to \(images.upperBound - 1) are lost\n")
     }
   }
 

@@ -108,7 +108,8 @@ extension InputOptions {
       _ = try input.skip(header.byteCount)
       let labelPath = labels ?? files?.labels
       return ImageStream(
-        input, header, labels: try labelPath.map { try LabelFile.read($0, count: header.count) }, limit: limit)
+        input, header, labels: try labelPath.map { try LabelFile.read($0, count: header.count) }, limit: limit
+      )
     }
     // What is no file of these kinds, or not a sound one, is read as ever.
     guard path == "-" else { return ImageStream(try load(path)) }

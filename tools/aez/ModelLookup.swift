@@ -26,7 +26,8 @@ struct ModelOptions: ParsableArguments {
 /// The options of commands that open an image set, whose model is found by its hash.
 struct SetModelOptions: ParsableArguments {
   @Option(
-    name: .shortAndLong, help: ArgumentHelp("The weight file (.aew) the set was made with.", valueName: "file"))
+    name: .shortAndLong,
+    help: ArgumentHelp("The weight file (.aew) the set was made with.", valueName: "file"))
   var model: String?
 
   @Option(
