@@ -1,9 +1,10 @@
-"""Damaged image sets at large: single flipped bits and truncations, by the thousand, through libae.so.
+r"""Damaged image sets at large: single flipped bits and truncations, by the thousand, through libae.so.
 
 Every damaged file must be refused, or give back every image but those that ae_imageset_salvage names as lost,
 and these must be of the block that was hit. Never a wrong pixel without a word, never a crash.
 
-usage: LIBAE_LIBRARY=.build/lib/libae.so PYTHONPATH=bindings/python/src python Tests/damage.py [FLIPS [CUTS]]
+usage: LIBAE_LIBRARY=.build/lib/libae.so LIBAE_DEFAULT_MODEL=models/default.aew \
+       PYTHONPATH=bindings/python/src python Tests/damage.py [FLIPS [CUTS]]
 """
 
 import sys
@@ -51,7 +52,8 @@ def check(data: bytes, whole: np.ndarray, hit: int) -> str:
         assert lost.sum() in (0, block, len(lost) % block), f"byte {hit}: {lost.sum()} images lost"
         if lost.any():
             first = int(np.argmax(lost))
-            assert first % block == 0 and lost[first : first + block].all(), f"byte {hit}: not a block"
+            assert first % block == 0, f"byte {hit}: not a block"
+            assert lost[first : first + block].all(), f"byte {hit}: not a block"
             try:
                 opened[first]
                 raise AssertionError(f"byte {hit}: a lost image was read")
