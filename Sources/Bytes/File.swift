@@ -38,7 +38,7 @@ public enum File {
       larger.base.update(from: room.base, count: count)
       room = larger
     }
-    return try Buffer(copying: room.base, count: count)
+    return try room.part(0, count, as: UInt8.self)
   }
 
   /// Writes a whole file: beside the target first, synced, then renamed; on failure nothing is left behind.

@@ -10,6 +10,8 @@ public final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
   public let base: UnsafeMutablePointer<Element>
   public let count: Int
   private let isOwned: Bool
+  /// What the memory is a part of, for as long as this lives.
+  private let whole: AnyObject?
 
   /// Allocates `count` zeroed elements.
   /// - Throws: `.memory` if the size overflows or the allocator refuses; `.argument` if negative.
@@ -18,6 +20,7 @@ public final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
       to: Element.self, capacity: count)
     self.count = count
     isOwned = true
+    whole = nil
   }
 
   /// A view of memory that belongs to someone else, is only read, and outlives every use of the buffer.
@@ -25,6 +28,14 @@ public final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
     base = UnsafeMutablePointer(mutating: source)
     self.count = count
     isOwned = false
+    whole = nil
+  }
+
+  private init(_ start: UnsafeMutablePointer<Element>, count: Int, of whole: AnyObject) {
+    base = start
+    self.count = count
+    isOwned = false
+    self.whole = whole
   }
 
   /// A copy of what `source` points at.
@@ -41,6 +52,19 @@ public final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
   }
 
   deinit { if isOwned { cs_free(base) } }
+
+  /// Elements `first ..< first + count`, which must be there, seen as others of the same size.
+  ///
+  /// Where they are a good share of memory that is not borrowed, the part keeps that alive instead of copying.
+  public func part<Other>(_ first: Int, _ count: Int, as other: Other.Type) throws(AEError) -> Buffer<Other> {
+    precondition(first >= 0 && count >= 0 && first <= self.count - count)
+    precondition(MemoryLayout<Other>.stride == MemoryLayout<Element>.stride)
+    let start = UnsafeMutableRawPointer(base + first).assumingMemoryBound(to: Other.self)
+    guard isOwned || whole != nil, count >= self.count / 4 else {
+      return try Buffer<Other>(copying: start, count: count)
+    }
+    return Buffer<Other>(start, count: count, of: self)
+  }
 
   @inlinable
   public subscript(index: Int) -> Element {

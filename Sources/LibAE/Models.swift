@@ -27,7 +27,7 @@ public func ae_model_open(
     guard let path else { throw AEError(.argument, "path is NULL") }
     let data = try File.read(cPath: path)
     return try makeHandle(
-      .model, try WeightFile.read(data.base, data.count, name: String(cString: path), lazily: true))
+      .model, try WeightFile.read(lazily: data, name: String(cString: path)))
   }
 }
 
@@ -38,7 +38,8 @@ public func ae_model_open_memory(
   storeHandle(model, .model) { () throws(AEError) in
     let data = try bytes(data, byte_count, "data")
     return try makeHandle(
-      .model, try WeightFile.read(data.base, data.elementCount, name: "weights", lazily: true))
+      .model,
+      try WeightFile.read(lazily: Buffer(borrowing: data.base, count: data.elementCount), name: "weights"))
   }
 }
 

@@ -35,6 +35,8 @@ public final class Autoencoder: Sendable {
   public let integerEncoder: IntegerEncoder?
   public let integerDecoder: IntegerDecoder?
   public let codec: Codec?
+  /// The hash that weight files define, once someone has asked for it: it takes a pass over all weights.
+  package let hash = Lazy<Buffer<UInt8>>()
 
   /// - Throws: `.shape` if a network does not have the shapes of the architecture, `.format` if there is no
   ///   decoder at all, or an integer decoder without codec or the other way round.

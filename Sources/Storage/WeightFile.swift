@@ -115,18 +115,25 @@ public enum WeightFile {
     return try WeightFileContainer.write(sections)
   }
 
-  /// The model of a weight file. Nothing of the bytes is kept but, if it reads lazily, copies of what is left.
+  /// The model of a weight file. Nothing of the bytes is kept.
   ///
-  /// - Parameters:
-  ///   - name: what to call the file in messages: a path, or "weights file".
-  ///   - lazily: leaves the sections of integer networks as they are stored, checksums verified, until their
-  ///     first use, which then throws what is wrong in them.
+  /// - Parameter name: what to call the file in messages: a path, or "weights file".
   /// - Throws: `.format`, `.checksum` or `.version`, saying what was expected, what came, and at which byte
   ///   (of the file, or of a section's raw bytes where one is named); `.memory`.
-  public static func read(
-    _ p: UnsafePointer<UInt8>, _ count: Int, name: String, lazily: Bool = false
-  ) throws(AEError) -> Autoencoder {
-    let file = try WeightFileContainer(p, count: count, name: name)
+  public static func read(_ p: UnsafePointer<UInt8>, _ count: Int, name: String) throws(AEError)
+    -> Autoencoder
+  {
+    let model = try read(lazily: Buffer(borrowing: p, count: count), name: name)
+    _ = try model.integerEncoder?.layers()
+    _ = try model.integerDecoder?.layers()
+    return model
+  }
+
+  /// The model of a weight file, as `read` gives it, but the sections of integer networks stay as they are
+  /// stored, checksums verified, until their first use, which then throws what is wrong in them. The model
+  /// keeps the file's bytes, or, where they are borrowed, copies of those sections.
+  public static func read(lazily bytes: Buffer<UInt8>, name: String) throws(AEError) -> Autoencoder {
+    let file = try WeightFileContainer(bytes, name: name)
     let contents = try Contents(file)
     let architecture = contents.architecture
     for entry in file.entries where entry.tag.isOptional { try file.verify(entry) }
@@ -147,10 +154,6 @@ public enum WeightFile {
       let section = IntegerSection.decoder(architecture)
       integerDecoder = IntegerDecoder(
         shapes: section.shapes, make: try layers(of: section, in: file, entry, name: contents.place(entry)))
-    }
-    if !lazily {
-      _ = try integerEncoder?.layers()
-      _ = try integerDecoder?.layers()
     }
     if let entry = contents.codec {
       codec = try CodecSection(latentCount: architecture.latentCount).read(
@@ -178,7 +181,7 @@ public enum WeightFile {
   public static func readExtra(_ p: UnsafePointer<UInt8>, _ count: Int, tag: UInt32, name: String)
     throws(AEError) -> Buffer<UInt8>?
   {
-    let file = try WeightFileContainer(p, count: count, name: name)
+    let file = try WeightFileContainer(Buffer(borrowing: p, count: count), name: name)
     let tag = SectionTag(tag)
     guard tag.isOptional, let entry = file.entry(tag) else { return nil }
     return try file.raw(entry, allowed: 0...Int.max)
@@ -188,7 +191,7 @@ public enum WeightFile {
   public static func summary(_ p: UnsafePointer<UInt8>, _ count: Int, name: String) throws(AEError)
     -> WeightFileSummary
   {
-    let file = try WeightFileContainer(p, count: count, name: name)
+    let file = try WeightFileContainer(Buffer(borrowing: p, count: count), name: name)
     let contents = try Contents(file)
     for entry in file.entries { try file.verify(entry) }
     var hash: [UInt8]?
@@ -214,17 +217,20 @@ public enum WeightFile {
 
   /// The 32 bytes that image sets name a model by: SHA-256 of the image's size, the integer decoder and the
   /// codec, which are all that decoding depends on. The same for a model, its decoder alone, and every
-  /// storage.
+  /// storage. Computed once for a model.
   ///
   /// - Throws: `.kind` if the model has no codec; `.memory`.
   public static func hash(_ model: Autoencoder) throws(AEError) -> [UInt8] {
     guard let decoder = model.integerDecoder, let codec = model.codec else {
       throw AEError(.kind, "a model without codec has no hash")
     }
-    let architecture = model.architecture
-    return digest(
-      architecture, decoder: try IntegerSection.decoder(architecture).write(try decoder.layers()),
-      codec: try CodecSection(latentCount: architecture.latentCount).write(codec))
+    return try model.hash.value { () throws(AEError) in
+      let architecture = model.architecture
+      return try Buffer(
+        digest(
+          architecture, decoder: try IntegerSection.decoder(architecture).write(try decoder.layers()),
+          codec: try CodecSection(latentCount: architecture.latentCount).write(codec)))
+    }.array
   }
 
   private static func digest(_ architecture: Architecture, decoder: Buffer<UInt8>, codec: Buffer<UInt8>)

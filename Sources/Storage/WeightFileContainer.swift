@@ -102,16 +102,18 @@ struct WeightFileContainer {
   let byteCount: Int
   /// In the order of the file; at most 64.
   let entries: [SectionEntry]
-  private let base: UnsafePointer<UInt8>
+  private let bytes: Buffer<UInt8>
+  private var base: UnsafePointer<UInt8> { UnsafePointer(bytes.base) }
 
-  /// Reads header and table. The bytes must outlive the container.
+  /// Reads header and table.
   ///
   /// - Throws: `.format` if it is no weight file or cut short, `.version` if another version wrote it,
   ///   `.checksum` if header or table are damaged.
-  init(_ base: UnsafePointer<UInt8>, count: Int, name: String) throws(AEError) {
-    self.base = base
+  init(_ bytes: Buffer<UInt8>, name: String) throws(AEError) {
+    self.bytes = bytes
     self.name = name
-    byteCount = max(count, 0)
+    let base = UnsafePointer(bytes.base)
+    byteCount = max(bytes.count, 0)
     var reader = ByteReader(base, count: byteCount, name: name)
     let shown = min(byteCount, WeightFileContainer.magic.count)
     for index in 0..<shown where base[index] != WeightFileContainer.magic[index] {
@@ -253,13 +255,13 @@ struct WeightFileContainer {
     }
   }
 
-  /// A copy of a section's bytes as they are stored, verified.
+  /// A section's bytes as they are stored, verified.
   ///
   /// - Parameter allowed: how many raw bytes the section may have, as the caller derives it.
   func stored(_ entry: SectionEntry, allowed: ClosedRange<Int>) throws(AEError) -> StoredSection {
     try check(entry, allowed: allowed)
     return StoredSection(
-      entry: entry, bytes: try Buffer(copying: base + entry.offset, count: entry.storedCount),
+      entry: entry, bytes: try bytes.part(entry.offset, entry.storedCount, as: UInt8.self),
       name: sentence("\(name): section \(entry.tag.text)"))
   }
 

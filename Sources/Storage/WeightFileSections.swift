@@ -275,18 +275,9 @@ struct IntegerSection {
           .format,
           "\(name): tensor \"\(half).\(index).shift\" must be in 1 ... 62, not \(shift) (byte \(layerStart))")
       }
-      let weights = try Buffer<Int8>(count: shape.inputs * shape.outputs)
       let weightStart = reader.offset
-      let bytes = try reader.bytes(weights.count)
-      UnsafeMutableRawPointer(weights.base).copyMemory(from: bytes, byteCount: weights.count)
-      if IntegerLayer.reach(weights.base, weights.count) < 0 {
-        for i in 0..<weights.count where bytes[i] == 0x80 {
-          throw AEError(
-            .format,
-            "\(name): tensor \"\(half).\(index).weight\": value \(i) must be in -127 ... 127, not -128 "
-              + "(byte \(weightStart + i))")
-        }
-      }
+      _ = try reader.bytes(shape.inputs * shape.outputs)
+      let weights = try raw.part(weightStart, shape.inputs * shape.outputs, as: Int8.self)
       let bias = try Buffer<Int32>(count: shape.outputs)
       try words(&reader, into: bias)
       let multiplierStart = reader.offset
@@ -328,6 +319,12 @@ struct IntegerSection {
             multipliers: multipliers, shift: shift, table: table, sumScales: sumScales,
             largestInput: index == 0 ? largestInput : 255))
       } catch {
+        for i in 0..<weights.count where weights.base[i] == -128 {
+          throw AEError(
+            .format,
+            "\(name): tensor \"\(half).\(index).weight\": value \(i) must be in -127 ... 127, not -128 "
+              + "(byte \(weightStart + i))")
+        }
         throw AEError(
           error.code, "\(name): layer \"\(half).\(index)\": \(error.message) (byte \(layerStart))")
       }

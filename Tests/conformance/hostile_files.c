@@ -109,12 +109,32 @@ static void attack(const char *name, refuses refuse, const void *sound, size_t s
   free(bytes);
 }
 
+/* Integer networks are read at their first use: what is wrong behind right checksums is told then, each time. */
+static void refuse_at_first_use(const char *path, const char *says) {
+  ae_model *model = NULL;
+  if (!check_status(ae_model_open(path, &model), AE_OK, "%s opens: its checksums match", path)) return;
+  for (int use = 1; use <= 2; use++) {
+    size_t size = 0;
+    uint8_t *image = require(calloc(ae_input_size(model), 1)), *set = NULL;
+    ae_status status = ae_compress(model, image, 1, NULL, NULL, 0, &size);
+    if (status == AE_OK) status = ae_compress(model, image, 1, NULL, set = require(malloc(size)), size, &size);
+    check(status == AE_ERROR_FORMAT && strstr(ae_last_error(), path) != NULL && strstr(ae_last_error(), says) != NULL,
+          "and is refused at use %d: %s", use, ae_last_error());
+    free(image);
+    free(set);
+  }
+  ae_model_free(model);
+}
+
 void test_hostile_files(void) {
   ae_compress_options options;
   ae_imageset *set = NULL;
   ae_model *model = NULL;
   size_t size = 0;
   void *bytes;
+  refuse_at_first_use("Tests/attack/aew/a-weight-of--128.aew", "must be in -127 ... 127, not -128");
+  refuse_at_first_use("Tests/attack/aew/a-negative-multiplier.aew", "is negative");
+  refuse_at_first_use("Tests/attack/aew/a-sum-beyond-32-bits.aew", "a sum could reach");
   make_tiny();
 
   bytes = saved(tiny, AE_STORAGE_FLOAT32, 0, &size);
