@@ -39,8 +39,9 @@ let package = Package(
     .target(name: "Bytes", dependencies: ["CSystem", "CZlib", "Core"]),
     .target(name: "Model", dependencies: ["Bytes", "Compute", "Core"]),
     .target(name: "Storage", dependencies: ["Bytes", "Compute", "Core", "Model"]),
-    .target(name: "Training", dependencies: ["Bytes", "Compute", "Core", "Model", "Storage"]),
-    .target(name: "Compression", dependencies: ["Bytes", "Compute", "Core", "Model", "Storage"]),
+    .target(name: "Training", dependencies: ["Bytes", "Compute", "Core", "Model", "Scan", "Storage"]),
+    .target(name: "Compression", dependencies: ["Bytes", "Compute", "Core", "Model", "Scan", "Storage"]),
+    .target(name: "Scan", dependencies: ["CKernels", "Compute", "Core"]),
     .target(name: "Digits", dependencies: ["Compute", "Core", "Storage"]),
 
     // The faces.
@@ -63,13 +64,14 @@ let package = Package(
     // Tests, one target a module.
     .testTarget(name: "ComputeTests", dependencies: ["Compute", "CKernels", "Core"]),
     .testTarget(name: "BytesTests", dependencies: ["Bytes", "Core"]),
+    .testTarget(name: "ScanTests", dependencies: ["Scan", "Core"]),
     .testTarget(name: "ModelTests", dependencies: ["Model", "Compute", "Core"]),
     .testTarget(name: "StorageTests", dependencies: ["Storage", "Model", "Bytes", "Compute", "Core"]),
     .testTarget(
       name: "TrainingTests", dependencies: ["Training", "Model", "Storage", "Compute", "Core"]),
     .testTarget(
       name: "CompressionTests",
-      dependencies: ["Compression", "Model", "Storage", "Bytes", "CKernels", "Compute", "Core"]),
+      dependencies: ["Compression", "Model", "Scan", "Storage", "Bytes", "CKernels", "Compute", "Core"]),
     .testTarget(name: "CPNGTests", dependencies: ["CPNG"]),
     .testTarget(name: "DigitsTests", dependencies: ["Digits", "Storage", "Bytes", "Compute", "Core"]),
   ]

@@ -286,7 +286,7 @@ typedef struct ae_compress_options {
   int32_t max_error;      /* the most a pixel may be off, 1 to 32, for AE_LAYER_NEAR_EXACT; else 0 */
   int32_t effort;         /* which pixel network of the model, from 1 (fastest); 0: the strongest; not for
                              AE_LAYER_LATENT */
-  int32_t no_preview;     /* 1: an exact or near-exact set does not hold the images' codes */
+  int32_t preview;        /* 1: an exact or near-exact set holds the images' codes, too */
   int32_t width, height;  /* pixels, for exact and near-exact sets of images that are not of the model's
                              size, or without model; 0: the model's */
 } ae_compress_options;

@@ -46,7 +46,7 @@ env -u CC -u CXX "$SWIFT" build -c release --product ae --scratch-path "$scratch
   -Xswiftc -enable-experimental-feature -Xswiftc Embedded -Xswiftc -wmo \
   -Xswiftc -Osize -Xswiftc -enforce-exclusivity=unchecked \
   -Xswiftc -Xllvm -Xswiftc -sil-disable-pass=closure-specialize -Xswiftc -Xfrontend -Xswiftc -function-sections \
-  -Xcc -DAE_EMBEDDED -Xcc -ffunction-sections -Xcc -fdata-sections -Xcc -fno-asynchronous-unwind-tables \
+  -Xcc -Os -Xcc -DAE_EMBEDDED -Xcc -ffunction-sections -Xcc -fdata-sections -Xcc -fno-asynchronous-unwind-tables \
   -Xcc -mllvm -Xcc -unroll-runtime=0 \
   -Xswiftc -use-ld=lld -Xlinker --gc-sections -Xlinker --icf=all -Xlinker --version-script="$PWD/$script" -Xlinker -z -Xlinker defs -Xlinker -z -Xlinker nodelete \
   -Xlinker -soname="libae.so.$major" -Xlinker -L"$embedded" -Xlinker -lswiftUnicodeDataTables -Xlinker -lm

@@ -24,7 +24,7 @@ public enum BlockKind: UInt8, Sendable, CaseIterable {
     switch self {
     case .deflated, .stored: return true
     case .coded, .mixed: return header.layer == .latent
-    case .exact: return header.layer != .latent && header.namesModel
+    case .exact: return header.layer != .latent && header.effort > 0
     }
   }
 }
@@ -76,11 +76,13 @@ final class BlockCoder: Sendable {
     maxError = header.maxError
     if let model, header.namesModel {
       latents = header.quality > 0 ? try LatentLayer(model: model, quality: header.quality) : nil
-      pixelModel = layer == .latent ? nil : try PixelModel(model: model, effort: header.effort)
     } else {
       latents = nil
-      pixelModel = nil
     }
+    pixelModel =
+      header.effort == 0 || (model == nil && header.namesModel)
+      ? nil
+      : try PixelModel(width: header.width, height: header.height, model: model, effort: header.effort)
   }
 
   // MARK: Making a block
@@ -135,7 +137,6 @@ final class BlockCoder: Sendable {
   {
     guard let pixelModel else { return nil }
     let writer = ByteWriter()
-    var pictures: Buffer<UInt8>?
     if let latents {
       let codes = try latents.codes(of: originals, count: count)
       let region = try Buffer<UInt8>(count: count * imageSize)
@@ -145,14 +146,10 @@ final class BlockCoder: Sendable {
       else { return nil }
       try writer.u32(UInt32(truncatingIfNeeded: range.count))
       try writer.bytes(region.base + range.lowerBound, range.count)
-      let made = try Buffer<UInt8>(count: count * imageSize)
-      try latents.picture(codes.base, count: count, into: made.base)
-      pictures = made
     } else {
       try writer.u32(0)
     }
-    try writer.bytes(
-      try pixelModel.encode(kept, count: count, maxError: maxError, pictures: pictures?.base))
+    try writer.bytes(try pixelModel.encode(kept, originals: originals, count: count))
     let bytes = try writer.finish()
     return Encoded(kind: .exact, bytes: bytes, offset: 0, byteCount: bytes.count)
   }
@@ -341,21 +338,10 @@ final class BlockCoder: Sendable {
     guard let pixelModel else { return .codes }
     guard let codesCount = BlockCoder.exactCodesCount(bytes, byteCount), (codesCount > 0) == (latents != nil)
     else { return .size }
-    var pictures: Buffer<UInt8>?
-    if let latents {
-      let codes = try Buffer<Int16>(count: count * latents.coder.latentCount)
-      let fault = latents.coder.decode(
-        bytes + BlockCoder.exactHeadSize, byteCount: codesCount, count: count, into: codes.base)
-      if let fault { return fault }
-      let made = try Buffer<UInt8>(count: count * imageSize)
-      try latents.picture(codes.base, count: count, into: made.base)
-      pictures = made
-    }
     let start = BlockCoder.exactHeadSize + codesCount
     let whole = range == 0..<count ? nil : try Buffer<UInt8>(count: count * imageSize)
-    let fault = pixelModel.decode(
-      bytes + start, byteCount: byteCount - start, count: count, maxError: maxError,
-      pictures: pictures?.base, into: whole?.base ?? pixels)
+    let fault = try pixelModel.decode(
+      bytes + start, byteCount: byteCount - start, count: count, into: whole?.base ?? pixels)
     if fault == nil, let whole {
       pixels.update(from: whole.base + range.lowerBound * imageSize, count: range.count * imageSize)
     }

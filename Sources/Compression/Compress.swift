@@ -13,10 +13,11 @@ public struct CompressionOptions: Sendable {
   public var layer = Layer.latent
   /// The most that a pixel may be off, 1 ... 32: for near-exact sets alone.
   public var maxError = 0
-  /// Which of the model's pixel networks, from 1 (fastest) on; 0 is the strongest. Not for sets of codes.
+  /// How exact sets are coded: 1 by contexts that adapt, fast and without a model; 2 by the scans that the model
+  /// foretells, smallest; 0 is the strongest there is. Not for sets of codes.
   public var effort = 0
-  /// Whether exact and near-exact sets hold the images' codes, too.
-  public var keepsCodes = true
+  /// Whether exact and near-exact sets hold the images' codes, too: pictures at a glance, for a few bytes each.
+  public var keepsCodes = false
   /// 1 (smallest) to the number of the model's qualities (best); 0 is the model's default.
   public var quality = 0
   /// Puts the decoder into the set, which then needs no other file.
@@ -271,23 +272,24 @@ private func plan(
   header.count = count
 
   if !isLatent {
-    // Images that the model is not for are deflated; so are all without a pixel network.
+    // A model that is not for images of this size is of no use to them.
     let fits = model.map { $0.architecture.width == width && $0.architecture.height == height } ?? false
-    let efforts = fits ? model.map { PixelModel.effortCount(of: $0) } ?? 0 : 0
-    if let model, fits, options.effort > efforts {
+    let efforts = PixelModel.effortCount(of: fits ? model : nil)
+    if options.effort > efforts {
       throw AEError(
         .kind,
-        "the model \"\(model.name)\" has pixel networks of \(efforts) efforts, and \(options.effort) was asked for"
-      )
+        model == nil || !fits
+          ? "effort \(options.effort) needs a model of images of \(width) x \(height)"
+          : "the model \"\(model!.name)\" has no exact layer, which effort \(options.effort) needs")
     }
-    if efforts == 0 {
+    header.effort = options.effort == 0 ? efforts : options.effort
+    if !fits || (header.effort < PixelModel.scanning && !options.keepsCodes) {
       guard options.quality >= 0, options.quality <= ContainerHeader.maximumQuality else {
         throw AEError(
           .argument, "quality must be in 1 ... \(ContainerHeader.maximumQuality), not \(options.quality)")
       }
       return header
     }
-    header.effort = options.effort == 0 ? efforts : options.effort
   }
   guard let model else { throw AEError(.argument, "a set of codes needs a model") }
   guard let codec = model.codec else {

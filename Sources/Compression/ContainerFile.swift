@@ -106,7 +106,7 @@ final class ContainerFile: Sendable {
 
   /// False if every block can be read without a model, which only exact and near-exact sets may be.
   var needsModel: Bool {
-    header.layer == .latent || blockCounts[Int(BlockKind.exact.rawValue)] > 0
+    header.layer == .latent || (header.namesModel && blockCounts[Int(BlockKind.exact.rawValue)] > 0)
   }
 
   /// Bytes that the file has beyond what it declares; negative if it was cut.

@@ -50,7 +50,7 @@ struct ContainerHeader: Sendable {
   var layer = Layer.latent
   /// The most that a pixel may be off: 1 ... 32 in near-exact sets, else 0.
   var maxError = 0
-  /// Which pixel network of the model, from 1 on; 0 in sets of codes and without model.
+  /// How exact blocks are coded, from 1 on; 0 in sets of codes, and where none is.
   var effort = 0
   var source = SourceKind.unknown
   var blockImages = 0
@@ -189,10 +189,9 @@ struct ContainerHeader: Sendable {
     let errors = layer == .nearExact
     try require(
       header.maxError, errors ? 1 : 0, errors ? NearExact.maximumError : 0, "largest error", reader)
+    // The highest effort that needs no model is 1.
     try require(
-      header.effort, header.namesModel && version > 1 ? 1 : 0,
-      header.namesModel && version > 1 ? maximumEffort : 0,
-      "effort", reader)
+      header.effort, 0, version == 1 ? 0 : header.namesModel ? maximumEffort : PixelModel.mixing, "effort", reader)
     header.count = Int(truncatingIfNeeded: try reader.u64())
     try require(header.count, 0, ImageSet.maximumCount, "images", reader)
     let hash = try reader.bytes(32)

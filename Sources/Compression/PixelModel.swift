@@ -1,36 +1,46 @@
-// The exact pixel model's place in a set: what a block asks of it, and nothing of how it works. A weight file
-// without one makes exact sets of deflated pixels.
+// The exact coders' place in a set: which efforts there are, and what a block asks of them.
 
 import Core
 import Model
 
-/// A causal network over pixels that drives the entropy coder. Immutable: any number of threads may use one.
+/// Codes the pixels of blocks, every one of them or to within an error. Immutable: any number of threads may use
+/// one.
 final class PixelModel: Sendable {
-  /// How many strengths a model offers, numbered from 1 (fastest); 0 if it has no pixel network.
-  static func effortCount(of model: Autoencoder) -> Int { 0 }
+  /// Efforts: mixing contexts, which needs no model, and the scans behind the images, which a model foretells.
+  static let mixing = 1
+  static let scanning = 2
 
-  /// - Parameter effort: 1 ... `effortCount(of: model)`.
+  /// How many strengths there are with a model, numbered from 1 (fastest).
+  static func effortCount(of model: Autoencoder?) -> Int { model?.scanModel == nil ? mixing : scanning }
+
+  private let coder: ScanCoder
+
+  /// - Parameters:
+  ///   - model: what foretells scans; not looked at by an effort that needs none.
+  ///   - effort: 1 ... `effortCount(of: model)`.
   /// - Throws: `.kind` if the model does not have it, `.memory`.
-  init(model: Autoencoder, effort: Int) throws(AEError) {
-    throw AEError(.kind, "the model \"\(model.name)\" has no pixel network of effort \(effort)")
+  init(width: Int, height: Int, model: Autoencoder?, effort: Int) throws(AEError) {
+    guard effort <= PixelModel.effortCount(of: model) else {
+      throw AEError(.kind, "the model \"\(model?.name ?? "")\" has no exact layer, which effort \(effort) needs")
+    }
+    coder = try ScanCoder(width: width, height: height, model: effort < PixelModel.scanning ? nil : model?.scanModel)
   }
 
   /// Codes `count` images.
   /// - Parameters:
-  ///   - pixels: count * imageSize bytes. If `maxError` is above 0, each is a level of `NearExact`.
-  ///   - pictures: what the latent decoder makes of the images' codes, as many bytes; nil without codes.
-  func encode(
-    _ pixels: UnsafePointer<UInt8>, count: Int, maxError: Int, pictures: UnsafePointer<UInt8>?
-  ) throws(AEError) -> Buffer<UInt8> {
-    throw AEError(.internal, "a pixel network that is not there")
+  ///   - kept: count * imageSize bytes, each a level of `NearExact` where errors are allowed.
+  ///   - originals: what the levels were made of.
+  func encode(_ kept: UnsafePointer<UInt8>, originals: UnsafePointer<UInt8>, count: Int) throws(AEError) -> Buffer<
+    UInt8
+  > {
+    try coder.encode(originals: originals, kept: kept, count: count)
   }
 
   /// Decodes `count` images from exactly `byteCount` bytes.
   /// - Returns: nil if all went well, or what is wrong.
   func decode(
-    _ bytes: UnsafePointer<UInt8>, byteCount: Int, count: Int, maxError: Int,
-    pictures: UnsafePointer<UInt8>?, into pixels: UnsafeMutablePointer<UInt8>
-  ) -> BlockFault? {
-    .codes
+    _ bytes: UnsafePointer<UInt8>, byteCount: Int, count: Int, into pixels: UnsafeMutablePointer<UInt8>
+  ) throws(AEError) -> BlockFault? {
+    try coder.decode(bytes, byteCount, count: count, into: pixels)
   }
 }

@@ -44,14 +44,14 @@ private struct CompressionOrder {
       try readStruct(pointer, over: &given, least: leastOptionsSize, "ae_compress_options")
     }
     try CompressionOrder.checkFlag(given.embed_model, "embed_model")
-    try CompressionOrder.checkFlag(given.no_preview, "no_preview")
+    try CompressionOrder.checkFlag(given.preview, "preview")
     guard let layer = UInt8(exactly: given.layer).flatMap({ Layer(rawValue: $0) }) else {
       throw AEError(.argument, "layer must be in 0 ... 2, not \(given.layer)")
     }
     options.layer = layer
     options.maxError = Int(given.max_error)
     options.effort = Int(given.effort)
-    options.keepsCodes = given.no_preview == 0
+    options.keepsCodes = given.preview != 0
     options.quality = Int(given.quality)
     options.embedModel = given.embed_model == 1
     options.blockImages = Int(given.block_images)

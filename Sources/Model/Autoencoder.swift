@@ -35,6 +35,8 @@ public final class Autoencoder: Sendable {
   public let integerEncoder: IntegerEncoder?
   public let integerDecoder: IntegerDecoder?
   public let codec: Codec?
+  /// Foretells bilevel scans, for exact image sets; nil unless it was trained (`Training.fitScanModel`).
+  public let scanModel: ScanModel?
   /// The hash that weight files define, once someone has asked for it: it takes a pass over all weights.
   package let hash = Lazy<Buffer<UInt8>>()
 
@@ -43,7 +45,7 @@ public final class Autoencoder: Sendable {
   public init(
     architecture: Architecture, name: String, provenance: String = "", storage: WeightStorage,
     encoder: DenseNetwork?, decoder: DenseNetwork?, integerEncoder: IntegerEncoder? = nil,
-    integerDecoder: IntegerDecoder? = nil, codec: Codec? = nil
+    integerDecoder: IntegerDecoder? = nil, codec: Codec? = nil, scanModel: ScanModel? = nil
   ) throws(AEError) {
     try architecture.validate()
     guard name.utf8.count <= 64, provenance.utf8.count <= 4096 else {
@@ -52,8 +54,9 @@ public final class Autoencoder: Sendable {
     guard decoder != nil || integerDecoder != nil else {
       throw AEError(.format, "a model needs a decoder")
     }
-    guard (integerDecoder != nil) == (codec != nil) else {
-      throw AEError(.format, "a model has an integer decoder and a codec, or neither")
+    guard (integerDecoder != nil) == (codec != nil), scanModel == nil || codec != nil else {
+      throw AEError(
+        .format, "a model has an integer decoder and a codec, or neither, and a scan network only with them")
     }
     @inline(never)
     func check(_ half: StaticString, _ actual: [LayerShape]?, _ shapes: [LayerShape]) throws(AEError) {
@@ -88,6 +91,15 @@ public final class Autoencoder: Sendable {
     self.integerEncoder = integerEncoder
     self.integerDecoder = integerDecoder
     self.codec = codec
+    self.scanModel = scanModel
+  }
+
+  /// The same model with a scan network, instead of the one it has.
+  public func with(scanModel: ScanModel) throws(AEError) -> Autoencoder {
+    try Autoencoder(
+      architecture: architecture, name: name, provenance: provenance, storage: storage, encoder: encoder,
+      decoder: decoder, integerEncoder: integerEncoder, integerDecoder: integerDecoder, codec: codec,
+      scanModel: scanModel)
   }
 
   public var inputCount: Int { architecture.pixelCount }

@@ -165,7 +165,7 @@ public final class IntegerEncoder: Sendable {
 
   public func layers() throws(AEError) -> [IntegerLayer] { try stack.kernelLayers().layers }
   /// Sizes alone: activations are in the layers' tables.
-  var shapes: [LayerShape] { stack.shapes }
+  public var shapes: [LayerShape] { stack.shapes }
   public var inputCount: Int { shapes[0].inputs }
   /// The latents, and for variational kinds the log-variances after them.
   public var outputCount: Int { shapes[shapes.count - 1].outputs }
@@ -202,7 +202,7 @@ public final class IntegerDecoder: Sendable {
   }
 
   public func layers() throws(AEError) -> [IntegerLayer] { try stack.kernelLayers().layers }
-  var shapes: [LayerShape] { stack.shapes }
+  public var shapes: [LayerShape] { stack.shapes }
   public var inputCount: Int { shapes[0].inputs }
   public var outputCount: Int { shapes[shapes.count - 1].outputs }
 

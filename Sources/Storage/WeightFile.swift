@@ -95,6 +95,7 @@ public enum WeightFile {
     if let decoder = model.integerDecoder, let codec = model.codec {
       sections.append((.integerDecoder, try IntegerSection.decoder(architecture).write(try decoder.layers())))
       sections.append((.codec, try CodecSection(latentCount: architecture.latentCount).write(codec)))
+      if let scan = model.scanModel { sections.append((.scan, try ScanSection.write(scan))) }
     }
     for section in extra {
       let tag = SectionTag(section.tag)
@@ -159,11 +160,14 @@ public enum WeightFile {
       codec = try CodecSection(latentCount: architecture.latentCount).read(
         try contents.rawCodec(entry), name: contents.place(entry))
     }
+    let scanModel = try contents.scan.map { entry throws(AEError) in
+      try ScanSection.read(try contents.rawScan(entry), name: contents.place(entry))
+    }
     do {
       return try Autoencoder(
         architecture: architecture, name: contents.modelName, provenance: contents.provenance,
         storage: contents.storage, encoder: encoder, decoder: decoder, integerEncoder: integerEncoder,
-        integerDecoder: integerDecoder, codec: codec)
+        integerDecoder: integerDecoder, codec: codec, scanModel: scanModel)
     } catch {
       throw error.at(name)
     }
@@ -199,7 +203,8 @@ public enum WeightFile {
     if let decoderEntry = contents.integerDecoder, let codecEntry = contents.codec {
       let raw = try contents.rawCodec(codecEntry)
       hash = digest(
-        contents.architecture, decoder: try contents.rawIntegerDecoder(decoderEntry), codec: raw)
+        contents.architecture, decoder: try contents.rawIntegerDecoder(decoderEntry), codec: raw,
+        scan: try contents.scan.map { entry throws(AEError) in try contents.rawScan(entry) })
       codec = try CodecSection(latentCount: contents.architecture.latentCount).read(
         raw, name: contents.place(codecEntry))
     }
@@ -215,9 +220,9 @@ public enum WeightFile {
       })
   }
 
-  /// The 32 bytes that image sets name a model by: SHA-256 of the image's size, the integer decoder and the
-  /// codec, which are all that decoding depends on. The same for a model, its decoder alone, and every
-  /// storage. Computed once for a model.
+  /// The 32 bytes that image sets name a model by: SHA-256 of the image's size, the integer decoder, the codec,
+  /// and the scan network if there is one, which are all that decoding depends on. The same for a model, its
+  /// decoder alone, and every storage. Computed once for a model.
   ///
   /// - Throws: `.kind` if the model has no codec; `.memory`.
   public static func hash(_ model: Autoencoder) throws(AEError) -> [UInt8] {
@@ -229,13 +234,14 @@ public enum WeightFile {
       return try Buffer(
         digest(
           architecture, decoder: try IntegerSection.decoder(architecture).write(try decoder.layers()),
-          codec: try CodecSection(latentCount: architecture.latentCount).write(codec)))
+          codec: try CodecSection(latentCount: architecture.latentCount).write(codec),
+          scan: try model.scanModel.map { scan throws(AEError) in try ScanSection.write(scan) }))
     }.array
   }
 
-  private static func digest(_ architecture: Architecture, decoder: Buffer<UInt8>, codec: Buffer<UInt8>)
-    -> [UInt8]
-  {
+  private static func digest(
+    _ architecture: Architecture, decoder: Buffer<UInt8>, codec: Buffer<UInt8>, scan: Buffer<UInt8>?
+  ) -> [UInt8] {
     var sum = SHA256()
     func add(_ value: Int) {
       withUnsafeBytes(of: UInt32(truncatingIfNeeded: value).littleEndian) { word in
@@ -250,6 +256,7 @@ public enum WeightFile {
     }
     sum.update(decoder.base, decoder.count)
     sum.update(codec.base, codec.count)
+    if let scan { sum.update(scan.base, scan.count) }
     return sum.finish()
   }
 }
@@ -265,6 +272,7 @@ private struct Contents {
   let integerEncoder: SectionEntry?
   let integerDecoder: SectionEntry?
   let codec: SectionEntry?
+  let scan: SectionEntry?
   private let file: WeightFileContainer
 
   init(_ file: WeightFileContainer) throws(AEError) {
@@ -280,6 +288,7 @@ private struct Contents {
     integerEncoder = file.entry(.integerEncoder)
     integerDecoder = file.entry(.integerDecoder)
     codec = file.entry(.codec)
+    scan = file.entry(.scan)
     storage = decoder32 != nil ? .float32 : decoder16 != nil ? .float16 : .int8
     guard floatDecoder != nil || integerDecoder != nil else {
       throw AEError(.format, "\(file.name): there is no decoder: none of the sections FD32, FD16, IDEC")
@@ -314,6 +323,10 @@ private struct Contents {
   func rawIntegerDecoder(_ entry: SectionEntry) throws(AEError) -> Buffer<UInt8> {
     let count = IntegerSection.decoder(architecture).rawCount
     return try file.raw(entry, allowed: count...count)
+  }
+
+  func rawScan(_ entry: SectionEntry) throws(AEError) -> Buffer<UInt8> {
+    try file.raw(entry, allowed: ScanSection.rawCounts)
   }
 
   func rawCodec(_ entry: SectionEntry) throws(AEError) -> Buffer<UInt8> {

@@ -29,11 +29,12 @@ struct SectionTag: Equatable {
   static let integerEncoder = SectionTag("IENC")
   static let integerDecoder = SectionTag("IDEC")
   static let codec = SectionTag("CODC")
+  static let scan = SectionTag("SCAN")
 
   /// The required sections of version 1, in the order they have in files.
   static let required = [
     architecture, floatEncoder32, floatEncoder16, floatDecoder32, floatDecoder16, integerEncoder,
-    integerDecoder, codec,
+    integerDecoder, codec, scan,
   ]
 
   /// Whether the bytes are those of floats, for the most part: float sections, and a trainer's state.

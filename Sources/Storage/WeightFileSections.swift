@@ -414,3 +414,52 @@ struct CodecSection {
     }
   }
 }
+
+/// Section SCAN: the network that foretells scans, and its table of probabilities.
+enum ScanSection {
+  static let rawCounts = 1...(1 << 23)
+
+  private static func network(_ shapes: [LayerShape]) -> IntegerSection {
+    IntegerSection(half: "scan", shapes: shapes, endsInWords: true, largestInput: 255)
+  }
+
+  static func write(_ model: ScanModel) throws(AEError) -> Buffer<UInt8> {
+    let shapes = model.shapes
+    let writer = ByteWriter()
+    try writer.u8(UInt8(shapes.count))
+    for shape in shapes { try writer.u16(UInt16(shape.inputs)) }
+    for probability in model.probabilities { try writer.u16(probability) }
+    try writer.bytes(try network(shapes).write(try model.network.layers()))
+    return try writer.finish()
+  }
+
+  static func read(_ raw: Buffer<UInt8>, name: String) throws(AEError) -> ScanModel {
+    var reader = ByteReader(raw.base, count: raw.count, name: name)
+    let layerCount = Int(try reader.u8())
+    guard (1...ScanModel.maximumHiddenCount + 1).contains(layerCount) else {
+      throw reader.fail("a scan network of \(layerCount) layers; 1 to \(ScanModel.maximumHiddenCount + 1) are allowed")
+    }
+    var widths: [Int] = []
+    for _ in 0..<layerCount {
+      let width = Int(try reader.u16())
+      guard (1...ScanModel.maximumHiddenWidth).contains(width) else {
+        throw reader.fail("a scan network's layer of \(width) units; 1 to \(ScanModel.maximumHiddenWidth) are allowed")
+      }
+      widths.append(width)
+    }
+    widths.append(1)
+    var shapes: [LayerShape] = []
+    for index in 0..<layerCount {
+      shapes.append(LayerShape(inputs: widths[index], outputs: widths[index + 1], activation: .identity))
+    }
+    var probabilities: [UInt16] = []
+    for _ in 0..<ScanModel.tableCount { probabilities.append(try reader.u16()) }
+    let section = network(shapes)
+    guard reader.remaining == section.rawCount else {
+      throw reader.fail("a scan network of \(section.rawCount) bytes expected, \(reader.remaining) follow")
+    }
+    let rest = try Buffer(copying: raw.base + reader.offset, count: section.rawCount)
+    let layers = try section.read(rest, name: name)
+    return try ScanModel(network: try IntegerEncoder(layers: layers), probabilities: probabilities)
+  }
+}

@@ -75,7 +75,7 @@ private struct CalibrationSample {
 }
 
 /// What the last layer of a network gives.
-private enum LastLayer {
+enum LastLayer {
   /// Words that count in `units` of the float outputs.
   case words(units: [Double])
   /// Bytes of pixels.
@@ -132,7 +132,7 @@ private func fixedPointCodes(_ codes: Buffer<Float>, _ latentScales: [Float]) th
 }
 
 /// What the integer layers before gave on the calibration images: the next one's inputs.
-private enum IntegerRows {
+enum IntegerRows {
   case bytes(Buffer<UInt8>)
   case words(Buffer<Int16>)
 
@@ -153,7 +153,7 @@ private enum IntegerRows {
 ///   - input: what the float network gets, and `integers` the same for the integer one.
 ///   - inputScale: what a unit of the first layer's integers is worth in the floats of `input`.
 ///   - last: told the float outputs, says what the last layer gives.
-private func quantise(
+func quantise(
   _ network: DenseNetwork, input: Buffer<Float>, integers: IntegerRows, rows: Int, inputScale: Double,
   last: (Buffer<Float>) -> LastLayer
 ) throws(AEError) -> [IntegerLayer] {

@@ -40,7 +40,9 @@ struct Compress: ParsableCommand {
       "With --exact or --max-error: which of the model's pixel networks, from 1 (fastest); the strongest unless told.",
       valueName: "number"))
   var effort: Int?
-  @Flag(help: "With --exact or --max-error: leave the images' codes out.") var noPreview = false
+  @Flag(
+    inversion: .prefixedNo, help: "With --exact or --max-error: hold the images' codes, too, for pictures at a glance.")
+  var preview = false
   @Option(
     help:
       "From 1 (smallest) to as many as the model offers (best); `aez info` tells; the model's default unless told."
@@ -75,9 +77,9 @@ struct Compress: ParsableCommand {
       if exact { throw ValidationError("--exact and --max-error exclude each other.") }
     }
     if layer == .latent {
-      if effort != nil || noPreview {
+      if effort != nil || preview {
         throw ValidationError(
-          "\(effort != nil ? "--effort" : "--no-preview") is for --exact and --max-error.")
+          "\(effort != nil ? "--effort" : "--preview") is for --exact and --max-error.")
       }
     } else if bytesPerImage != nil {
       throw ValidationError("--bytes-per-image is for sets of codes: exact ones take what they take.")
@@ -106,7 +108,7 @@ struct Compress: ParsableCommand {
     options.layer = layer
     options.maxError = maxError ?? 0
     options.effort = effort ?? 0
-    options.keepsCodes = !noPreview
+    options.keepsCodes = preview
     options.quality = quality ?? 0
     options.embedModel = embedModel
     options.blockImages = block
@@ -168,7 +170,7 @@ struct Compress: ParsableCommand {
     let isEmbedded = embedModel && writer.namesModel
     facts.add(
       "model", writer.namesModel ? .string(model.name) : .null, "model",
-      writer.namesModel ? "\(model.name)\(isEmbedded ? " (embedded)" : "")" : "none: the pixels are deflated")
+      writer.namesModel ? "\(model.name)\(isEmbedded ? " (embedded)" : "")" : "none is needed")
     facts.add("model_embedded", .bool(isEmbedded))
     try report.show(facts)
   }

@@ -39,6 +39,11 @@ struct Train: ParsableCommand {
   var checkpointEvery: Int?
   @Option(help: ArgumentHelp("Go on from a checkpoint, whose recipe holds.", valueName: "file"))
   var resume: String?
+  @Flag(help: "Train the exact layer, too: what aez compress --exact is smallest with.") var exact = false
+  @Option(help: ArgumentHelp("Add the exact layer to this model instead of training one.", valueName: "model"))
+  var from: String?
+  @Option(help: ArgumentHelp("Steps of 4,096 scan pixels for the exact layer.", valueName: "steps"))
+  var exactSteps = ScanTrainingOptions().stepCount
   @OptionGroup var input: InputOptions
   @OptionGroup var output: OutputOptions
   @OptionGroup var report: ReportOptions
@@ -51,6 +56,13 @@ struct Train: ParsableCommand {
         throw ValidationError("--checkpoint-every needs --checkpoint where the output has no name.")
       }
     }
+    if exactSteps < 1 { throw ValidationError("--exact-steps must be at least 1, not \(exactSteps).") }
+    if from != nil {
+      if !exact { throw ValidationError("--from is for --exact: it names the model that gets the exact layer.") }
+      if !recipe.isEmpty || preset != nil || resume != nil || checkpoint != nil || checkpointEvery != nil {
+        throw ValidationError("--from takes a trained model as it is: leave recipe and checkpoints out.")
+      }
+    }
     if resume != nil, !recipe.isEmpty || preset != nil {
       throw ValidationError(
         "--resume goes on with the checkpoint's recipe: leave the options of the recipe out.")
@@ -59,6 +71,10 @@ struct Train: ParsableCommand {
 
   func run() throws {
     try output.check()
+    if let from {
+      try addExactLayer(to: from)
+      return
+    }
     if let checkpointPath {
       // A checkpoint that the run goes on from may be replaced by a later one.
       let isResumed = resume.map { Path.isSame($0, checkpointPath) } ?? false
@@ -80,10 +96,62 @@ struct Train: ParsableCommand {
       trainer = try Trainer(options: options)
     }
     let last = try fit(trainer, set)
-    let model = try finish(trainer, set)
+    var model = try finish(trainer, set)
+    var scans: ScanFit?
+    if exact {
+      let fit = try fitScans(set)
+      model = try model.with(scanModel: fit.model)
+      scans = fit
+    }
     let bytes = try WeightFile.write(model, storage: storage)
     try output.write(bytes)
-    try show(trainer, set, model, last, byteCount: bytes.count)
+    try show(trainer, set, model, last, scans, byteCount: bytes.count)
+  }
+
+  /// The model at `path` with an exact layer trained on the images, stored as it was.
+  private func addExactLayer(to path: String) throws {
+    let file = try File.read(path)
+    let model = try WeightFile.read(file.base, file.count, name: path)
+    let set = try input.load(images)
+    try set.check(width: model.architecture.width, height: model.architecture.height, name: images)
+    let fit = try fitScans(set)
+    let bytes = try WeightFile.write(try model.with(scanModel: fit.model), storage: model.storage)
+    try output.write(bytes)
+    var facts = Report()
+    facts.add("output", .string(output.output))
+    facts.add("name", .string(model.name), "model")
+    facts.add(images: set.count, width: set.width, height: set.height)
+    facts.add(fit)
+    facts.add("storage", .string("\(model.storage.name)"), "storage")
+    facts.add("bytes", .int(bytes.count), "bytes", grouped(bytes.count))
+    facts.add(
+      "hash", .string(SHA256.hex(try WeightFile.hash(WeightFile.read(bytes.base, bytes.count, name: path)))),
+      "hash")
+    try report.show(facts, dataOnStandardOutput: output.isStandardOutput)
+  }
+
+  /// Finds the images' scans and trains the exact layer on them.
+  private func fitScans(_ set: ImageSet) throws -> ScanFit {
+    var options = ScanTrainingOptions()
+    options.stepCount = exactSteps
+    options.seed = recipe.seed ?? 1
+    Interrupt.listen()
+    let search = Progress(total: set.count, isQuiet: report.quiet)
+    let training = Progress(total: exactSteps, isQuiet: report.quiet)
+    let fit = try fitScanModel(
+      set.pixels.base, count: set.count, width: set.width, height: set.height, options: options
+    ) { progress in
+      switch progress {
+      case .searched(let done, let count):
+        search.update(done, "scans of \(done)/\(count) images")
+        if done == count { search.finish() }
+      case .trained(let done, let count, let bits):
+        training.update(done, "exact layer \(done)/\(count)  \(bits.fixed(4)) bits a pixel asked about")
+      }
+      return !Interrupt.isRequested
+    }
+    training.finish()
+    return fit
   }
 
   /// Where a run that is cut short leaves its state.
@@ -162,7 +230,8 @@ struct Train: ParsableCommand {
   }
 
   private func show(
-    _ trainer: Trainer, _ set: ImageSet, _ model: Autoencoder, _ last: TrainingProgress?, byteCount: Int
+    _ trainer: Trainer, _ set: ImageSet, _ model: Autoencoder, _ last: TrainingProgress?,
+    _ scans: ScanFit?, byteCount: Int
   ) throws {
     var facts = Report()
     let options = trainer.options
@@ -182,9 +251,21 @@ struct Train: ParsableCommand {
       facts.add(mse: last.mse, prefix: "training_", title: "training")
       if let mse = last.validationMSE { facts.add(mse: mse, prefix: "validation_", title: "validation") }
     }
+    if let scans { facts.add(scans) }
     facts.add("storage", .string("\(storage.name)"), "storage")
     facts.add("bytes", .int(byteCount), "bytes", grouped(byteCount))
     facts.add("hash", .string(SHA256.hex(try WeightFile.hash(model))), "hash")
     try report.show(facts, dataOnStandardOutput: output.isStandardOutput)
+  }
+}
+
+extension Report {
+  /// What came of training an exact layer.
+  mutating func add(_ fit: ScanFit) {
+    add("scans", .int(fit.scanCount), "scans found", "\(grouped(fit.scanCount)) of \(grouped(fit.imageCount))")
+    add("exact_float_bits_per_scan", .number(fit.floatBits * fit.askedPerScan))
+    add(
+      "exact_integer_bits_per_scan", .number(fit.integerBits * fit.askedPerScan), "ink of a scan",
+      "\((fit.integerBits * fit.askedPerScan).fixed(1)) bits, \((fit.floatBits * fit.askedPerScan).fixed(1)) in floats")
   }
 }

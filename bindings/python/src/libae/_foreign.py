@@ -66,7 +66,7 @@ class CompressOptions(ctypes.Structure):
         ("layer", c_int32),
         ("max_error", c_int32),
         ("effort", c_int32),
-        ("no_preview", c_int32),
+        ("preview", c_int32),
         ("width", c_int32),
         ("height", c_int32),
     )

@@ -67,7 +67,7 @@ def compress(
     exact: bool = False,
     max_error: int | None = None,
     effort: int | None = None,
-    preview: bool = True,
+    preview: bool = False,
     quality: int | None = None,
     labels: npt.ArrayLike | None = None,
     embed_model: bool = False,
@@ -84,7 +84,7 @@ def compress(
         exact: keep every pixel.
         max_error: keep every pixel to within so many grey levels, 1 to 32.
         effort: for exact sets, which of the model's pixel networks, from 1 (fastest); None for the strongest.
-        preview: whether an exact set holds the images' codes, too, if the model has a pixel network.
+        preview: whether an exact set holds the images' codes, too.
         quality: 1 (smallest) to `model.info.quality_count` (best); None for the model's default.
         labels: a number from 0 to 255 for each image.
         embed_model: put the decoder into the set, which then needs no other file.
@@ -110,7 +110,7 @@ def compress(
         options.max_error = _arrays.whole(max_error, "max_error", 1, 32)
     if effort is not None:
         options.effort = _arrays.whole(effort, "effort", 1, 9)
-    options.no_preview = 0 if preview else 1
+    options.preview = 1 if preview else 0
     array = _arrays.byte_pixels(images)
     chosen = _model_for(array.shape, model, options)
     handle = None if chosen is None else chosen._use()

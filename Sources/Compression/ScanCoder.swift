@@ -1,0 +1,313 @@
+// The exact layer: images by the bilevel scans that they were drawn from, where there are such, which a network
+// foretells pixel by pixel; other images by their pixels. One run of bits for a block.
+
+import Bytes
+import Compute
+import Core
+import Model
+import Scan
+
+/// An image that is coded by its scan.
+private final class Scanned {
+  let image: Int
+  var scan: Scan
+  /// Fills while the ink is coded.
+  let raster: ScanRaster
+
+  init(image: Int, _ scan: Scan) throws(AEError) {
+    self.image = image
+    self.scan = scan
+    raster = try ScanRaster(side: scan.side, height: scan.height, width: scan.width)
+  }
+}
+
+/// Where the probabilities of what stands beside the pixels are, among those that a block learns.
+private enum Slot {
+  static let isScan = 0
+  static let fillsHeight = 1
+  static let fillsWidth = 2
+  static let isCentred = 3
+  static let isPlaced = 4
+  static let hasMiss = 5  // and 6
+  static let allInk = 7
+  static let blank = 8  // to 13
+  static let tie = 14  // to 25
+  static let side = 32
+  static let shortfall = side + 128
+  static let margin = shortfall + 128
+  static let place = margin + 128
+  static let missPlace = place + 128
+  static let missValue = missPlace + 512
+  static let count = missValue + 256
+}
+
+/// Codes blocks of images of one size. Immutable: any number of threads may use one.
+final class ScanCoder: Sendable {
+  private let width: Int
+  private let height: Int
+  private let model: ScanModel?
+
+  /// Corrections of an image, at most: more, and its pixels are coded instead.
+  private static let largestMissCount = 40
+  /// Places are coded from this one on.
+  private static let firstPlace = -32
+
+  /// - Parameter model: foretells scans; without it all images are coded by their pixels.
+  init(width: Int, height: Int, model: ScanModel?) throws(AEError) {
+    if let model, model.inputCount != ScanRaster.inputCount {
+      throw AEError(
+        .format, "a scan network with \(model.inputCount) inputs; \(ScanRaster.inputCount) are expected")
+    }
+    self.width = width
+    self.height = height
+    // Elsewhere there can be no scan.
+    self.model = min(width, height) >= Resampler.boxSide && max(width, height) <= 64 ? model : nil
+  }
+
+  // MARK: Encoding
+
+  /// A block of `count` images.
+  ///
+  /// - Parameters:
+  ///   - originals: what scans are looked for in.
+  ///   - kept: the pixels that are coded where there is no scan.
+  func encode(originals: UnsafePointer<UInt8>, kept: UnsafePointer<UInt8>, count: Int) throws(AEError) -> Buffer<
+    UInt8
+  > {
+    let size = width * height
+    var scanned: [Scanned] = []
+    let pixels = try Buffer(copying: kept, count: count * size)
+    if model != nil {
+      let search = try ScanSearch(width: width, height: height)
+      for image in 0..<count {
+        guard let scan = try search.find(originals + image * size) else { continue }
+        if try draws(scan, originals + image * size) {
+          scanned.append(try Scanned(image: image, scan))
+          (pixels.base + image * size).update(from: originals + image * size, count: size)
+        }
+      }
+    }
+    let writer = ByteWriter()
+    var coder = BinaryCoder(writer: writer)
+    try code(&scanned, pixels.base, count: count, &coder)
+    try coder.finish()
+    return try writer.finish()
+  }
+
+  /// Whether a scan draws the whole image but for a few pixels of its box.
+  private func draws(_ scan: Scan, _ image: UnsafePointer<UInt8>) throws(AEError) -> Bool {
+    let picture = try ScanPicture(scan)
+    let drawn = try Buffer<UInt8>(count: width * height)
+    draw(picture, scan, into: drawn.base)
+    var misses = 0
+    for index in 0..<width * height where drawn.base[index] != image[index] {
+      guard let place = boxIndex(index, scan) else { return false }
+      if picture.ties.base[place] == 0 || Int(image[index]) != Resampler.neighbour(Int(drawn.base[index])) {
+        misses += 1
+      }
+    }
+    return misses <= ScanCoder.largestMissCount
+  }
+
+  private func boxIndex(_ index: Int, _ scan: Scan) -> Int? {
+    let row = index / width - scan.row
+    let column = index % width - scan.column
+    let side = Resampler.boxSide
+    return (0..<side).contains(row) && (0..<side).contains(column) ? row * side + column : nil
+  }
+
+  private func imageIndex(_ place: Int, _ scan: Scan) -> Int? {
+    let row = place / Resampler.boxSide + scan.row
+    let column = place % Resampler.boxSide + scan.column
+    return (0..<height).contains(row) && (0..<width).contains(column) ? row * width + column : nil
+  }
+
+  private func draw(_ picture: ScanPicture, _ scan: Scan, into image: UnsafeMutablePointer<UInt8>) {
+    image.update(repeating: 0, count: width * height)
+    for place in 0..<picture.pixels.count {
+      if let index = imageIndex(place, scan) { image[index] = picture.pixels.base[place] }
+    }
+  }
+
+  // MARK: Decoding
+
+  /// Decodes a block of `count` images, or says what is wrong with it.
+  func decode(
+    _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, count: Int, into pixels: UnsafeMutablePointer<UInt8>
+  ) throws(AEError) -> BlockFault? {
+    var scanned: [Scanned] = []
+    var coder = BinaryCoder(reading: bytes, count: byteCount)
+    do throws(AEError) {
+      try code(&scanned, pixels, count: count, &coder)
+    } catch {
+      guard error.code == .format else { throw error }
+      return .pixels
+    }
+    return coder.isAtEnd ? nil : .pixels
+  }
+
+  // MARK: Both
+
+  /// Codes a block: heads, ink, what the drawn images leave to say, other images. A decoder fills `scanned`.
+  private func code(
+    _ scanned: inout [Scanned], _ pixels: UnsafeMutablePointer<UInt8>, count: Int, _ coder: inout BinaryCoder
+  ) throws(AEError) {
+    let learned = try AdaptiveBits(count: Slot.count)
+    let size = width * height
+    let isScanned = try Buffer<UInt8>(count: count)
+    for one in scanned { isScanned.base[one.image] = 1 }
+    if let model {
+      var next = 0
+      for image in 0..<count {
+        let bit = learned.code(Int(isScanned.base[image]), Slot.isScan, &coder)
+        guard bit != 0 else { continue }
+        isScanned.base[image] = 1
+        let known = coder.isReading ? nil : scanned[next].scan
+        let measured = try codeHead(known, learned, &coder)
+        if coder.isReading { scanned.append(try Scanned(image: image, measured)) }
+        next += 1
+      }
+      try codeInk(scanned, model, learned, &coder)
+    }
+    for one in scanned {
+      if coder.isReading { one.scan = try one.raster.scan(like: one.scan) }
+      try codeRest(one.scan, pixels + one.image * size, learned, &coder)
+    }
+    guard scanned.count < count else { return }
+    let pixelCoder = try PixelCoder(width: width, height: height)
+    for image in 0..<count where isScanned.base[image] == 0 { pixelCoder.code(pixels + image * size, &coder) }
+  }
+
+  /// Side, extent and margins. A decoder, which has no scan, gets one without ink.
+  private func codeHead(_ scan: Scan?, _ learned: AdaptiveBits, _ coder: inout BinaryCoder) throws(AEError)
+    -> Scan
+  {
+    let first = Resampler.sides.lowerBound
+    let side =
+      learned.codeNumber((scan?.side ?? first) - first, bitCount: 7, Slot.side, &coder) + first
+    guard Resampler.sides.contains(side) else { throw AEError(.format, "a scan's side") }
+    func extent(_ extent: Int, _ fills: Int) -> Int {
+      if learned.code(extent == side ? 1 : 0, fills, &coder) != 0 { return side }
+      return side - 1 - learned.codeNumber(side - 1 - extent, bitCount: 7, Slot.shortfall, &coder)
+    }
+    let height = extent(scan?.height ?? 0, Slot.fillsHeight)
+    let width = extent(scan?.width ?? 0, Slot.fillsWidth)
+    guard height > 0, width > 0 else { throw AEError(.format, "a scan's extent") }
+    func margin(_ margin: Int, _ extent: Int) -> Int {
+      let usual = Scan.margin(side: side, extent: extent)
+      if extent == side || learned.code(margin == usual ? 1 : 0, Slot.isCentred, &coder) != 0 { return usual }
+      return learned.codeNumber(margin, bitCount: 7, Slot.margin, &coder)
+    }
+    let top = margin(scan?.top ?? 0, height)
+    let left = margin(scan?.left ?? 0, width)
+    guard top + height <= side, left + width <= side else { throw AEError(.format, "a scan's margin") }
+    if let scan { return scan }
+    return Scan(
+      side: side, top: top, left: left, height: height, width: width, row: 0, column: 0,
+      ink: try Buffer(count: height * width))
+  }
+
+  /// The ink of all scans in step: pixel 0 of every scan, then pixel 1, so that the network takes many pixels at
+  /// a time.
+  private func codeInk(
+    _ scanned: [Scanned], _ model: ScanModel, _ learned: AdaptiveBits, _ coder: inout BinaryCoder
+  ) throws(AEError) {
+    let count = scanned.count
+    let inputs = try Buffer<UInt8>(count: count * ScanRaster.inputCount)
+    let words = try Buffer<Int16>(count: count)
+    let contexts = try Buffer<UInt64>(count: count)
+    var last = 0
+    for one in scanned { last = max(last, one.scan.width * one.scan.height) }
+    for step in 0..<last {
+      var asked = 0
+      for index in 0..<count {
+        let raster = scanned[index].raster
+        guard step < raster.width * raster.height else { continue }
+        let row = step / raster.width
+        let column = step % raster.width
+        let context = raster.context(row, column)
+        contexts.base[index] = context
+        if context != 0 && context != ScanRaster.allInk {
+          raster.inputs(row, column, context, into: inputs.base + asked * ScanRaster.inputCount)
+          asked += 1
+        }
+      }
+      if asked > 0 { try model.probabilities(inputs.base, count: asked, words: words.base) }
+      var next = 0
+      for index in 0..<count {
+        let raster = scanned[index].raster
+        guard step < raster.width * raster.height else { continue }
+        let row = step / raster.width
+        let column = step % raster.width
+        let ink = Int(scanned[index].scan.ink.base[step])
+        let bit: Int
+        switch contexts.base[index] {
+        case 0: bit = learned.code(ink, Slot.blank + raster.blank(row, column), &coder)
+        case ScanRaster.allInk: bit = learned.code(ink, Slot.allInk, &coder)
+        default:
+          bit = coder.code(ink, model.probability(words.base[next]))
+          next += 1
+        }
+        if bit != 0 { raster.setInk(row, column) }
+      }
+    }
+  }
+
+  /// Where the box lies, how ties fell, and the pixels that come out otherwise. A decoder's `image` is drawn.
+  private func codeRest(
+    _ scan: Scan, _ image: UnsafeMutablePointer<UInt8>, _ learned: AdaptiveBits, _ coder: inout BinaryCoder
+  ) throws(AEError) {
+    let picture = try ScanPicture(scan)
+    let usual = picture.placement(width: width, height: height)
+    var placed = scan
+    if learned.code(usual == (scan.row, scan.column) ? 1 : 0, Slot.isPlaced, &coder) != 0 {
+      placed = scan.moved(row: usual.row, column: usual.column)
+    } else {
+      let row = learned.codeNumber(scan.row - ScanCoder.firstPlace, bitCount: 7, Slot.place, &coder)
+      let column = learned.codeNumber(scan.column - ScanCoder.firstPlace, bitCount: 7, Slot.place, &coder)
+      placed = scan.moved(row: row + ScanCoder.firstPlace, column: column + ScanCoder.firstPlace)
+    }
+    let original = coder.isReading ? nil : try Buffer<UInt8>(copying: image, count: width * height)
+    draw(picture, placed, into: image)
+    var before = 0
+    for place in 0..<picture.ties.count where picture.ties.base[place] != 0 {
+      guard let index = imageIndex(place, placed) else { continue }
+      let value = Int(image[index])
+      let other = Resampler.neighbour(value)
+      let isOther = original.map { Int($0.base[index]) == other ? 1 : 0 } ?? 0
+      let kind = value == 255 ? 0 : value < 128 ? 1 : 2
+      if learned.code(isOther, Slot.tie + kind * 4 + before, &coder) != 0 {
+        image[index] = UInt8(truncatingIfNeeded: other)
+        if value == 255 { before |= 1 }
+      } else if value == 255 {
+        before |= 2
+      }
+    }
+    var missCount = 0
+    var from = 0
+    while true {
+      var place = from
+      var value = 0
+      var isMiss = false
+      if let original {
+        while place < picture.pixels.count {
+          if let index = imageIndex(place, placed), original.base[index] != image[index] {
+            value = Int(original.base[index])
+            isMiss = true
+            break
+          }
+          place += 1
+        }
+      }
+      guard learned.code(isMiss ? 1 : 0, Slot.hasMiss + (missCount == 0 ? 0 : 1), &coder) != 0 else { break }
+      place = learned.codeNumber(place, bitCount: 9, Slot.missPlace, &coder)
+      value = learned.codeNumber(value, bitCount: 8, Slot.missValue, &coder)
+      guard place < picture.pixels.count, let index = imageIndex(place, placed),
+        missCount <= ScanCoder.largestMissCount
+      else { throw AEError(.format, "a correction outside the image") }
+      image[index] = UInt8(truncatingIfNeeded: value)
+      from = place + 1
+      missCount += 1
+    }
+  }
+}
