@@ -44,9 +44,9 @@ rm "$script.new"
 # The kernels' loops are written as wide as they should be, so none is unrolled for unknown counts.
 env -u CC -u CXX "$SWIFT" build -c release --product ae --scratch-path "$scratch" --disable-local-rpath --omit-frame-pointers \
   -Xswiftc -enable-experimental-feature -Xswiftc Embedded -Xswiftc -wmo \
-  -Xswiftc -Osize -Xswiftc -enforce-exclusivity=unchecked \
+  -Xswiftc -Osize -Xswiftc -disable-cmo -Xswiftc -enforce-exclusivity=unchecked \
   -Xswiftc -Xllvm -Xswiftc -sil-disable-pass=closure-specialize -Xswiftc -Xfrontend -Xswiftc -function-sections \
-  -Xcc -Os -Xcc -DAE_EMBEDDED -Xcc -ffunction-sections -Xcc -fdata-sections -Xcc -fno-asynchronous-unwind-tables \
+  -Xcc -Oz -Xcc -DAE_EMBEDDED -Xcc -ffunction-sections -Xcc -fdata-sections -Xcc -fno-asynchronous-unwind-tables \
   -Xcc -mllvm -Xcc -unroll-runtime=0 \
   -Xswiftc -use-ld=lld -Xlinker --gc-sections -Xlinker --icf=all -Xlinker --version-script="$PWD/$script" -Xlinker -z -Xlinker defs -Xlinker -z -Xlinker nodelete \
   -Xlinker -soname="libae.so.$major" -Xlinker -L"$embedded" -Xlinker -lswiftUnicodeDataTables -Xlinker -lm

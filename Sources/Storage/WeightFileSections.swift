@@ -436,16 +436,11 @@ enum ScanSection {
   static func read(_ raw: Buffer<UInt8>, name: String) throws(AEError) -> ScanModel {
     var reader = ByteReader(raw.base, count: raw.count, name: name)
     let layerCount = Int(try reader.u8())
-    guard (1...ScanModel.maximumHiddenCount + 1).contains(layerCount) else {
-      throw reader.fail("a scan network of \(layerCount) layers; 1 to \(ScanModel.maximumHiddenCount + 1) are allowed")
-    }
     var widths: [Int] = []
-    for _ in 0..<layerCount {
-      let width = Int(try reader.u16())
-      guard (1...ScanModel.maximumHiddenWidth).contains(width) else {
-        throw reader.fail("a scan network's layer of \(width) units; 1 to \(ScanModel.maximumHiddenWidth) are allowed")
-      }
-      widths.append(width)
+    for _ in 0..<min(layerCount, ScanModel.maximumHiddenCount + 1) { widths.append(Int(try reader.u16())) }
+    for width in widths where !(1...ScanModel.maximumHiddenWidth).contains(width) { widths = [] }
+    guard layerCount > 0, widths.count == layerCount else {
+      throw reader.fail("a scan network of 1 to 5 layers of 1 to \(ScanModel.maximumHiddenWidth) units expected")
     }
     widths.append(1)
     var shapes: [LayerShape] = []
