@@ -53,7 +53,7 @@ env -u CC -u CXX "$SWIFT" build -c release --product ae --scratch-path "$scratch
 bin=$(cd "$scratch/release" && pwd -P)
 
 # The shared library: stripped, under its full version, with the two links that linkers and loaders want.
-strip --strip-all --remove-section=.comment -o "$out/libae.so.$version.new" "$bin/libae.so"
+strip --strip-all --remove-section=.comment --remove-section=.swift_modhash -o "$out/libae.so.$version.new" "$bin/libae.so"
 mv "$out/libae.so.$version.new" "$out/libae.so.$version"
 ln -sf "libae.so.$version" "$out/libae.so.$major"
 ln -sf "libae.so.$major" "$out/libae.so"

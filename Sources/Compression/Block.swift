@@ -196,13 +196,23 @@ final class BlockCoder: Sendable {
     }
     if keptCount == count { return nil }
 
-    let region = try Buffer<UInt8>(count: count * imageSize)
-    guard keptCount > 0 else {
-      guard let range = coder.encode(codes.base, count: count, into: region.base, capacity: region.count)
-      else { return nil }
-      return Encoded(kind: .coded, bytes: region, offset: range.lowerBound, byteCount: range.count)
+    guard keptCount == 0 else {
+      return try mixed(pixels, count: count, codes: codes, isKept: isKept, keptCount: keptCount, coder)
     }
+    let region = try Buffer<UInt8>(count: count * imageSize)
+    guard let range = coder.encode(codes.base, count: count, into: region.base, capacity: region.count)
+    else { return nil }
+    return Encoded(kind: .coded, bytes: region, offset: range.lowerBound, byteCount: range.count)
+  }
 
+  /// A block of codes and of the pixels of the images that are kept; nil if it would be larger than the pixels.
+  @inline(never)
+  private func mixed(
+    _ pixels: UnsafePointer<UInt8>, count: Int, codes: Buffer<Int16>, isKept: Buffer<UInt8>, keptCount: Int,
+    _ coder: LatentCoder
+  ) throws(AEError) -> Encoded? {
+    let latentCount = coder.latentCount
+    let region = try Buffer<UInt8>(count: count * imageSize)
     // The codes grow from the region's end; the head and the kept pixels are then put right before them.
     let kept = try Buffer<UInt8>(count: keptCount * imageSize)
     let positions = try Buffer<UInt8>(count: 2 * keptCount)

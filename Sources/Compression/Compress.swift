@@ -77,7 +77,7 @@ public func compressedBound(
 /// The blocks come first, as images are added; what stands before them in the file, `headSize` bytes, comes
 /// last. Used by one thread at a time; it uses all threads itself.
 public final class SetWriter {
-  private var header: ContainerHeader
+  private let header: ContainerHeader
   private let coder: BlockCoder
   /// Model, labels and names, as far as there are any.
   private let sections: [Buffer<UInt8>]
@@ -101,7 +101,7 @@ public final class SetWriter {
     guard labels == nil || labels!.count == count, names == nil || names!.count == count else {
       throw AEError(.argument, "labels and names must be as many as images, \(count)")
     }
-    var header = try plan(width, height, count, model, options)
+    let header = try plan(width, height, count, model, options)
     header.source = source
     var sections: [Buffer<UInt8>] = []
     if options.embedModel, header.namesModel, let model {
@@ -263,7 +263,7 @@ private func plan(
       "\(count) images of \(width) x \(height): sides are 1 to \(Architecture.maximumSide), images at most "
         + "\(ImageSet.maximumCount)")
   }
-  var header = ContainerHeader()
+  let header = ContainerHeader()
   header.width = width
   header.height = height
   header.layer = options.layer
@@ -275,13 +275,6 @@ private func plan(
     // A model that is not for images of this size is of no use to them.
     let fits = model.map { $0.architecture.width == width && $0.architecture.height == height } ?? false
     let efforts = PixelModel.effortCount(of: fits ? model : nil)
-    if options.effort > efforts {
-      throw AEError(
-        .kind,
-        model == nil || !fits
-          ? "effort \(options.effort) needs a model of images of \(width) x \(height)"
-          : "the model \"\(model!.name)\" has no exact layer, which effort \(options.effort) needs")
-    }
     header.effort = options.effort == 0 ? efforts : options.effort
     if !fits || (header.effort < PixelModel.scanning && !options.keepsCodes) {
       guard options.quality >= 0, options.quality <= ContainerHeader.maximumQuality else {

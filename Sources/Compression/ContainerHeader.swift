@@ -17,7 +17,10 @@ struct Section: Sendable {
 }
 
 /// The header of an image set, checked.
-struct ContainerHeader: Sendable {
+///
+/// A class, though nothing shares it before it is complete: every way out of the reader would else give back its
+/// parts one by one.
+final class ContainerHeader: @unchecked Sendable {
   /// The high bit, the line ends and the control-Z find transfers that were made as text.
   static let magic: [UInt8] = [0x89, 0x41, 0x45, 0x5A, 0x0D, 0x0A, 0x1A, 0x0A]
   /// The newest version that is read. Sets of codes are written as version 1, as they always were.
@@ -150,7 +153,7 @@ struct ContainerHeader: Sendable {
       throw trailer.fail(.checksum, "the header does not match its checksum")
     }
 
-    var header = ContainerHeader()
+    let header = ContainerHeader()
     let flags = try reader.u16()
     guard flags & ~Flag.all == 0 else {
       throw reader.fail(.version, "flags \(flags): this reader knows 0 to \(Flag.all)")

@@ -125,12 +125,12 @@ final class PixelCoder {
     }
   }
 
-  @inline(__always)
+  @inline(never)
   private func level(_ value: Int) -> Int {
     value == 0 ? 0 : value < 64 ? 1 : value < 192 ? 2 : value < 252 ? 3 : 4
   }
 
-  @inline(__always)
+  @inline(never)
   private func hash(_ number: UInt32, _ value: Int) -> UInt32 {
     (UInt32(truncatingIfNeeded: value) &+ number) &* 0x9E37_79B1 ^ number &* 0x85EB_CA6B
   }

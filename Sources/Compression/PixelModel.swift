@@ -21,7 +21,8 @@ final class PixelModel: Sendable {
   /// - Throws: `.kind` if the model does not have it, `.memory`.
   init(width: Int, height: Int, model: Autoencoder?, effort: Int) throws(AEError) {
     guard effort <= PixelModel.effortCount(of: model) else {
-      throw AEError(.kind, "the model \"\(model?.name ?? "")\" has no exact layer, which effort \(effort) needs")
+      throw AEError(
+        .kind, "effort \(effort) needs a model of \(width) x \(height) pixels with an exact layer")
     }
     coder = try ScanCoder(width: width, height: height, model: effort < PixelModel.scanning ? nil : model?.scanModel)
   }

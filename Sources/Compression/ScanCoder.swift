@@ -64,6 +64,10 @@ final class ScanCoder: Sendable {
     self.model = min(width, height) >= Resampler.boxSide && max(width, height) <= 64 ? model : nil
   }
 
+  /// What ends decoding early; the block's reader says which images are lost.
+  @inline(never)
+  private static func damage() -> AEError { AEError(.format, "damaged") }
+
   // MARK: Encoding
 
   /// A block of `count` images.
@@ -185,14 +189,14 @@ final class ScanCoder: Sendable {
     let first = Resampler.sides.lowerBound
     let side =
       learned.codeNumber((scan?.side ?? first) - first, bitCount: 7, Slot.side, &coder) + first
-    guard Resampler.sides.contains(side) else { throw AEError(.format, "a scan's side") }
+    guard Resampler.sides.contains(side) else { throw ScanCoder.damage() }
     func extent(_ extent: Int, _ fills: Int) -> Int {
       if learned.code(extent == side ? 1 : 0, fills, &coder) != 0 { return side }
       return side - 1 - learned.codeNumber(side - 1 - extent, bitCount: 7, Slot.shortfall, &coder)
     }
     let height = extent(scan?.height ?? 0, Slot.fillsHeight)
     let width = extent(scan?.width ?? 0, Slot.fillsWidth)
-    guard height > 0, width > 0 else { throw AEError(.format, "a scan's extent") }
+    guard height > 0, width > 0 else { throw ScanCoder.damage() }
     func margin(_ margin: Int, _ extent: Int) -> Int {
       let usual = Scan.margin(side: side, extent: extent)
       if extent == side || learned.code(margin == usual ? 1 : 0, Slot.isCentred, &coder) != 0 { return usual }
@@ -200,7 +204,7 @@ final class ScanCoder: Sendable {
     }
     let top = margin(scan?.top ?? 0, height)
     let left = margin(scan?.left ?? 0, width)
-    guard top + height <= side, left + width <= side else { throw AEError(.format, "a scan's margin") }
+    guard top + height <= side, left + width <= side else { throw ScanCoder.damage() }
     if let scan { return scan }
     return Scan(
       side: side, top: top, left: left, height: height, width: width, row: 0, column: 0,
@@ -304,7 +308,7 @@ final class ScanCoder: Sendable {
       value = learned.codeNumber(value, bitCount: 8, Slot.missValue, &coder)
       guard place < picture.pixels.count, let index = imageIndex(place, placed),
         missCount <= ScanCoder.largestMissCount
-      else { throw AEError(.format, "a correction outside the image") }
+      else { throw ScanCoder.damage() }
       image[index] = UInt8(truncatingIfNeeded: value)
       from = place + 1
       missCount += 1

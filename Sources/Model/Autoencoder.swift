@@ -47,6 +47,28 @@ public final class Autoencoder: Sendable {
     encoder: DenseNetwork?, decoder: DenseNetwork?, integerEncoder: IntegerEncoder? = nil,
     integerDecoder: IntegerDecoder? = nil, codec: Codec? = nil, scanModel: ScanModel? = nil
   ) throws(AEError) {
+    try Autoencoder.check(
+      architecture, name: name, provenance: provenance, encoder, decoder, integerEncoder, integerDecoder, codec,
+      scanModel)
+    self.architecture = architecture
+    self.name = name
+    self.provenance = provenance
+    self.storage = storage
+    self.encoder = encoder
+    self.decoder = decoder
+    self.integerEncoder = integerEncoder
+    self.integerDecoder = integerDecoder
+    self.codec = codec
+    self.scanModel = scanModel
+  }
+
+  /// Throws unless the parts fit each other.
+  @inline(never)
+  private static func check(
+    _ architecture: Architecture, name: String, provenance: String, _ encoder: DenseNetwork?,
+    _ decoder: DenseNetwork?, _ integerEncoder: IntegerEncoder?, _ integerDecoder: IntegerDecoder?,
+    _ codec: Codec?, _ scanModel: ScanModel?
+  ) throws(AEError) {
     try architecture.validate()
     guard name.utf8.count <= 64, provenance.utf8.count <= 4096 else {
       throw AEError(.argument, "a model's name has at most 64 bytes, its provenance 4096")
@@ -82,16 +104,6 @@ public final class Autoencoder: Sendable {
       throw AEError(
         .shape, "the codec has \(codec.latentScales.count) latents, the model \(architecture.latentCount)")
     }
-    self.architecture = architecture
-    self.name = name
-    self.provenance = provenance
-    self.storage = storage
-    self.encoder = encoder
-    self.decoder = decoder
-    self.integerEncoder = integerEncoder
-    self.integerDecoder = integerDecoder
-    self.codec = codec
-    self.scanModel = scanModel
   }
 
   /// The same model with a scan network, instead of the one it has.

@@ -22,6 +22,7 @@ public final class ScanModel: Sendable {
 
   /// - Throws: `.format` unless the network has one output and `tableCount` probabilities rise within
   ///   1 ... 65535.
+  @inline(never)
   public init(network: IntegerEncoder, probabilities: [UInt16]) throws(AEError) {
     guard network.outputCount == 1, probabilities.count == ScanModel.tableCount else {
       throw AEError(

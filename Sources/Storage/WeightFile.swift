@@ -66,7 +66,10 @@ public enum WeightFile {
   ) throws(AEError) -> Buffer<UInt8> {
     let architecture = model.architecture
     let keepsEncoder = model.hasEncoder && !decoderOnly
-    var sections = [(tag: SectionTag.architecture, raw: try ArchitectureSection.write(model))]
+    var sections: [(tag: SectionTag, raw: Buffer<UInt8>)] = []
+    @inline(never)
+    func add(_ tag: SectionTag, _ raw: Buffer<UInt8>) { sections.append((tag, raw)) }
+    add(.architecture, try ArchitectureSection.write(model))
     if storage == .int8 {
       guard model.integerDecoder != nil, !keepsEncoder || model.integerEncoder != nil else {
         throw AEError(.kind, "int8 storage needs integer networks, which this model does not have")
@@ -77,25 +80,21 @@ public enum WeightFile {
         throw AEError(.kind, "\(storage.name) storage needs float networks; a model read from int8 has none")
       }
       if keepsEncoder, let encoder = model.encoder {
-        sections.append(
-          (
-            storage == .float32 ? .floatEncoder32 : .floatEncoder16,
-            try FloatSection(half: "encoder", shapes: architecture.encoderShapes, width: width).write(encoder)
-          ))
+        add(
+          storage == .float32 ? .floatEncoder32 : .floatEncoder16,
+          try FloatSection(half: "encoder", shapes: architecture.encoderShapes, width: width).write(encoder))
       }
-      sections.append(
-        (
-          storage == .float32 ? .floatDecoder32 : .floatDecoder16,
-          try FloatSection(half: "decoder", shapes: architecture.decoderShapes, width: width).write(decoder)
-        ))
+      add(
+        storage == .float32 ? .floatDecoder32 : .floatDecoder16,
+        try FloatSection(half: "decoder", shapes: architecture.decoderShapes, width: width).write(decoder))
     }
     if keepsEncoder, let encoder = model.integerEncoder {
-      sections.append((.integerEncoder, try IntegerSection.encoder(architecture).write(try encoder.layers())))
+      add(.integerEncoder, try IntegerSection.encoder(architecture).write(try encoder.layers()))
     }
     if let decoder = model.integerDecoder, let codec = model.codec {
-      sections.append((.integerDecoder, try IntegerSection.decoder(architecture).write(try decoder.layers())))
-      sections.append((.codec, try CodecSection(latentCount: architecture.latentCount).write(codec)))
-      if let scan = model.scanModel { sections.append((.scan, try ScanSection.write(scan))) }
+      add(.integerDecoder, try IntegerSection.decoder(architecture).write(try decoder.layers()))
+      add(.codec, try CodecSection(latentCount: architecture.latentCount).write(codec))
+      if let scan = model.scanModel { add(.scan, try ScanSection.write(scan)) }
     }
     for section in extra {
       let tag = SectionTag(section.tag)
@@ -107,7 +106,7 @@ public enum WeightFile {
       for other in sections where other.tag == tag {
         throw AEError(.argument, "two extra sections have the tag \(tag.text)")
       }
-      sections.append((tag, section.bytes))
+      add(tag, section.bytes)
     }
     guard sections.count <= WeightFileContainer.maximumSections else {
       throw AEError(
@@ -262,7 +261,7 @@ public enum WeightFile {
 }
 
 /// Which sections a file has, and its architecture: what reading and summing up have in common.
-private struct Contents {
+private final class Contents {
   let architecture: Architecture
   let modelName: String
   let provenance: String

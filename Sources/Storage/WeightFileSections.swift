@@ -284,10 +284,7 @@ struct IntegerSection {
       let multipliers = try Buffer<Int32>(count: shape.outputs)
       try words(&reader, into: multipliers)
       for i in 0..<shape.outputs where multipliers.base[i] < 0 {
-        throw AEError(
-          .format,
-          "\(name): tensor \"\(half).\(index).multiplier\": value \(i) is negative (byte \(multiplierStart + i))"
-        )
+        throw fault(name, index, "multiplier", i, "is negative", at: multiplierStart + i)
       }
       let scaleStart = reader.offset
       let scaleWords = try Buffer<Int32>(count: shape.outputs)
@@ -296,9 +293,7 @@ struct IntegerSection {
       for i in 0..<shape.outputs {
         sumScales.base[i] = SignLast.value(of: UInt32(bitPattern: scaleWords.base[i]))
         guard sumScales.base[i].isFinite else {
-          throw AEError(
-            .format,
-            "\(name): tensor \"\(half).\(index).scale\": value \(i) is not finite (byte \(scaleStart + i))")
+          throw fault(name, index, "scale", i, "is not finite", at: scaleStart + i)
         }
       }
       var table: Buffer<UInt8>?
@@ -320,10 +315,7 @@ struct IntegerSection {
             largestInput: index == 0 ? largestInput : 255))
       } catch {
         for i in 0..<weights.count where weights.base[i] == -128 {
-          throw AEError(
-            .format,
-            "\(name): tensor \"\(half).\(index).weight\": value \(i) must be in -127 ... 127, not -128 "
-              + "(byte \(weightStart + i))")
+          throw fault(name, index, "weight", i, "must be in -127 ... 127, not -128", at: weightStart + i)
         }
         throw AEError(
           error.code, "\(name): layer \"\(half).\(index)\": \(error.message) (byte \(layerStart))")
@@ -332,6 +324,15 @@ struct IntegerSection {
     return layers
   }
 
+  /// What is wrong with value `i` of a tensor.
+  @inline(never)
+  private func fault(
+    _ name: String, _ index: Int, _ tensor: StaticString, _ i: Int, _ what: StaticString, at byte: Int
+  ) -> AEError {
+    AEError(.format, "\(name): tensor \"\(half).\(index).\(tensor)\": value \(i) \(what) (byte \(byte))")
+  }
+
+  @inline(never)
   private func words(_ reader: inout ByteReader, into values: Buffer<Int32>) throws(AEError) {
     let bytes = try reader.bytes(4 * values.count)
     values.base.withMemoryRebound(to: UInt32.self, capacity: values.count) {
@@ -436,19 +437,26 @@ enum ScanSection {
   static func read(_ raw: Buffer<UInt8>, name: String) throws(AEError) -> ScanModel {
     var reader = ByteReader(raw.base, count: raw.count, name: name)
     let layerCount = Int(try reader.u8())
-    var widths: [Int] = []
-    for _ in 0..<min(layerCount, ScanModel.maximumHiddenCount + 1) { widths.append(Int(try reader.u16())) }
-    for width in widths where !(1...ScanModel.maximumHiddenWidth).contains(width) { widths = [] }
-    guard layerCount > 0, widths.count == layerCount else {
+    var shapes: [LayerShape] = []
+    var isSound = (1...ScanModel.maximumHiddenCount + 1).contains(layerCount)
+    if isSound {
+      let bytes = try reader.bytes(2 * layerCount)
+      func width(_ index: Int) -> Int {
+        index < layerCount ? Int(bytes[2 * index]) | Int(bytes[2 * index + 1]) << 8 : 1
+      }
+      for index in 0..<layerCount {
+        isSound = isSound && (1...ScanModel.maximumHiddenWidth).contains(width(index))
+        shapes.append(LayerShape(inputs: width(index), outputs: width(index + 1), activation: .identity))
+      }
+    }
+    guard isSound else {
       throw reader.fail("a scan network of 1 to 5 layers of 1 to \(ScanModel.maximumHiddenWidth) units expected")
     }
-    widths.append(1)
-    var shapes: [LayerShape] = []
-    for index in 0..<layerCount {
-      shapes.append(LayerShape(inputs: widths[index], outputs: widths[index + 1], activation: .identity))
+    var probabilities = [UInt16](repeating: 0, count: ScanModel.tableCount)
+    let table = try reader.bytes(2 * ScanModel.tableCount)
+    for index in 0..<ScanModel.tableCount {
+      probabilities[index] = UInt16(table[2 * index]) | UInt16(table[2 * index + 1]) << 8
     }
-    var probabilities: [UInt16] = []
-    for _ in 0..<ScanModel.tableCount { probabilities.append(try reader.u16()) }
     let section = network(shapes)
     guard reader.remaining == section.rawCount else {
       throw reader.fail("a scan network of \(section.rawCount) bytes expected, \(reader.remaining) follow")

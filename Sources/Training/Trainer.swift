@@ -22,8 +22,8 @@ public final class Trainer {
   /// The principal components, once fitted: a pca has no steps.
   private var components: (encoder: DenseNetwork, decoder: DenseNetwork)? = nil
 
-  /// Buffers between encoder and decoder, for so many rows and samples.
-  private struct Workspace {
+  /// Buffers between encoder and decoder, for so many rows and samples: parts of two.
+  private final class Workspace {
     let rows: Int
     let target: Buffer<Float>
     let noisy: Buffer<Float>
@@ -39,6 +39,42 @@ public final class Trainer {
     let rowSquares: Buffer<Double>
     let rowKL: Buffer<Double>
     let taskSums: Buffer<Double>
+    private let floats: Buffer<Float>
+    private let doubles: Buffer<Double>
+
+    init(_ options: TrainingOptions, rows: Int, pixels: Int) throws(AEError) {
+      let samples = options.importanceSamples
+      let isVariational = options.architecture.kind.isVariational
+      let latentCount = options.architecture.latentCount
+      let drawn = isVariational ? rows * samples * latentCount : 0
+      let repeated = samples > 1 ? rows * samples * pixels : 0
+      // Parts begin on boundaries of 16 numbers.
+      floats = try Buffer(count: 2 * rows * pixels + 4 * rows * samples * latentCount + repeated + 8 * 16)
+      doubles = try Buffer(count: 5 * (rows * samples + 16))
+      deformed = try Buffer(count: options.deformation > 0 ? rows * pixels : 0)
+      var nextFloat = floats.base
+      var nextDouble = doubles.base
+      func numbers(_ count: Int) -> Buffer<Float> {
+        defer { nextFloat += (count + 15) / 16 * 16 }
+        return Buffer(borrowing: nextFloat, count: count)
+      }
+      func sums(_ count: Int) -> Buffer<Double> {
+        defer { nextDouble += count }
+        return Buffer(borrowing: nextDouble, count: count)
+      }
+      self.rows = rows
+      target = numbers(rows * pixels)
+      noisy = numbers(options.noise > 0 ? rows * pixels : 0)
+      epsilon = numbers(drawn)
+      latents = numbers(drawn)
+      deviations = numbers(isVariational ? rows * latentCount : 0)
+      latentDelta = numbers(rows * samples * latentCount)
+      targets = samples > 1 ? numbers(repeated) : nil
+      rowLoss = sums(rows * samples)
+      rowSquares = sums(rows * samples)
+      rowKL = sums(rows)
+      taskSums = sums(2 * (rows * samples / rowsPerTask + 1))
+    }
   }
 
   /// A fresh network.
@@ -220,24 +256,12 @@ public final class Trainer {
 
   private func reserve(rows: Int) throws(AEError) -> Workspace {
     if let work, work.rows >= rows { return work }
-    let samples = options.importanceSamples
-    let pixels = batches.pixelCount
-    let latents = options.architecture.latentCount
-    guard let sampleRows = rows.times(samples) else { throw AEError(.memory, "a batch is too large") }
+    guard let sampleRows = rows.times(options.importanceSamples) else {
+      throw AEError(.memory, "a batch is too large")
+    }
     try encoder.reserve(rows: rows)
     try decoder.reserve(rows: sampleRows)
-    let isVariational = options.architecture.kind.isVariational
-    let fresh = Workspace(
-      rows: rows, target: try Buffer(count: rows * pixels),
-      noisy: try Buffer(count: options.noise > 0 ? rows * pixels : 0),
-      deformed: try Buffer(count: options.deformation > 0 ? rows * pixels : 0),
-      epsilon: try Buffer(count: isVariational ? sampleRows * latents : 0),
-      latents: try Buffer(count: isVariational ? sampleRows * latents : 0),
-      deviations: try Buffer(count: isVariational ? rows * latents : 0),
-      latentDelta: try Buffer(count: sampleRows * latents),
-      targets: samples > 1 ? try Buffer(count: sampleRows * pixels) : nil,
-      rowLoss: try Buffer(count: sampleRows), rowSquares: try Buffer(count: sampleRows),
-      rowKL: try Buffer(count: rows), taskSums: try Buffer(count: 2 * (sampleRows / rowsPerTask + 1)))
+    let fresh = try Workspace(options, rows: rows, pixels: batches.pixelCount)
     work = fresh
     return fresh
   }
