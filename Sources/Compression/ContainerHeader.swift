@@ -194,7 +194,8 @@ final class ContainerHeader: @unchecked Sendable {
       header.maxError, errors ? 1 : 0, errors ? NearExact.maximumError : 0, "largest error", reader)
     // The highest effort that needs no model is 1.
     try require(
-      header.effort, 0, version == 1 ? 0 : header.namesModel ? maximumEffort : PixelModel.mixing, "effort", reader)
+      header.effort, 0, version == 1 ? 0 : header.namesModel ? maximumEffort : PixelModel.mixing, "effort",
+      reader)
     header.count = Int(truncatingIfNeeded: try reader.u64())
     try require(header.count, 0, ImageSet.maximumCount, "images", reader)
     let hash = try reader.bytes(32)

@@ -136,7 +136,8 @@ final class PixelCoder {
   }
 
   /// Is it blank? Is it full, and which of the four? If neither, its bits.
-  private func codeValue(_ value: Int, _ contexts: Contexts, _ levels: Int, _ coder: inout BinaryCoder) -> Int {
+  private func codeValue(_ value: Int, _ contexts: Contexts, _ levels: Int, _ coder: inout BinaryCoder) -> Int
+  {
     // A pixel whose neighbours are blank may be, too: being here says nothing of it.
     if ask(value == 0 ? 1 : 0, 0, 0, contexts, &coder) != 0 { return 0 }
     if ask(value >= 252 ? 1 : 0, 1, 1, contexts, &coder) != 0 {
@@ -153,7 +154,9 @@ final class PixelCoder {
 
   /// Asks one question and learns from the answer.
   @inline(never)
-  private func ask(_ bit: Int, _ node: Int, _ set: Int, _ contexts: Contexts, _ coder: inout BinaryCoder) -> Int {
+  private func ask(_ bit: Int, _ node: Int, _ set: Int, _ contexts: Contexts, _ coder: inout BinaryCoder)
+    -> Int
+  {
     withUnsafeTemporaryAllocation(of: Int.self, capacity: 2 * PixelCoder.contextCount) { scratch in
       let weight = weights.base + set * PixelCoder.contextCount
       func slot(_ index: Int, _ hash: UInt32) {
@@ -177,7 +180,8 @@ final class PixelCoder {
       let error = ((value << 12) &- p) &* 6
       for index in 0..<PixelCoder.contextCount {
         let change = (scratch[PixelCoder.contextCount + index] &* error &+ 0x2000) >> 14
-        weight[index] = Int32(truncatingIfNeeded: (Int(weight[index]) &+ change).clamped(to: -(1 << 20)...(1 << 20)))
+        weight[index] = Int32(
+          truncatingIfNeeded: (Int(weight[index]) &+ change).clamped(to: -(1 << 20)...(1 << 20)))
         let at = scratch[index]
         let old = Int(slots.base[at])
         slots.base[at] = UInt16(truncatingIfNeeded: old &+ ((value == 0 ? 0 : 65535) &- old) / 12)

@@ -24,16 +24,19 @@ final class PixelModel: Sendable {
       throw AEError(
         .kind, "effort \(effort) needs a model of \(width) x \(height) pixels with an exact layer")
     }
-    coder = try ScanCoder(width: width, height: height, model: effort < PixelModel.scanning ? nil : model?.scanModel)
+    coder = try ScanCoder(
+      width: width, height: height, model: effort < PixelModel.scanning ? nil : model?.scanModel)
   }
 
   /// Codes `count` images.
   /// - Parameters:
   ///   - kept: count * imageSize bytes, each a level of `NearExact` where errors are allowed.
   ///   - originals: what the levels were made of.
-  func encode(_ kept: UnsafePointer<UInt8>, originals: UnsafePointer<UInt8>, count: Int) throws(AEError) -> Buffer<
-    UInt8
-  > {
+  func encode(_ kept: UnsafePointer<UInt8>, originals: UnsafePointer<UInt8>, count: Int) throws(AEError)
+    -> Buffer<
+      UInt8
+    >
+  {
     try coder.encode(originals: originals, kept: kept, count: count)
   }
 

@@ -75,9 +75,11 @@ final class ScanCoder: Sendable {
   /// - Parameters:
   ///   - originals: what scans are looked for in.
   ///   - kept: the pixels that are coded where there is no scan.
-  func encode(originals: UnsafePointer<UInt8>, kept: UnsafePointer<UInt8>, count: Int) throws(AEError) -> Buffer<
-    UInt8
-  > {
+  func encode(originals: UnsafePointer<UInt8>, kept: UnsafePointer<UInt8>, count: Int) throws(AEError)
+    -> Buffer<
+      UInt8
+    >
+  {
     let size = width * height
     var scanned: [Scanned] = []
     let pixels = try Buffer(copying: kept, count: count * size)

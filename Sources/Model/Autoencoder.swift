@@ -48,7 +48,8 @@ public final class Autoencoder: Sendable {
     integerDecoder: IntegerDecoder? = nil, codec: Codec? = nil, scanModel: ScanModel? = nil
   ) throws(AEError) {
     try Autoencoder.check(
-      architecture, name: name, provenance: provenance, encoder, decoder, integerEncoder, integerDecoder, codec,
+      architecture, name: name, provenance: provenance, encoder, decoder, integerEncoder, integerDecoder,
+      codec,
       scanModel)
     self.architecture = architecture
     self.name = name

@@ -26,7 +26,8 @@ public final class ScanModel: Sendable {
   public init(network: IntegerEncoder, probabilities: [UInt16]) throws(AEError) {
     guard network.outputCount == 1, probabilities.count == ScanModel.tableCount else {
       throw AEError(
-        .format, "a scan network with \(network.outputCount) outputs and \(probabilities.count) probabilities")
+        .format, "a scan network with \(network.outputCount) outputs and \(probabilities.count) probabilities"
+      )
     }
     var previous: UInt16 = 1
     for probability in probabilities {

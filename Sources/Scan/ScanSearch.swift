@@ -25,7 +25,9 @@ public final class ScanSearch {
   private static let sidesByFrequency: [Int] = {
     var sides: [Int] = []
     for side in 34...62 { sides.append(side) }
-    for side in Resampler.sides.lowerBound...largestSide where !(34...62).contains(side) { sides.append(side) }
+    for side in Resampler.sides.lowerBound...largestSide where !(34...62).contains(side) {
+      sides.append(side)
+    }
     return sides
   }()
 
@@ -109,7 +111,8 @@ public final class ScanSearch {
           guard start != lastStart, end - start == short || shorterEnd - start == short else { continue }
           lastStart = start
           let attempt = Attempt(side: scanSide, isTall: isTall, start: start, margin: margin)
-          copyBox(image, row: isTall ? ink.top : ink.top - start, column: isTall ? ink.left - start : ink.left)
+          copyBox(
+            image, row: isTall ? ink.top : ink.top - start, column: isTall ? ink.left - start : ink.left)
           let cost = search(attempt, ink.darkest, maxError, beam: beam, misses: misses, largestCost: bestCost)
           guard cost >= 0, cost < bestCost else { continue }
           bestCost = cost
@@ -152,7 +155,8 @@ public final class ScanSearch {
     var task = ck_scan_task(
       box: box.base, side: Int32(attempt.side), top: attempt.isTall ? 0 : Int32(attempt.margin),
       left: attempt.isTall ? Int32(attempt.margin) : 0, largest: largest, max_error: Int32(maxError),
-      misses: Int32(misses), beam: Int32(beam), largest_cost: Int32(truncatingIfNeeded: min(largestCost, 1 << 16)))
+      misses: Int32(misses), beam: Int32(beam),
+      largest_cost: Int32(truncatingIfNeeded: min(largestCost, 1 << 16)))
     var reached: Int32 = 0
     return Int(ck_scan_search(&task, workspace.base, bits.base, &reached))
   }

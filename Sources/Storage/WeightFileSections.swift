@@ -450,7 +450,8 @@ enum ScanSection {
       }
     }
     guard isSound else {
-      throw reader.fail("a scan network of 1 to 5 layers of 1 to \(ScanModel.maximumHiddenWidth) units expected")
+      throw reader.fail(
+        "a scan network of 1 to 5 layers of 1 to \(ScanModel.maximumHiddenWidth) units expected")
     }
     var probabilities = [UInt16](repeating: 0, count: ScanModel.tableCount)
     let table = try reader.bytes(2 * ScanModel.tableCount)

@@ -24,7 +24,8 @@ public struct ScanTrainingOptions: Sendable {
   func validate() throws(AEError) {
     guard (1...ScanModel.maximumHiddenCount).contains(hidden.count) else {
       throw AEError(
-        .argument, "a scan network has 1 to \(ScanModel.maximumHiddenCount) hidden layers, not \(hidden.count)")
+        .argument,
+        "a scan network has 1 to \(ScanModel.maximumHiddenCount) hidden layers, not \(hidden.count)")
     }
     for width in hidden where !(1...ScanModel.maximumHiddenWidth).contains(width) {
       throw AEError(
@@ -67,14 +68,16 @@ public struct ScanFit {
 /// - Throws: `.stopped`; `.kind` if hardly any image has a scan; `.argument`; `.memory`.
 public func fitScanModel(
   _ pixels: UnsafePointer<UInt8>, count: Int, width: Int, height: Int,
-  options: ScanTrainingOptions = ScanTrainingOptions(), progress: (ScanTrainingProgress) -> Bool = { _ in true }
+  options: ScanTrainingOptions = ScanTrainingOptions(),
+  progress: (ScanTrainingProgress) -> Bool = { _ in true }
 ) throws(AEError) -> ScanFit {
   try options.validate()
   let scans = try findScans(pixels, count: count, width: width, height: height, progress)
   guard scans.count >= 50 else {
     throw AEError(
       .kind,
-      "only \(scans.count) of \(count) images were drawn from a bilevel scan: too few to train an exact layer on")
+      "only \(scans.count) of \(count) images were drawn from a bilevel scan: too few to train an exact layer on"
+    )
   }
   let heldOut = max(scans.count / 50, 1)
   let samples = try ScanSamples(scans, 0..<scans.count - heldOut)
@@ -127,7 +130,8 @@ public func fitScanModel(
     network: try IntegerEncoder(layers: layers), probabilities: ScanModel.logisticTable())
   let costs = try test.bits(trained, model)
   return ScanFit(
-    model: model, imageCount: count, scanCount: scans.count, floatBits: costs.float, integerBits: costs.integer,
+    model: model, imageCount: count, scanCount: scans.count, floatBits: costs.float,
+    integerBits: costs.integer,
     askedPerScan: Double(test.count) / Double(heldOut))
 }
 

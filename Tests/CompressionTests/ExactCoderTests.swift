@@ -1,14 +1,14 @@
-// The exact coders by themselves: bits under probabilities, pixels under mixed contexts, scans under a network.
+// The exact coders: pixels under contexts that adapt, and scans under a network, through sets in memory.
 
 import Bytes
 import CKernels
+import Compression
 import Compute
 import Core
 import Model
 import Scan
+import Storage
 import Testing
-
-@testable import Compression
 
 /// SplitMix64: reproducible numbers.
 private struct Numbers {
@@ -51,137 +51,132 @@ private func anyScanModel() throws -> ScanModel {
   return try ScanModel(network: try IntegerEncoder(layers: layers), probabilities: ScanModel.logisticTable())
 }
 
-/// Images of many kinds: drawn from scans, with pixels changed, noise, blank, flat.
-private func mixedImages(_ count: Int) throws -> [UInt8] {
+/// Images of `side` x `side` of many kinds: drawn from scans, with pixels changed, noise, blank, flat.
+private func mixedImages(_ count: Int, side: Int = 32) throws -> ImageSet {
   var numbers = Numbers(state: 3)
-  var all: [UInt8] = []
+  let all = try Buffer<UInt8>(count: count * side * side)
   for index in 0..<count {
-    var image = [UInt8](repeating: 0, count: 784)
+    let image = all.base + index * side * side
     switch index % 6 {
-    case 0...2:
-      let side = 24 + index % 30
-      let ink = try Buffer<UInt8>(count: side * side)
-      for y in 0..<side {
-        for x in 0..<side {
-          let isBar = (x - side / 2).magnitude < side / 6 || (y - side / 3).magnitude < side / 9
-          ink[y * side + x] = isBar ? 1 : 0
+    case 0...2 where side >= 28:
+      let scanSide = 24 + index % 30
+      let ink = try Buffer<UInt8>(count: scanSide * scanSide)
+      for y in 0..<scanSide {
+        for x in 0..<scanSide {
+          let isBar =
+            (x - scanSide / 2).magnitude < scanSide / 6 || (y - scanSide / 3).magnitude < scanSide / 9
+          ink[y * scanSide + x] = isBar ? 1 : 0
         }
       }
       let picture = try ScanPicture(
-        Scan(side: side, top: 0, left: 0, height: side, width: side, row: 0, column: 0, ink: ink))
+        Scan(
+          side: scanSide, top: 0, left: 0, height: scanSide, width: scanSide, row: 0, column: 0, ink: ink))
       let shift = index % 5
-      for place in 0..<400 { image[(place / 20 + shift) * 28 + place % 20 + 4] = picture.pixels[place] }
-      if index % 6 == 1 { image[(5 + shift) * 28 + 9] ^= 3 }
-    case 3: for i in 0..<784 { image[i] = UInt8(numbers.below(256)) }
+      for place in 0..<400 { image[(place / 20 + shift) * side + place % 20 + 4] = picture.pixels[place] }
+      if index % 6 == 1 { image[(5 + shift) * side + 9] ^= 3 }
+    case 3: for i in 0..<side * side { image[i] = UInt8(numbers.below(256)) }
     case 4: break
-    default: for i in 0..<784 { image[i] = 200 }
+    default: for i in 0..<side * side { image[i] = 200 }
     }
-    all += image
   }
-  return all
+  return try ImageSet(
+    width: side, height: side, count: count, pixels: all, labels: nil, names: nil, source: .unknown)
+}
+
+private func exactOptions(effort: Int, preview: Bool = false, maxError: Int = 0) -> CompressionOptions {
+  var options = CompressionOptions()
+  options.layer = maxError > 0 ? .nearExact : .exact
+  options.maxError = maxError
+  options.effort = effort
+  options.keepsCodes = preview
+  options.blockImages = 17
+  return options
+}
+
+private func restored(_ bytes: Buffer<UInt8>, _ model: Autoencoder?) throws -> [UInt8] {
+  let set = try CompressedSet(bytes, model: model, name: "set")
+  let information = set.information
+  let pixels = try Buffer<UInt8>(count: information.count * information.width * information.height)
+  try set.read(first: 0, count: information.count, into: pixels.base)
+  return pixels.array
 }
 
 @Suite struct ExactCoderTests {
-  @Test func bitsComeBackUnderTheSameProbabilities() throws {
-    var numbers = Numbers(state: 1)
-    var bits: [(Int, Int)] = []
-    for _ in 0..<20_000 {
-      let probability = [1, 16, 3000, 32768, 65000, 65535][numbers.below(6)]
-      bits.append((numbers.below(65536) < probability ? 1 : 0, probability))
-    }
-    let writer = ByteWriter()
-    var encoder = BinaryCoder(writer: writer)
-    for (bit, probability) in bits { _ = encoder.code(bit, probability) }
-    try encoder.finish()
-    var decoder = BinaryCoder(reading: writer.base, count: writer.count)
-    for (bit, probability) in bits { #expect(decoder.code(0, probability) == bit) }
-    #expect(decoder.isAtEnd)
-  }
-
-  @Test func aBitCostsWhatItsProbabilitySays() throws {
-    let writer = ByteWriter()
-    var encoder = BinaryCoder(writer: writer)
-    for index in 0..<65_536 { _ = encoder.code(index % 16 == 0 ? 1 : 0, 4096) }
-    try encoder.finish()
-    // 65,536 draws of entropy H(1/16) = 0.3373 bits.
-    #expect(abs(Double(writer.count) - 65_536 * 0.33729 / 8) < 30)
-  }
-
-  @Test func adaptiveNumbersComeBack() throws {
-    var numbers = Numbers(state: 2)
-    let values = (0..<3000).map { _ in numbers.below(numbers.below(3) == 0 ? 128 : 9) }
-    let writer = ByteWriter()
-    var encoder = BinaryCoder(writer: writer)
-    var model = try AdaptiveBits(count: 128)
-    for value in values { _ = model.codeNumber(value, bitCount: 7, 0, &encoder) }
-    try encoder.finish()
-    var decoder = BinaryCoder(reading: writer.base, count: writer.count)
-    model = try AdaptiveBits(count: 128)
-    for value in values { #expect(model.codeNumber(0, bitCount: 7, 0, &decoder) == value) }
-  }
-
-  @Test(arguments: [false, true])
-  func everyPixelComesBack(withModel: Bool) throws {
+  @Test(arguments: [(0, false), (1, false), (1, true), (2, false), (2, true)])
+  func everyPixelComesBack(effort: Int, preview: Bool) throws {
     let images = try mixedImages(42)
-    let coder = try ScanCoder(width: 28, height: 28, model: withModel ? try anyScanModel() : nil)
-    let bytes = try images.withUnsafeBufferPointer {
-      try coder.encode(originals: $0.baseAddress!, kept: $0.baseAddress!, count: 42)
+    let model = try Support.model(side: 32).with(scanModel: try anyScanModel())
+    let bytes = try compress(images, with: model, options: exactOptions(effort: effort, preview: preview))
+    #expect(try restored(bytes, model) == images.pixels.array)
+  }
+
+  @Test func contextsThatAdaptNeedNoModel() throws {
+    let images = try mixedImages(30)
+    let bytes = try compress(images, with: nil, options: exactOptions(effort: 1))
+    #expect(try restored(bytes, nil) == images.pixels.array)
+  }
+
+  @Test func scansTakeFewerBytesThanPixels() throws {
+    let images = try mixedImages(60)
+    let model = try Support.model(side: 32).with(scanModel: try anyScanModel())
+    let sizes = try [1, 2].map { try compress(images, with: model, options: exactOptions(effort: $0)).count }
+    // Even a network whose weights mean nothing leaves the drawn images' bars to few bits.
+    #expect(sizes[1] != sizes[0])
+  }
+
+  @Test func aModelWithoutExactLayerIsRefusedAtTheHighestEffort() throws {
+    let images = try mixedImages(6)
+    let model = try Support.model(side: 32)
+    #expect(throws: AEError.self) { try compress(images, with: model, options: exactOptions(effort: 2)) }
+    #expect(throws: AEError.self) { try compress(images, with: nil, options: exactOptions(effort: 2)) }
+  }
+
+  @Test(arguments: [1, 8, 32])
+  func noPixelIsOffByMoreThanIsAllowed(maxError: Int) throws {
+    let images = try mixedImages(24)
+    let model = try Support.model(side: 32).with(scanModel: try anyScanModel())
+    let bytes = try compress(images, with: model, options: exactOptions(effort: 2, maxError: maxError))
+    let again = try restored(bytes, model)
+    var largest = 0
+    for index in 0..<again.count {
+      largest = max(largest, abs(Int(again[index]) - Int(images.pixels[index])))
     }
-    let restored = try Buffer<UInt8>(count: images.count)
-    #expect(try coder.decode(bytes.base, bytes.count, count: 42, into: restored.base) == nil)
-    #expect(restored.array == images)
+    #expect(largest <= maxError)
   }
 
   @Test func allPathsMakeTheSameBytes() throws {
     let images = try mixedImages(24)
-    let coder = try ScanCoder(width: 28, height: 28, model: try anyScanModel())
+    let model = try Support.model(side: 32).with(scanModel: try anyScanModel())
     var first: [UInt8]?
     for path in 0..<Int32(CK_PATH_COUNT) where ck_path_available(path) != 0 {
       ck_path_select(path)
       defer { ck_path_select(-1) }
-      let bytes = try images.withUnsafeBufferPointer {
-        try coder.encode(originals: $0.baseAddress!, kept: $0.baseAddress!, count: 24).array
-      }
+      let bytes = try compress(images, with: model, options: exactOptions(effort: 2)).array
       #expect(bytes == first ?? bytes)
       first = bytes
     }
   }
 
-  @Test(arguments: [(1, 1), (3, 64), (64, 2), (17, 9)])
-  func imagesOfOtherSizesComeBack(width: Int, height: Int) throws {
-    var numbers = Numbers(state: 9)
-    let images = (0..<5 * width * height).map { _ in UInt8(numbers.below(3) == 0 ? numbers.below(256) : 0) }
-    let coder = try ScanCoder(width: width, height: height, model: try anyScanModel())
-    let bytes = try images.withUnsafeBufferPointer {
-      try coder.encode(originals: $0.baseAddress!, kept: $0.baseAddress!, count: 5)
-    }
-    let restored = try Buffer<UInt8>(count: images.count)
-    #expect(try coder.decode(bytes.base, bytes.count, count: 5, into: restored.base) == nil)
-    #expect(restored.array == images)
+  @Test(arguments: [8, 16])
+  func imagesTooSmallForAScanComeBack(side: Int) throws {
+    let images = try mixedImages(18, side: side)
+    let model = try Support.model(side: side).with(scanModel: try anyScanModel())
+    let bytes = try compress(images, with: model, options: exactOptions(effort: 2))
+    #expect(try restored(bytes, model) == images.pixels.array)
   }
 
-  @Test func bytesTooManyOrTooFewAreTold() throws {
-    let images = try mixedImages(6)
-    let coder = try ScanCoder(width: 28, height: 28, model: try anyScanModel())
-    let bytes = try images.withUnsafeBufferPointer {
-      try coder.encode(originals: $0.baseAddress!, kept: $0.baseAddress!, count: 6)
-    }
-    let restored = try Buffer<UInt8>(count: images.count)
-    let longer = try Buffer<UInt8>(count: bytes.count + 1)
-    longer.base.update(from: bytes.base, count: bytes.count)
-    #expect(try coder.decode(longer.base, longer.count, count: 6, into: restored.base) != nil)
-    for cut in stride(from: 0, to: bytes.count, by: 7) {
-      #expect(try coder.decode(bytes.base, cut, count: 6, into: restored.base) != nil, "\(cut)")
-    }
-  }
-
-  @Test func anyBytesAreDecodedOrRefused() throws {
-    let coder = try ScanCoder(width: 28, height: 28, model: try anyScanModel())
-    var numbers = Numbers(state: 11)
-    let restored = try Buffer<UInt8>(count: 8 * 784)
-    for _ in 0..<60 {
-      let bytes = try Buffer<UInt8>((0..<numbers.below(400)).map { _ in UInt8(numbers.below(256)) })
-      _ = try coder.decode(bytes.base, bytes.count, count: 8, into: restored.base)
-    }
+  @Test func aScanNetworkComesBackFromAWeightFileAndCountsInTheHash() throws {
+    let plain = try Support.model(side: 32)
+    let model = try plain.with(scanModel: try anyScanModel())
+    let bytes = try WeightFile.write(model, storage: .int8)
+    let again = try WeightFile.read(bytes.base, bytes.count, name: "test")
+    #expect(again.scanModel?.probabilities == ScanModel.logisticTable())
+    #expect(try WeightFile.hash(again) == WeightFile.hash(model))
+    #expect(try WeightFile.hash(model) != WeightFile.hash(plain))
+    #expect(try WeightFile.write(again, storage: .int8).array == bytes.array)
+    let images = try mixedImages(12)
+    let packed = try compress(images, with: model, options: exactOptions(effort: 2))
+    #expect(try restored(packed, again) == images.pixels.array)
+    #expect(throws: AEError.self) { try restored(packed, plain) }
   }
 }

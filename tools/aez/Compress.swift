@@ -41,7 +41,8 @@ struct Compress: ParsableCommand {
       valueName: "number"))
   var effort: Int?
   @Flag(
-    inversion: .prefixedNo, help: "With --exact or --max-error: hold the images' codes, too, for pictures at a glance.")
+    inversion: .prefixedNo,
+    help: "With --exact or --max-error: hold the images' codes, too, for pictures at a glance.")
   var preview = false
   @Option(
     help:

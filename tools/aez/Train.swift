@@ -40,7 +40,8 @@ struct Train: ParsableCommand {
   @Option(help: ArgumentHelp("Go on from a checkpoint, whose recipe holds.", valueName: "file"))
   var resume: String?
   @Flag(help: "Train the exact layer, too: what aez compress --exact is smallest with.") var exact = false
-  @Option(help: ArgumentHelp("Add the exact layer to this model instead of training one.", valueName: "model"))
+  @Option(
+    help: ArgumentHelp("Add the exact layer to this model instead of training one.", valueName: "model"))
   var from: String?
   @Option(help: ArgumentHelp("Steps of 4,096 scan pixels for the exact layer.", valueName: "steps"))
   var exactSteps = ScanTrainingOptions().stepCount
@@ -58,7 +59,9 @@ struct Train: ParsableCommand {
     }
     if exactSteps < 1 { throw ValidationError("--exact-steps must be at least 1, not \(exactSteps).") }
     if from != nil {
-      if !exact { throw ValidationError("--from is for --exact: it names the model that gets the exact layer.") }
+      if !exact {
+        throw ValidationError("--from is for --exact: it names the model that gets the exact layer.")
+      }
       if !recipe.isEmpty || preset != nil || resume != nil || checkpoint != nil || checkpointEvery != nil {
         throw ValidationError("--from takes a trained model as it is: leave recipe and checkpoints out.")
       }
@@ -262,10 +265,12 @@ struct Train: ParsableCommand {
 extension Report {
   /// What came of training an exact layer.
   mutating func add(_ fit: ScanFit) {
-    add("scans", .int(fit.scanCount), "scans found", "\(grouped(fit.scanCount)) of \(grouped(fit.imageCount))")
+    add(
+      "scans", .int(fit.scanCount), "scans found", "\(grouped(fit.scanCount)) of \(grouped(fit.imageCount))")
     add("exact_float_bits_per_scan", .number(fit.floatBits * fit.askedPerScan))
     add(
       "exact_integer_bits_per_scan", .number(fit.integerBits * fit.askedPerScan), "ink of a scan",
-      "\((fit.integerBits * fit.askedPerScan).fixed(1)) bits, \((fit.floatBits * fit.askedPerScan).fixed(1)) in floats")
+      "\((fit.integerBits * fit.askedPerScan).fixed(1)) bits, \((fit.floatBits * fit.askedPerScan).fixed(1)) in floats"
+    )
   }
 }
