@@ -309,7 +309,7 @@ final class ScanCoder: Sendable {
       place = learned.codeNumber(place, bitCount: 9, Slot.missPlace, &coder)
       value = learned.codeNumber(value, bitCount: 8, Slot.missValue, &coder)
       guard place < picture.pixels.count, let index = imageIndex(place, placed),
-        missCount <= ScanCoder.largestMissCount
+        missCount < ScanCoder.largestMissCount
       else { throw ScanCoder.damage() }
       image[index] = UInt8(truncatingIfNeeded: value)
       from = place + 1
