@@ -94,7 +94,7 @@ public final class CompressedSet: Sendable {
     let file = try ContainerFile(source, name: name, isCutAllowed: isCutAllowed)
     self.file = file
     self.model = file.needsModel ? try CompressedSet.model(for: file, given: model) : nil
-    coder = try BlockCoder(file.header, model: self.model)
+    do { coder = try BlockCoder(file.header, model: self.model) } catch { throw error.at(name) }
     information = file.information
   }
 

@@ -464,6 +464,7 @@ enum ScanSection {
     }
     let rest = try Buffer(copying: raw.base + reader.offset, count: section.rawCount)
     let layers = try section.read(rest, name: name)
-    return try ScanModel(network: try IntegerEncoder(layers: layers), probabilities: probabilities)
+    let network = try IntegerEncoder(layers: layers)
+    do { return try ScanModel(network: network, probabilities: probabilities) } catch { throw error.at(name) }
   }
 }

@@ -205,6 +205,60 @@ private func attacks() throws -> [Attack] {
   let open = try CompressedSet(try Buffer(right), model: try model(), name: "set")
   #expect(try open.verify().isSound)
 
+  // Version 2: images of which half the pixels are blank, so few that an exact block is the smallest.
+  var numbers = Numbers(state: 4)
+  let greys = try Buffer<UInt8>(count: 12 * 16)
+  for index in 0..<greys.count { greys[index] = UInt8(numbers.below(2) * numbers.below(256)) }
+  let few = try ImageSet(width: 4, height: 4, count: 12, pixels: greys)
+  func exact(_ options: CompressionOptions) throws -> [UInt8] {
+    let bytes = try compress(few, with: try model(), options: options).array
+    #expect(bytes[Layout(bytes)!.headerSize] == 4)
+    return bytes
+  }
+  let bare = try exact(Support.options(layer: .exact))
+  let named = try exact(Support.options(layer: .exact, quality: 1, preview: true))
+  let codesCount = Layout.integer(named, Layout(named)!.blocks[0].lowerBound, 4)
+  let codes = Array(named[Layout(named)!.blocks[0]].dropFirst(4).prefix(codesCount))
+  let near = try exact(Support.options(layer: .nearExact, maxError: 1))
+  func field(
+    _ name: String, _ code: AEError.Code, of bytes: [UInt8], _ offset: Int, _ value: UInt64, size: Int = 1
+  ) {
+    add(name, code, from: bytes) { Layout.put(value, &$0, offset, size) }
+  }
+  field("layer-3", .version, of: bare, 22, 3)
+  field("layer-of-codes-in-version-2", .version, of: bare, 22, 0)
+  field("exact-in-version-1", .version, of: named, 8, 1, size: 2)
+  field("exact-with-an-error", .format, of: bare, 28, 1)
+  field("near-exact-error-0", .format, of: near, 28, 0)
+  field("near-exact-error-33", .format, of: near, 28, 33)
+  field("effort-10", .format, of: named, 29, 10)
+  field("effort-2-without-model", .format, of: bare, 29, 2)
+  field("effort-2-without-scan-network", .kind, of: named, 29, 2)
+  field("effort-3-of-no-model", .kind, of: named, 29, 3)
+  field("effort-0-with-exact-blocks", .version, of: bare, 29, 0)
+  field("reserved-set-in-version-2", .version, of: bare, 30, 1, size: 2)
+  field("quality-without-model", .format, of: bare, 20, 1)
+  field("hash-without-model", .format, of: bare, 71, 1)
+  field("embedded-without-latents", .format, of: bare, 10, 1, size: 2)
+  field("exact-set-of-another-model", .model, of: named, 40, UInt64(named[40] ^ 0xFF))
+  field("coded-block-in-exact-set", .version, of: named, Layout(named)!.indexOffset, 0)
+  field("mixed-block-in-exact-set", .version, of: named, Layout(named)!.indexOffset, 3)
+  try block("exact-empty", from: bare) { $0 = [] }
+  try block("exact-head-cut", from: bare) { $0 = Array($0.prefix(3)) }
+  try block("exact-head-alone", from: bare) { $0 = Array($0.prefix(4)) }
+  try block("exact-cut", from: bare) { $0.removeLast() }
+  try block("exact-byte-too-many", from: bare) { $0.append(0) }
+  try block("exact-codes-not-asked-for", from: bare) {
+    $0.insert(contentsOf: codes, at: 4)
+    $0[0] = UInt8(codes.count)
+  }
+  try block("exact-codes-missing", from: named) {
+    $0.removeSubrange(4..<4 + codes.count)
+    $0[0] = 0
+  }
+  try block("exact-codes-2-to-32", from: named) { Layout.put(0xFFFF_FFFF, &$0, 0, 4) }
+  try block("exact-codes-one-byte-more", from: named) { $0[0] += 1 }
+
   // Names.
   func names(_ name: String, _ raw: [UInt8]) throws {
     add(name, .format, opens: true) { bytes in

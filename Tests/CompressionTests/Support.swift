@@ -153,11 +153,14 @@ enum Support {
   }
 
   static func options(
-    layer: Layer = .latent, maxError: Int = 0, quality: Int = 0, embed: Bool = false, block: Int = 512
+    layer: Layer = .latent, maxError: Int = 0, effort: Int = 0, quality: Int = 0, preview: Bool = false,
+    embed: Bool = false, block: Int = 512
   ) -> CompressionOptions {
     var options = CompressionOptions()
     options.layer = layer
     options.maxError = maxError
+    options.effort = effort
+    options.keepsCodes = preview
     options.quality = quality
     options.embedModel = embed
     options.blockImages = block

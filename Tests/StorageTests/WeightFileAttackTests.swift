@@ -315,7 +315,72 @@ private let attacks: [Attack] = [
   ) {
     ($0["CODC"].raw[14], $0["CODC"].raw[15]) = (0x00, 0x80)
   },
+
+  // SCAN, which the sample does not have: number of layers, u16 inputs, 129 probabilities from byte 3, and from byte
+  // 261 a layer of 66 weights: shift, weights, bias, multiplier, scale.
+  scanAttack("a scan network without codec", "a scan network") {
+    $0.sections.removeAll { ["IENC", "IDEC", "CODC"].contains($0.tag) }
+  },
+  scanAttack("an empty scan section", "SCAN") { $0["SCAN"].raw = [] },
+  scanAttack("a scan network of no layers", "a scan network") { $0["SCAN"].raw[0] = 0 },
+  scanAttack("a scan network of six layers", "a scan network") { $0["SCAN"].raw[0] = 6 },
+  scanAttack("a scan network of 255 layers", "a scan network") { $0["SCAN"].raw[0] = 255 },
+  scanAttack("a scan network of no inputs", "a scan network") { $0["SCAN"].raw[1] = 0 },
+  scanAttack("a scan network of 1025 inputs", "a scan network") {
+    ($0["SCAN"].raw[1], $0["SCAN"].raw[2]) = (1, 4)
+  },
+  scanAttack("a scan network of more inputs than weights", "bytes expected, 79 follow") {
+    $0["SCAN"].raw[1] = 67
+  },
+  scanAttack("a scan network that is cut", "bytes expected, 78 follow") { $0["SCAN"].raw.removeLast() },
+  scanAttack("bytes after a scan network", "bytes expected, 80 follow") { $0["SCAN"].raw.append(0) },
+  scanAttack("a probability of 0", "must rise, from 1 on") {
+    ($0["SCAN"].raw[3], $0["SCAN"].raw[4]) = (0, 0)
+  },
+  scanAttack("probabilities that fall", "must rise, from 1 on") {
+    ($0["SCAN"].raw[3 + 2 * 64], $0["SCAN"].raw[4 + 2 * 64]) = (1, 0)
+  },
+  scanAttack("a scan network with a shift of 0", "\"scan.0.shift\" must be in 1 ... 62, not 0") {
+    $0["SCAN"].raw[261] = 0
+  },
+  scanAttack("a scan network with a weight of -128", "\"scan.0.weight\": value 1 must be in -127 ... 127") {
+    $0["SCAN"].raw[263] = 0x80
+  },
+  scanAttack("a scan network with a sum beyond 32 bits", "a sum could reach") {
+    $0["SCAN"].raw.replaceSubrange(328..<332, with: [0xFF, 0xFF, 0xFF, 0x7F])
+  },
+  scanAttack("a scan network with a negative multiplier", "\"scan.0.multiplier\": value 0 is negative") {
+    $0["SCAN"].raw[335] = 0x80
+  },
+  scanAttack("a scan network with a NaN scale", "\"scan.0.scale\": value 0 is not finite") {
+    $0["SCAN"].raw.replaceSubrange(336..<340, with: [0xFF, 0xFF, 0xFF, 0xFF])
+  },
+  scanAttack("a scan network of 2^63 bytes", "declares 9223372036854775808") {
+    $0["SCAN"].declaredRaw = 1 << 63
+    $0["SCAN"].declaredStored = 1 << 63
+  },
+  scanAttack("a scan section before the codec", "out of order") {
+    $0.sections.swapAt($0.sections.count - 1, $0.sections.count - 2)
+  },
 ]
+
+/// The raw bytes of a sound section SCAN: one layer of 66 weights.
+private func scanSection() -> [UInt8] {
+  var raw: [UInt8] = [1, 66, 0]
+  for index in 0..<129 { raw += [UInt8(truncatingIfNeeded: 1 + 500 * index), UInt8((1 + 500 * index) >> 8)] }
+  raw += [10] + (0..<66).map { UInt8($0) }
+  return raw + [0, 0, 0, 0] + [1, 0, 0, 0] + [0, 0, 0, 0]
+}
+
+/// A lie about a scan network, which the file is given first.
+private func scanAttack(
+  _ title: String, _ says: String, _ change: @escaping @Sendable (inout RawWeightFile) -> Void
+) -> Attack {
+  Attack(title: title, code: .format, says: says) { file in
+    file.sections.append(RawWeightFile.Section(tag: "SCAN", raw: scanSection()))
+    change(&file)
+  }
+}
 
 extension [UInt8] {
   fileprivate init(repeating pattern: [UInt8], times: Int) {
@@ -335,6 +400,22 @@ private func attack(attack: Attack) throws {
   #expect(error?.code == attack.code, "\(error?.message ?? "it was read")")
   #expect(error?.message.contains(attack.says) == true, "\(error?.message ?? "it was read")")
   #expect(error?.message.hasPrefix("weights file: ") == true)
+}
+
+@Test("a sound scan network is read, kept, and part of the hash")
+func soundScanNetwork() throws {
+  let model = try SampleModel.make(kind: .elu, storage: .int8, floats: false)
+  var file = try RawWeightFile(model, .int8)
+  file.sections.append(RawWeightFile.Section(tag: "SCAN", raw: scanSection()))
+  let read = try readWeights(try file.bytes())
+  #expect(read.scanModel?.inputCount == 66)
+  #expect(try WeightFile.hash(read) != WeightFile.hash(model))
+  let written = try RawWeightFile(read, .int8)
+  #expect(written["SCAN"].raw == scanSection())
+  let alone = try WeightFile.write(read, storage: .int8, decoderOnly: true)
+  let decoder = try readWeights(alone.array)
+  #expect(try WeightFile.hash(decoder) == WeightFile.hash(read) && decoder.scanModel != nil)
+  #expect(try WeightFile.summary(alone.base, alone.count, name: "weights file").hash == WeightFile.hash(read))
 }
 
 @Test("attack files that are kept are refused, by readers of models and of summaries")

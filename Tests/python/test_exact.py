@@ -19,7 +19,11 @@ GOLDEN = sorted(path.name for path in (ROOT / "Tests/golden").glob("*.aez"))
 def golden(name: str) -> tuple[bytes, bytes]:
     """A golden file and the weight file that it was made with."""
     folder = ROOT / "Tests/golden"
-    weights = "walsh-4.aew" if name == "tiny.aez" else "walsh-8.aew"
+    weights = "walsh-8.aew"
+    if name == "tiny.aez":
+        weights = "walsh-4.aew"
+    elif "scans" in name or "drawings" in name or name == "near-exact-contexts.aez":
+        weights = "scans-28.aew"
     return (folder / name).read_bytes(), (folder / weights).read_bytes()
 
 
@@ -36,6 +40,17 @@ def test_the_second_decoder_makes_the_same_of_golden_files(name):
             ["latent", "exact", "near-exact"][second.layer],
             second.max_error,
         )
+
+
+def test_golden_files_cover_both_ways_of_exact_coding():
+    kinds = set()
+    for name in GOLDEN:
+        data, _ = golden(name)
+        index = 132 + data[23] + 4
+        if data[22] > 0 and data[index] == 4:
+            kinds.add((data[22], data[29], data[20] > 0))
+    # Layer, effort, whether there are codes.
+    assert kinds == {(1, 1, False), (1, 1, True), (1, 2, False), (2, 1, False), (2, 2, True)}
 
 
 def test_the_second_decoder_finds_the_same_images_lost():
