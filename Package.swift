@@ -7,7 +7,7 @@
 //   Core                         errors, memory that can fail, text
 //   Compute, Bytes               matrices, random streams, parallel loops; readers, writers, checksums
 //   Model                        the networks, in float and in integers
-//   Storage                      weight files and image sets, read and written
+//   Storage, Scan                weight files and image sets, read and written; the scans behind digits' images
 //   Training, Compression        losses to checkpoints; entropy coding to containers
 //   Digits                       pen-stroke digits drawn from known parameters
 //   LibAE                        one @_cdecl function per declaration of include/ae.h

@@ -261,8 +261,8 @@ ae_status vae_sample_u8(const ae_model *model, size_t count, uint64_t seed, uint
  * image that the model says too little of, such as a photograph among digits, is kept as its pixels.
  *
  * An exact set gives every pixel back, a near-exact one every pixel to within max_error. They take images
- * of any size, and need no model; one that has a pixel network makes them smaller. Blocks that no network
- * does well on are deflated, so that no set is larger than its pixels and its headers.
+ * of any size, and need no model; one that was trained for it makes those of handwritten digits much smaller.
+ * Blocks that deflate does better on are deflated, so that no set is larger than its pixels and its headers.
  */
 
 /** What an image set keeps of its images. Values are pinned; files hold them. */
@@ -284,8 +284,8 @@ typedef struct ae_compress_options {
   const uint8_t *labels;  /* one byte an image, or NULL */
   int32_t layer;          /* AE_LAYER_...; default AE_LAYER_LATENT */
   int32_t max_error;      /* the most a pixel may be off, 1 to 32, for AE_LAYER_NEAR_EXACT; else 0 */
-  int32_t effort;         /* which pixel network of the model, from 1 (fastest); 0: the strongest; not for
-                             AE_LAYER_LATENT */
+  int32_t effort;         /* 1: contexts that adapt, fast, no model; 2: scans foretold by the model, smallest;
+                             0: the strongest there is; not for AE_LAYER_LATENT */
   int32_t preview;        /* 1: an exact or near-exact set holds the images' codes, too */
   int32_t width, height;  /* pixels, for exact and near-exact sets of images that are not of the model's
                              size, or without model; 0: the model's */
@@ -347,7 +347,7 @@ typedef struct ae_imageset_information {
   char model_name[65];
   int32_t layer;          /* AE_LAYER_... */
   int32_t max_error;      /* the most a pixel may be off in a near-exact set; else 0 */
-  int32_t effort;         /* which pixel network the set was made with; 0 if none */
+  int32_t effort;         /* how exact blocks are coded: 1 by contexts, 2 by scans; 0 for codes */
   int32_t needs_model;    /* 0 if every block can be read without a model */
 } ae_imageset_information;
 

@@ -3,11 +3,14 @@
 import json
 import os
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import environment, fails, ok, run
 from imagefiles import idx, npy, read_idx, read_npy
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 
 
 def decompress(path, *arguments, cwd, **options) -> np.ndarray:
@@ -283,9 +286,34 @@ def test_exact_sets_take_images_of_any_size_and_need_no_model(tmp_path):
     images = np.random.default_rng(2).integers(0, 256, (30, 11, 64), np.uint8)
     (tmp_path / "i.npy").write_bytes(npy(images))
     report = ok("compress", "i.npy", "--exact", "-o", "e.aez", cwd=tmp_path)
-    assert "model     none: the pixels are deflated" in report.text
+    assert "model     none is needed" in report.text
     assert (tmp_path / "e.aez").stat().st_size <= images.size + 132 + 4 + 9 + 4
     assert np.array_equal(decompress("e.aez", cwd=tmp_path), images)
+
+
+def test_efforts_differ_in_bytes_and_give_the_same_pixels(tmp_path):
+    model = GOLDEN / "scans-28.aew"
+    ok("decompress", GOLDEN / "exact-scans.aez", "--model", model, "-o", "i.idx", cwd=tmp_path)
+    sizes = []
+    for options in (["--effort", 1], ["--effort", 2], ["--effort", 2, "--preview"]):
+        packed = ["compress", "i.idx", "--model", model, "--exact", *options, "-o", "e.aez", "--force"]
+        ok(*packed, cwd=tmp_path)
+        sizes.append((tmp_path / "e.aez").stat().st_size)
+        # What effort 1 makes needs no model.
+        back = ["--model", model] if "2" in map(str, options) else []
+        assert np.array_equal(
+            decompress("e.aez", *back, cwd=tmp_path), read_idx((tmp_path / "i.idx").read_bytes())
+        )
+    assert sizes[1] < sizes[0]
+    assert sizes[1] < sizes[2]
+    info = json.loads(ok("info", "e.aez", "--json", cwd=tmp_path).out)
+    assert (info["layer"], info["effort"], info["quality"]) == ("exact", 2, 2)
+
+
+def test_an_effort_that_the_model_does_not_have_is_refused(tmp_path, shared):
+    (tmp_path / "i.npy").write_bytes(npy(np.zeros((2, 9, 9), np.uint8)))
+    done = run("compress", "i.npy", "--exact", "--effort", 2, "-o", "e.aez", cwd=tmp_path)
+    assert (done.code, done.err) == (1, "aez: effort 2 needs a model of 9 x 9 pixels with an exact layer\n")
 
 
 def test_standard_input_and_output_carry_sets_and_images(tmp_path, shared):

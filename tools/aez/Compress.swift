@@ -37,12 +37,13 @@ struct Compress: ParsableCommand {
   var maxError: Int?
   @Option(
     help: ArgumentHelp(
-      "With --exact or --max-error: which of the model's pixel networks, from 1 (fastest); the strongest unless told.",
+      """
+      With --exact or --max-error: 1 codes by contexts, fast and without a model, 2 by scans that the model foretells, \
+      smallest; the strongest unless told.
+      """,
       valueName: "number"))
   var effort: Int?
-  @Flag(
-    inversion: .prefixedNo,
-    help: "With --exact or --max-error: hold the images' codes, too, for pictures at a glance.")
+  @Flag(help: "With --exact or --max-error: hold the images' codes, too, for pictures at a glance.")
   var preview = false
   @Option(
     help:

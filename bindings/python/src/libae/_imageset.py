@@ -52,7 +52,7 @@ class ImageSetInfo:
     max_error: int
     """The most that a pixel may be off in a near-exact set; else 0."""
     effort: int
-    """Which pixel network of the model made it, from 1; 0 if none."""
+    """How exact blocks are coded: 1 by contexts that adapt, 2 by scans; 0 for codes."""
     needs_model: bool
     """False if every block can be read without a model."""
 
@@ -83,7 +83,8 @@ def compress(
         model: with a codec; None for the default model.
         exact: keep every pixel.
         max_error: keep every pixel to within so many grey levels, 1 to 32.
-        effort: for exact sets, which of the model's pixel networks, from 1 (fastest); None for the strongest.
+        effort: for exact sets, 1 for contexts that adapt (fast, no model) or 2 for scans that the model
+            foretells (smallest); None for the strongest there is.
         preview: whether an exact set holds the images' codes, too.
         quality: 1 (smallest) to `model.info.quality_count` (best); None for the model's default.
         labels: a number from 0 to 255 for each image.
