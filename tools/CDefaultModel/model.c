@@ -1,4 +1,4 @@
-/* The bytes of the default model: see CDefaultModel.h. */
+/* The bytes of the models that are compiled in: see CDefaultModel.h. */
 #include "CDefaultModel.h"
 
 /* #embed is of C23; compilers that know it take it in older C, too. */
@@ -10,3 +10,8 @@ const unsigned char ae_default_model[] = {
 #embed "../../models/default.aew"
 };
 const size_t ae_default_model_size = sizeof ae_default_model;
+
+const unsigned char ae_exact_model[] = {
+#embed "../../models/exact.aew"
+};
+const size_t ae_exact_model_size = sizeof ae_exact_model;

@@ -43,7 +43,9 @@ struct Compress: ParsableCommand {
       """,
       valueName: "number"))
   var effort: Int?
-  @Flag(help: "With --exact or --max-error: hold the images' codes, too, for pictures at a glance.")
+  @Flag(
+    inversion: .prefixedNo,
+    help: "With --exact or --max-error: hold the images' codes, too, for pictures at a glance.")
   var preview = false
   @Option(
     help:
@@ -97,7 +99,9 @@ struct Compress: ParsableCommand {
 
   func run() throws {
     try output.check()
-    let model = try model.load()
+    // Codes want a model that has learned much, exact sets one that is small.
+    let isExactAlone = layer != .latent && !preview && model.model == nil
+    let model = isExactAlone ? try Models.builtInExact() : try model.load()
     let stream = try input.stream(images)
     let fits = model.architecture.width == stream.width && model.architecture.height == stream.height
     if layer == .latent, !fits {

@@ -51,6 +51,14 @@ enum Models {
     }
   }
 
+  /// The model compiled in for exact sets.
+  static func builtInExact() throws(AEError) -> Autoencoder {
+    guard ae_exact_model_size > 0, let bytes = ae_exact_model_bytes() else {
+      throw AEError(.model, "this aez was built without a model for exact sets: name one with --model")
+    }
+    return try WeightFile.read(bytes, ae_exact_model_size, name: "exact model")
+  }
+
   /// Calls `body` with the weight file compiled in.
   /// - Throws: `.model` if there is none.
   static func builtInFile<Result>(
@@ -108,9 +116,8 @@ enum Models {
 
   /// The model of that hash, from those compiled in, on `paths` or on `AE_MODEL_PATH`.
   private static func find(_ hash: [UInt8], _ paths: String?) throws(AEError) -> Autoencoder? {
-    if ae_default_model_size > 0 {
-      let model = try builtIn()
-      if model.codec != nil, try WeightFile.hash(model) == hash { return model }
+    for model in [try? builtIn(), try? builtInExact()] {
+      if let model, model.codec != nil, try WeightFile.hash(model) == hash { return model }
     }
     for path in candidates(paths) + candidates(MNIST.environment("AE_MODEL_PATH")) {
       // A file there that is damaged, or something else, is not what was asked for.
