@@ -277,10 +277,6 @@ private func plan(
     let efforts = PixelModel.effortCount(of: fits ? model : nil)
     header.effort = options.effort == 0 ? efforts : options.effort
     if !fits || (header.effort < PixelModel.scanning && !options.keepsCodes) {
-      guard options.quality >= 0, options.quality <= ContainerHeader.maximumQuality else {
-        throw AEError(
-          .argument, "quality must be in 1 ... \(ContainerHeader.maximumQuality), not \(options.quality)")
-      }
       return header
     }
   }

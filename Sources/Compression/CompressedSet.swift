@@ -127,12 +127,12 @@ public final class CompressedSet: Sendable {
           try check(given, against: file)
           return given
         }
-        needed += sentence("; given is \"\(given.name)\", hash \(shortHash(hash))")
+        needed = sentence("\(needed); given is \"\(given.name)\", hash \(shortHash(hash))")
       } else {
-        needed += sentence("; given is \"\(given.name)\", which has no codec")
+        needed = sentence("\(needed); given is \"\(given.name)\", which has no codec")
       }
     } else {
-      needed += ", and none was given"
+      needed = sentence("\(needed), and none was given")
     }
     guard let section = header.model else { throw AEError(.model, text: needed) }
     let bytes = file.modelSection(section)
@@ -336,8 +336,8 @@ public final class CompressedSet: Sendable {
     }
     if list.isEmpty { return }
     var message = sentence("\(file.name): \(list[0])")
-    for entry in list.dropFirst() { message += sentence("; \(entry)") }
-    if further > 0 { message += sentence("; and \(further) further blocks") }
+    for entry in list.dropFirst() { message = sentence("\(message); \(entry)") }
+    if further > 0 { message = sentence("\(message); and \(further) further blocks") }
     throw AEError(code, text: message)
   }
 
