@@ -82,7 +82,9 @@ final class BlockCoder: Sendable {
     pixelModel =
       header.effort == 0 || (model == nil && header.namesModel)
       ? nil
-      : try PixelModel(width: header.width, height: header.height, model: model, effort: header.effort)
+      : try PixelModel(
+        width: header.width, height: header.height, model: header.namesModel ? model : nil,
+        effort: header.effort)
   }
 
   // MARK: Making a block

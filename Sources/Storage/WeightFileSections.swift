@@ -460,7 +460,7 @@ enum ScanSection {
     }
     let section = network(shapes)
     guard reader.remaining == section.rawCount else {
-      throw reader.fail("a scan network of \(section.rawCount) bytes expected")
+      throw reader.fail("a scan network of \(section.rawCount) bytes expected, \(reader.remaining) follow")
     }
     let rest = try Buffer(copying: raw.base + reader.offset, count: section.rawCount)
     let layers = try section.read(rest, name: name)
