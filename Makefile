@@ -26,12 +26,12 @@ VERSION := $(shell awk '/define AE_VERSION_(MAJOR|MINOR|PATCH)/ { printf "%s%s",
 MAJOR := $(firstword $(subst ., ,$(VERSION)))
 
 .DEFAULT_GOAL := all
-.PHONY: all help setup tool lib test demo verify bench examples install install-built standalone uninstall lint clean
+.PHONY: all help setup tool lib test demo verify bench bench-codecs examples install install-built standalone uninstall lint clean
 
 all: tool lib  ## build the tool and the libraries
 
 help:  ## list the targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 	@echo
 	@echo "  PREFIX=$(PREFIX)  DESTDIR=$(DESTDIR)  AE_MNIST=$(AE_MNIST)"
 
@@ -55,6 +55,9 @@ verify: setup  ## the long trainings behind docs/results.md
 
 bench: tool lib  ## measure against PyTorch, ONNX Runtime, scikit-learn; writes docs/benchmarks.md
 	@tools/bench/bench.sh $(if $(QUICK),--quick) $(SECTIONS)
+
+bench-codecs: tool lib  ## measure files beside other codecs'; writes docs/compression.md
+	@tools/bench/codecs.sh $(if $(QUICK),--quick) $(SECTIONS)
 
 examples:  ## build the example programs against the installed header and library
 	@tools/examples.sh "$(DESTDIR)$(PREFIX)"

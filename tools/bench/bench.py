@@ -473,10 +473,10 @@ def prepare():
             raise SystemExit(f"bench: no {stem} in AE_MNIST ({folder}); aez fetch mnist gets it")
 
 
-def machine():
+def machine(packages=("torch", "onnxruntime", "scikit-learn", "numpy")):
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     # Of what is installed here; the library says its own, with the kernels it chose.
-    peers = ", ".join(f"{n} {metadata.version(n)}" for n in ("torch", "onnxruntime", "scikit-learn", "numpy"))
+    peers = ", ".join(f"{n} {metadata.version(n)}" for n in packages)
     code = (
         "import ctypes, sys; l = ctypes.CDLL(sys.argv[1]); l.ae_build_info.restype = ctypes.c_char_p; "
         "print(l.ae_build_info().decode())"

@@ -3,7 +3,8 @@
 # requirements.txt names. What is wanted of bench.py comes after: --quick, sections.
 #
 # usage: tools/bench/bench.sh [--quick] [SECTION ...]     environment: BENCH_PYTHON (a Python that has the
-#                                                         peers), PYTHON, AE_MNIST, CC, SWIFT
+#                                                         peers), BENCH_PROGRAM (what to run instead of
+#                                                         bench.py), PYTHON, AE_MNIST, CC, SWIFT
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -20,4 +21,4 @@ if [ -z "$python" ]; then
     cp tools/bench/requirements.txt "$stamp"
   fi
 fi
-exec "$python" tools/bench/bench.py "$@"
+exec "$python" "${BENCH_PROGRAM:-tools/bench/bench.py}" "$@"
