@@ -38,7 +38,7 @@ script=$scratch/libae.map
 cmp -s "$script.new" "$script" || cp "$script.new" "$script"
 rm "$script.new"
 
-# Optimised for size: the loops that matter are in C, whose flags stay as they are. Functions in sections
+# Optimised for size: the loops that matter are in C, and as fast so (tools/bench/kernels.c). Functions in sections
 # of their own: the linker then drops the unused ones, and the copies that generic code leaves in every
 # object, and folds those that are alike. Embedded Swift has no tables to unwind by, so C needs none either.
 # The kernels' loops are written as wide as they should be, so none is unrolled for unknown counts.
@@ -46,7 +46,7 @@ env -u CC -u CXX "$SWIFT" build -c release --product ae --scratch-path "$scratch
   -Xswiftc -enable-experimental-feature -Xswiftc Embedded -Xswiftc -wmo \
   -Xswiftc -Osize -Xswiftc -disable-cmo -Xswiftc -enforce-exclusivity=unchecked \
   -Xswiftc -Xllvm -Xswiftc -sil-disable-pass=closure-specialize -Xswiftc -Xfrontend -Xswiftc -function-sections \
-  -Xcc -Oz -Xcc -DAE_EMBEDDED -Xcc -ffunction-sections -Xcc -fdata-sections -Xcc -fno-asynchronous-unwind-tables \
+  -Xcc -Os -Xcc -DAE_EMBEDDED -Xcc -ffunction-sections -Xcc -fdata-sections -Xcc -fno-asynchronous-unwind-tables \
   -Xcc -mllvm -Xcc -unroll-runtime=0 \
   -Xswiftc -use-ld=lld -Xlinker --gc-sections -Xlinker --icf=all -Xlinker --version-script="$PWD/$script" -Xlinker -z -Xlinker defs -Xlinker -z -Xlinker nodelete \
   -Xlinker -soname="libae.so.$major" -Xlinker -L"$embedded" -Xlinker -lswiftUnicodeDataTables -Xlinker -lm

@@ -8,6 +8,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
+CK_SMALL_BEGIN
+
 /* Outputs that packed weights are cut into. */
 enum { DENSE_BLOCK = 64 };
 /* Tiles of rows that a task takes through all layers, at most: with the weights of one block, what stays in
@@ -198,3 +200,5 @@ int ck_dense_network(const ck_dense_layer *layers, size_t layer_count, size_t co
   *first_refused = atomic_load(&job.first_refused);
   return atomic_load(&job.out_of_memory) ? -1 : 0;
 }
+
+CK_SMALL_END

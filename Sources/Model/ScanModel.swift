@@ -24,17 +24,14 @@ public final class ScanModel: Sendable {
   ///   1 ... 65535.
   @inline(never)
   public init(network: IntegerEncoder, probabilities: [UInt16]) throws(AEError) {
-    guard network.outputCount == 1, probabilities.count == ScanModel.tableCount else {
-      throw AEError(
-        .format, "a scan network with \(network.outputCount) outputs and \(probabilities.count) probabilities"
-      )
-    }
+    var isSound = network.outputCount == 1 && probabilities.count == ScanModel.tableCount
     var previous: UInt16 = 1
     for probability in probabilities {
-      guard probability >= previous else {
-        throw AEError(.format, "the probabilities of a scan network must rise, from 1 on")
-      }
+      isSound = isSound && probability >= previous
       previous = probability
+    }
+    guard isSound else {
+      throw AEError(.format, "the probabilities of a scan network must rise, from 1 on")
     }
     self.network = network
     self.probabilities = probabilities
