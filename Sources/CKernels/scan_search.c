@@ -7,9 +7,11 @@
  * few scan pixels under it; those that an earlier pixel has not decided are enumerated, smoothest first, and
  * the `beam` smoothest hypotheses go on. Hypotheses that no later pixel can tell apart are one.
  */
-#include "CKernels.h"
+#include "internal.h"
 
 #include <string.h>
+
+CK_SMALL_BEGIN
 
 enum { BOX = CK_SCAN_BOX, MAX_SIDE = CK_SCAN_MAX_SIDE, MAX_SUPPORT = 8, MAX_NEW = MAX_SUPPORT * MAX_SUPPORT };
 /* Costs of unlike neighbours, side by side and corner to corner. */
@@ -249,7 +251,7 @@ int ck_scan_search(const ck_scan_task *task, void *workspace, uint8_t *bits, int
       /* A wrong side misses one pixel after the other; the right one a few, far between. */
       if (step == 1 && (++misses > task->misses || misses > 1 + index / 64))
         return -1;
-      bounds(s, pixel, task->max_error + slacks[step], task->largest);
+      bounds(s, pixel, slacks[step], task->largest);
       found = collect(s, i, j, count);
     }
     if (!found)
@@ -284,3 +286,5 @@ int ck_scan_search(const ck_scan_task *task, void *workspace, uint8_t *bits, int
   memcpy(bits, s->now[best].bits, (size_t)(side * side));
   return s->now[best].cost + 600 * misses;
 }
+
+CK_SMALL_END

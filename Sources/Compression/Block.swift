@@ -45,7 +45,7 @@ enum BlockFault: UInt8, Sendable {
     case .checksum: return "its bytes do not match its checksum"
     case .size: return "its size does not fit its images"
     case .codes: return "its codes end too early or too late, or are none"
-    case .pixels: return "its deflated pixels are damaged"
+    case .pixels: return "its pixels are damaged"
     case .positions: return "its list of images kept as pixels is out of order"
     case .memory: return "there is no memory to decode it"
     case .missing: return "the file ends before it does"

@@ -56,7 +56,8 @@ private struct MixingTables {
 final class PixelCoder {
   private static let contextCount = 6
   private static let slotBits = 16
-  private static let weightSets = 16
+  /// One for each kind of question: blank, full, which of the full ones, and the eight bits.
+  private static let weightSets = 11
 
   private let width: Int
   private let height: Int
@@ -115,7 +116,7 @@ final class PixelCoder {
         contexts.hashes.3 = hash(4, w << 16 | n << 8 | nw)
         contexts.hashes.4 = hash(5, lastFull << 8 | fullBefore << 4 | level(w) << 12)
         contexts.hashes.5 = hash(6, n << 16 | ne << 8 | nn)
-        let value = codeValue(Int(at[0]), contexts, level(w) * 5 + level(n), &coder)
+        let value = codeValue(Int(at[0]), contexts, &coder)
         at[0] = UInt8(truncatingIfNeeded: value)
         if value >= 252 {
           fullBefore = lastFull
@@ -136,8 +137,7 @@ final class PixelCoder {
   }
 
   /// Is it blank? Is it full, and which of the four? If neither, its bits.
-  private func codeValue(_ value: Int, _ contexts: Contexts, _ levels: Int, _ coder: inout BinaryCoder) -> Int
-  {
+  private func codeValue(_ value: Int, _ contexts: Contexts, _ coder: inout BinaryCoder) -> Int {
     // A pixel whose neighbours are blank may be, too: being here says nothing of it.
     if ask(value == 0 ? 1 : 0, 0, 0, contexts, &coder) != 0 { return 0 }
     if ask(value >= 252 ? 1 : 0, 1, 1, contexts, &coder) != 0 {

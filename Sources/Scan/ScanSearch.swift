@@ -63,9 +63,7 @@ public final class ScanSearch {
 
   /// The scan of an image of `width * height` bytes, or nil if there is none that draws it, but for
   /// `largestMissCount` pixels at most.
-  ///
-  /// - Parameter maxError: how far a pixel may be off, 0 ... 32.
-  public func find(_ image: UnsafePointer<UInt8>, maxError: Int = 0) throws(AEError) -> Scan? {
+  public func find(_ image: UnsafePointer<UInt8>) throws(AEError) -> Scan? {
     let side = Resampler.boxSide
     var ink = Extent(top: height, bottom: 0, left: width, right: 0, darkest: 0)
     for row in 0..<height {
@@ -81,8 +79,8 @@ public final class ScanSearch {
     guard ink.darkest >= 200, max(tall, wide) == side else { return nil }
     // One wrong guess may spoil the right side: if there is none, a few pixels may come out otherwise.
     guard
-      let found = find(image, ink, maxError, beam: ScanSearch.narrowBeam, misses: 0)
-        ?? find(image, ink, maxError, beam: ScanSearch.wideBeam, misses: ScanSearch.largestMissCount)
+      let found = find(image, ink, beam: ScanSearch.narrowBeam, misses: 0)
+        ?? find(image, ink, beam: ScanSearch.wideBeam, misses: ScanSearch.largestMissCount)
     else { return nil }
     return try scan(
       found, row: found.isTall ? ink.top : ink.top - found.start,
@@ -91,7 +89,7 @@ public final class ScanSearch {
 
   /// The best of all ways, its scan in `best`.
   private func find(
-    _ image: UnsafePointer<UInt8>, _ ink: Extent, _ maxError: Int, beam: Int, misses: Int
+    _ image: UnsafePointer<UInt8>, _ ink: Extent, beam: Int, misses: Int
   ) -> Attempt? {
     let side = Resampler.boxSide
     var bestCost = Int.max
@@ -113,7 +111,7 @@ public final class ScanSearch {
           let attempt = Attempt(side: scanSide, isTall: isTall, start: start, margin: margin)
           copyBox(
             image, row: isTall ? ink.top : ink.top - start, column: isTall ? ink.left - start : ink.left)
-          let cost = search(attempt, ink.darkest, maxError, beam: beam, misses: misses, largestCost: bestCost)
+          let cost = search(attempt, ink.darkest, beam: beam, misses: misses, largestCost: bestCost)
           guard cost >= 0, cost < bestCost else { continue }
           bestCost = cost
           result = attempt
@@ -138,7 +136,7 @@ public final class ScanSearch {
 
   /// Tries one way. Returns the scan's roughness, or -1.
   private func search(
-    _ attempt: Attempt, _ darkest: Int, _ maxError: Int, beam: Int, misses: Int, largestCost: Int
+    _ attempt: Attempt, _ darkest: Int, beam: Int, misses: Int, largestCost: Int
   ) -> Int {
     let side = Resampler.boxSide
     // The darkest pixel is one that ink covers wholly.
@@ -154,7 +152,7 @@ public final class ScanSearch {
     guard largest > 0 else { return -1 }
     var task = ck_scan_task(
       box: box.base, side: Int32(attempt.side), top: attempt.isTall ? 0 : Int32(attempt.margin),
-      left: attempt.isTall ? Int32(attempt.margin) : 0, largest: largest, max_error: Int32(maxError),
+      left: attempt.isTall ? Int32(attempt.margin) : 0, largest: largest,
       misses: Int32(misses), beam: Int32(beam),
       largest_cost: Int32(truncatingIfNeeded: min(largestCost, 1 << 16)))
     var reached: Int32 = 0

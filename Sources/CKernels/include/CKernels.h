@@ -236,8 +236,7 @@ typedef struct ck_scan_task {
   int side;           /* of the scan, 20 ... 112 */
   int top, left;      /* rows and columns at either end without ink */
   int32_t largest;    /* the largest sum of weights in the image */
-  int max_error;      /* how far a pixel may be off */
-  int misses;         /* how many pixels may be off by more */
+  int misses;         /* how many pixels may be off */
   int beam;           /* hypotheses to keep */
   int largest_cost;   /* a scan rougher than this is not wanted */
 } ck_scan_task;
