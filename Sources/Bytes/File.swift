@@ -17,7 +17,7 @@ public enum File {
   /// `read` for a path that need not be UTF-8.
   public static func read(cPath: UnsafePointer<CChar>, limit: Int = 1 << 32) throws(AEError) -> Buffer<UInt8>
   {
-    try read(opened: cs_open_to_read(cPath), name: String(cString: cPath), limit: limit)
+    try read(opened: cs_open_to_read(cPath), name: UTF8Text.string(cPath), limit: limit)
   }
 
   /// What is left to read from a descriptor, which stays open. `name` is for messages.
@@ -61,7 +61,7 @@ public enum File {
   ) throws(AEError) {
     var doing: UnsafePointer<CChar>?
     let error = cs_file_write(cPath, p, count, overwrite ? 1 : 0, &doing)
-    if error != 0 { try check(error, doing: doing, name: String(cString: cPath)) }
+    if error != 0 { try check(error, doing: doing, name: UTF8Text.string(cPath)) }
   }
 
   /// Writes all bytes to a descriptor, which stays open. `name` is for messages.
@@ -101,12 +101,12 @@ public enum File {
   fileprivate static func check(_ error: Int32, doing: UnsafePointer<CChar>?, name: String) throws(AEError) {
     guard error != 0 else { return }
     if cs_error_exists(error) != 0 { throw AEError(.io, "\(name): exists already") }
-    throw failure(error, doing: doing == nil ? "write" : String(cString: doing.unsafelyUnwrapped), name: name)
+    throw failure(error, doing: doing == nil ? "write" : UTF8Text.string(doing.unsafelyUnwrapped), name: name)
   }
 
   fileprivate static func failure(_ error: Int32, doing: String, name: String) -> AEError {
     let reason = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { text in
-      String(cString: cs_error_text(error, text.baseAddress.unsafelyUnwrapped, text.count))
+      UTF8Text.string(cs_error_text(error, text.baseAddress.unsafelyUnwrapped, text.count))
     }
     return AEError(.io, "\(name): cannot \(doing): \(reason)")
   }

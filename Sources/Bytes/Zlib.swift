@@ -162,7 +162,7 @@ public enum Zlib {
     case Z_BUF_ERROR, Z_OK:
       throw AEError(.format, "\(name): the compressed bytes are cut short (byte \(taken) of \(count))")
     default:
-      let reason = stream.msg == nil ? "invalid data" : String(cString: stream.msg)
+      let reason = stream.msg == nil ? "invalid data" : UTF8Text.string(stream.msg)
       throw AEError(
         .format, "\(name): the compressed bytes are damaged: \(reason) (byte \(taken) of \(count))")
     }

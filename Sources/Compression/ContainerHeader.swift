@@ -74,7 +74,7 @@ final class ContainerHeader: @unchecked Sendable {
   func imageCount(ofBlock index: Int) -> Int { min(blockImages, count - index * blockImages) }
 
   /// Bytes of the header with its checksum.
-  var headerSize: Int { ContainerHeader.fixedSize + modelName.utf8.count + 4 }
+  var headerSize: Int { ContainerHeader.fixedSize + UTF8Text.count(modelName) + 4 }
   /// Bytes of the index with its checksum.
   var indexSize: Int { blockCount * ContainerHeader.indexEntrySize + 4 }
   var sectionsOffset: Int { headerSize + indexSize }
@@ -102,7 +102,7 @@ final class ContainerHeader: @unchecked Sendable {
     try writer.u8(UInt8(quality))
     try writer.u8(source.rawValue)
     try writer.u8(layer.rawValue)
-    try writer.u8(UInt8(modelName.utf8.count))
+    try writer.u8(UInt8(UTF8Text.count(modelName)))
     try writer.u32(UInt32(blockImages))
     try writer.u32(UInt32(maxError | effort << 8))
     try writer.u64(UInt64(count))

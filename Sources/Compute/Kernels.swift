@@ -4,7 +4,7 @@ import CKernels
 import Core
 
 /// The kernel path in use, such as "avx512".
-public var kernelPathName: String { String(cString: ck_path_name(ck_path())) }
+public var kernelPathName: String { UTF8Text.string(ck_path_name(ck_path())) }
 
 /// How many threads parallel loops may use, at least 1.
 public var threadCount: Int { Int(ck_thread_count()) }

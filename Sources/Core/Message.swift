@@ -40,16 +40,14 @@ public struct Message: ExpressibleByStringInterpolation {
   public consuming func take() -> String {
     let count = cs_text_count() - start
     guard count > 0 else { return "" }
-    let text = String(
-      decoding: UnsafeBufferPointer(start: cs_text_bytes() + start, count: count), as: UTF8.self)
+    let text = UTF8Text.string(UnsafeBufferPointer(start: cs_text_bytes() + start, count: count))
     cs_text_cut(start)
     return text
   }
 
   @inline(never)
   fileprivate static func append(_ text: String) {
-    var text = text
-    text.withUTF8 { cs_text_append($0.baseAddress, $0.count) }
+    _ = text.utf8.withContiguousStorageIfAvailable { cs_text_append($0.baseAddress, $0.count) }
   }
 
   /// The pieces of a literal, in order.

@@ -138,7 +138,7 @@ public func ae_imageset_open(
     let model = try optionalModel(model)
     let file = try File.read(cPath: path)
     return try makeHandle(
-      .imageSet, try CompressedSet(file, model: model, name: String(cString: path)))
+      .imageSet, try CompressedSet(file, model: model, name: UTF8Text.string(path)))
   }
 }
 

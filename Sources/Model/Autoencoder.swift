@@ -71,7 +71,7 @@ public final class Autoencoder: Sendable {
     _ codec: Codec?, _ scanModel: ScanModel?
   ) throws(AEError) {
     try architecture.validate()
-    guard name.utf8.count <= 64, provenance.utf8.count <= 4096 else {
+    guard UTF8Text.count(name) <= 64, UTF8Text.count(provenance) <= 4096 else {
       throw AEError(.argument, "a model's name has at most 64 bytes, its provenance 4096")
     }
     guard decoder != nil || integerDecoder != nil else {

@@ -29,9 +29,9 @@ enum ArchitectureSection {
     try writer.u16(UInt16(architecture.channels))
     try writer.u16(UInt16(architecture.latentCount))
     for width in architecture.hidden { try writer.u16(UInt16(width)) }
-    try writer.u8(UInt8(model.name.utf8.count))
+    try writer.u8(UInt8(UTF8Text.count(model.name)))
     try text(model.name, "name", to: writer)
-    try writer.u16(UInt16(model.provenance.utf8.count))
+    try writer.u16(UInt16(UTF8Text.count(model.provenance)))
     try text(model.provenance, "provenance", to: writer)
     return try writer.finish()
   }
@@ -47,7 +47,7 @@ enum ArchitectureSection {
   static func read(_ raw: Buffer<UInt8>, name: String) throws(AEError) -> (
     architecture: Architecture, name: String, provenance: String
   ) {
-    var reader = ByteReader(raw.base, count: raw.count, name: "\(name): section ARCH")
+    var reader = ByteReader(raw.base, count: raw.count, name: sentence("\(name): section ARCH"))
     let kindNumber = try reader.u8()
     guard let kind = ModelKind(rawValue: kindNumber) else {
       throw reader.fail(.version, "a network of kind \(kindNumber) is not known to this version")

@@ -111,8 +111,8 @@ public struct TrainingOptions: Sendable {
     try check("gradient clip", gradientClip, 0, 1e12)
     try check("weight average", weightAverage, 0, 0.999999)
     try check("validation fraction", validationFraction, 0, 0.5)
-    guard name.utf8.count <= 64 else {
-      throw AEError(.argument, "a model's name has at most 64 bytes, not \(name.utf8.count)")
+    guard UTF8Text.count(name) <= 64 else {
+      throw AEError(.argument, "a model's name has at most 64 bytes, not \(UTF8Text.count(name))")
     }
     guard loss != .bernoulli || architecture.output == .sigmoid else {
       throw AEError(.argument, "the Bernoulli loss needs a sigmoid output")
