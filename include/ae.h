@@ -59,7 +59,7 @@ uint32_t ae_version(void);
 
 /**
  * ae_build_info() returns a line of text that says how the library was built and runs: version,
- * kernel path in use (generic, avx2, avx512, neon), versions of the file formats, build mode.
+ * kernel path in use (generic, avx2, avx512, neon, dotprod), versions of the file formats, build mode.
  * The string lives as long as the library.
  */
 const char *ae_build_info(void);

@@ -83,7 +83,9 @@ else
   done
   # The first two have no dot-product instructions, the last has.
   for cpu in cortex-a53 cortex-a72 max; do
-    run "Arm $cpu" qemu-aarch64-static -L "$sysroot" -cpu "$cpu" "$out/paths-arm" neon
+    best=neon
+    if [ "$cpu" = max ]; then best=dotprod; fi
+    run "Arm $cpu" qemu-aarch64-static -L "$sysroot" -cpu "$cpu" "$out/paths-arm" "$best"
   done
   run "Arm" qemu-aarch64-static -L "$sysroot" -cpu max "$out/pool-arm"
 fi

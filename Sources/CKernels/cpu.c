@@ -8,6 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#ifndef HWCAP_ASIMDDP
+#define HWCAP_ASIMDDP (1 << 20)
+#endif
+#endif
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 
@@ -38,9 +45,18 @@ static int detect(int path) {
   const unsigned f = 1u << 16, dq = 1u << 17, bw = 1u << 30, vl = 1u << 31, vnni = 1u << 11;
   return (states & 0xE6) == 0xE6 && (b & (f | dq | bw | vl)) == (f | dq | bw | vl) && (c & vnni);
 }
+#elif defined(__aarch64__)
+/* Products of bytes, four an instruction: optional up to Arm v8.3. */
+static int detect_dotprod(void) {
+#if defined(__linux__)
+  return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+#else
+  return 0;
+#endif
+}
 #endif
 
-static const char *const names[CK_PATH_COUNT] = {"generic", "avx2", "avx512", "neon"};
+static const char *const names[CK_PATH_COUNT] = {"generic", "avx2", "avx512", "neon", "dotprod"};
 
 /* One more than the best path or the one that AE_CPU names; 0 until it is first asked for. */
 static _Atomic int chosen;
@@ -63,6 +79,8 @@ int ck_path_available(int path) {
 #elif defined(__aarch64__)
   case CK_PATH_NEON:
     return 1;
+  case CK_PATH_DOTPROD:
+    return detect_dotprod();
 #endif
   default:
     return 0;

@@ -3,7 +3,8 @@
  *   CK_PATH_SUFFIX   the path's name, which FN() appends to every function's,
  *   VL               floats in one vector register,
  *   CK_REGISTERS     vector registers there are.
- * Functions of an x86 path carry its target attribute, so the rest of the library stays baseline.
+ * Functions of a path beyond the baseline carry its target attribute, so the rest of the library stays baseline.
+ * CK_WITH_DOTPROD asks for Arm's dot products of bytes, too; only integers gain by them.
  */
 #define CK_PATH_SUFFIX generic
 #define CK_IS_GENERIC 1
@@ -54,6 +55,21 @@
 #undef VL
 #undef CK_REGISTERS
 
+#if defined(CK_WITH_DOTPROD)
+#pragma clang attribute push(__attribute__((target("dotprod"))), apply_to = function)
+#define CK_PATH_SUFFIX dotprod
+#define CK_IS_DOTPROD 1
+#define VL 4
+#define CK_REGISTERS 32
+#include CK_TEMPLATE
+#undef CK_PATH_SUFFIX
+#undef CK_IS_DOTPROD
+#undef VL
+#undef CK_REGISTERS
+#pragma clang attribute pop
+#endif
+
 #endif
 
 #undef CK_TEMPLATE
+#undef CK_WITH_DOTPROD

@@ -34,6 +34,7 @@ static const elementwise_kernels *const kernels[CK_PATH_COUNT] = {
     [CK_PATH_AVX512] = &kernels_avx512,
 #elif defined(__aarch64__)
     [CK_PATH_NEON] = &kernels_neon,
+    [CK_PATH_DOTPROD] = &kernels_neon,
 #endif
 };
 

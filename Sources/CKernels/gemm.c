@@ -35,6 +35,7 @@ static const gemm_kernels *const kernels[CK_PATH_COUNT] = {
     [CK_PATH_AVX512] = &kernels_avx512,
 #elif defined(__aarch64__)
     [CK_PATH_NEON] = &kernels_neon,
+    [CK_PATH_DOTPROD] = &kernels_neon,
 #endif
 };
 

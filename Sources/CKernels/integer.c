@@ -63,6 +63,7 @@ typedef struct integer_kernels {
 } integer_kernels;
 
 #define CK_TEMPLATE "integer_template.h"
+#define CK_WITH_DOTPROD
 #include "each_path.h"
 
 static const integer_kernels *const kernels[CK_PATH_COUNT] = {
@@ -72,6 +73,7 @@ static const integer_kernels *const kernels[CK_PATH_COUNT] = {
     [CK_PATH_AVX512] = &kernels_avx512,
 #elif defined(__aarch64__)
     [CK_PATH_NEON] = &kernels_neon,
+    [CK_PATH_DOTPROD] = &kernels_dotprod,
 #endif
 };
 

@@ -3,7 +3,8 @@
  * groups of four inputs that are zero in all of its images are left out, which is most of a picture's
  * edge and changes no sum.
  *
- * On AVX-512 bytes are multiplied by VNNI, four inputs an instruction. Everywhere else, and for words,
+ * On AVX-512 bytes are multiplied by VNNI, four inputs an instruction, and on Arm by dot products of signed bytes:
+ * there an input is 128 less than it is, and 128 times the weights are added. Everywhere else, and for words,
  * two at a time as 16-bit integers: of each group's inputs 0..3, 0 and 2 make one pair and 1 and 3 the other,
  * for that is how shifts take packed weights apart. Neither saturates: |w x| <= 127 * 16383, twice, fits
  * int32.
@@ -14,6 +15,9 @@
 #define VNNI 1
 #elif CK_REGISTERS == 32
 #define IMAGES 4
+#if CK_IS_DOTPROD
+#define DOTPROD 1
+#endif
 #else
 #define IMAGES 2
 #endif
@@ -26,6 +30,9 @@
 
 #ifndef VNNI
 #define VNNI 0
+#endif
+#ifndef DOTPROD
+#define DOTPROD 0
 #endif
 
 #define vi FN(int_vector)
@@ -59,9 +66,33 @@ CK_INLINE void FN(add_groups)(const size_t images, const size_t vectors, const i
 #pragma clang loop unroll(full)
     for (size_t j = 0; j < vectors; j++)
       sum[i][j] = *(const FN(unaligned_int) *)(sums + i * INTEGER_BLOCK + j * LANES);
+#if CK_IS_DOTPROD
+  /* Sums of the weights, which all images share. */
+  int32x4_t offset[WIDTH];
+  for (size_t j = 0; j < WIDTH; j++)
+    offset[j] = vdupq_n_s32(0);
+#endif
   for (size_t p = 0; p < list->count; p++) {
     const int8_t *w = weights + list->group[p] * stride;
     (void)wide;
+#if CK_IS_DOTPROD
+    if (!wide) {
+      int8x16_t right[WIDTH];
+#pragma clang loop unroll(full)
+      for (size_t j = 0; j < vectors; j++) {
+        right[j] = vld1q_s8(w + j * LANES * 4);
+        offset[j] = vdotq_s32(offset[j], right[j], vdupq_n_s8(1));
+      }
+#pragma clang loop unroll(full)
+      for (size_t i = 0; i < images; i++) {
+        int8x16_t x = vreinterpretq_s8_u32(vdupq_n_u32(list->bytes[i][p]));
+#pragma clang loop unroll(full)
+        for (size_t j = 0; j < vectors; j++)
+          sum[i][j] = (vi)vdotq_s32((int32x4_t)sum[i][j], right[j], x);
+      }
+      continue;
+    }
+#endif
 #if CK_IS_AVX512
     if (!wide) {
       vi right[WIDTH];
@@ -89,6 +120,14 @@ CK_INLINE void FN(add_groups)(const size_t images, const size_t vectors, const i
       }
     }
   }
+#if CK_IS_DOTPROD
+  if (!wide)
+#pragma clang loop unroll(full)
+    for (size_t i = 0; i < images; i++)
+#pragma clang loop unroll(full)
+      for (size_t j = 0; j < vectors; j++)
+        sum[i][j] = (vi)vaddq_s32((int32x4_t)sum[i][j], vshlq_n_s32(offset[j], 7));
+#endif
 #pragma clang loop unroll(full)
   for (size_t i = 0; i < images; i++)
 #pragma clang loop unroll(full)
@@ -102,9 +141,9 @@ static void FN(add_groups_any)(int full, size_t width, int wide, const integer_l
                                size_t stride, int32_t *sums) {
 #define ADD(V)                                                                                               \
   for (; o + (V) * LANES <= width; o += (V) * LANES) {                                                       \
-    if (VNNI && !wide && full)                                                                               \
+    if ((VNNI || DOTPROD) && !wide && full)                                                                               \
       FN(add_groups)(IMAGES, V, 0, list, weights + o * 4, stride, sums + o);                                 \
-    else if (VNNI && !wide)                                                                                  \
+    else if ((VNNI || DOTPROD) && !wide)                                                                                  \
       FN(add_groups)(1, V, 0, list, weights + o * 4, stride, sums + o);                                      \
     else if (full)                                                                                           \
       FN(add_groups)(IMAGES, V, 1, list, weights + o * 4, stride, sums + o);                                 \
@@ -176,9 +215,10 @@ static void FN(list_groups)(const integer_tile *tile, size_t first, size_t input
         else
           for (size_t l = 0; l < size; l++)
             four |= (uint32_t)x[l] << (8 * l);
-        even = four & 0x00FF00FF;
-        odd = four >> 8 & 0x00FF00FF;
         any |= four;
+        /* Less 128 each, as signed bytes: what the union's `bytes` are where there is no VNNI. */
+        even = DOTPROD ? four ^ 0x80808080 : four & 0x00FF00FF;
+        odd = four >> 8 & 0x00FF00FF;
       }
       list->even[j][count] = (int32_t)even;
       list->odd[j][count] = (int32_t)odd;
@@ -284,6 +324,7 @@ static const integer_kernels FN(kernels) = {IMAGES, FN(tile)};
 #undef IMAGES
 #undef WIDTH
 #undef VNNI
+#undef DOTPROD
 #undef vi
 #undef vs
 #undef vl

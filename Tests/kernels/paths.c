@@ -4,7 +4,7 @@
  * runs where no Swift does, on another processor under an emulator. Its argument is the path that the
  * dispatch is expected to choose by itself:
  *
- *   paths [generic|avx2|avx512|neon]
+ *   paths [generic|avx2|avx512|neon|dotprod]
  *
  * One line a check, "ok" or "NOT OK"; exits 1 if one failed.
  */

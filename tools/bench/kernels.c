@@ -5,7 +5,7 @@
  * kernels alone:
  *
  *   clang -O2 -ISources/CKernels/include tools/bench/kernels.c Sources/CKernels/?*.c -lm -lpthread -o kernels
- *   ./kernels [generic|avx2|avx512|neon ...]
+ *   ./kernels [generic|avx2|avx512|neon|dotprod ...]
  */
 #define _GNU_SOURCE
 #include "CKernels.h"

@@ -17,7 +17,7 @@
 
 /* ---- Instruction sets ---- */
 
-enum { CK_PATH_GENERIC = 0, CK_PATH_AVX2 = 1, CK_PATH_AVX512 = 2, CK_PATH_NEON = 3, CK_PATH_COUNT = 4 };
+enum { CK_PATH_GENERIC = 0, CK_PATH_AVX2 = 1, CK_PATH_AVX512 = 2, CK_PATH_NEON = 3, CK_PATH_DOTPROD = 4, CK_PATH_COUNT = 5 };
 
 /** ck_path() returns the path in use: the best the machine has, or what AE_CPU names and it has. */
 int ck_path(void);
