@@ -67,15 +67,20 @@ final class BlockCoder: Sendable {
   /// Bytes before the codes of an exact block: how many they are.
   static let exactHeadSize = 4
 
-  /// - Parameter model: the one that the header names, or nil if it names none or no block needs it.
+  /// - Parameters:
+  ///   - model: the one that the header names, or nil if it names none or no block needs it.
+  ///   - searchPasses: see `CompressionOptions.searchPasses`.
   /// - Throws: `.kind` if the model has no codec, or no pixel network that the header asks for; `.argument` if
   ///   it does not have the quality; `.memory`.
-  init(_ header: ContainerHeader, model: Autoencoder?) throws(AEError) {
+  init(_ header: ContainerHeader, model: Autoencoder?, searchPasses: Int = 0) throws(AEError) {
     imageSize = header.imageSize
     layer = header.layer
     maxError = header.maxError
     if let model, header.namesModel {
-      latents = header.quality > 0 ? try LatentLayer(model: model, quality: header.quality) : nil
+      latents =
+        header.quality > 0
+        ? try LatentLayer(
+          model: model, quality: header.quality, searchPasses: layer == .latent ? searchPasses : 0) : nil
     } else {
       latents = nil
     }
@@ -197,6 +202,7 @@ final class BlockCoder: Sendable {
       }
     }
     if keptCount == count { return nil }
+    try latents.improve(codes, pixels: pixels, count: count)
 
     guard keptCount == 0 else {
       return try mixed(pixels, count: count, codes: codes, isKept: isKept, keptCount: keptCount, coder)
@@ -452,15 +458,28 @@ final class LatentLayer: Sendable {
   private let encoder: IntegerEncoder?
   let decoder: IntegerDecoder
   let coder: LatentCoder
+  #if !hasFeature(Embedded)
+    /// What improves codes while writing, if the model tells what a bit is worth.
+    private let search: CodeSearch?
+    private let searchPasses: Int
+  #endif
 
   /// - Throws: `.kind` if the model has no codec, `.argument` if it does not have the quality, `.memory`.
-  init(model: Autoencoder, quality: Int) throws(AEError) {
+  init(model: Autoencoder, quality: Int, searchPasses: Int) throws(AEError) {
     guard let codec = model.codec, let decoder = model.integerDecoder else {
       throw AEError(.kind, "the model \"\(model.name)\" has no codec: image sets need one")
     }
     encoder = model.integerEncoder
     self.decoder = decoder
     coder = try LatentCoder(codec: codec, quality: quality)
+    #if !hasFeature(Embedded)
+      self.searchPasses = searchPasses
+      search =
+        searchPasses > 0 && !codec.bitPrices.isEmpty
+        ? CodeSearch(
+          decoder: decoder, rate: coder.rate, price: Int(codec.bitPrices[quality - 1]),
+          escapeBits: Int(LatentCoder.escapeBits)) : nil
+    #endif
   }
 
   /// - Throws: `.kind` in a decoder alone.
@@ -477,6 +496,13 @@ final class LatentLayer: Sendable {
     let codes = try Buffer<Int16>(count: count * coder.latentCount)
     coder.quantise(words.base, stride: encoder.outputCount, count: count, into: codes.base)
     return codes
+  }
+
+  /// Searches codes of images for better ones, where there is a search.
+  func improve(_ codes: Buffer<Int16>, pixels: UnsafePointer<UInt8>, count: Int) throws(AEError) {
+    #if !hasFeature(Embedded)
+      try search?.refine(codes.base, pixels: pixels, count: count, passes: searchPasses)
+    #endif
   }
 
   /// The pictures of images `range`, whose codes become latents in place.

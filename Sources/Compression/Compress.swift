@@ -27,6 +27,12 @@ public struct CompressionOptions: Sendable {
   public var blockImages = 0
 
   public static let defaultBlockImages = 512
+  /// Two passes give most of what there is.
+  public static let defaultSearchPasses = 2
+
+  /// How often every code is tried against its neighbours for a better picture or fewer bits, 0 ... 16.
+  /// Has no effect with a model that does not say what a bit is worth.
+  public var searchPasses = CompressionOptions.defaultSearchPasses
 
   public init() {}
 }
@@ -122,7 +128,7 @@ public final class SetWriter {
     }
     self.header = header
     self.sections = sections
-    coder = try BlockCoder(header, model: model)
+    coder = try BlockCoder(header, model: model, searchPasses: options.searchPasses)
     index = try Buffer(count: header.indexSize)
   }
 
@@ -255,6 +261,9 @@ private func plan(
     throw AEError(
       .argument,
       "images in a block must be in 1 ... \(ContainerHeader.maximumBlockImages), not \(options.blockImages)")
+  }
+  guard (0...16).contains(options.searchPasses) else {
+    throw AEError(.argument, "passes of the search must be in 0 ... 16, not \(options.searchPasses)")
   }
   let sides = 1...Architecture.maximumSide
   guard sides.contains(width), sides.contains(height), (0...ImageSet.maximumCount).contains(count) else {

@@ -11,7 +11,7 @@ final class LatentCoder: Sendable {
   static let escapeBits: UInt32 = 15
 
   let latentCount: Int
-  private let steps: [Int]
+  let rate: CodeRate
   /// Per latent, the value that symbol 1 stands for.
   private let lowest: [Int]
   private let tables: [SymbolTable]
@@ -22,9 +22,8 @@ final class LatentCoder: Sendable {
     guard (1...codec.rates.count).contains(quality) else {
       throw AEError(.argument, "quality must be in 1 ... \(codec.rates.count), not \(quality)")
     }
-    let rate = codec.rates[quality - 1]
+    rate = codec.rates[quality - 1]
     latentCount = rate.steps.count
-    steps = rate.steps.map { Int($0) }
     lowest = rate.tables.map { $0.lowest }
     var tables: [SymbolTable] = []
     for table in rate.tables {
@@ -42,7 +41,8 @@ final class LatentCoder: Sendable {
       for latent in 0..<latentCount {
         // A quantised value is never larger than the latent, so it fits.
         codes[image * latentCount + latent] = Int16(
-          truncatingIfNeeded: CodeRate.quantise(Int(latents[image * stride + latent]), step: steps[latent]))
+          truncatingIfNeeded: CodeRate.quantise(
+            Int(latents[image * stride + latent]), step: Int(rate.steps[latent])))
       }
     }
   }
@@ -51,9 +51,8 @@ final class LatentCoder: Sendable {
   func dequantise(_ codes: UnsafePointer<Int16>, count: Int, into latents: UnsafeMutablePointer<Int16>) {
     for image in 0..<count {
       for latent in 0..<latentCount {
-        let value = Int(codes[image * latentCount + latent]) * steps[latent]
-        latents[image * latentCount + latent] = Int16(
-          truncatingIfNeeded: value.clamped(to: -Codec.largestLatent...Codec.largestLatent))
+        let index = image * latentCount + latent
+        latents[index] = rate.latent(Int(codes[index]), of: latent)
       }
     }
   }

@@ -105,6 +105,7 @@ public enum StreamPurpose: UInt64, Sendable {
   case digits = 8
   case test = 9
   case deformation = 10
+  case codeNoise = 11
 }
 
 extension RandomStream {

@@ -54,6 +54,13 @@ public struct CodeRate: Sendable {
     self.tables = tables
   }
 
+  /// The fixed-point latent that a code stands for: code times step, moved into -16383 ... 16383.
+  @inlinable
+  public func latent(_ code: Int, of latent: Int) -> Int16 {
+    Int16(
+      truncatingIfNeeded: (code * Int(steps[latent])).clamped(to: -Codec.largestLatent...Codec.largestLatent))
+  }
+
   /// The nearest multiple of `step`, halves away from zero, as a count of steps.
   @inlinable
   public static func quantise(_ latent: Int, step: Int) -> Int {
@@ -74,6 +81,9 @@ public struct Codec: Sendable {
   public let rates: [CodeRate]
   /// The quality used unless told, 1 ... rates.count.
   public let defaultQuality: Int
+  /// Per quality, the squared error, summed over an image's pixels as bytes, that a bit of code is worth to an
+  /// encoder; empty if that is not known. What decoding gives does not depend on it.
+  public internal(set) var bitPrices: [UInt32] = []
 
   public init(latentScales: [Float], rates: [CodeRate], defaultQuality: Int) throws(AEError) {
     guard (1...16).contains(rates.count), (1...rates.count).contains(defaultQuality) else {

@@ -95,6 +95,11 @@ public enum WeightFile {
       add(.integerDecoder, try IntegerSection.decoder(architecture).write(try decoder.layers()))
       add(.codec, try CodecSection(latentCount: architecture.latentCount).write(codec))
       if let scan = model.scanModel { add(.scan, try ScanSection.write(scan)) }
+      #if !hasFeature(Embedded)
+        if keepsEncoder && !codec.bitPrices.isEmpty {
+          add(.bitPrices, try BitPricesSection.write(codec))
+        }
+      #endif
     }
     for section in extra {
       let tag = SectionTag(section.tag)
@@ -159,6 +164,13 @@ public enum WeightFile {
       codec = try CodecSection(latentCount: architecture.latentCount).read(
         try contents.rawCodec(entry), name: contents.place(entry))
     }
+    #if !hasFeature(Embedded)
+      // Only a search of codes asks for them: see CodeSearch.
+      if let known = codec, let entry = file.entry(.bitPrices) {
+        codec = try BitPricesSection.read(
+          try file.raw(entry, allowed: BitPricesSection.rawCounts), into: known, name: contents.place(entry))
+      }
+    #endif
     let scanModel = try contents.scan.map { entry throws(AEError) in
       try ScanSection.read(try contents.rawScan(entry), name: contents.place(entry))
     }

@@ -30,6 +30,9 @@ struct SectionTag: Equatable {
   static let integerDecoder = SectionTag("IDEC")
   static let codec = SectionTag("CODC")
   static let scan = SectionTag("SCAN")
+  #if !hasFeature(Embedded)
+    static let bitPrices = SectionTag("bitp")
+  #endif
 
   /// The required sections of version 1, in the order they have in files.
   static let required = [

@@ -9,7 +9,7 @@ import Storage
 
 /// The tag of the section, optional for readers, and the version of what is in it.
 private let checkpointTag = WeightFile.tag("trnr")
-private let checkpointVersion: UInt16 = 1
+private let checkpointVersion: UInt16 = 2
 
 extension Trainer {
   /// The run as it is: resumed from these bytes, it ends with the weights of an unbroken run.
@@ -96,7 +96,9 @@ extension TrainingOptions {
     try writer.u64(UInt64(stepCount))
     try writer.u64(seed)
     try writer.u64(UInt64(betaWarmupSteps))
-    for value in [learningRate, beta, noise, deformation, gradientClip, weightAverage, validationFraction] {
+    for value in [
+      learningRate, beta, noise, deformation, gradientClip, weightAverage, validationFraction, lambda,
+    ] {
       try writer.f64(value)
     }
   }
@@ -122,5 +124,6 @@ extension TrainingOptions {
     gradientClip = Double(bitPattern: try reader.u64())
     weightAverage = Double(bitPattern: try reader.u64())
     validationFraction = Double(bitPattern: try reader.u64())
+    lambda = Double(bitPattern: try reader.u64())
   }
 }

@@ -11,10 +11,13 @@ import Model
 ///
 /// Post-training quantisation: weights to int8 with a scale per output channel, hidden activations to
 /// bytes with a scale and zero point per layer.
+///
+/// - Parameter bitsCounted: whether the model was trained with `TrainingOptions.lambda`; its qualities then lie
+///   close about the rate that it was trained for.
 /// - Throws: `.kind` for a decoder alone or a model stored as int8; `.argument` without images.
-public func fitCodec(_ model: Autoencoder, pixels: UnsafePointer<UInt8>, count: Int) throws(AEError)
-  -> Autoencoder
-{
+public func fitCodec(
+  _ model: Autoencoder, pixels: UnsafePointer<UInt8>, count: Int, bitsCounted: Bool = false
+) throws(AEError) -> Autoencoder {
   guard let encoder = model.encoder, let decoder = model.decoder else {
     throw AEError(
       .kind, "a codec is fitted to a model in floats with an encoder; \"\(model.name)\" is not one")
@@ -48,7 +51,7 @@ public func fitCodec(_ model: Autoencoder, pixels: UnsafePointer<UInt8>, count: 
 
   let codec = try fitRates(
     model, encoder: integerEncoder, sample: sample, codes: codes, latentScales: latentScales,
-    pixels: pixels, count: count)
+    pixels: pixels, count: count, decoder: integerDecoder, bitsCounted: bitsCounted)
   return try Autoencoder(
     architecture: model.architecture, name: model.name, provenance: model.provenance, storage: model.storage,
     encoder: model.encoder, decoder: model.decoder, integerEncoder: integerEncoder,
@@ -370,13 +373,16 @@ private func integerLayer(
 /// smallest files to the best.
 private let addedErrorShares = [2.0, 1.0, 0.5, 0.25, 0.1, 0.05, 0.02]
 private let defaultQuality = 4
+/// The same for models that were trained at one rate: about that rate.
+private let addedErrorSharesWhereBitsCount = [2.0, 1.4, 1.0, 0.7, 0.5, 0.35, 0.25]
 
 private func fitRates(
-  _ model: Autoencoder, encoder: IntegerEncoder, sample: CalibrationSample, codes: Buffer<Float>,
-  latentScales: [Float], pixels: UnsafePointer<UInt8>, count: Int
+  _ model: Autoencoder, encoder: IntegerEncoder, sample: CalibrationSample, codes floatCodes: Buffer<Float>,
+  latentScales: [Float], pixels: UnsafePointer<UInt8>, count: Int, decoder: IntegerDecoder, bitsCounted: Bool
 ) throws(AEError) -> Codec {
   let d = model.latentCount
-  let gains = try latentGains(model, codes: codes, count: min(sample.count, 500), latentScales: latentScales)
+  let gains = try latentGains(
+    model, codes: floatCodes, count: min(sample.count, 500), latentScales: latentScales)
   let base = max(try Evaluation.reconstruction(model, pixels: pixels, count: min(count, 4000)).mse, 1e-7)
 
   // Integer codes of the images, which the tables are counted on.
@@ -394,22 +400,41 @@ private func fitRates(
   }
 
   var rates: [CodeRate] = []
-  for share in addedErrorShares {
+  #if !hasFeature(Embedded)
+    var bitPrices: [UInt32] = []
+  #endif
+  let codes = try Buffer<Int16>(count: taken * d)
+  for share in bitsCounted ? addedErrorSharesWhereBitsCount : addedErrorShares {
     // A uniform quantiser of step s adds gain s^2 / 12; equal slopes mean equal additions for every
     // latent (Gersho and Gray 1992, section 8.3), so each gets the same share of what may be added.
     let addition = share * base / Double(d)
     var steps: [UInt16] = []
-    var tables: [CodeTable] = []
     for j in 0..<d {
       let step = (12 * addition / max(gains[j], 1e-30)).squareRoot()
       let units = step / Double(latentScales[j]) * Double(Codec.latentUnitsPerScale)
-      let whole = Int(saturating: units).clamped(to: 1...Codec.largestLatent)
-      steps.append(UInt16(whole))
-      tables.append(try codeTable(fixed, width: d, latent: j, rows: taken, step: whole))
+      steps.append(UInt16(Int(saturating: units).clamped(to: 1...Codec.largestLatent)))
     }
-    rates.append(try CodeRate(steps: steps, tables: tables))
+    for i in 0..<taken * d {
+      codes.base[i] = Int16(
+        truncatingIfNeeded: CodeRate.quantise(Int(fixed.base[i]), step: Int(steps[i % d])))
+    }
+    var rate = try CodeRate(
+      steps: steps, tables: codeTables(codes, rows: taken, steps: steps, counts: { _ in true }))
+    #if !hasFeature(Embedded)
+      if bitsCounted {
+        let price = bitPrice(addition: addition, pixelCount: model.inputCount)
+        bitPrices.append(UInt32(price))
+        rate = try searched(rate, decoder: decoder, price: price, codes, pixels: pixels, rows: taken)
+      }
+    #endif
+    rates.append(rate)
   }
-  return try Codec(latentScales: latentScales, rates: rates, defaultQuality: defaultQuality)
+  let codec = try Codec(latentScales: latentScales, rates: rates, defaultQuality: defaultQuality)
+  #if hasFeature(Embedded)
+    return codec
+  #else
+    return try codec.with(bitPrices: bitPrices)
+  #endif
 }
 
 /// How much squared error per pixel a unit of squared error in each latent makes, on average: the mean
@@ -436,30 +461,37 @@ private func latentGains(_ model: Autoencoder, codes: Buffer<Float>, count: Int,
   return gains
 }
 
-/// The table of one latent at one step, counted on `rows` codes.
-private func codeTable(_ fixed: Buffer<Int16>, width: Int, latent: Int, rows: Int, step: Int) throws(AEError)
-  -> CodeTable
-{
+/// The tables of all latents, counted on `rows` rows of codes. Those that do not count, count little: they are
+/// there for what is rare.
+func codeTables(
+  _ codes: Buffer<Int16>, rows: Int, steps: [UInt16], counts isCounted: (Int) -> Bool
+) throws(AEError) -> [CodeTable] {
   let largestSymbols = 1024
-  var lowest = Int.max
-  var highest = Int.min
-  for row in 0..<rows {
-    let value = CodeRate.quantise(Int(fixed.base[row * width + latent]), step: step)
-    lowest = min(lowest, value)
-    highest = max(highest, value)
+  let width = steps.count
+  var tables: [CodeTable] = []
+  for latent in 0..<width {
+    var lowest = Int.max
+    var highest = Int.min
+    for row in 0..<rows {
+      let value = Int(codes.base[row &* width &+ latent])
+      lowest = min(lowest, value)
+      highest = max(highest, value)
+    }
+    // Room for a little more than was seen; what lies outside is escaped.
+    let margin = (highest &- lowest) / 16 &+ 1
+    let limit = Codec.largestLatent / Int(steps[latent])
+    lowest = max(lowest &- margin, -limit, -largestSymbols / 2)
+    highest = min(highest &+ margin, limit, largestSymbols / 2 - 2)
+    if highest < lowest { (lowest, highest) = (0, 0) }
+    var counts = [Double](repeating: 0, count: highest - lowest + 2)
+    for row in 0..<rows {
+      let value = Int(codes.base[row &* width &+ latent])
+      counts[value < lowest || value > highest ? 0 : value &- lowest &+ 1] +=
+        isCounted(row) ? 1 : 0.001
+    }
+    tables.append(try CodeTable(lowest: lowest, counts: counts))
   }
-  // Room for a little more than was seen; what lies outside is escaped.
-  let margin = (highest - lowest) / 16 + 1
-  let limit = Codec.largestLatent / step
-  lowest = max(lowest - margin, -limit, -largestSymbols / 2)
-  highest = min(highest + margin, limit, largestSymbols / 2 - 2)
-  if highest < lowest { (lowest, highest) = (0, 0) }
-  var counts = [Double](repeating: 0, count: highest - lowest + 2)
-  for row in 0..<rows {
-    let value = CodeRate.quantise(Int(fixed.base[row * width + latent]), step: step)
-    counts[value < lowest || value > highest ? 0 : value - lowest + 1] += 1
-  }
-  return try CodeTable(lowest: lowest, counts: counts)
+  return tables
 }
 
 extension CodeTable {

@@ -100,6 +100,14 @@ package final class TrainableNetwork {
     }
   }
 
+  /// Spreads the outputs of a fresh encoder over a few quantiser steps: what lies within one step is drowned by
+  /// the noise of training, and would not learn.
+  func spreadOutputs() {
+    guard let last = weights.last else { return }
+    for i in 0..<last.count { last.values.base[i] *= 4 }
+    last.average?.base.update(from: last.values.base, count: last.count)
+  }
+
   /// Makes room for `rows` rows.
   func reserve(rows: Int) throws(AEError) {
     guard rows > capacity else { return }

@@ -16,6 +16,8 @@ public final class Trainer {
 
   package let encoder: TrainableNetwork
   package let decoder: TrainableNetwork
+  /// What prices the codes, if their bits count.
+  package let density: CodeDensity?
   private let optimiser: Adam
   private let batches: BatchSource
   private var work: Workspace? = nil
@@ -28,7 +30,7 @@ public final class Trainer {
     let target: Buffer<Float>
     let noisy: Buffer<Float>
     let deformed: Buffer<UInt8>
-    /// Draws from the unit Gaussian and the latents made of them, [rows * samples, latents].
+    /// Draws from the unit Gaussian and the latents made of them, or of noise, [rows * samples, latents].
     let epsilon: Buffer<Float>
     let latents: Buffer<Float>
     let deviations: Buffer<Float>
@@ -46,11 +48,11 @@ public final class Trainer {
       let samples = options.importanceSamples
       let isVariational = options.architecture.kind.isVariational
       let latentCount = options.architecture.latentCount
-      let drawn = isVariational ? rows * samples * latentCount : 0
+      let drawn = isVariational || options.lambda > 0 ? rows * samples * latentCount : 0
       let repeated = samples > 1 ? rows * samples * pixels : 0
       // Parts begin on boundaries of 16 numbers.
       floats = try Buffer(count: 2 * rows * pixels + 4 * rows * samples * latentCount + repeated + 8 * 16)
-      doubles = try Buffer(count: 5 * (rows * samples + 16))
+      doubles = try Buffer(count: 5 * (rows * samples + 16) + latentCount)
       deformed = try Buffer(count: options.deformation > 0 ? rows * pixels : 0)
       var nextFloat = floats.base
       var nextDouble = doubles.base
@@ -72,7 +74,8 @@ public final class Trainer {
       targets = samples > 1 ? numbers(repeated) : nil
       rowLoss = sums(rows * samples)
       rowSquares = sums(rows * samples)
-      rowKL = sums(rows)
+      // Where bits count, one sum a latent.
+      rowKL = sums(max(rows, options.lambda > 0 ? latentCount : 0))
       taskSums = sums(2 * (rows * samples / rowsPerTask + 1))
     }
   }
@@ -89,7 +92,9 @@ public final class Trainer {
     decoder = try TrainableNetwork(
       shapes: isPCA ? [] : Trainer.logits(architecture.decoderShapes), seed: options.seed, firstStream: 100,
       averaged: averaged)
-    optimiser = Adam(encoder.parameters + decoder.parameters)
+    density = options.lambda > 0 ? try CodeDensity(latentCount: architecture.latentCount) : nil
+    if density != nil { encoder.spreadOutputs() }
+    optimiser = Adam(encoder.parameters + decoder.parameters + (density.map { [$0.parameter] } ?? []))
     batches = BatchSource(seed: options.seed, width: architecture.width, height: architecture.height)
   }
 
@@ -313,19 +318,34 @@ public final class Trainer {
   /// Decoder and loss of an autoencoder whose code goes straight through; leaves the gradient by the
   /// code in the encoder.
   private func plainPass(_ work: Workspace, rows: Int, update: AdamStep?) throws(AEError) -> StepResult {
-    try decoder.forward(encoder.lastOutput.base, rows: rows)
+    let codes = density == nil ? encoder.lastOutput.base : work.latents.base
+    density?.addNoise(
+      to: encoder.lastOutput.base, rows: rows, seed: options.seed, step: stepsDone, into: codes)
+    try decoder.forward(codes, rows: rows)
     let pixels = batches.pixelCount
-    let scale = options.loss == .mse ? 1 / Float(rows * pixels) : 1 / Float(rows)
+    let isMean = options.loss == .mse && density == nil
+    let scale = isMean ? 1 / Float(rows * pixels) : 1 / Float(rows)
     reconstructionLoss(
       target: work.target.base, rows: rows, scale: { _ in scale }, rowLoss: work.rowLoss.base,
       rowSquares: work.rowSquares.base)
-    let loss = sum(work.rowLoss, rows)
+    var loss = sum(work.rowLoss, rows)
+    if let density {
+      loss +=
+        options.lambda
+        * density.price(
+          codes, rows: rows, weight: options.lambda / Double(rows), delta: work.latentDelta.base,
+          latentBits: work.rowKL.base)
+    }
     let result = StepResult(
-      loss: options.loss == .mse ? loss / Double(rows * pixels) : loss / Double(rows),
+      loss: isMean ? loss / Double(rows * pixels) : loss / Double(rows),
       mse: sum(work.rowSquares, rows) / Double(rows * pixels))
     guard result.loss.isFinite else { return result }
-    try decoder.backward(
-      encoder.lastOutput.base, rows: rows, inputDelta: encoder.lastDelta.base, update: update)
+    let codeDelta = encoder.lastDelta.base
+    try decoder.backward(codes, rows: rows, inputDelta: codeDelta, update: update)
+    if let density {
+      for i in 0..<rows * options.architecture.latentCount { codeDelta[i] += work.latentDelta.base[i] }
+      update?.apply(to: density.parameter, from: 0, count: density.parameter.count)
+    }
     return result
   }
 

@@ -59,6 +59,9 @@ public struct TrainingOptions: Sendable {
   /// Draws of the latent for each image: 1 maximises the evidence bound of Kingma and Welling (2014), more
   /// the importance-weighted one of Burda et al. (2016). 1 ... 64.
   public var importanceSamples = 1
+  /// What a bit of code counts in the loss, which then is summed over an image's pixels: codes are noised as
+  /// quantising will, and their bits are counted under densities that are learned. 0: bits do not count.
+  public var lambda = 0.0
   /// Standard deviation of Gaussian noise added to the input, not to the target.
   public var noise = 0.0
   /// Standard deviation of the entries of a random linear map, about the identity, that every image drawn
@@ -106,6 +109,7 @@ public struct TrainingOptions: Sendable {
     try check("beta", beta, 0, 1e6)
     try check("beta warm-up steps", betaWarmupSteps, 0...(1 << 32))
     try check("importance samples", importanceSamples, 1...64)
+    try check("lambda", lambda, 0, 1e6)
     try check("input noise", noise, 0, 10)
     try check("deformation", deformation, 0, 0.5)
     try check("gradient clip", gradientClip, 0, 1e12)
@@ -119,6 +123,9 @@ public struct TrainingOptions: Sendable {
     }
     guard importanceSamples == 1 || architecture.kind.isVariational else {
       throw AEError(.argument, "importance samples need a variational model")
+    }
+    guard lambda == 0 || !(architecture.kind == .pca || architecture.kind.isVariational) else {
+      throw AEError(.argument, "lambda is for autoencoders that are neither a pca nor variational")
     }
     if architecture.kind == .pca, binarize || noise > 0 || deformation > 0 {
       throw AEError(

@@ -374,3 +374,71 @@ private func expected(_ set: ImageSet, _ model: Autoencoder, quality: Int) throw
     #expect(try open.verify().isSound)
   }
 }
+
+/// A model with a price for bits.
+private func priced(_ model: Autoencoder, _ prices: [UInt32]) throws -> Autoencoder {
+  let codec = try #require(model.codec)
+  return try Autoencoder(
+    architecture: model.architecture, name: model.name, storage: model.storage, encoder: nil, decoder: nil,
+    integerEncoder: model.integerEncoder, integerDecoder: model.integerDecoder,
+    codec: try codec.with(bitPrices: prices))
+}
+
+extension ImageSetTests {
+  @Test("Searched codes make a lower sum of squared error and price of bits, whatever the price")
+  func searchedCodesAreBetter() throws {
+    let set = try Support.set(120)
+    for price in [UInt32(1), 40, 1000] {
+      let model = try priced(try Support.model(), [price, price, price])
+      var sums: [Int] = []
+      for passes in 0...2 {
+        var options = Support.options(quality: 2, block: 40)
+        options.searchPasses = passes
+        let open = try CompressedSet(
+          try compress(set, with: model, options: options), model: model, name: "set")
+        let pixels = try Support.read(open)
+        var error = 0
+        for index in 0..<pixels.count {
+          let difference = Int(pixels[index]) - Int(set.pixels[index])
+          error += difference * difference
+        }
+        sums.append(error + Int(price) * 8 * open.information.blockByteCount)
+      }
+      // A block's bytes are whole, and its bits are not.
+      #expect(sums[1] < sums[0] && sums[2] <= sums[1] + 3 * 8 * Int(price), "price \(price): \(sums)")
+    }
+  }
+
+  @Test("Searched codes are the same bytes for 1 and 2 threads and on every kernel path")
+  func searchIsTheSameEverywhere() throws {
+    let set = try Support.set(90)
+    let model = try priced(try Support.model(), [30, 20, 10])
+    let options = Support.options(quality: 1, block: 16)
+    let before = ck_path()
+    defer {
+      _ = ck_path_select(before)
+      setThreadCount(0)
+    }
+    let reference = try compress(set, with: model, options: options).array
+    for path in 0..<Int32(CK_PATH_COUNT) where ck_path_available(path) != 0 {
+      #expect(ck_path_select(path) != 0)
+      for threads in [1, 2] {
+        setThreadCount(threads)
+        #expect(try compress(set, with: model, options: options).array == reference)
+      }
+    }
+  }
+
+  @Test("Without a price of bits codes are what the encoder gives, and passes beyond 16 are refused")
+  func searchNeedsAPrice() throws {
+    let set = try Support.set(20)
+    let model = try Support.model()
+    var options = Support.options(quality: 2, block: 16)
+    let plain = try compress(set, with: model, options: options).array
+    options.searchPasses = 0
+    #expect(try compress(set, with: model, options: options).array == plain)
+    options.searchPasses = 17
+    let error = #expect(throws: AEError.self) { _ = try compress(set, with: model, options: options) }
+    #expect(error?.code == .argument)
+  }
+}

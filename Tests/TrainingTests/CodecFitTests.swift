@@ -16,6 +16,7 @@ func integersStayClose(kind: ModelKind) throws {
   let pixels = try blobs(count: 1000)
   var options = try smallOptions(kind, steps: 1500)
   options.learningRate = 3e-3
+  options.lambda = 0
   options.binarize = false
   options.gradientClip = 0
   options.deformation = 0
@@ -67,4 +68,64 @@ func codecsNeedImagesAndFloats() throws {
   let stored = try WeightFile.read(file.base, file.count, name: "test")
   let error = #expect(throws: AEError.self) { _ = try fitCodec(stored, pixels: pixels.base, count: 50) }
   #expect(error?.code == .kind)
+}
+
+/// Bits of the codes that an integer encoder gives, under the tables of the quality in the middle, per image.
+private func bitsPerImage(_ model: Autoencoder, _ pixels: Buffer<UInt8>, count: Int) throws -> Double {
+  let encoder = try #require(model.integerEncoder)
+  let rate = try #require(model.codec).rates[3]
+  let words = try Buffer<Int16>(count: count * encoder.outputCount)
+  try encoder.encode(pixels.base, count: count, into: words.base)
+  var bits = 0.0
+  for index in 0..<words.count {
+    let latent = index % encoder.outputCount
+    let table = rate.tables[latent]
+    let symbol = CodeRate.quantise(Int(words[index]), step: Int(rate.steps[latent])) - table.lowest + 1
+    let isInTable = symbol >= 1 && symbol < table.frequencies.count
+    bits += 12 - ExactMath.log(Double(table.frequencies[isInTable ? symbol : 0])) / ExactMath.log(2)
+    if !isInTable { bits += 15 }
+  }
+  return bits / Double(count)
+}
+
+@Test("Where bits are dearer, codes take fewer, and latents that do not pay cost nothing")
+func dearerBitsMakeSmallerCodes() throws {
+  let pixels = try blobs(count: 1000)
+  var sizes: [Double] = []
+  for lambda in [0.002, 0.5, 1e4] {
+    var options = try smallOptions(.elu, steps: 800)
+    options.learningRate = 3e-3
+    options.lambda = lambda
+    options.noise = 0
+    options.deformation = 0
+    let trainer = try Trainer(options: options)
+    try trainer.fit(pixels.base, count: 1000)
+    let model = try fitCodec(try trainer.model(), pixels: pixels.base, count: 1000, bitsCounted: true)
+    #expect(model.codec?.bitPrices.count == model.codec?.rates.count)
+    sizes.append(try bitsPerImage(model, pixels, count: 1000))
+  }
+  #expect(sizes[0] > sizes[1] && sizes[1] > sizes[2] && sizes[2] < 0.1, "\(sizes) bits")
+}
+
+@Test("The price of a bit is stored with an encoder, and a decoder alone goes without")
+func bitPricesAreStored() throws {
+  let pixels = try blobs(count: 100)
+  let trainer = try Trainer(options: try smallOptions(.elu))
+  try trainer.fit(pixels.base, count: 100)
+  let model = try fitCodec(try trainer.model(), pixels: pixels.base, count: 100, bitsCounted: true)
+  let prices = try #require(model.codec).bitPrices
+  #expect(prices.count == 7 && prices[0] > prices[6] && prices[6] > 0)
+  for storage in [WeightStorage.float32, .int8] {
+    let file = try WeightFile.write(model, storage: storage)
+    #expect(try WeightFile.read(file.base, file.count, name: "test").codec?.bitPrices == prices)
+  }
+  let alone = try WeightFile.write(model, storage: .int8, decoderOnly: true)
+  let decoder = try WeightFile.read(alone.base, alone.count, name: "test")
+  #expect(decoder.codec?.bitPrices == [])
+  #expect(try WeightFile.hash(decoder) == (try WeightFile.hash(model)))
+  // As many as there are qualities, or the file is refused.
+  let error = #expect(throws: AEError.self) {
+    _ = try #require(model.codec).with(bitPrices: [1, 2])
+  }
+  #expect(error?.code == .format)
 }

@@ -12,7 +12,10 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
   let output: Activation
   var samples = 1
   var beta = 1.0
-  var testDescription: String { "\(kind) \(loss) \(output) samples \(samples) beta \(beta)" }
+  var lambda = 0.0
+  var testDescription: String {
+    "\(kind) \(loss) \(output) samples \(samples) beta \(beta) lambda \(lambda)"
+  }
 }
 
 @Test(
@@ -24,6 +27,8 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
     GradientCase(kind: .elu, loss: .mse, output: .identity),
     GradientCase(kind: .elu, loss: .mse, output: .sigmoid),
     GradientCase(kind: .elu, loss: .bernoulli, output: .sigmoid),
+    GradientCase(kind: .elu, loss: .mse, output: .sigmoid, lambda: 0.1),
+    GradientCase(kind: .elu, loss: .bernoulli, output: .sigmoid, lambda: 0.5),
     GradientCase(kind: .vae, loss: .bernoulli, output: .sigmoid),
     GradientCase(kind: .vae, loss: .bernoulli, output: .sigmoid, beta: 0.3),
     GradientCase(kind: .vae, loss: .mse, output: .identity),
@@ -37,6 +42,7 @@ func gradientsEqualFiniteDifferences(_ testCase: GradientCase) throws {
   options.loss = testCase.loss
   options.importanceSamples = testCase.samples
   options.beta = testCase.beta
+  options.lambda = testCase.lambda
   options.seed = 5
   let trainer = try Trainer(options: options)
   let rows = 19
@@ -48,10 +54,14 @@ func gradientsEqualFiniteDifferences(_ testCase: GradientCase) throws {
       for i in 0..<parameter.count { parameter.values[i] += 0.1 * stream.normal() }
     }
   }
+  if let density = trainer.density {
+    for i in 0..<density.parameter.count { density.parameter.values[i] += 0.05 * stream.normal() }
+  }
   let loss = try trainer.gradients(images, rows: rows)
+  let density = trainer.density?.parameter.values.array.map(Double.init) ?? []
   let encoder = ReferenceNetwork(trainer.encoder)
   let decoder = ReferenceNetwork(trainer.decoder)
-  let reference = referenceLoss(encoder, decoder, options, images: images, rows: rows)
+  let reference = referenceLoss(encoder, decoder, options, images: images, rows: rows, density: density)
   #expect(abs(loss - reference) < 1e-5 * max(1, abs(reference)))
 
   var largest = 0.0
@@ -64,7 +74,7 @@ func gradientsEqualFiniteDifferences(_ testCase: GradientCase) throws {
           var e = encoder
           var d = decoder
           if half == 0 { e[parameter: p, index] += by } else { d[parameter: p, index] += by }
-          return referenceLoss(e, d, options, images: images, rows: rows)
+          return referenceLoss(e, d, options, images: images, rows: rows, density: density)
         }
         let expected = (moved(h) - moved(-h)) / (2 * h)
         let actual = Double(parameter.gradient[index])
@@ -76,4 +86,17 @@ func gradientsEqualFiniteDifferences(_ testCase: GradientCase) throws {
     }
   }
   #expect(largest > 1e-4)
+
+  for index in density.indices {
+    func moved(_ by: Double) -> Double {
+      var moved = density
+      moved[index] += by
+      return referenceLoss(encoder, decoder, options, images: images, rows: rows, density: moved)
+    }
+    let expected = (moved(1e-6) - moved(-1e-6)) / 2e-6
+    let actual = Double(trainer.density?.parameter.gradient[index] ?? .nan)
+    #expect(
+      abs(actual - expected) < 2e-4 * max(abs(expected), 0.02 * max(1, reference)),
+      "density \(index): \(actual), finite difference \(expected)")
+  }
 }

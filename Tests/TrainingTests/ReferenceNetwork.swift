@@ -51,10 +51,26 @@ struct ReferenceNetwork {
   }
 }
 
+/// The bits of a noisy code under a mixture of three logistic densities: eight times their middles, logarithms of
+/// scales and logarithms of weights.
+func bits(_ code: Double, density: [Double]) -> Double {
+  var mass = 0.0
+  var weights = 0.0
+  for k in 0..<3 {
+    func share(_ at: Double) -> Double {
+      1 / (1 + ExactMath.exp(-(at - 8 * density[k]) / ExactMath.exp(8 * density[3 + k])))
+    }
+    let weight = ExactMath.exp(8 * density[6 + k])
+    mass += weight * (share(code + 0.5) - share(code - 0.5))
+    weights += weight
+  }
+  return -ExactMath.log(mass / weights + 0x1p-27) / ExactMath.log(2)
+}
+
 /// The loss of a batch, straight from the papers.
 func referenceLoss(
   _ encoder: ReferenceNetwork, _ decoder: ReferenceNetwork, _ options: TrainingOptions, images: [Float],
-  rows: Int, step: Int = 0
+  rows: Int, step: Int = 0, density: [Double] = []
 ) -> Double {
   let architecture = options.architecture
   let pixels = architecture.pixelCount
@@ -74,8 +90,15 @@ func referenceLoss(
   var total = 0.0
   for row in 0..<rows {
     let x = images[row * pixels..<(row + 1) * pixels].map(Double.init)
-    let code = encoder.run(x)
+    var code = encoder.run(x)
     guard architecture.kind.isVariational else {
+      if options.lambda > 0 {
+        var stream = RandomStream(seed: options.seed, .codeNoise, step * 65536 + row)
+        for j in 0..<d {
+          code[j] += Double(stream.uniform()) - 0.5
+          total += options.lambda * bits(code[j], density: Array(density[9 * j..<9 * (j + 1)]))
+        }
+      }
       total += reconstruction(code, x)
       continue
     }
@@ -104,6 +127,7 @@ func referenceLoss(
       total -= logWeights[0] + ExactMath.log(sum / Double(logWeights.count))
     }
   }
-  if options.loss == .mse && !architecture.kind.isVariational { return total / Double(rows * pixels) }
+  let isMean = options.loss == .mse && !architecture.kind.isVariational && options.lambda == 0
+  if isMean { return total / Double(rows * pixels) }
   return total / Double(rows)
 }

@@ -39,6 +39,7 @@ func smallOptions(_ kind: ModelKind, steps: Int = 60) throws -> TrainingOptions 
   options.schedule = .cosine
   options.weightAverage = 0.9
   options.noise = kind == .elu ? 0.1 : 0
+  options.lambda = kind == .sigmoid ? 0.05 : 0
   options.deformation = kind == .elu || kind == .vae ? 0.1 : 0
   options.gradientClip = kind == .relu ? 0.01 : 0
   options.binarize = kind == .vae
@@ -115,6 +116,7 @@ func trainingLearns(kind: ModelKind) throws {
   for variance in mean.variances { total += variance }
   var options = try smallOptions(kind, steps: 1500)
   options.learningRate = 3e-3
+  options.lambda = 0
   options.binarize = false
   options.gradientClip = 0
   options.deformation = 0

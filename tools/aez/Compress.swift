@@ -63,6 +63,12 @@ struct Compress: ParsableCommand {
       "Images in a block, 1 to 65536: what is decoded to read one, and what damage costs.",
       valueName: "images"))
   var block = CompressionOptions.defaultBlockImages
+  @Option(
+    help: ArgumentHelp(
+      "How often every code is tried against its neighbours for a better picture or fewer bits, 0 to 16, where the "
+        + "model was trained with --lambda.",
+      valueName: "passes"))
+  var search = CompressionOptions.defaultSearchPasses
   @OptionGroup var output: OutputOptions
   @OptionGroup var report: ReportOptions
 
@@ -73,6 +79,9 @@ struct Compress: ParsableCommand {
     if let quality, quality < 1 { throw ValidationError("--quality must be at least 1, not \(quality).") }
     guard (1...65536).contains(block) else {
       throw ValidationError("--block must be in 1 ... 65536, not \(block).")
+    }
+    guard (0...16).contains(search) else {
+      throw ValidationError("--search must be in 0 ... 16, not \(search).")
     }
     if let maxError {
       guard (1...32).contains(maxError) else {
@@ -118,6 +127,7 @@ struct Compress: ParsableCommand {
     options.quality = quality ?? 0
     options.embedModel = embedModel
     options.blockImages = block
+    options.searchPasses = search
 
     // As many whole blocks at a time as 16 MB of pixels hold, but enough to keep the threads busy, and for
     // --bytes-per-image the sample that decides.

@@ -26,6 +26,15 @@ struct Preset: ExpressibleByArgument {
       options: "--kind elu --latent 30 --steps 80000 --loss bernoulli --schedule cosine --average 0.999 "
         + "--deform 0.05"),
     Preset(
+      name: "digits-low", summary: "for image sets of 5 to 10 bytes an image",
+      options: "--kind elu --latent 32 --lambda 0.12 --output-activation sigmoid --steps 15000 --rate 0.002 "
+        + "--schedule cosine --average 0.999 --deform 0.05 --clip 10"),
+    Preset(
+      name: "digits-high", summary: "for image sets of 13 to 25 bytes an image",
+      options:
+        "--kind elu --latent 64 --lambda 0.005 --output-activation sigmoid --steps 40000 --rate 0.0015 "
+        + "--schedule cosine --average 0.999 --deform 0.05 --clip 10"),
+    Preset(
       name: "vae-50", summary: "the tightest bound on binarised digits, with 50 numbers",
       options: "--kind vae --latent 50 --steps 50000 --binarize --importance-samples 3 --schedule cosine "
         + "--average 0.999"),

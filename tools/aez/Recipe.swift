@@ -51,6 +51,12 @@ struct Recipe: ParsableArguments {
   @Option(help: "Draws of the latent for each image of a variational kind; above 1: an IWAE (default: 1).")
   var importanceSamples: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "What a bit of code counts beside an image's summed loss, for models of image sets at a low or high rate; "
+        + "0: bits do not count (default: 0).", valueName: "weight"))
+  var lambda: Double?
+
   @Option(help: "Standard deviation of Gaussian noise on the input, for denoising (default: 0).")
   var noise: Double?
 
@@ -79,7 +85,7 @@ struct Recipe: ParsableArguments {
   var isEmpty: Bool {
     let said: [Any?] = [
       kind, latent, hidden, steps, batch, seed, rate, schedule, loss, outputActivation, beta, betaWarmup,
-      importanceSamples, noise, deform, clip, average, validation, name,
+      importanceSamples, lambda, noise, deform, clip, average, validation, name,
     ]
     return said.allSatisfy { $0 == nil } && !binarize
   }
@@ -103,6 +109,7 @@ struct Recipe: ParsableArguments {
     if let value = beta ?? base?.beta { options.beta = value }
     if let value = betaWarmup ?? base?.betaWarmup { options.betaWarmupSteps = value }
     if let value = importanceSamples ?? base?.importanceSamples { options.importanceSamples = value }
+    if let value = lambda ?? base?.lambda { options.lambda = value }
     if let value = noise ?? base?.noise { options.noise = value }
     if let value = deform ?? base?.deform { options.deformation = value }
     if let value = clip ?? base?.clip { options.gradientClip = value }
@@ -130,6 +137,7 @@ extension TrainingOptions {
       words.append("--beta \(beta.significant(12)) --beta-warmup \(betaWarmupSteps)")
       words.append("--importance-samples \(importanceSamples)")
     }
+    if lambda > 0 { words.append("--lambda \(lambda.significant(12))") }
     if noise > 0 { words.append("--noise \(noise.significant(12))") }
     if deformation > 0 { words.append("--deform \(deformation.significant(12))") }
     if gradientClip > 0 { words.append("--clip \(gradientClip.significant(12))") }

@@ -229,7 +229,8 @@ struct Train: ParsableCommand {
       + "their pixels \(sum)"
     let model = try trainer.model(provenance: provenance)
     let heldOut = Int(Double(set.count) * trainer.options.validationFraction)
-    return try fitCodec(model, pixels: set.pixels.base, count: set.count - heldOut)
+    return try fitCodec(
+      model, pixels: set.pixels.base, count: set.count - heldOut, bitsCounted: trainer.options.lambda > 0)
   }
 
   private func show(
