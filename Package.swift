@@ -9,7 +9,8 @@
 //   Model                        the networks, in float and in integers
 //   Storage, Scan                weight files and image sets, read and written; the scans behind digits' images
 //   Training, Compression        losses to checkpoints; entropy coding to containers
-//   Digits                       pen-stroke digits drawn from known parameters
+//   Digits                       pen-stroke digits and a kicked ball, drawn from known parameters
+//   Analysis                     what codes and images are like: dimension, neighbours, subspaces, regressions
 //   LibAE                        one @_cdecl function per declaration of include/ae.h
 //   aez                          the tool
 //
@@ -43,6 +44,7 @@ let package = Package(
     .target(name: "Compression", dependencies: ["Bytes", "Compute", "Core", "Model", "Scan", "Storage"]),
     .target(name: "Scan", dependencies: ["CKernels", "Compute", "Core"]),
     .target(name: "Digits", dependencies: ["Compute", "Core", "Storage"]),
+    .target(name: "Analysis", dependencies: ["Compute", "Core", "Training"]),
 
     // The faces.
     .target(
@@ -55,7 +57,8 @@ let package = Package(
     .executableTarget(
       name: "aez",
       dependencies: [
-        "CDefaultModel", "CPNG", "CSystem", "Bytes", "Compression", "Compute", "Core", "Digits", "Model",
+        "CDefaultModel", "CPNG", "CSystem", "Analysis", "Bytes", "Compression", "Compute", "Core", "Digits",
+        "Model",
         "Storage", "Training",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
@@ -73,6 +76,7 @@ let package = Package(
       name: "CompressionTests",
       dependencies: ["Compression", "Model", "Scan", "Storage", "Bytes", "CKernels", "Compute", "Core"]),
     .testTarget(name: "CPNGTests", dependencies: ["CPNG"]),
+    .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "Compute", "Core"]),
     .testTarget(name: "DigitsTests", dependencies: ["Digits", "Storage", "Bytes", "Compute", "Core"]),
   ]
 )

@@ -8,15 +8,15 @@ import Core
 ///
 /// Householder tridiagonalisation, then QL with implicit shifts (Wilkinson and Reinsch 1971, procedures
 /// tred2 and imtql2; Golub and Van Loan, chapter 8). O(n^3), some 10 n^3 operations.
-struct SymmetricEigen {
+package struct SymmetricEigen {
   /// Descending.
-  let values: [Double]
+  package let values: [Double]
   /// [n, n]: row i is the unit eigenvector of values[i].
-  let vectors: Buffer<Double>
+  package let vectors: Buffer<Double>
 
   /// - Parameter matrix: [n, n], symmetric, finite; left as it is.
   /// - Throws: `.internal` if QL does not converge, which no finite matrix has been seen to do.
-  init(_ matrix: Buffer<Double>, n: Int) throws(AEError) {
+  package init(_ matrix: Buffer<Double>, n: Int) throws(AEError) {
     // The matrix is reduced in place; row i of `q` ends as the i-th accumulated transformation's row, kept
     // transposed so that the rotations of QL run along rows.
     let a = try Buffer(copying: matrix.base, count: n * n)

@@ -30,7 +30,7 @@ struct AEZ: ParsableCommand {
     version: version,
     subcommands: [
       Train.self, Eval.self, Encode.self, Decode.self, Compress.self, Decompress.self, Info.self, Test.self,
-      Sample.self, Reconstruct.self, Draw.self, Fetch.self, Export.self,
+      Sample.self, Reconstruct.self, Draw.self, Fetch.self, Export.self, Study.self,
     ])
 
   static let version = "aez 0.1.0"

@@ -1,0 +1,286 @@
+"""The study: its folder, its numbers, its page, and the decoders that run in the page."""
+
+import base64
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from conftest import ROOT, TOOL, environment, fails, ok
+from imagefiles import npy, read_npy, read_png
+
+EXPERIMENTS = "linear activations variational dimensions classification ball pen compression".split()
+TINY = ["study", "--tiny", "--drawn", "--quiet"]
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """The folder of a study of seconds."""
+    folder = tmp_path_factory.mktemp("study") / "out"
+    assert ok(*TINY, "-o", folder).out == b""
+    return folder
+
+
+@pytest.fixture(scope="module")
+def results(study) -> dict:
+    return json.loads((study / "results.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def page(study) -> str:
+    return (study / "index.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def explorer(page) -> dict:
+    return json.loads(re.search(r'id="explorer-data">(.*?)</script>', page, re.S)[1])
+
+
+# ---- Numbers ----
+
+
+def test_every_experiment_has_numbers_and_figures(study, results):
+    assert list(results) == ["study", "version", "kernels", "threads", "experiments"]
+    assert results["study"]["scale"] == "tiny"
+    assert results["study"]["data"] == "drawn digits"
+    assert list(results["experiments"]) == EXPERIMENTS
+    for key, experiment in results["experiments"].items():
+        assert experiment["title"]
+        assert experiment["finding"]
+        assert experiment["seconds"] >= 0
+        assert len(experiment["figures"]) >= 2, key
+        for figure in experiment["figures"]:
+            assert figure["caption"], key
+            assert figure["run"].startswith("Trial run"), key
+            if figure["type"] == "table":
+                assert all(len(row) == len(figure["columns"]) for row in figure["rows"])
+            for item in figure.get("rows", []) if figure["type"] == "strips" else [figure]:
+                if figure["type"] == "picture" or figure["type"] == "strips":
+                    shape = read_png((study / item["file"]).read_bytes()).shape
+                    assert shape == (item["height"], item["width"])
+                elif figure["type"] == "chart":
+                    assert (study / figure["file"]).read_text().startswith("<svg")
+
+
+def test_numbers_are_those_of_the_kept_networks(tmp_path, study, results):
+    ok("draw", "-o", "test.idx", "--count", 200, "--seed", 2, cwd=tmp_path)
+    for row in results["experiments"]["activations"]["networks"]:
+        model = study / f"kept/{row['kind']}-{row['latents']}.aew"
+        facts = json.loads(ok("eval", tmp_path / "test.idx", "--model", model, "--json").out)
+        assert facts["mse"] == pytest.approx(row["test_mse"], rel=1e-9)
+    dimensions = results["experiments"]["dimensions"]
+    for kind, curve in dimensions["curves"].items():
+        model = study / f"kept/sweep-{kind}-{curve['d'][-1]}.aew"
+        facts = json.loads(ok("eval", tmp_path / "test.idx", "--model", model, "--json").out)
+        assert facts["mse"] == pytest.approx(curve["test_mse"][-1], rel=1e-9)
+
+
+def test_the_answer_follows_from_the_estimates(results):
+    dimensions = results["experiments"]["dimensions"]
+    values = sorted(row["dimension"] for row in dimensions["estimates"])
+    assert all(row["low"] <= row["dimension"] <= row["high"] for row in dimensions["estimates"])
+    said = re.match(r"About (\d+) dimensions, uncertain from (\d+) to (\d+)", dimensions["answer"])
+    assert [int(said[i]) for i in (1, 2, 3)] == [
+        round(float(np.median(values))),
+        round(values[0]),
+        round(values[-1]),
+    ]
+    inside = sum(10 <= value <= 100 for value in values)
+    words = {len(values): f"all {inside}", 0: "none of"}.get(inside, f"{inside} of {len(values)}")
+    assert words in dimensions["answer"]
+    assert dimensions["finding"] == dimensions["answer"]
+
+
+def test_pca_is_the_floor_of_linear_maps(results):
+    linear = results["experiments"]["linear"]
+    assert [row["step"] for row in linear["linear_test_mse"]] == [10, 20, 30]
+    assert all(row["mse"] > 0.9 * linear["pca_test_mse"] for row in linear["linear_test_mse"])
+    angles = np.array(linear["angles_degrees"])
+    assert angles.shape == (5, 3)
+    assert (angles > 0).all()
+    assert (angles <= 90).all()
+
+
+def test_the_known_manifold_is_seen(results):
+    # Even 400 clips tell that it is neither a line nor a space of hundreds.
+    for key in ["ball", "pen"]:
+        found = results["experiments"][key]
+        assert found["dimension"] == 6
+        assert len(found["parameters"]) == 6
+        assert 3 < found["two_nn"] < 9
+        for scores in [found["r2_linear_by_parameter"], found["r2_nearest_by_parameter"]]:
+            assert len(scores) == 6
+            assert all(-2 < score <= 1 for score in scores), scores
+
+
+def test_other_codecs_are_as_the_benchmark_measured_them(results):
+    script = ROOT / "tools/codec-curves.py"
+    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    names = [codec["name"] for codec in results["experiments"]["compression"]["other_codecs"]]
+    assert names == ["AVIF", "JPEG XL", "WebP", "JPEG 2000"]
+
+
+# ---- The folder ----
+
+
+def test_a_finished_study_is_written_again_at_once(study, results):
+    before = {path: path.stat().st_mtime_ns for path in (study / "kept").iterdir()}
+    page = (study / "index.html").read_bytes()
+    (study / "index.html").unlink()
+    report = json.loads(ok("study", "--tiny", "--drawn", "--json", "-o", study).out)
+    assert list(report) == [
+        *["output", "page", "data", "scale", "experiments", "seconds", "training_seconds", "answer"]
+    ]
+    assert report["experiments"] == EXPERIMENTS
+    assert {path: path.stat().st_mtime_ns for path in (study / "kept").iterdir()} == before
+    assert (study / "index.html").read_bytes() == page
+    assert json.loads((study / "results.json").read_text()) == results
+
+
+def test_a_study_that_was_stopped_goes_on(tmp_path, study):
+    command = [TOOL, *TINY, "-o", "out"]
+    for count in (2, 9):
+        process = subprocess.Popen(command, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE)
+        while len(list((tmp_path / "out/kept").glob("*.aew"))) < count:
+            assert process.poll() is None
+            time.sleep(0.002)
+        process.send_signal(signal.SIGINT)
+        error = process.communicate(timeout=60)[1].decode()
+        assert (process.returncode, error) == (
+            1,
+            "aez: stopped; what is finished is kept in out: the same command goes on\n",
+        )
+    ok(*TINY, "-o", "out", cwd=tmp_path)
+    names = sorted(path.name for path in (study / "kept").glob("*.aew"))
+    assert names == sorted(path.name for path in (tmp_path / "out/kept").glob("*.aew"))
+    for left in ["*.checkpoint", "*.partial.json"]:
+        assert not list((tmp_path / "out/kept").glob(left))
+    for name in names:
+        assert (tmp_path / "out/kept" / name).read_bytes() == (study / "kept" / name).read_bytes(), name
+
+
+def test_some_experiments_alone_and_then_others(tmp_path):
+    ok(*TINY, "-o", "out", "--only", "ball", cwd=tmp_path)
+    assert list(json.loads((tmp_path / "out/results.json").read_text())["experiments"]) == ["ball"]
+    ok(*TINY, "-o", "out", "--only", "linear,ball", cwd=tmp_path)
+    assert list(json.loads((tmp_path / "out/results.json").read_text())["experiments"]) == ["linear", "ball"]
+    assert "explorer-data" not in (tmp_path / "out/index.html").read_text()
+
+
+def test_what_a_study_refuses(tmp_path, study):
+    fails(
+        1,
+        f"{study}: holds a study of other options or images; name another folder",
+        *["study", "--quick", "--drawn", "-o", study],
+    )
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken/letter.txt").write_text("Dear")
+    message = "taken: holds other files; a study wants a folder of its own"
+    fails(1, message, *TINY, "-o", "taken", cwd=tmp_path)
+    message = "letter.txt: exists already, and is no folder"
+    fails(1, message, *TINY, "-o", "letter.txt", cwd=tmp_path / "taken")
+    message = f"Error: There is no experiment nine: {', '.join(EXPERIMENTS)}."
+    fails(64, message.removeprefix("Error: "), *TINY, "-o", "x", "--only", "nine", cwd=tmp_path)
+
+
+# ---- The page ----
+
+
+def test_the_page_needs_nothing_beside_it(page, results):
+    assert page.count("<section") == len(EXPERIMENTS) + 1
+    addresses = set(re.findall(r"https?://[^\"'\s<)]+", page))
+    assert addresses == {"http://www.w3.org/2000/svg"}
+    for attribute in ["src", "href", "srcset", "poster"]:
+        for value in re.findall(rf'\b{attribute}="([^"]*)"', page):
+            assert value.startswith("data:") or re.fullmatch(r"#[a-z]+", value), value
+    assert "@import" not in page
+    assert "url(" not in page
+    assert "fetch(" not in page
+    assert "prefers-color-scheme:dark" in page
+    assert "@media print" in page
+    for experiment in results["experiments"].values():
+        for figure in experiment["figures"]:
+            assert figure["run"].replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") in page
+    # Every picture has words for those who cannot see it.
+    assert all(re.search(r'alt="[^"]+', image) for image in re.findall(r"<img [^>]*>", page))
+
+
+def halves(text: str) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(text), "<f2").astype(np.float64)
+
+
+def decode(model: dict, codes: np.ndarray) -> np.ndarray:
+    """What the page's script does, from the page's weights."""
+    x = codes.astype(np.float64)
+    for layer in model["layers"]:
+        weights = halves(layer["weights"]).reshape(layer["outputs"], layer["inputs"])
+        x = x @ weights.T + halves(layer["bias"])
+        if layer["activation"] == "elu":
+            x = np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
+        elif layer["activation"] == "sigmoid":
+            x = 1 / (1 + np.exp(-x))
+        else:
+            assert layer["activation"] == "identity"
+    return np.floor(np.clip(x, 0, 1) * 255 + 0.5).astype(int)
+
+
+def library(study, tmp_path, run: str, codes: np.ndarray) -> np.ndarray:
+    (tmp_path / "codes.npy").write_bytes(npy(codes.astype(np.float32)))
+    ok("decode", "codes.npy", "--model", study / f"kept/{run}.aew", "-o", "out.npy", "--force", cwd=tmp_path)
+    return read_npy((tmp_path / "out.npy").read_bytes()).reshape(len(codes), -1).astype(int)
+
+
+def test_the_weights_in_the_page_draw_what_the_library_draws(tmp_path, study, explorer):
+    assert [model["run"] for model in explorer["models"]] == ["vae-map", "vae-20"]
+    for model in explorer["models"]:
+        codes = np.random.default_rng(1).normal(size=(200, model["latents"]))
+        drawn = decode(model, codes)
+        assert np.ptp(drawn) > 50
+        assert np.abs(drawn - library(study, tmp_path, model["run"], codes)).max() <= 1
+        assert sorted(model["order"]) == list(range(model["latents"]))
+        assert np.shape(model["examples"]) == (10, model["latents"])
+
+
+CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="the latent explorer needs chromium to be tested in")
+def test_the_explorer_runs_in_a_browser(tmp_path, study, page, explorer):
+    codes = np.random.default_rng(2).normal(size=(8, 2)).round(3)
+    # The page as it is, with an ear for errors before it and a hand on its controls after it.
+    before = "<script>window.errors=[];window.onerror=m=>{errors.push(String(m))};</script>"
+    after = """<script>
+      const pixels=()=>{const c=document.getElementById('digit');
+        return [...c.getContext('2d').getImageData(0,0,c.width,c.height).data].filter((_,i)=>i%4===0)};
+      const drawn=CODES.map(code=>[...aeStudy.decode(aeStudy.data.models[0],code)]);
+      const start=pixels(),slider=document.querySelector('#explorer input[type=range]');
+      slider.value=2;slider.dispatchEvent(new Event('input'));const moved=pixels();
+      document.querySelectorAll('#explorer .tabs button')[1].click();const other=pixels();
+      const sliders=document.querySelectorAll('#explorer input[type=range]').length;
+      document.getElementById('random').click();const random=pixels();
+      document.querySelectorAll('#explorer .examples button')[4].click();const example=pixels();
+      const out=document.createElement('pre');out.id='outcome';
+      out.textContent=JSON.stringify({errors,drawn,start,moved,other,sliders,random,example});
+      document.body.append(out);</script>""".replace("CODES", json.dumps(codes.tolist()))
+    copy = tmp_path / "page.html"
+    copy.write_text(page.replace("<head>", "<head>" + before).replace("</body>", after + "</body>"))
+    command = [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=4000"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", copy.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    outcome = json.loads(re.search(r'<pre id="outcome">(.*?)</pre>', done.stdout, re.S)[1])
+    assert outcome["errors"] == []
+    assert np.abs(np.array(outcome["drawn"]) - library(study, tmp_path, "vae-map", codes)).max() <= 1
+    zero, moved = np.zeros((1, 2)), np.array([[2.0, 0.0]])
+    assert np.abs(outcome["start"] - library(study, tmp_path, "vae-map", zero)).max() <= 1
+    assert np.abs(outcome["moved"] - library(study, tmp_path, "vae-map", moved)).max() <= 1
+    assert outcome["moved"] != outcome["start"]
+    assert outcome["sliders"] == 20
+    assert outcome["random"] != outcome["other"]
+    example = np.array(explorer["models"][1]["examples"][4])[None]
+    assert np.abs(outcome["example"] - library(study, tmp_path, "vae-20", example)).max() <= 1

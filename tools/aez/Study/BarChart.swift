@@ -1,0 +1,58 @@
+// Bars in pairs, one row for each thing compared, with their numbers beside them.
+
+/// Horizontal bars of two values for each of several things.
+struct BarChart {
+  struct Bar {
+    let name: String
+    let colour: Int
+    /// At most two; the second is drawn lighter.
+    let values: [Double]
+  }
+
+  let title: String
+  let unit: String
+  let from: Double
+  let to: Double
+  let bars: [Bar]
+  /// What the values are.
+  let legend: [String]
+
+  var svg: String {
+    let (left, right, top, pitch) = (150.0, 650.0, 34.0, 34.0)
+    let bottom = top + pitch * Double(bars.count)
+    let height = bottom + 48
+    func px(_ value: Double) -> Double {
+      left + (right - left) * min(max((value - from) / (to - from), 0), 1)
+    }
+    var out =
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 720 \(Int(height))\" class=\"chart\" role=\"img\" "
+      + "aria-label=\"\(Chart.escaped(title))\">\n<title>\(Chart.escaped(title))</title>\n"
+    var tick = from
+    while tick <= to {
+      let at = px(tick).fixed(1)
+      out += "<line x1=\"\(at)\" x2=\"\(at)\" y1=\"\(top)\" y2=\"\(bottom.fixed(1))\" class=\"grid\"/>\n"
+      out += Chart.text(px(tick), bottom + 18, Chart.number(tick), anchor: "middle", css: "tick")
+      tick += (to - from) / 5
+    }
+    out += Chart.text((left + right) / 2, height - 6, unit, anchor: "middle", css: "title")
+    for (index, name) in legend.enumerated() {
+      let x = left + Double(index) * 190
+      out +=
+        "<rect x=\"\(x)\" y=\"10\" width=\"14\" height=\"10\" style=\"fill:var(--fg);opacity:\(index == 0 ? "1" : ".45")\"/>\n"
+      out += Chart.text(x + 20, 19, name, css: "note")
+    }
+    for (row, bar) in bars.enumerated() {
+      let y = top + Double(row) * pitch + 4
+      out += Chart.text(left - 10, y + 17, bar.name, anchor: "end", css: "name", colour: bar.colour)
+      for (index, value) in bar.values.enumerated() {
+        let at = y + Double(index) * 13
+        out +=
+          "<rect x=\"\(left)\" y=\"\(at.fixed(1))\" width=\"\((px(value) - left).fixed(1))\" height=\"11\" "
+          + "style=\"fill:var(--c\(bar.colour));opacity:\(index == 0 ? "1" : ".45")\"/>\n"
+        out += Chart.text(px(value) + 6, at + 10, value.fixed(1), css: "tick")
+      }
+    }
+    out += "<line x1=\"\(left)\" x2=\"\(left)\" y1=\"\(top)\" y2=\"\(bottom.fixed(1))\" class=\"axis\"/>\n"
+    return out + "</svg>\n"
+  }
+}

@@ -1,0 +1,131 @@
+// Experiment 8: what a code costs in bytes and what picture it buys, for every network, beside other codecs.
+
+import Compression
+import Core
+import Model
+import Storage
+import Training
+
+extension StudyExperiment {
+  static let compression = StudyExperiment(
+    key: "compression", title: "Bytes and pictures",
+    runs: { context in
+      try own(context) { _ in true } + on(context.digits.train, try longer(context))
+    },
+    measure: { context, work in try measureCompression(context, work) },
+    cost: { plan in plan.scale == .full ? 120_000 : plan.scale == .quick ? 20_000 : 300 })
+
+  /// Networks with longer codes than the study's.
+  private static func longer(_ context: StudyContext) throws -> [StudyRun] {
+    try [ModelKind.pca, .elu, .vae].map { try context.plan.sweep($0, 32, context.digits) }
+  }
+
+  private static func measureCompression(_ context: StudyContext, _ work: StudyWork) throws -> [(
+    key: String, value: JSON
+  )] {
+    let (plan, digits) = (context.plan, context.digits)
+    var findings = Findings("compression", context.folder)
+    var series: [Chart.Series] = []
+    var facts: [JSON] = []
+    var rows: [[String]] = []
+    for run in try plan.own(digits) + longer(context) {
+      let architecture = run.options.architecture
+      guard let network = StudyNetwork.of(architecture.kind) else { continue }
+      try work.tell("compressing with \(run.name)")
+      let trained = try work.trained(run, on: digits.train).model
+      let model = try fitCodec(trained, pixels: digits.train.pixels.base, count: digits.train.count)
+      guard let codec = model.codec else { continue }
+      var points: [(x: Double, y: Double)] = []
+      for quality in 1...codec.rates.count {
+        var options = CompressionOptions()
+        options.quality = quality
+        let packed = try CompressedSet(
+          try compress(digits.test, with: model, options: options), model: model, name: "image set")
+        let mse = try packed.meanSquaredError(to: digits.test)
+        points.append((Double(packed.information.byteCount) / Double(digits.test.count), decibels(mse)))
+      }
+      let d = architecture.latentCount
+      let isLonger = run.name != network.run
+      series.append(
+        Chart.Series(
+          name: "\(network.title), \(d)", points: points, colour: network.colour,
+          style: .line, isNamed: true))
+      facts.append(
+        .object([
+          ("run", .string(run.name)), ("kind", .string("\(architecture.kind.name)")), ("latents", .int(d)),
+          ("bytes_per_image", JSON(points.map(\.x))), ("psnr_db", JSON(points.map(\.y))),
+        ]))
+      if let first = points.first, let last = points.last {
+        rows.append([
+          "\(network.title), d = \(d)\(isLonger ? ", sweep" : "")", first.x.fixed(2), first.y.fixed(2),
+          last.x.fixed(2),
+          last.y.fixed(2),
+        ])
+      }
+    }
+    let peers = CodecCurves.all.map { codec in
+      Chart.Series(
+        name: codec.name,
+        points: codec.points.filter { $0.bytesPerImage <= 220 }.map { ($0.bytesPerImage, $0.decibels) },
+        colour: 0, style: .dashed)
+    }
+    let note = plan.note(
+      "codecs fitted to the training images, \(grouped(digits.test.count)) test images of \(digits.name) as one set without "
+        + "its model; the study's networks after \(grouped(plan.ownSteps)) steps (variational: \(grouped(plan.ownVariationalSteps))), those of d = 32 after "
+        + "\(grouped(plan.sweepSteps))")
+    try findings.add(
+      Chart(
+        title: "Picture quality against bytes per image for every network and for other codecs",
+        x: Chart.Axis(title: "bytes per image", scale: .log, ticks: [2, 3, 5, 10, 20, 30, 50, 100, 200]),
+        y: Chart.Axis(title: "PSNR, dB"), series: series + peers, height: 520, labelRoom: 150),
+      name: "rates",
+      caption:
+        "Every network at all its qualities (marks), and, dashed, other codecs on one mosaic of MNIST's 10,000 test "
+        + "images: \(CodecCurves.source).", run: note)
+    findings.add(
+      columns: ["network", "fewest bytes", "dB", "most bytes", "dB"], rows: rows,
+      caption: "Bytes per image and PSNR at the lowest and the highest quality.", run: note)
+    findings.add("networks", .array(facts))
+    findings.add("other_codecs_source", .string(CodecCurves.source))
+    findings.add(
+      "other_codecs",
+      .array(
+        CodecCurves.all.map {
+          .object([
+            ("name", .string($0.name)), ("bytes_per_image", JSON($0.points.map(\.bytesPerImage))),
+            ("psnr_db", JSON($0.points.map(\.decibels))),
+          ])
+        }))
+    let best = series.flatMap { one in one.points.map { (one.name, $0) } }.max { $0.1.y < $1.1.y }
+    if let best {
+      let rivals = CodecCurves.all.compactMap { codec -> (String, Double)? in
+        CodecCurves.bytes(of: codec, at: best.1.y).map { (codec.name, $0) }
+      }.min { $0.1 < $1.1 }
+      findings.sentence =
+        "The best picture of these networks, \(best.1.y.fixed(1)) dB of \(best.0) numbers, takes \(best.1.x.fixed(1)) bytes"
+        + (rivals.map {
+          digits.name == "MNIST"
+            ? "; \($0.0), the best of the other codecs there, takes \($0.1.fixed(0))." : "."
+        } ?? ".")
+    }
+    if digits.name != "MNIST" {
+      findings.remarks.append(
+        "The networks' curves are of \(digits.name), the other codecs' of MNIST: beside each other, not to be compared."
+      )
+    }
+    return findings.json(title: "Bytes and pictures")
+  }
+}
+
+extension CodecCurves {
+  /// Bytes per image that a codec takes for so many decibels, linear between its two nearest points; nil outside.
+  static func bytes(of codec: Codec, at decibels: Double) -> Double? {
+    let points = codec.points.sorted { $0.decibels < $1.decibels }
+    for (low, high) in zip(points, points.dropFirst())
+    where (low.decibels...high.decibels).contains(decibels) {
+      let share = (decibels - low.decibels) / max(high.decibels - low.decibels, 1e-9)
+      return low.bytesPerImage + share * (high.bytesPerImage - low.bytesPerImage)
+    }
+    return nil
+  }
+}

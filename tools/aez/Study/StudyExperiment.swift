@@ -1,0 +1,42 @@
+// The experiments of the study: their names, the trainings that each looks at, and what each measures.
+
+import Core
+import Storage
+
+/// One question that the study asks, with the work that answers it.
+struct StudyExperiment: Sendable {
+  let key: String
+  let title: String
+  /// The trainings it looks at, with their images, in order.
+  let runs: @Sendable (StudyContext) throws -> [(StudyRun, ImageSet)]
+  /// What it finds: numbers and texts for results.json, which the page is made from. Pictures go to the folder.
+  let measure: @Sendable (StudyContext, StudyWork) throws -> [(key: String, value: JSON)]
+  /// What measuring costs beside trainings, in the unit of `StudyRun.cost`.
+  var cost: @Sendable (StudyPlan) -> Int = { plan in
+    plan.scale == .full ? 20_000 : plan.scale == .quick ? 4_000 : 100
+  }
+
+  /// In the order of the page.
+  static let all: [StudyExperiment] = [
+    linear, activations, variational, dimensions, classification, ball, pen, compression,
+  ]
+
+  static var listing: String {
+    let width = all.map(\.key.count).max() ?? 0
+    return all.map { experiment in
+      "\(experiment.key)\(String(repeating: " ", count: width - experiment.key.count))  \(experiment.title)"
+    }.joined(separator: "\n")
+  }
+
+  /// The runs of the study's own networks of some kinds.
+  static func own(_ context: StudyContext, where isWanted: (StudyNetwork) -> Bool) throws -> [(
+    StudyRun, ImageSet
+  )] {
+    let wanted = StudyNetwork.all.filter(isWanted).map(\.run)
+    return try context.plan.own(context.digits).filter { wanted.contains($0.name) }.map {
+      ($0, context.digits.train)
+    }
+  }
+
+  static func on(_ set: ImageSet, _ runs: [StudyRun]) -> [(StudyRun, ImageSet)] { runs.map { ($0, set) } }
+}

@@ -1,0 +1,74 @@
+"""Makes tools/aez/Study/CodecCurves.swift of the other codecs' tables in docs/compression.md.
+
+`make bench-codecs` measures and writes that page; this takes the mosaics' bytes and PSNR out of it, for
+the study's chart. A test of the tool checks that the file is what this makes of the page.
+
+usage: codec-curves.py [--check]
+"""
+
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs/compression.md"
+FILE = ROOT / "tools/aez/Study/CodecCurves.swift"
+NAMES = {"avifenc": "AVIF", "cjxl": "JPEG XL", "cwebp": "WebP", "opj_compress": "JPEG 2000"}
+
+
+def curves(page: str) -> dict[str, list[tuple[str, str]]]:
+    """Of each codec its points: bytes per image and decibels, as the page has them."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    name = None
+    for line in page.splitlines():
+        head = re.match(r"\| (\w+) .*\| mosaic, bytes/image \|", line)
+        if head:
+            name = NAMES[head[1]]
+            found[name] = []
+        elif not line.startswith("|"):
+            name = None
+        elif name and not line.startswith("| ---"):
+            cells = [cell.strip() for cell in line.strip("|").split("|")]
+            found[name].append((cells[1], cells[3]))
+    return found
+
+
+def swift(page: str) -> str:
+    found = curves(page)
+    assert len(found) == len(NAMES), found
+    assert all(len(points) > 3 for points in found.values()), found
+    text = [
+        "// Other codecs' bytes and picture quality on MNIST's test images, for the study's chart. Made by",
+        "// tools/codec-curves.py of what `make bench-codecs` wrote into docs/compression.md.",
+        "",
+        "enum CodecCurves {",
+        "  /// Points of one codec: one mosaic of all 10,000 images.",
+        "  struct Codec {",
+        "    let name: String",
+        "    let points: [(bytesPerImage: Double, decibels: Double)]",
+        "  }",
+        "",
+        '  static let source = "as `make bench-codecs` measured them, docs/compression.md"',
+        "",
+        "  static let all: [Codec] = [",
+    ]
+    for name, points in found.items():
+        text += ["    Codec(", f'      name: "{name}",', "      points: ["]
+        row = "       "
+        for size, psnr in points:
+            cell = f" ({size}, {psnr}),"
+            if len(row) + len(cell) > 100:
+                text.append(row)
+                row = "       "
+            row += cell
+        text += [row, "      ]),"]
+    return "\n".join([*text, "  ]", "}"]) + "\n"
+
+
+if __name__ == "__main__":
+    made = swift(PAGE.read_text())
+    if sys.argv[1:] == ["--check"]:
+        if FILE.read_text() != made:
+            sys.exit(f"{FILE} is not what {PAGE} says: run tools/codec-curves.py")
+    else:
+        FILE.write_text(made)
