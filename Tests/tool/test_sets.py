@@ -3,11 +3,12 @@
 import json
 import os
 import re
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import environment, fails, ok, run
+from conftest import ROOT, environment, fails, ok, run
 from imagefiles import idx, npy, read_idx, read_npy
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -353,3 +354,85 @@ def test_bytes_per_image_chooses_the_quality(tmp_path, shared):
     done = run("compress", *source, "--bytes-per-image", 0.1, "-o", "c.aez", cwd=tmp_path)
     assert done.code == 1
     assert "bytes an image at its lowest quality, and 0.10 are allowed" in done.err
+
+
+def shipped(tmp_path, *arguments) -> dict:
+    """What `aez compress` reports of the drawn digits with the models compiled in."""
+    return json.loads(ok("compress", *arguments, "-o", "s.aez", "--force", "--json", cwd=tmp_path).out)
+
+
+def test_without_a_model_the_quality_chooses_among_those_compiled_in(tmp_path, shared):
+    hundred = read_idx((shared / "hundred.idx").read_bytes())
+    found = []
+    for quality in (1, 7, 8, 14):
+        facts = shipped(tmp_path, shared / "hundred.idx", "--quality", quality)
+        found.append((facts["model"], facts["quality"]))
+        # Readers find the model by its hash, here and in the file of the same name.
+        back = decompress("s.aez", cwd=tmp_path)
+        model = ROOT / "models" / f"{facts['model']}.aew"
+        assert np.array_equal(decompress("s.aez", "--model", model, cwd=tmp_path), back)
+        assert facts["mse"] == pytest.approx(np.mean(((hundred.astype(float) - back) / 255) ** 2), rel=1e-9)
+    assert found == [("digits-low", 1), ("digits-low", 7), ("digits-high", 1), ("digits-high", 7)]
+    assert shipped(tmp_path, shared / "hundred.idx")["model"] == "mnist-30"
+    message = "quality must be in 1 ... 14 without --model, not 15"
+    fails(1, message, "compress", shared / "hundred.idx", "--quality", 15, "-o", "x.aez", cwd=tmp_path)
+
+
+def test_without_a_model_bytes_per_image_chooses_among_those_compiled_in(tmp_path, shared):
+    source = shared / "hundred.idx"
+    sizes = [shipped(tmp_path, source, "--quality", q)["bytes_per_image"] for q in (1, 2, 3, 7, 8, 9)]
+    for limit, model, quality in (
+        (sizes[1] + 0.001, "digits-low", 2),
+        (sizes[2] - 0.001, "digits-low", 2),
+        (sizes[4] - 0.001, "digits-low", 7),
+        (sizes[4], "digits-high", 1),
+        (1e6, "digits-high", 7),
+    ):
+        facts = shipped(tmp_path, source, "--bytes-per-image", limit)
+        assert (facts["model"], facts["quality"]) == (model, quality), limit
+        assert facts["bytes_per_image"] <= limit
+    done = run("compress", source, "--bytes-per-image", 0.1, "-o", "c.aez", cwd=tmp_path)
+    assert done.code == 1
+    assert "the models compiled in need" in done.err
+    assert "bytes an image at the lowest quality, and 0.10 are allowed" in done.err
+
+
+def test_searched_codes_are_nearer_for_the_bytes(tmp_path, shared):
+    facts = [
+        shipped(tmp_path, shared / "hundred.idx", "--quality", 4, "--search", passes) for passes in (0, 1, 2)
+    ]
+    errors = [f["mse"] for f in facts]
+    assert errors[0] > errors[1] > errors[2]
+    assert facts[2]["bytes"] < 1.05 * facts[0]["bytes"]
+    fails(64, "--search must be in 0 ... 16, not 17.", "compress", "x.idx", "--search", 17, "-o", "x.aez")
+
+
+@pytest.mark.parametrize("how", [("--exact",), ("--quality", 4), ("--max-error", 4)])
+def test_sets_are_the_same_bytes_on_every_kernel_path_and_for_any_threads(tmp_path, shared, how):
+    files, pictures = set(), set()
+    for cpu in ("generic", "avx2", "avx512"):
+        for threads in ("1", "2"):
+            env = environment(AE_CPU=cpu, AE_THREADS=threads)
+            options = ["--block", 32, "-o", "p.aez", "--force"]
+            ok("compress", shared / "hundred.idx", *how, *options, cwd=tmp_path, env=env)
+            files.add((tmp_path / "p.aez").read_bytes())
+            pictures.add(decompress("p.aez", cwd=tmp_path, env=env).tobytes())
+    assert len(files) == len(pictures) == 1
+
+
+def test_images_the_model_never_saw_are_exact_and_no_larger_than_deflate(tmp_path, shared):
+    digits = read_idx((shared / "digits.idx").read_bytes())[:600]
+    random = np.random.default_rng(3)
+    for name, images in {
+        "strokes": digits,
+        "inverted": 255 - digits,
+        "noise": random.integers(0, 256, (200, 28, 28), np.uint8),
+        "small": np.ascontiguousarray(digits[:, 4:23, 5:20]),
+        "large": np.kron(digits[:100], np.ones((2, 2), np.uint8)),
+        "flat": np.full((50, 28, 28), 7, np.uint8),
+    }.items():
+        (tmp_path / f"{name}.idx").write_bytes(idx(images))
+        facts = shipped(tmp_path, f"{name}.idx", "--exact")
+        head = 1024 + 64 * -(-len(images) // 512)
+        assert facts["bytes"] <= min(len(zlib.compress(images.tobytes(), 9)), images.size) + head, name
+        assert np.array_equal(decompress("s.aez", cwd=tmp_path), images), name

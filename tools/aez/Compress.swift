@@ -48,13 +48,16 @@ struct Compress: ParsableCommand {
     help: "With --exact or --max-error: hold the images' codes, too, for pictures at a glance.")
   var preview = false
   @Option(
-    help:
-      "From 1 (smallest) to as many as the model offers (best); `aez info` tells; the model's default unless told."
+    help: ArgumentHelp(
+      "From 1 (smallest) to as many as the model offers (best), which `aez info` tells; without --model from 1 to "
+        + "\(BuiltInModel.ladder.count), over the models compiled in. Unless told, the default model's default."
+    )
   )
   var quality: Int?
   @Option(
     help: ArgumentHelp(
-      "Take the best quality that needs no more bytes an image, judged by the first ten thousand images.",
+      "Take the best quality that needs no more bytes an image, judged by the first ten thousand images; without "
+        + "--model that of all models compiled in.",
       valueName: "bytes"))
   var bytesPerImage: Double?
   @Flag(help: "Put the decoder into the file, which then needs no other.") var embedModel = false
@@ -110,7 +113,16 @@ struct Compress: ParsableCommand {
     try output.check()
     // Codes want a model that has learned much, exact sets one that is small.
     let isExactAlone = layer != .latent && !preview && model.model == nil
-    let model = isExactAlone ? try Models.builtInExact() : try model.load()
+    let isRated = layer == .latent && model.model == nil && (quality != nil || bytesPerImage != nil)
+    var rung: BuiltInModel.Rung?
+    if isRated, let quality {
+      guard quality <= BuiltInModel.ladder.count else {
+        throw AEError(
+          .argument, "quality must be in 1 ... \(BuiltInModel.ladder.count) without --model, not \(quality)")
+      }
+      rung = BuiltInModel.ladder[quality - 1]
+    }
+    var model = try rung?.model.load() ?? (isExactAlone ? BuiltInModel.exact.load() : model.load())
     let stream = try input.stream(images)
     let fits = model.architecture.width == stream.width && model.architecture.height == stream.height
     if layer == .latent, !fits {
@@ -124,7 +136,7 @@ struct Compress: ParsableCommand {
     options.maxError = maxError ?? 0
     options.effort = effort ?? 0
     options.keepsCodes = preview
-    options.quality = quality ?? 0
+    options.quality = rung?.quality ?? quality ?? 0
     options.embedModel = embedModel
     options.blockImages = block
     options.searchPasses = search
@@ -138,8 +150,8 @@ struct Compress: ParsableCommand {
     var done = min(step, stream.count)
     try stream.next(done, into: wave.base)
     if let bytesPerImage {
-      options.quality = try fittingQuality(
-        of: wave, count: min(done, 10_000), stream, model, options, limit: bytesPerImage)
+      (model, options.quality) = try fittingQuality(
+        of: wave, count: min(done, 10_000), stream, isRated ? nil : model, options, limit: bytesPerImage)
     }
 
     let writer = try SetWriter(
@@ -192,18 +204,26 @@ struct Compress: ParsableCommand {
   }
 
   /// The best quality at which the first images take no more than `limit` bytes each, their share of the head
-  /// counted.
+  /// counted. Qualities are taken to need the more bytes, the better they are.
+  ///
+  /// - Parameter model: nil for those compiled in.
   private func fittingQuality(
-    of wave: Buffer<UInt8>, count: Int, _ stream: ImageStream, _ model: Autoencoder,
+    of wave: Buffer<UInt8>, count: Int, _ stream: ImageStream, _ model: Autoencoder?,
     _ options: CompressionOptions, limit: Double
-  ) throws -> Int {
-    guard let codec = model.codec else {
-      throw AEError(.kind, "the model \"\(model.name)\" has no codec and cannot compress")
+  ) throws -> (Autoencoder, quality: Int) {
+    var loaded: [BuiltInModel: Autoencoder] = [:]
+    func candidate(_ index: Int) throws -> (model: Autoencoder, quality: Int) {
+      if let model { return (model, index + 1) }
+      let rung = BuiltInModel.ladder[index]
+      let model = try loaded[rung.model] ?? rung.model.load()
+      loaded[rung.model] = model
+      return (model, rung.quality)
     }
-    var smallest = Double.infinity
-    var options = options
-    for quality in (1...codec.rates.count).reversed() {
+    func bytesPerImage(_ index: Int, searchPasses: Int) throws -> Double {
+      let (model, quality) = try candidate(index)
+      var options = options
       options.quality = quality
+      options.searchPasses = searchPasses
       let whole = try SetWriter(
         width: stream.width, height: stream.height, count: stream.count, source: stream.source,
         labels: stream.labels, names: stream.names, model: model, options: options)
@@ -211,16 +231,48 @@ struct Compress: ParsableCommand {
         width: stream.width, height: stream.height, count: count, source: stream.source, labels: nil,
         names: nil, model: model, options: options)
       try sample.add(wave.base, count: count) { _, _ throws(AEError) in }
-      let each =
-        Double(sample.blockByteCount) / Double(max(count, 1))
+      return Double(sample.blockByteCount) / Double(max(count, 1))
         + Double(whole.headSize) / Double(max(stream.count, 1))
-      if each <= limit { return quality }
-      smallest = min(smallest, each)
     }
-    throw AEError(
-      .argument,
-      "\(images): the model \"\(model.name)\" needs \(smallest.fixed(2)) bytes an image at its lowest quality, and "
-        + "\(limit.fixed(2)) are allowed")
+    var candidateCount = BuiltInModel.ladder.count
+    if let model {
+      guard let codec = model.codec else {
+        throw AEError(.kind, "the model \"\(model.name)\" has no codec and cannot compress")
+      }
+      candidateCount = codec.rates.count
+    }
+    // Without a search of codes, which takes long and changes little in their size: those below `fitting` fit,
+    // those from `tooLarge` on do not.
+    var (fitting, tooLarge) = (0, candidateCount)
+    while fitting < tooLarge {
+      let middle = (fitting + tooLarge) / 2
+      if try bytesPerImage(middle, searchPasses: 0) <= limit {
+        fitting = middle + 1
+      } else {
+        tooLarge = middle
+      }
+    }
+    // With it, from there on.
+    var index = max(fitting, 1) - 1
+    var size = try bytesPerImage(index, searchPasses: search)
+    if size <= limit {
+      while index + 1 < candidateCount, try bytesPerImage(index + 1, searchPasses: search) <= limit {
+        index += 1
+      }
+    }
+    while size > limit, index > 0 {
+      index -= 1
+      size = try bytesPerImage(index, searchPasses: search)
+    }
+    guard size <= limit else {
+      let what = model.map { "the model \"\($0.name)\" needs" } ?? "the models compiled in need"
+      throw AEError(
+        .argument,
+        "\(images): \(what) \(size.fixed(2)) bytes an image at \(model == nil ? "the" : "its") lowest quality, "
+          + "and \(limit.fixed(2)) are allowed")
+    }
+    let best = try candidate(index)
+    return (best.model, best.quality)
   }
 }
 

@@ -29,10 +29,7 @@ struct Info: ParsableCommand {
     guard let file else {
       var facts = Report()
       facts.add("file", .null)
-      add(
-        try Models.builtInFile { bytes, count throws(AEError) in
-          try WeightFile.summary(bytes, count, name: "default model")
-        }, to: &facts)
+      add(try BuiltInModel.standard.summary(), to: &facts)
       try report.show(facts)
       return
     }

@@ -1,9 +1,8 @@
-// Where models come from: a file that is named, the one compiled in, or, for an image set that names its
-// model by hash, wherever a file with that hash is.
+// Where models come from: a file that is named, one compiled in, or, for an image set that names its model by
+// hash, wherever a file with that hash is.
 
 import ArgumentParser
 import Bytes
-import CDefaultModel
 import Compression
 import Core
 import Model
@@ -18,7 +17,7 @@ struct ModelOptions: ParsableArguments {
 
   /// The model that is named, or the default one.
   func load() throws(AEError) -> Autoencoder {
-    guard let model else { return try Models.builtIn() }
+    guard let model else { return try BuiltInModel.standard.load() }
     return try Models.open(model)
   }
 }
@@ -42,33 +41,6 @@ enum Models {
   static func open(_ path: String) throws(AEError) -> Autoencoder {
     let file = try File.read(path)
     return try WeightFile.read(file.base, file.count, name: path)
-  }
-
-  /// The model compiled in.
-  static func builtIn() throws(AEError) -> Autoencoder {
-    try builtInFile { bytes, count throws(AEError) in
-      try WeightFile.read(bytes, count, name: "default model")
-    }
-  }
-
-  /// The model compiled in for exact sets.
-  static func builtInExact() throws(AEError) -> Autoencoder {
-    guard ae_exact_model_size > 0, let bytes = ae_exact_model_bytes() else {
-      throw AEError(.model, "this aez was built without a model for exact sets: name one with --model")
-    }
-    return try WeightFile.read(bytes, ae_exact_model_size, name: "exact model")
-  }
-
-  /// Calls `body` with the weight file compiled in.
-  /// - Throws: `.model` if there is none.
-  static func builtInFile<Result>(
-    _ body: (UnsafePointer<UInt8>, Int) throws(AEError) -> Result
-  ) throws(AEError) -> Result {
-    let count = ae_default_model_size
-    guard count > 0, let bytes = ae_default_model_bytes() else {
-      throw AEError(.model, "this aez was built without a default model: name one with --model")
-    }
-    return try body(bytes, count)
   }
 
   /// Opens an image set with the model it needs.
@@ -116,9 +88,7 @@ enum Models {
 
   /// The model of that hash, from those compiled in, on `paths` or on `AE_MODEL_PATH`.
   private static func find(_ hash: [UInt8], _ paths: String?) throws(AEError) -> Autoencoder? {
-    for model in [try? builtIn(), try? builtInExact()] {
-      if let model, model.codec != nil, try WeightFile.hash(model) == hash { return model }
-    }
+    for model in BuiltInModel.allCases where try model.summary().hash == hash { return try model.load() }
     for path in candidates(paths) + candidates(MNIST.environment("AE_MODEL_PATH")) {
       // A file there that is damaged, or something else, is not what was asked for.
       guard let file = try? File.read(path),
