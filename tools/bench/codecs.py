@@ -3,7 +3,7 @@
 usage: codecs.py [--quick] [--rounds N] [--threads N] [--exact-model FILE] [SECTION ...]
 
 What a section measured is kept in .build/bench/codecs-NAME.json, so that a run can be made in pieces;
-docs/compression.md and docs/images/rate-distortion.png are made from all that are kept.
+docs/compression.md, docs/data/codecs.json and docs/images/rate-distortion.png are made of all that are kept.
 """
 
 import argparse
@@ -33,6 +33,7 @@ from matplotlib import pyplot  # noqa: E402  (the backend is chosen first)
 WORK = KEPT / "codecs"
 PICTURE = ROOT / "docs/images/rate-distortion.png"
 PAGE = ROOT / "docs/compression.md"
+CURVES = ROOT / "docs/data/codecs.json"
 SIDE = 28
 COUNT = 10000
 PIXELS = COUNT * SIDE * SIDE
@@ -126,8 +127,8 @@ AVIF = Codec("AVIF", ("avifenc", "avifdec"), "avif",
              "png")  # fmt: skip
 # An image of 28 x 28 has five resolutions at most; for the mosaic they lose nothing that shows.
 JPEG2000 = Codec("JPEG 2000", ("opj_compress", "opj_decompress"), "j2k",
-                 lambda source, file, r, threads: ["opj_compress", "-threads", threads, "-I", "-n", 5,
-                     "-r", r, "-i", source, "-o", file],
+                 lambda source, file, q, threads: ["opj_compress", "-threads", threads, "-I", "-n", 5,
+                     "-q", q, "-i", source, "-o", file],
                  lambda file, target, threads: ["opj_decompress", "-threads", threads, "-i", file, "-o",
                      target])  # fmt: skip
 # Each with what its setting is called, and the settings, small files first.
@@ -135,7 +136,8 @@ LOSSY = (
     (AVIF, "avifenc -s 4 -y 400, --min and --max", (63, 59, 55, 50, 45, 35, 25)),
     (cjxl("JPEG XL"), "cjxl -d", (15, 11, 8, 6, 4, 2, 1)),
     (cwebp("WebP", "-m", "6"), "cwebp -m 6 -q", (0, 5, 10, 20, 30, 60, 90)),
-    (JPEG2000, "opj_compress -I -n 5 -r", (200, 100, 40, 20, 10, 7)),
+    # By quality, not by ratio: a file of one small image is mostly header.
+    (JPEG2000, "opj_compress -I -n 5 -q", (14, 18, 22, 26, 30, 34, 38)),
 )
 
 
@@ -202,10 +204,19 @@ def models():
     return [(path, json.loads(seconds_of([AEZ, "info", "--json", path])[1])) for path in paths]
 
 
+def has_scan_layer(info):
+    return any(section["tag"] == "SCAN" for section in info["sections"])
+
+
+def code_models():
+    """Those for sets of codes: the autoencoder beside an exact layer is there for the file's sake alone."""
+    return [(path, info) for path, info in models() if not has_scan_layer(info)]
+
+
 def exact_models(options):
     if options.exact_model:
         return [Path(options.exact_model)]
-    return [path for path, info in models() if any(s["tag"] == "SCAN" for s in info["sections"])]
+    return [path for path, info in models() if has_scan_layer(info)]
 
 
 def say(*cells):
@@ -297,7 +308,7 @@ def lossy(options):
     images, _ = make_sources()
     source, file, target = WORK / "set-idx3-ubyte", WORK / "lossy.aez", WORK / "lossy-back-idx3-ubyte"
     curves = []
-    for model, info in models():
+    for model, info in code_models():
         curve = {"name": model.name, "bytes": model.stat().st_size, "points": [], "embedded": 0}
         for quality in range(1, info["qualities"] + 1):
             aez("compress", source, "--model", model, "--quality", quality, "-o", file)
@@ -321,7 +332,7 @@ def speed(options):
     ours["aez --exact --effort 1"] = (["--exact", "--effort", "1"], [])
     for model in exact_models(options)[:1]:
         ours["aez --exact --effort 2"] = (["--exact", "--effort", "2"], ["--model", model])
-    for model, _ in models():
+    for model, _ in code_models():
         ours[f"aez, {model.name}"] = ([], ["--model", model])
     threads, encode, decode = options.threads, {}, {}
     for count in sorted({1, threads}):
@@ -388,7 +399,9 @@ def versions():
 
 
 def table(columns, rows):
-    lines = [columns, ["---"] + ["--:"] * (len(columns) - 1), *rows]
+    # Words to the left, numbers to the right.
+    sides = ["---" if name in ("file", "source", "codec", "model", "at") else "--:" for name in columns]
+    lines = [columns, ["---", *sides[1:]], *rows]
     return ["| " + " | ".join(str(cell) for cell in line) + " |" for line in lines] + [""]
 
 
@@ -532,7 +545,38 @@ def write_page():
     ]  # fmt: skip
     PAGE.write_text("\n".join(head + exact_text() + lossy_text() + speed_text()).rstrip() + "\n")
     print(PAGE.relative_to(ROOT))
+    write_curves()
     draw()
+
+
+def write_curves():
+    """The picture's curves for programs: bytes per image, mean squared error and PSNR of every setting."""
+    peers, ours = kept("lossy-peers"), kept("lossy")
+    if not peers or not ours:
+        return
+
+    def points(curve):
+        return [
+            {"setting": setting, "bytes_per_image": round(size, 4), "mse": round(error, 8),
+             "psnr_db": round(psnr(error), 3)}
+            for setting, size, error in curve
+        ]  # fmt: skip
+
+    curves = [
+        {"codec": "aez", "model": curve["name"], "form": "set", "images": COUNT,
+         "points": points(curve["points"])}
+        for curve in ours["curves"]
+    ]  # fmt: skip
+    for curve in peers["curves"]:
+        for form, count in (("mosaic", COUNT), ("single", LOSSY_SAMPLE)):
+            curves.append(
+                {"codec": curve["name"], "setting": curve["setting"], "form": form, "images": count,
+                 "points": points(curve[form])}
+            )  # fmt: skip
+    about = "MNIST test images: written by make bench-codecs; docs/compression.md tells what each is"
+    CURVES.parent.mkdir(exist_ok=True)
+    CURVES.write_text(json.dumps({"about": about, "date": ours["date"], "curves": curves}, indent=1) + "\n")
+    print(CURVES.relative_to(ROOT))
 
 
 # Colours that all kinds of sight tell apart (Okabe and Ito 2008), with a mark each for print in grey.
@@ -567,7 +611,7 @@ def draw():
     axes.minorticks_off()
     axes.set_ylim(12, 46)
     axes.set_xlabel("bytes per image (logarithmic; the model's own bytes apart)")
-    axes.set_ylabel("PSNR of the 10,000 images, dB")
+    axes.set_ylabel(f"PSNR, dB (of the 10,000 images; dotted: of {LOSSY_SAMPLE} of them)")
     axes.set_title("MNIST test images: rate and distortion")
     axes.grid(True, color="#dddddd")
     axes.legend(fontsize=8, ncols=2, loc="upper left", framealpha=0.95)
