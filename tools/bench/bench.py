@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -85,6 +86,16 @@ class Workers:
             worker.close()
 
 
+class Sample(float):
+    """The median of some rounds, which remembers how far they lay apart."""
+
+    def __new__(cls, values):
+        return super().__new__(cls, statistics.median(values))
+
+    def __init__(self, values):
+        self.spread = (max(values) - min(values)) / 2 / float(self)
+
+
 def in_turn(options, calls):
     """Medians of `rounds` rounds in which each call runs once, threads of the one before at rest."""
     results = {name: [] for name in calls}
@@ -92,24 +103,46 @@ def in_turn(options, calls):
         for name, call in calls.items():
             time.sleep(0.25)
             results[name].append(call())
-    return {name: statistics.median(values) for name, values in results.items()}
+    return {name: Sample(values) for name, values in results.items()}
 
 
 class Table:
     def __init__(self, title, columns, note=""):
-        self.title, self.columns, self.note, self.rows = title, columns, note, []
+        self.title, self.columns, self.note, self.rows, self.spreads = title, columns, note, [], []
 
-    def add(self, *cells):
+    def add(self, *cells, samples=()):
+        """A row; `samples` are the measurements in it that were repeated."""
         self.rows.append([str(cell) for cell in cells])
+        self.spreads += [sample.spread for sample in samples]
         print("  " + " | ".join(self.rows[-1]), flush=True)
 
     def text(self):
         lines = [f"### {self.title}", ""]
         if self.note:
             lines += [self.note, ""]
-        lines += [
-            "| " + " | ".join(row) + " |" for row in [self.columns, ["---"] * len(self.columns), *self.rows]
-        ]
+        rows = [self.columns, *self.rows]
+        widths = [max(len(row[c]) for row in rows) for c in range(len(self.columns))]
+        # Words to the left, numbers to the right.
+        numeric = [all(re.match(r"[\d.,-]|$", row[c]) for row in self.rows) for c in range(len(widths))]
+
+        def line(cells):
+            padded = (
+                t.rjust(w) if right else t.ljust(w)
+                for t, w, right in zip(cells, widths, numeric, strict=True)
+            )
+            return "| " + " | ".join(padded) + " |"
+
+        lines.append(line(self.columns))
+        rules = ("-" * (w - 1) + ":" if right else "-" * w for w, right in zip(widths, numeric, strict=True))
+        lines.append("| " + " | ".join(rules) + " |")
+        lines += [line(row) for row in self.rows]
+        if self.spreads:
+            middle, worst = (100 * f(self.spreads) for f in (statistics.median, max))
+            lines += [
+                "",
+                f"Half the range of the rounds: {middle:.0f} % of the median in the middle of the table, "
+                f"{worst:.0f} % at worst.",
+            ]
         return "\n".join(lines) + "\n"
 
 
@@ -122,53 +155,80 @@ def images_a_second(rate):
 
 def train(options):
     table = Table(
-        f"Training, steps a second, {options.threads} threads",
-        ["network", "data", "libae", "PyTorch", "ratio"],
-        "784-500-500-d-500-500-784, ELU, batch 100, Adam; d = 5, for the VAE 20. PyTorch with fused Adam.",
+        "Training, steps a second",
+        ["threads", "network", "data", "libae", "PyTorch", "ratio"],
+        "784-500-500-d-500-500-784, ELU, batch 100, Adam; d = 5, for the VAE 20. PyTorch with fused "
+        "Adam. Dense random data has no zeros that could be left out.",
     )
-    with Workers(options.threads, "libae", "torch") as workers:
-        for kind, latents in (("elu", 5), ("vae", 20)):
-            for dense in (False, True):
-                arguments = {"kind": kind, "dense": dense, "hidden": STUDY, "latent_size": latents}
-                rates = in_turn(
-                    options,
-                    {
-                        s: lambda w=w, a=arguments: w.ask("train", seconds=options.seconds * 2, **a)
-                        for s, w in workers.items()
-                    },
-                )
-                table.add(
-                    "plain" if kind == "elu" else "VAE",
-                    "dense random" if dense else "MNIST",
-                    f"{rates['libae']:.0f}",
-                    f"{rates['torch']:.0f}",
-                    f"{rates['libae'] / rates['torch']:.2f}",
-                )
+    for threads in (1, options.threads):
+        with Workers(threads, "libae", "torch") as workers:
+            for kind, latents in (("elu", 5), ("vae", 20)):
+                for dense in (False, True):
+                    arguments = {"kind": kind, "dense": dense, "hidden": STUDY, "latent_size": latents}
+                    rates = in_turn(
+                        options,
+                        {
+                            s: lambda w=w, a=arguments: w.ask("train", seconds=options.seconds * 2, **a)
+                            for s, w in workers.items()
+                        },
+                    )
+                    table.add(
+                        threads, "plain" if kind == "elu" else "VAE", "dense random" if dense else "MNIST",
+                        f"{rates['libae']:.0f}", f"{rates['torch']:.0f}",
+                        f"{rates['libae'] / rates['torch']:.2f}", samples=rates.values(),
+                    )  # fmt: skip
     return [table]
+
+
+TARGET = 0.0245
 
 
 def target(options):
+    """Both sides train in turn, a stretch each, until each has got there."""
     table = Table(
-        f"Time to a test MSE of 0.0245, d = 5, {options.threads} threads",
-        ["side", "seconds of training", "steps", "test MSE"],
-        "Constant rate of 1e-3; evaluated every 500 steps, which is not timed.",
+        f"Time to a test MSE of {TARGET}, d = 5, {options.threads} threads",
+        ["seed", "libae, s", "steps", "PyTorch, s", "steps", "ratio of times"],
+        "Constant rate of 1e-3. Every 500 steps the test images are encoded and decoded, which is not timed; "
+        "the first time that the error is low enough counts. How many steps that takes is a matter of luck "
+        "on both sides.",
     )
-    took = {}
-    for side in ("libae", "torch"):
-        with Workers(options.threads, side) as workers:
-            answer = workers[side].ask("target", mse=0.0245, every=500)
-        took[side] = answer["seconds"]
-        reached = "" if answer["mse"] <= 0.0245 else " (not reached)"
-        table.add(side, f"{answer['seconds']:.1f}", answer["steps"], f"{answer['mse']:.5f}{reached}")
-    table.add("ratio", f"{took['torch'] / took['libae']:.2f}", "", "")
+    total = {"libae": 0.0, "torch": 0.0}
+    for seed in (1,) if options.quick else (1, 2):
+        # A quick run is to show that it works.
+        wanted = 0.05 if options.quick else TARGET
+        reached = {}
+        with Workers(options.threads, *total) as workers:
+            while len(reached) < len(total):
+                for side, worker in workers.items():
+                    if side in reached:
+                        continue
+                    told = worker.ask("stretch", steps=500, seed=seed)
+                    if told["mse"] <= wanted:
+                        reached[side] = told
+                    elif told["steps"] >= 60000:
+                        raise SystemExit(
+                            f"bench: {side} is still at {told['mse']} after {told['steps']} steps"
+                        )
+                    time.sleep(0.25)
+        for side in total:
+            total[side] += reached[side]["seconds"]
+        ours, theirs = reached["libae"], reached["torch"]
+        table.add(
+            seed, f"{ours['seconds']:.1f}", f"{ours['steps']:,}", f"{theirs['seconds']:.1f}",
+            f"{theirs['steps']:,}", f"{theirs['seconds'] / ours['seconds']:.2f}",
+        )  # fmt: skip
+    table.add("all", f"{total['libae']:.1f}", "", f"{total['torch']:.1f}", "",
+              f"{total['torch'] / total['libae']:.2f}")  # fmt: skip
     return [table]
 
 
-def make_models(options, hidden=None, latents=32, name="study"):
+def make_models(options, hidden=STUDY, latents=32, name="study", integers=True):
+    """The same network on both sides, in files; what each takes."""
+    arguments = {"hidden": hidden, "latent_size": latents, "name": name, "integers": integers}
     sizes = {}
     for side in ("libae", "onnx"):
         with Workers(options.threads, side) as workers:
-            sizes[side] = workers[side].ask("make", hidden=hidden or STUDY, latent_size=latents, name=name)
+            sizes[side] = workers[side].ask("make", **arguments)
     return sizes
 
 
@@ -206,13 +266,17 @@ def infer(options):
                     }
                     # A B A B: libae's first, ONNX Runtime's first, and so on.
                     names = list(calls)
-                    r = in_turn(options, {n: calls[n] for pair in zip(names[:3], names[3:]) for n in pair})
+                    r = in_turn(
+                        options,
+                        {n: calls[n] for pair in zip(names[:3], names[3:], strict=True) for n in pair},
+                    )
                     theirs8 = max(r["onnx static"], r["onnx dynamic"])
                     table.add(
                         threads, batch, *map(images_a_second, (r["libae float32"], r["onnx float32"])),
                         f"{r['libae float32'] / r['onnx float32']:.2f}",
                         *map(images_a_second, (r["libae int8"], r["libae bytes"], theirs8)),
                         f"{r['libae int8'] / r['onnx float32']:.2f}", f"{r['libae int8'] / theirs8:.2f}",
+                        samples=r.values(),
                     )  # fmt: skip
         tables.append(table)
     return tables
@@ -231,38 +295,51 @@ def latency(options):
     program = KEPT / "first"
     cc = os.environ.get("CC", "cc")
     subprocess.run([cc, "-O2", Path(__file__).with_name("first.c"), "-o", program, "-ldl"], check=True)
-    table = Table("One image: from nothing to the first code, and warm",
-                  ["what", "first code, ms", "warm, us"],
-                  "Fresh processes, one thread, medians; Python's start is subtracted from what Python took. "
-                  "C calls with bytes.")  # fmt: skip
+    in_c = Table("From C: dlopen, open a model, first code",
+                 ["model", "file, bytes", "first code, ms", "slowest, ms", "warm, us an image"],
+                 "Fresh processes, one thread, images in bytes; medians of 40 processes, and the slowest of "
+                 "them.")  # fmt: skip
     for what, path in (
-        ("C, the shipped model", ROOT / "models/default.aew"),
-        ("C, 784-500-500-32 int8", KEPT / "study-int8.aew"),
-        ("C, 784-500-500-32 float32", KEPT / "study-float32.aew"),
+        ("the shipped one, int8", ROOT / "models/default.aew"),
+        ("784-500-500-32, int8", KEPT / "study-int8.aew"),
+        ("784-500-500-32, float32", KEPT / "study-float32.aew"),
     ):
-        runs = [seconds_of([program, LIBRARY, path, 1])[1].split() for _ in range(options.rounds * 4)]
-        first, warm = (statistics.median(float(run[i]) for run in runs) for i in (0, 1))
-        table.add(what, f"{first:.2f}", f"{warm:.1f}")
+        runs = [seconds_of([program, LIBRARY, path, 1])[1].split() for _ in range(40)]
+        first, warm = ([float(run[i]) for run in runs] for i in (0, 1))
+        in_c.add(what, f"{path.stat().st_size:,}", f"{statistics.median(first):.2f}", f"{max(first):.2f}",
+                 f"{statistics.median(warm):.1f}")  # fmt: skip
+    in_python = Table("From Python: import, open a model, first code", ["what", "ms", "beyond numpy, ms"],
+                      "Fresh processes, one thread; what Python takes to start is subtracted.")  # fmt: skip
     environment = dict(
         os.environ, PYTHONPATH=str(ROOT / "bindings/python/src"), LIBAE_LIBRARY=str(LIBRARY), AE_THREADS="1"
     )
-    start = "import numpy as np; x = np.zeros((1, 784), np.float32); "
+    array = "import numpy as np; x = np.zeros((1, 784), np.float32); "
+
+    def onnx(form):
+        return (
+            array + "import onnxruntime as o; s = o.SessionOptions(); s.intra_op_num_threads = 1; "
+            f"o.InferenceSession({str(KEPT / f'study-encode-{form}.onnx')!r}, s, "
+            "providers=['CPUExecutionProvider']).run(None, {'x': x})"
+        )
+
     codes = {
-        "numpy alone": start,
-        "Python, libae, shipped model": start
+        "Python": "pass",
+        "numpy alone": array,
+        "libae, the shipped model": array
         + f"import libae; libae.Model.open({str(ROOT / 'models/default.aew')!r}).encode(x)",
-        "Python, ONNX Runtime, float32": start
-        + "import onnxruntime as o; s = o.SessionOptions(); s.intra_op_num_threads = 1; "
-        + f"o.InferenceSession({str(KEPT / 'study-encode-float32.onnx')!r}, s, "
-        + "providers=['CPUExecutionProvider']).run(None, {'x': x})",
+        "libae, 784-500-500-32, float32": array
+        + f"import libae; libae.Model.open({str(KEPT / 'study-float32.aew')!r}).encode(x)",
+        "ONNX Runtime, 784-500-500-32, float32": onnx("float32"),
+        "ONNX Runtime, 784-500-500-32, int8": onnx("static"),
     }  # fmt: skip
     calls = {n: lambda c=c: seconds_of([sys.executable, "-c", c], environment)[0] for n, c in codes.items()}
     for call in calls.values():
         call()
-    took = in_turn(options, calls)
+    took = in_turn(argparse.Namespace(rounds=2 * options.rounds), calls)
     for name in list(codes)[1:]:
-        table.add(name, f"{1e3 * (took[name] - took['numpy alone']):.1f}", "")
-    return [table]
+        beyond = "" if name == "numpy alone" else f"{1e3 * (took[name] - took['numpy alone']):.1f}"
+        in_python.add(name, f"{1e3 * (took[name] - took['Python']):.1f}", beyond, samples=[took[name]])
+    return [in_c, in_python]
 
 
 def pca(options):
@@ -274,8 +351,9 @@ def pca(options):
                 options, {s: lambda w=w, c=components: w.ask("pca", components=c) for s, w in workers.items()}
             )
             table.add(
-                components, f"{r['libae']:.2f}", f"{r['sklearn']:.2f}", f"{r['sklearn'] / r['libae']:.2f}"
-            )
+                components, f"{r['libae']:.2f}", f"{r['sklearn']:.2f}",
+                f"{r['sklearn'] / r['libae']:.2f}", samples=r.values(),
+            )  # fmt: skip
     return [table]
 
 
@@ -285,6 +363,9 @@ def memory(options):
                   "Largest resident set of a Python process that did this alone.")  # fmt: skip
     common = {"name": "study", "form": "float32", "direction": "encode", "batch": 10000, "seconds": 0.1}
     training = {"kind": "elu", "dense": False, "hidden": STUDY, "latent_size": 5, "seconds": 0.5}
+    with Workers(options.threads, "nothing") as workers:
+        alone = workers["nothing"].ask("memory") / 1e6
+    table.add("none: Python and numpy alone", f"{alone:.0f}", f"{alone:.0f}")
     for what, peer, call, arguments in (
         ("training, PyTorch", "torch", "train", training),
         ("encode 10,000, ONNX Runtime", "onnx", "infer", common),
@@ -312,85 +393,117 @@ def memory(options):
     return [table, size]
 
 
-REMARKS = (
-    (r"^one row|^4 rows", "reads every weight for few multiply-adds: bound by the cache the weights lie in"),
-    (r"^latents", "one side of 5 to 32: tiles are not full, and the data is read for few multiply-adds"),
-    (r"dW of|dW 5", "short sums of 100: the gradient's stores weigh as much as the products"),
-    (r"^10 rows", "tiles of few rows: packing the weights is not paid back"),
-)
+LIBRARY_FLAGS = ["-Os", "-mllvm", "-unroll-runtime=0", "-DAE_EMBEDDED"]  # those of tools/build-library.sh
 
 
-def kernel_lines(options):
-    """The lines of kernels.c on this machine's best path, the peak measured between its own runs."""
+def kernel_lines(*arguments):
+    """What kernels.c prints on this machine's best path, with kernels as libae.so has them."""
     swift = os.environ.get("SWIFT", "swift")
-    clang = Path(subprocess.run(["which", swift], capture_output=True, text=True).stdout.strip()).with_name(
-        "clang"
-    )
-    program = KEPT / "kernels"
-    sources = sorted((ROOT / "Sources/CKernels").glob("*.c"))
-    include = f"-I{ROOT / 'Sources/CKernels/include'}"
-    subprocess.run([clang, "-O2", include, ROOT / "tools/bench/kernels.c", *sources, "-lm", "-lpthread",
-                    "-o", program], check=True)  # fmt: skip
+    clang = Path(shutil.which(swift)).with_name("clang")
+    program, include = KEPT / "kernels", f"-I{ROOT / 'Sources/CKernels/include'}"
+    objects = []
+    for source in sorted((ROOT / "Sources/CKernels").glob("*.c")):
+        objects.append(KEPT / f"{source.stem}.o")
+        subprocess.run([clang, *LIBRARY_FLAGS, include, "-c", source, "-o", objects[-1]], check=True)
+    main = ROOT / "tools/bench/kernels.c"
+    subprocess.run([clang, "-O2", include, main, *objects, "-lm", "-lpthread", "-o", program], check=True)
     flags = Path("/proc/cpuinfo").read_text()
     path = "avx512" if "avx512_vnni" in flags else "avx2" if "avx2" in flags else "generic"
-    return path, seconds_of([program, path])[1].splitlines()
+    lines = seconds_of([program, path, *arguments])[1].splitlines()
+    return path, [[cell.strip() for cell in line.split("|")] for line in lines]
+
+
+def peaks():
+    """Gop/s of one thread and of two, float32."""
+    return [float(cells[1]) for cells in kernel_lines("peak")[1]]
+
+
+def what_holds_back(cells):
+    """Where the time of a kernel below 60 % of the peak goes, as far as was measured."""
+    one, share, two, share2 = (float(cells[i].rstrip(" %")) for i in (1, 3, 4, 6))
+    zeros, reading = float(cells[7]), float(cells[8])
+    if share < 60:
+        if reading > 0.6 * one:
+            return f"reading its data alone takes {reading:.1f} of {one:.1f} us"
+        left = 100 * share / 100 * one / (one - zeros)
+        return (
+            f"of {one:.1f} us {zeros:.1f} go into all but the products, {reading:.1f} into reading; "
+            f"in what is left the products run at {left:.0f} %"
+        )
+    if share2 < 60:
+        return f"two threads gain {one / two:.1f}x"
+    return ""
 
 
 def kernels(options):
-    path, lines = kernel_lines(options)
-    table = Table(f"Kernels, share of the multiply-add peak ({path})",
-                  ["product", "1 thread, GFLOP/s", "share", "2 threads, GFLOP/s", "share", "below 60 %: why"],
-                  "Zeros that are skipped count as multiplied: digits may pass 100 %.")  # fmt: skip
-    rest = Table(f"Integer layers and passes ({path})", ["kernel", "measured"])
-    peaks = []
-    for line in lines[1:]:
-        found = re.match(
-            r"  (.{32}).*?([\d.]+) GFLOP/s +([\d.]+) %.*?([\d.]+) GFLOP/s +([\d.]+) %.*peak (\d+)", line
-        )
-        if found:
-            name, one, share, two, share2, peak = (text.strip() for text in found.groups())
-            peaks.append(float(peak))
-            low = min(float(share), float(share2)) < 60
-            why = (
-                next((w for p, w in REMARKS if re.search(p, name)), "see the shares of both threads")
-                if low
-                else ""
-            )
-            table.add(name, one, f"{share} %", two, f"{share2} %", why)
-        else:
-            rest.add(line[:34].strip(), re.sub(r"  +", ", ", line[34:].strip()))
-    (KEPT / "peak").write_text(str(max(peaks)))
-    return [table, rest]
+    path, lines = kernel_lines()
+    peak_rows = [cells for cells in lines if cells[0].startswith("peak")]
+    note = (
+        "Peak: " + "; ".join(f"{cells[0].split(', ')[1]} {float(cells[1]):,.0f} Gop/s in floats, "
+                             f"{float(cells[2]):,.0f} in int8" for cells in peak_rows)
+        + ". A multiply-add is two operations. Zeros that are left out count as multiplied: digits may pass "
+        "100 %."
+    )  # fmt: skip
+    columns = ["kernel", "1 thread, us", "Gop/s", "of peak", "2 threads, us", "Gop/s", "of peak",
+               "zeros, us", "reading, us", "below 60 %: where the time goes"]  # fmt: skip
+    explained = (
+        " *Zeros*: the same call on zeros, whose products are left out: packing, listing, scaling, storing, "
+        "and Adam's steps. *Reading*: reading what the kernel reads, once. Both by one thread."
+    )
+    titles = {
+        "products": f"Matrix products of training ({path})",
+        "layers in floats": f"Layers of a trained network in float32 ({path})",
+        "layers in integers": f"Layers in int8 ({path})",
+    }
+    tables, table = [], None
+    for cells in lines:
+        if cells[0] in titles:
+            table = Table(titles[cells[0]], columns, note + explained if not tables else "")
+            tables.append(table)
+        elif cells[0] == "passes":
+            table = Table(f"Passes over values ({path}, one thread)",
+                          ["pass", "us", "ns a value", "moving, us", "of that speed"],
+                          "*Moving*: reading and writing as many bytes of as much memory and doing nothing "
+                          "else. What is far slower than that computes: compare the row of one division a "
+                          "value; sigmoid and cross-entropy have such divisions, and exp, sigmoid, ELU and "
+                          "cross-entropy a polynomial of degree five or more.")  # fmt: skip
+            tables.append(table)
+        elif cells[0] == "threads":
+            table = Table("Threads", ["what", "us"])
+            tables.append(table)
+        elif len(cells) == 9:
+            table.add(*cells, what_holds_back(cells))
+        elif len(cells) == 4:
+            table.add(*cells, f"{100 * float(cells[3]) / float(cells[1]):.0f} %")
+        elif len(cells) == 2:
+            table.add(*cells)
+    return tables
 
 
 def growth(options):
-    """Cost against width, latents and images; the peak is measured first."""
-    kernels_peak = kernels(options) and float((KEPT / "peak").read_text())
-    peak = kernels_peak * options.threads
+    """Cost against width and latents; the peak is measured first."""
+    one, both = peaks()
+    peak = one if options.threads == 1 else both * options.threads / 2
     made = []
-    columns = ["steps/s", "share of peak", "PyTorch steps/s", "ratio", "encode 1000, images/s",
-               "share of peak", "ONNX images/s", "ratio"]  # fmt: skip
+    columns = ["train, steps/s", "of peak", "PyTorch", "ratio", "encode, images/s", "of peak", "ONNX Runtime",
+               "ratio"]  # fmt: skip
     note = (
-        f"Dense random data, {options.threads} threads, float32; "
-        f"the peak of one thread is {kernels_peak:.0f} GFLOP/s."
+        f"Dense random data, {options.threads} threads, float32, encode in batches of 1000; the peak of "
+        f"{options.threads} threads is {peak:.0f} Gop/s. A step's work is counted without what nobody needs: "
+        "the gradient of the images."
     )
     cases = {
         "hidden width": [(w, [w, w], 5) for w in (250, 500, 1000, 2000)],
         "latents": [(d, STUDY, d) for d in (2, 5, 16, 64)],
     }
     for what, values in cases.items():
-        table = Table(f"Growth with {what}", [what, *columns], note)
-        for value, hidden, latents in values:
-            make_models(options, hidden, latents, "grown")
+        table = Table(f"Growth with {what}", [what, *columns], note if not made else "")
+        for value, hidden, latents in values[:1] if options.quick else values:
+            make_models(options, hidden, latents, "grown", integers=False)
             chain = [784, *hidden, latents]
-            macs = sum(a * b for a, b in zip(chain, chain[1:]))
-            training = {
-                "kind": "elu",
-                "dense": True,
-                "hidden": hidden,
-                "latent_size": latents,
-                "seconds": options.seconds,
-            }
+            macs = sum(a * b for a, b in zip(chain, chain[1:], strict=False))
+            training = {"kind": "elu", "dense": True, "hidden": hidden, "latent_size": latents,
+                        "seconds": options.seconds * 2}  # fmt: skip
             common = {"name": "grown", "form": "float32", "direction": "encode", "batch": 1000, "dense": True,
                       "seconds": options.seconds}  # fmt: skip
             with Workers(options.threads, "libae", "torch") as workers:
@@ -401,25 +514,43 @@ def growth(options):
                 e = in_turn(
                     options, {s: lambda w=w, a=common: w.ask("infer", **a) for s, w in workers.items()}
                 )
-            # Forward, two gradients: 6 operations a weight and image, less the first layer's input gradient.
-            work = 100 * (6 * 2 * macs - 2 * 784 * hidden[0])
+            # Encoder and decoder; forward and two gradients, two operations a weight and image each.
+            work = 100 * (3 * 2 * 2 * macs - 2 * 784 * hidden[0])
             table.add(
-                value, f"{t['libae']:.0f}", f"{100 * t['libae'] * work / peak / 1e9:.0f} %",
-                f"{t['torch']:.0f}",
-                f"{t['libae'] / t['torch']:.2f}", images_a_second(e["libae"]),
+                f"{value:,}", f"{t['libae']:.0f}", f"{100 * t['libae'] * work / peak / 1e9:.0f} %",
+                f"{t['torch']:.0f}", f"{t['libae'] / t['torch']:.2f}", images_a_second(e["libae"]),
                 f"{100 * e['libae'] * 2 * macs / peak / 1e9:.0f} %", images_a_second(e["onnx"]),
-                f"{e['libae'] / e['onnx']:.2f}",
+                f"{e['libae'] / e['onnx']:.2f}", samples=[*t.values(), *e.values()],
             )  # fmt: skip
         made.append(table)
     return made
 
 
+def watched(command, environment):
+    """Seconds that a command takes and the bytes of its largest resident set."""
+    start, peak = time.perf_counter(), 0
+    process = subprocess.Popen([str(c) for c in command], env=environment)
+    status = Path(f"/proc/{process.pid}/status")
+    # wait4's figure begins with what this process has, so the command's own is asked while it runs.
+    while process.poll() is None:
+        found = re.search(r"Name:\s+aez[^$]*?VmHWM:\s+(\d+) kB", status.read_text())
+        peak = max(peak, 1024 * int(found[1])) if found else peak
+        time.sleep(0.001)
+    if process.returncode:
+        raise SystemExit(f"bench: {command} failed")
+    return time.perf_counter() - start, peak
+
+
 def images(options):
-    """Whole sets through the tool, from an IDX file to codes: time and memory by number of images."""
+    """Whole sets: through the tool, from file to file, and from memory to memory beside ONNX Runtime."""
     make_models(options)
-    table = Table("Growth with images: aez encode, from an IDX file to codes",
-                  ["images", "seconds", "images/s", "peak memory, MB"],
-                  "784-500-500-32 int8, MNIST's images repeated.")  # fmt: skip
+    tool = Table(f"Whole sets: aez encode, from an IDX file to a file of codes, {options.threads} threads",
+                 ["images", "seconds", "images/s", "peak memory, MB"],
+                 "784-500-500-32 int8, MNIST's images repeated.")  # fmt: skip
+    memory = Table(f"Whole sets: from bytes in memory to codes, {options.threads} threads, images/s",
+                   ["images", "libae int8", "libae float", "ONNX float", "ratio", "ONNX int8", "int8 : int8"],
+                   "One call of libae with all the images; ONNX Runtime in batches of 1000, for which bytes "
+                   "are made floats first, as it takes nothing else.")  # fmt: skip
     source = np.load(KEPT / "train.npy")
     for count in (1000, 10000, 100000) + (() if options.quick else (1000000,)):
         path = KEPT / "images.idx"
@@ -427,33 +558,48 @@ def images(options):
             file.write(np.array([2051, count, 28, 28], ">i4").tobytes())
             for first in range(0, count, len(source)):
                 file.write(source[: count - first].tobytes())
-        command = [
-            AEZ,
-            "encode",
-            path,
-            "--model",
-            KEPT / "study-int8.aew",
-            "-o",
-            KEPT / "codes.npy",
-            "--force",
-            "-q",
-        ]
+        command = [AEZ, "encode", path, "--model", KEPT / "study-int8.aew", "-o", KEPT / "codes.npy", "-f",
+                   "-q"]  # fmt: skip
+        environment = dict(os.environ, AE_THREADS=str(options.threads))
         runs = []
-        for _ in range(1 if count > 100000 else options.rounds):
-            process = subprocess.Popen([str(c) for c in command])
-            start = time.perf_counter()
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = status
-            if status:
-                raise SystemExit("bench: aez encode failed")
-            runs.append((time.perf_counter() - start, usage.ru_maxrss / 1024 * 1.048576))
-        took, peak = (statistics.median(run[i] for run in runs) for i in (0, 1))
-        table.add(f"{count:,}", f"{took:.3f}", images_a_second(count / took), f"{peak:.0f}")
+        for _ in range(options.rounds):
+            runs.append(watched(command, environment))
+        took, peak = (Sample([run[i] for run in runs]) for i in (0, 1))
+        tool.add(f"{count:,}", f"{took:.3f}", images_a_second(count / took), f"{peak / 1e6:.0f}",
+                 samples=[took])  # fmt: skip
         path.unlink()
-    return [table]
+    for count in (1000, 10000, 100000) + (() if options.quick else (1000000,)):
+        with Workers(options.threads, "libae", "onnx") as workers:
+            r = in_turn(
+                options,
+                {
+                    f"{side} {form}": lambda w=workers[side], f=form, c=count: w.ask(
+                        "stream", name="study", form=f, count=c
+                    )
+                    for side, forms in (("libae", ("bytes", "float32")), ("onnx", ("float32", "static")))
+                    for form in forms
+                },
+            )
+        memory.add(
+            f"{count:,}", *map(images_a_second, (r["libae bytes"], r["libae float32"], r["onnx float32"])),
+            f"{r['libae float32'] / r['onnx float32']:.2f}", images_a_second(r["onnx static"]),
+            f"{r['libae bytes'] / r['onnx static']:.2f}", samples=r.values(),
+        )  # fmt: skip
+    return [tool, memory]
 
 
-SECTIONS = {f.__name__: f for f in (train, target, infer, latency, pca, memory, kernels, growth, images)}
+TITLES = {
+    train: "Training",
+    target: "Training to an error",
+    infer: "Encoding and decoding",
+    latency: "The first image, and one image",
+    pca: "Principal components",
+    memory: "Memory and size",
+    kernels: "Kernels and the processor's peak",
+    growth: "Growth with width and latents",
+    images: "Growth with images",
+}
+SECTIONS = {section.__name__: section for section in TITLES}
 
 
 def prepare():
@@ -503,7 +649,7 @@ def main():
     prepare()
     stamp = machine()
     print(stamp, flush=True)
-    wanted = options.sections or [s for s in SECTIONS if not (options.quick and s in ("target", "growth"))]
+    wanted = options.sections or list(SECTIONS)
     for name in wanted:
         print(f"== {name}", flush=True)
         text = "\n".join(table.text() for table in SECTIONS[name](options))
@@ -512,31 +658,25 @@ def main():
         print(text, flush=True)
         if not options.quick:
             (KEPT / f"{name}.json").write_text(json.dumps(kept))
-    if not options.quick:
-        write_page()
+            write_page()
 
 
 def write_page():
     page = [
         "# Benchmarks", "",
-        "`make bench` wrote this page from what it printed. The sides run in turn, each in a process of",
-        "its own, and medians count. Absolute figures move with the machine and its neighbours; ratios",
-        "are of one run.", "",
-        "Ratios above 1 are in libae's favour. A part is measured by `make bench SECTIONS=NAME`.", "",
+        "`make bench` wrote this page from what it printed; `make bench SECTIONS=NAME` measures one part",
+        "again. It runs libae and its peers in turn on one machine, each in a process of its own with",
+        "the same number of threads, and takes medians. Absolute figures move with the machine and its",
+        "neighbours; ratios are of one run, and those above 1 are in libae's favour.", "",
     ]  # fmt: skip
-    for name in SECTIONS:
+    for name, section in SECTIONS.items():
+        page += [f"## {TITLES[section]}", ""]
         path = KEPT / f"{name}.json"
         if not path.exists():
-            page += [f"## {name}", "", "Not measured yet.", ""]
+            page += [f"Not measured yet (`make bench SECTIONS={name}`).", ""]
             continue
         kept = json.loads(path.read_text())
-        page += [
-            f"## {name}",
-            "",
-            f"{kept['date']}, {kept['rounds']} rounds; {kept['machine']}.",
-            "",
-            kept["text"],
-        ]
+        page += [f"*{name}*, {kept['date']}, {kept['rounds']} rounds; {kept['machine']}.", "", kept["text"]]
     (ROOT / "docs/benchmarks.md").write_text("\n".join(page).rstrip() + "\n")
     print("docs/benchmarks.md")
 

@@ -15,9 +15,11 @@ if [ -z "$python" ]; then
   if ! cmp -s tools/bench/requirements.txt "$stamp"; then
     tools/setup.sh python
     "${PYTHON:-python3}" -m venv --clear .build/bench-venv
-    # PyTorch's build for the CPU alone has an index of its own.
-    "$python" -m pip install --quiet --disable-pip-version-check -r tools/bench/requirements.txt \
-      --extra-index-url https://download.pytorch.org/whl/cpu
+    # PyTorch's builds for the CPU alone have an index of their own; where it is out of reach, any other will do.
+    pip=("$python" -m pip install --quiet --disable-pip-version-check)
+    "${pip[@]}" --retries 0 --timeout 15 --index-url https://download.pytorch.org/whl/cpu \
+      "$(grep '^torch==' tools/bench/requirements.txt)" || echo "bench: PyTorch from the ordinary index instead" >&2
+    "${pip[@]}" -r tools/bench/requirements.txt
     cp tools/bench/requirements.txt "$stamp"
   fi
 fi

@@ -1,11 +1,16 @@
 /*
- * How close the kernels come to what the processor can do. The peak (multiply-adds on registers alone) is
- * measured between the kernels' runs, so that clock changes and neighbours weigh on both alike; the
- * best of many short runs counts. It stands outside the package because it is of use to who tunes
- * kernels alone:
+ * How close the kernels come to what the processor can do, and where the rest of their time goes. Every kernel is
+ * timed four ways, the best of many short runs each:
+ *   - as it is, by one thread and by two;
+ *   - beside the peak, multiply-adds on registers alone, measured between its runs, so that clock changes and
+ *     neighbours weigh on both alike;
+ *   - on zeros, whose products are left out: what it packs, lists, scales and stores;
+ *   - and reading what it reads, once, and doing nothing with it.
+ * It stands outside the package because it is of use to who tunes kernels alone; columns are separated by |
+ * for bench.py.
  *
  *   clang -O2 -ISources/CKernels/include tools/bench/kernels.c Sources/CKernels/?*.c -lm -lpthread -o kernels
- *   ./kernels [generic|avx2|avx512|neon|dotprod ...]
+ *   ./kernels [generic|avx2|avx512|neon|dotprod [peak]]
  */
 #define _GNU_SOURCE
 #include "CKernels.h"
@@ -14,6 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 /* One thread is timed by its own processor time, so that neighbours on the machine do not count. */
 static double seconds(void) {
@@ -22,47 +30,144 @@ static double seconds(void) {
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* ---- The peak: chains of multiply-adds, enough of them to hide their latency ---- */
+/* ---- The peaks: chains of multiply-adds, enough of them to hide their latency; and reading ---- */
 
-#define PEAK(NAME, TARGET, LANES)                                                                            \
-  TARGET static double NAME(size_t rounds) {                                                                 \
-    typedef float vector __attribute__((vector_size(LANES * 4)));                                            \
-    vector s[12], x, y;                                                                                      \
-    for (int i = 0; i < 12; i++)                                                                             \
-      s[i] = (vector){} + (float)i;                                                                          \
-    x = (vector){} + 0.999f;                                                                                 \
-    y = (vector){} + 0.001f;                                                                                 \
-    for (size_t round = 0; round < rounds; round++) {                                                        \
-      _Pragma("clang loop unroll(full)") for (int i = 0; i < 12; i++) s[i] = s[i] * x + y;                   \
+enum { CHAINS = 12, PEAK_ROUNDS = 300000 };
+
+/* STEP makes s[i] of s[i], x and y. */
+#define PEAK(NAME, TARGET, VECTOR, STEP)                                                                     \
+  TARGET static void NAME(void) {                                                                            \
+    VECTOR s[CHAINS], x, y;                                                                                  \
+    memset(s, 1, sizeof s);                                                                                  \
+    memset(&x, 1, sizeof x);                                                                                 \
+    memset(&y, 1, sizeof y);                                                                                 \
+    __asm__ volatile("" : "+v"(x), "+v"(y));                                                                 \
+    for (size_t round = 0; round < PEAK_ROUNDS; round++) {                                                   \
+      _Pragma("clang loop unroll(full)") for (int i = 0; i < CHAINS; i++) s[i] = STEP;                       \
       __asm__ volatile("" : "+v"(s[0]), "+v"(s[1]), "+v"(s[2]), "+v"(s[3]), "+v"(s[4]), "+v"(s[5]));         \
+      __asm__ volatile("" : "+v"(s[6]), "+v"(s[7]), "+v"(s[8]), "+v"(s[9]), "+v"(s[10]), "+v"(s[11]));       \
     }                                                                                                        \
-    for (int i = 1; i < 12; i++)                                                                             \
-      s[0] += s[i];                                                                                          \
-    volatile float sink = s[0][0];                                                                           \
-    (void)sink;                                                                                              \
-    return 2.0 * 12 * LANES * (double)rounds;                                                                \
   }
+/* Eight vectors at a time, so that no addition waits for the one before. */
+#define READ(NAME, TARGET, VECTOR)                                                                           \
+  TARGET static void NAME(const void *data, size_t size) {                                                   \
+    VECTOR s[8];                                                                                             \
+    memset(s, 0, sizeof s);                                                                                  \
+    const VECTOR *v = data;                                                                                  \
+    for (size_t i = 0; i + 8 <= size / sizeof *v; i += 8)                                                    \
+      _Pragma("clang loop unroll(full)") for (int l = 0; l < 8; l++) s[l] |= v[i + l];                       \
+    for (int l = 1; l < 8; l++)                                                                              \
+      s[0] |= s[l];                                                                                          \
+    volatile int sink = (int)s[0][0];                                                                        \
+    (void)sink;                                                                                              \
+  }
+
 #if defined(__x86_64__)
-PEAK(peak_generic, , 4)
-PEAK(peak_avx2, __attribute__((target("avx2,fma"))), 8)
-PEAK(peak_avx512, __attribute__((target("avx512f"))), 16)
+#define AVX2 __attribute__((target("avx2,fma")))
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vnni")))
+typedef float float4 __attribute__((vector_size(16)));
+typedef float float8 __attribute__((vector_size(32)));
+typedef float float16 __attribute__((vector_size(64)));
+PEAK(peak_generic, , float4, s[i] * x + y)
+PEAK(peak_avx2, AVX2, float8, s[i] * x + y)
+PEAK(peak_avx512, AVX512, float16, s[i] * x + y)
+PEAK(integer_peak_generic, , __m128i, _mm_add_epi32(s[i], _mm_madd_epi16(x, y)))
+PEAK(integer_peak_avx2, AVX2, __m256i, _mm256_add_epi32(s[i], _mm256_madd_epi16(x, y)))
+PEAK(integer_peak_avx512, AVX512, __m512i, _mm512_dpbusd_epi32(s[i], x, y))
+READ(read_generic, , __m128i)
+READ(read_avx2, AVX2, __m256i)
+READ(read_avx512, AVX512, __m512i)
+#else
+typedef float float4 __attribute__((vector_size(16)));
+typedef int int4 __attribute__((vector_size(16)));
+PEAK(peak_generic, , float4, s[i] * x + y)
+READ(read_generic, , int4)
 #endif
 
-static double (*peak_function)(size_t);
-static double best_peak; /* flop/s of one thread */
+/* A peak's loop, and the operations of one of its steps: two for each multiply-add. */
+typedef struct peak {
+  void (*loop)(void);
+  double operations;
+} peak;
+
+static peak float_peak, integer_peak;
+static void (*read_function)(const void *, size_t);
 
 static void peak_task(void *context, size_t index) {
-  (void)context;
   (void)index;
-  peak_function(20000);
+  ((const peak *)context)->loop();
 }
 
-static double measure_peak(int threads) {
+static double measure_peak(const peak *which, int threads) {
   double start = seconds();
-  ck_parallel((size_t)threads, peak_task, NULL);
-  double rate = peak_function == NULL ? 0 : threads * 2.0 * 12 * 20000 / (seconds() - start);
-  return rate;
+  ck_parallel((size_t)threads, peak_task, (void *)which);
+  return threads * which->operations * CHAINS * PEAK_ROUNDS / (seconds() - start);
 }
+
+/* ---- Timing ---- */
+
+/* What a kernel reads, at most seven pieces. */
+typedef struct extent {
+  const void *data;
+  size_t size;
+} extent;
+
+typedef struct kernel_case {
+  void (*call)(const void *context);
+  const void *context;
+  double operations;
+  const peak *peak;
+  extent reads[7];
+  /* Zeros in its place leave out all products. */
+  void *zeroed;
+  size_t zeroed_size;
+} kernel_case;
+
+/* Seconds of the best run in `budget` seconds; what the peak was meanwhile goes to *rate, if it is not NULL. */
+static double best_time(const kernel_case *c, int threads, double budget, double *rate) {
+  double best = 1e9, start = seconds(), once = seconds();
+  c->call(c->context);
+  once = seconds() - once;
+  int inner = once > 2e-5 ? 1 : (int)(2e-5 / (once + 1e-8)) + 1;
+  while (seconds() - start < budget) {
+    if (rate) {
+      double now = measure_peak(c->peak, threads);
+      *rate = now > *rate ? now : *rate;
+    }
+    for (int repeat = 0; repeat < 8; repeat++) {
+      double t0 = seconds();
+      for (int j = 0; j < inner; j++)
+        c->call(c->context);
+      double t = (seconds() - t0) / inner;
+      best = t < best ? t : best;
+    }
+  }
+  return best;
+}
+
+static void read_all(const void *context) {
+  for (const extent *e = context; e->data; e++)
+    read_function(e->data, e->size);
+}
+
+/* A line: name | us | Gop/s | share of the peak, by one thread and by two | us on zeros | us reading */
+static void measure(const char *name, const kernel_case *c) {
+  printf("%-30s", name);
+  for (int threads = 1; threads <= 2; threads++) {
+    ck_set_thread_count(threads);
+    double rate = 0, took = best_time(c, threads, 0.15, c->peak->loop ? &rate : NULL);
+    printf(" | %8.2f | %6.1f | ", 1e6 * took, 1e-9 * c->operations / took);
+    printf(rate > 0 ? "%5.1f %%" : "-", 100 * c->operations / took / rate);
+  }
+  ck_set_thread_count(1);
+  memset(c->zeroed, 0, c->zeroed_size);
+  printf(" | %8.2f", 1e6 * best_time(c, 1, 0.05, NULL));
+  kernel_case reading = {.call = read_all, .context = c->reads};
+  printf(" | %8.2f\n", 1e6 * best_time(&reading, 1, 0.03, NULL));
+  fflush(stdout);
+}
+
+/* ---- Products ---- */
 
 typedef struct product {
   const char *name;
@@ -93,10 +198,8 @@ static const product products[] = {
     {"latents  dW 500x5 batch 100", 1, 0, 500, 5, 100, 0, 0},
     {"latents  dX 100x500 W[500,5]", 0, 0, 100, 5, 500, 0, 0},
     {"latents  100x500 -> 32", 0, 1, 100, 32, 500, 0, 0},
-    {"one row  1x784 -> 500", 0, 1, 1, 500, 784, 0, 0},
-    {"one row  1x500 -> 500", 0, 1, 1, 500, 500, 0, 0},
-    {"4 rows   4x784 -> 500", 0, 1, 4, 500, 784, 0, 0},
-    {"10 rows  10x784 -> 500", 0, 1, 10, 500, 784, 0, 0},
+    {"forward  1x784 -> 500", 0, 1, 1, 500, 784, 0, 0},
+    {"forward  10x784 -> 500", 0, 1, 10, 500, 784, 0, 0},
     {"square   1024", 0, 0, 1024, 1024, 1024, 0, 0},
 };
 
@@ -127,9 +230,28 @@ static void draw_digits(size_t count, float *x) {
   }
 }
 
-static void bench_products(int lanes) {
+typedef struct product_context {
+  const product *p;
+  const float *a, *b;
+  float *c;
+  const ck_adam_step *step;
+} product_context;
+
+static void run_product(const void *context) {
+  const product_context *x = context;
+  const product *p = x->p;
+  if (p->steps)
+    ck_sgemm_weight_gradient(p->m, p->n, p->k, x->a, x->b, x->c, x->step);
+  else
+    ck_sgemm(p->transpose_a, p->transpose_b, p->m, p->n, p->k, x->a, p->transpose_a ? p->m : p->k, x->b,
+             p->transpose_b ? p->k : p->n, x->c, p->n, NULL, CK_IDENTITY, 0);
+}
+
+static void bench_products(void) {
+  printf("products\n");
   for (size_t i = 0; i < sizeof products / sizeof *products; i++) {
     product p = products[i];
+    size_t a_size = p.m * p.k * sizeof(float), b_size = p.n * p.k * sizeof(float), c_size = p.m * p.n * sizeof(float);
     float *a = random_floats(p.m * p.k), *b = random_floats(p.n * p.k), *c = random_floats(p.m * p.n);
     if (p.digits == 1)
       draw_digits(p.m, a);
@@ -137,157 +259,240 @@ static void bench_products(int lanes) {
       draw_digits(p.k, b);
     ck_adam_step step = {random_floats(p.m * p.n), calloc(p.m * p.n, 4), calloc(p.m * p.n, 4), NULL, 1e-3f,
                          0.9f, 0.999f, 1e-8f, 0.5f, 0.5f, 0};
-    double flops = 2.0 * (double)p.m * (double)p.n * (double)p.k;
-    printf("  %-32s", p.name);
-    for (int threads = 1; threads <= 2; threads++) {
-      ck_set_thread_count(threads);
-      double rate = 0, peak = 0, start = seconds();
-      int inner = flops > 4e6 ? 1 : (int)(4e6 / flops) + 1;
-      while (seconds() - start < 0.25) {
-        double now = measure_peak(threads) * lanes;
-        if (now > peak)
-          peak = now;
-        for (int repeat = 0; repeat < 4; repeat++) {
-          double t0 = seconds();
-          for (int j = 0; j < inner; j++)
-            if (p.steps)
-              ck_sgemm_weight_gradient(p.m, p.n, p.k, a, b, c, &step);
-            else
-              ck_sgemm(p.transpose_a, p.transpose_b, p.m, p.n, p.k, a, p.transpose_a ? p.m : p.k, b,
-                       p.transpose_b ? p.k : p.n, c, p.n, NULL, CK_IDENTITY, 0);
-          double r = flops * inner / (seconds() - t0);
-          if (r > rate)
-            rate = r;
-        }
-      }
-      if (threads == 1)
-        best_peak = peak;
-      printf("  %d: %7.2f us %6.1f GFLOP/s %5.1f %%", threads, 1e6 * flops / rate, 1e-9 * rate,
-             100 * rate / peak);
-    }
-    printf("  (peak %.0f)\n", 1e-9 * best_peak);
-    fflush(stdout);
+    product_context context = {&p, a, b, c, &step};
+    /* Products that are computed transposed leave out the zeros of B (see `multiply` in gemm.c). */
+    int turned = p.digits == 2 || (p.n <= 8 && p.m > 2 * p.n);
+    kernel_case timed = {.call = run_product,
+                         .context = &context,
+                         .operations = 2.0 * (double)p.m * (double)p.n * (double)p.k,
+                         .peak = &float_peak,
+                         .reads = {{a, a_size}, {b, b_size}},
+                         .zeroed = turned ? b : a,
+                         .zeroed_size = turned ? b_size : a_size};
+    if (p.steps)
+      memcpy(timed.reads + 2,
+             (extent[]){{step.weights, c_size}, {step.m, c_size}, {step.v, c_size}}, 3 * sizeof(extent));
+    measure(p.name, &timed);
     free(a), free(b), free(c), free(step.weights), free(step.m), free(step.v);
   }
 }
 
-/* ---- Integer layers: one image, many images ---- */
+/* ---- Layers of a trained network, in floats and in integers: one image, many images ---- */
 
-static void bench_integers(void) {
-  static const size_t shapes[][2] = {{784, 500}, {500, 500}, {500, 784}, {500, 32}};
-  for (size_t s = 0; s < 4; s++) {
-    size_t inputs = shapes[s][0], outputs = shapes[s][1];
-    int8_t *w = malloc(inputs * outputs);
-    uint8_t *x = malloc(1000 * inputs), *y = malloc(1000 * outputs), table[CK_TABLE_COUNT];
-    int32_t *bias = calloc(outputs, 4), *multiplier = malloc(outputs * 4);
-    for (size_t i = 0; i < inputs * outputs; i++)
-      w[i] = (int8_t)(rand() % 255 - 127);
-    for (size_t i = 0; i < outputs; i++)
-      multiplier[i] = 1 << 20;
-    for (int i = 0; i < CK_TABLE_COUNT; i++)
-      table[i] = (uint8_t)(i >> 4);
-    void *packed = aligned_alloc(64, (ck_integer_packed_size(inputs, outputs) + 63) / 64 * 64);
-    ck_integer_pack(inputs, outputs, w, packed);
-    ck_integer_layer layer = {inputs, outputs, w, packed, bias, multiplier, 30, table};
-    for (int density = 100; density >= 20; density -= 80) {
-      /* A picture's zeros come in runs. */
-      for (size_t i = 0; i < 1000 * inputs; i++)
-        x[i] = rand() % 8 == 0 || i % 8 ? (i % 8 ? (x[i - 1] ? (uint8_t)(1 + rand() % 255) : 0) : 1) : 0;
-      for (size_t i = 0; i < 1000 * inputs; i += 8) {
-        int on = rand() % 100 < density;
-        for (size_t j = i; j < i + 8; j++)
-          x[j] = on ? (uint8_t)(1 + rand() % 255) : 0;
-      }
-      printf("  int8 %4zu -> %3zu, %3d %% not 0     ", inputs, outputs, density);
-      for (int threads = 1; threads <= 2; threads++)
-        for (size_t count = 1; count <= 1000; count *= 1000) {
-          ck_set_thread_count(threads);
-          double best = 1e9, start = seconds();
-          while (seconds() - start < 0.15) {
-            int inner = count == 1 ? 100 : 1;
-            double t0 = seconds();
-            for (int j = 0; j < inner; j++)
-              ck_integer_bytes_to_bytes(&layer, count, x, y);
-            double t = (seconds() - t0) / inner;
-            if (t < best)
-              best = t;
-          }
-          printf("  %dx%zu: %8.2f us %6.1f GMAC/s", threads, count, 1e6 * best,
-                 1e-9 * (double)(count * inputs * outputs) / best);
-        }
-      printf("\n");
-      fflush(stdout);
+typedef struct layer_context {
+  const ck_dense_layer *dense;
+  const ck_integer_layer *integers;
+  size_t count;
+  const void *x;
+  void *y;
+} layer_context;
+
+static void run_dense(const void *context) {
+  const layer_context *c = context;
+  size_t refused;
+  ck_dense_network(c->dense, 1, c->count, c->x, CK_ROWS_FLOATS, c->y, CK_ROWS_FLOATS, &refused);
+}
+
+static void run_integers(const void *context) {
+  const layer_context *c = context;
+  ck_integer_bytes_to_bytes(c->integers, c->count, c->x, c->y);
+}
+
+static const size_t layer_shapes[][2] = {{784, 500}, {500, 500}, {500, 784}, {500, 32}};
+
+static void measure_layer(const char *kind, const layer_context *c, size_t inputs, size_t outputs, size_t input_size,
+                          const void *weights, size_t weight_size) {
+  char name[64];
+  snprintf(name, sizeof name, "%s %4zux%zu -> %zu", kind, c->count, inputs, outputs);
+  kernel_case timed = {.call = c->dense ? run_dense : run_integers,
+                       .context = c,
+                       .operations = 2.0 * (double)(c->count * inputs * outputs),
+                       .peak = c->dense ? &float_peak : &integer_peak,
+                       .reads = {{c->x, c->count * inputs * input_size}, {weights, weight_size}},
+                       .zeroed = (void *)c->x,
+                       .zeroed_size = c->count * inputs * input_size};
+  measure(name, &timed);
+}
+
+static void bench_layers(void) {
+  printf("layers in floats\n");
+  for (size_t s = 0; s < sizeof layer_shapes / sizeof *layer_shapes; s++)
+    for (size_t count = 1; count <= 1000; count *= 1000) {
+      size_t inputs = layer_shapes[s][0], outputs = layer_shapes[s][1];
+      size_t packed_count = ck_dense_packed_count(inputs, outputs);
+      float *w = random_floats(inputs * outputs), *bias = random_floats(outputs), *packed = random_floats(packed_count);
+      float *x = random_floats(count * inputs), *y = random_floats(count * outputs);
+      ck_dense_pack(inputs, outputs, w, bias, packed);
+      for (size_t i = 0; i < count * inputs; i++)
+        x[i] += 2; /* none is 0 */
+      ck_dense_layer layer = {.inputs = inputs, .outputs = outputs, .activation = CK_IDENTITY, .packed = packed};
+      layer_context context = {.dense = &layer, .count = count, .x = x, .y = y};
+      measure_layer("float32", &context, inputs, outputs, sizeof *x, packed, packed_count * sizeof *packed);
+      free(w), free(bias), free(packed), free(x), free(y);
     }
-    free(w), free(x), free(y), free(bias), free(multiplier), free(packed);
-  }
+  printf("layers in integers\n");
+  for (size_t s = 0; s < sizeof layer_shapes / sizeof *layer_shapes; s++)
+    for (size_t count = 1; count <= 1000; count *= 1000) {
+      size_t inputs = layer_shapes[s][0], outputs = layer_shapes[s][1];
+      size_t packed_size = ck_integer_packed_size(inputs, outputs);
+      int8_t *w = malloc(inputs * outputs);
+      uint8_t *x = aligned_alloc(64, (count * inputs + 63) / 64 * 64), *y = malloc(count * outputs);
+      uint8_t table[CK_TABLE_COUNT];
+      int32_t *bias = calloc(outputs, 4), *multiplier = malloc(outputs * 4);
+      for (size_t i = 0; i < inputs * outputs; i++)
+        w[i] = (int8_t)(rand() % 255 - 127);
+      for (size_t i = 0; i < count * inputs; i++)
+        x[i] = (uint8_t)(1 + rand() % 255);
+      for (size_t i = 0; i < outputs; i++)
+        multiplier[i] = 1 << 20;
+      for (int i = 0; i < CK_TABLE_COUNT; i++)
+        table[i] = (uint8_t)(i >> 4);
+      void *packed = aligned_alloc(64, (packed_size + 63) / 64 * 64);
+      ck_integer_pack(inputs, outputs, w, packed);
+      ck_integer_layer layer = {inputs, outputs, w, packed, bias, multiplier, 30, table};
+      layer_context context = {.integers = &layer, .count = count, .x = x, .y = y};
+      measure_layer("int8", &context, inputs, outputs, 1, packed, packed_size);
+      free(w), free(x), free(y), free(bias), free(multiplier), free(packed);
+    }
 }
 
 /* ---- Passes ---- */
 
 enum { PASS_COUNT = 78400, ADAM_COUNT = 392000 };
 
+/* Keeps what was written from being left out, or from being moved. */
+static void clobber(const void *memory) {
+  __asm__ volatile("" : : "r"(memory) : "memory");
+}
+
+static void fill(void *memory, size_t size) {
+  memset(memory, 1, size);
+  clobber(memory);
+}
+
+static void rewrite(size_t count, float *x) {
+  typedef int vector __attribute__((vector_size(64), aligned(4)));
+  for (size_t i = 0; i + 16 <= count; i += 16)
+    *(vector *)(x + i) ^= 1;
+  clobber(x);
+}
+
+/* The slowest of the operations that the functions are made of. */
+static void divide(size_t count, const float *x, const float *z, float *y) {
+  typedef float vector __attribute__((vector_size(64), aligned(4)));
+  for (size_t i = 0; i + 16 <= count; i += 16)
+    *(vector *)(y + i) = *(const vector *)(x + i) / *(const vector *)(z + i);
+  clobber(y);
+}
+
 static void no_task(void *context, size_t index) {
   (void)context;
   (void)index;
 }
 
+/* Beside every pass: moving as many bytes over as much memory, in and out in the same proportion. */
 static void bench_passes(void) {
   float *x = random_floats(ADAM_COUNT), *y = random_floats(ADAM_COUNT), *z = random_floats(ADAM_COUNT);
   float *v = random_floats(ADAM_COUNT);
-  uint8_t *bytes = malloc(PASS_COUNT);
+  uint8_t *bytes = aligned_alloc(64, (PASS_COUNT + 63) / 64 * 64);
+  memset(bytes, 1, PASS_COUNT);
   for (size_t i = 0; i < ADAM_COUNT; i++)
     v[i] = v[i] * v[i];
   ck_set_thread_count(1);
-#define BENCH(name, count, call)                                                                             \
-  do {                                                                                                       \
+  printf("passes\n");
+#define TIMED(budget, call)                                                                                  \
+  ({                                                                                                         \
     double best = 1e9, start = seconds();                                                                    \
-    while (seconds() - start < 0.1) {                                                                        \
+    while (seconds() - start < (budget)) {                                                                   \
       double t0 = seconds();                                                                                 \
       call;                                                                                                  \
       double t = seconds() - t0;                                                                             \
-      if (t < best)                                                                                          \
-        best = t;                                                                                            \
+      best = t < best ? t : best;                                                                            \
     }                                                                                                        \
-    printf("  %-32s  %7.2f us  %.3f ns each\n", name, 1e6 * best, 1e9 * best / (count));                     \
+    best;                                                                                                    \
+  })
+  /* A line: name | us | ns a value | us that moving its bytes takes. MOVE does that. */
+#define BENCH(name, count, call, move)                                                                       \
+  do {                                                                                                       \
+    double took = TIMED(0.08, call), moving = TIMED(0.03, move);                                             \
+    printf("%-30s | %8.2f | %6.3f | %8.2f\n", name, 1e6 * took, 1e9 * took / (count), 1e6 * moving);        \
     fflush(stdout);                                                                                          \
   } while (0)
-  BENCH("exp", PASS_COUNT, ck_exp(PASS_COUNT, x, y));
-  BENCH("sigmoid", PASS_COUNT, ck_activate(CK_SIGMOID, PASS_COUNT, y));
-  BENCH("elu", PASS_COUNT, ck_activate(CK_ELU, PASS_COUNT, y));
-  BENCH("elu gradient", PASS_COUNT, ck_activation_gradient(CK_ELU, PASS_COUNT, x, y));
-  BENCH("from u8", PASS_COUNT, ck_from_u8(PASS_COUNT, bytes, y));
-  BENCH("to u8", PASS_COUNT, ck_to_u8(PASS_COUNT, y, bytes));
-  BENCH("clamp", PASS_COUNT, ck_clamp_unit(PASS_COUNT, y));
-  BENCH("first not finite", PASS_COUNT, ck_first_not_finite(PASS_COUNT, x));
-  BENCH("squared error", PASS_COUNT, ck_squared_error(PASS_COUNT, x, z, 1, y));
-  BENCH("bernoulli", PASS_COUNT, ck_bernoulli(PASS_COUNT, x, z, 1, y));
-  BENCH("sum of squares", ADAM_COUNT, ck_sum_of_squares(ADAM_COUNT, x));
-  BENCH("column sums 100x784", PASS_COUNT, ck_add_column_sums(100, 784, x, 784, y));
+  const size_t size = PASS_COUNT * sizeof(float), adam_size = ADAM_COUNT * sizeof(float);
+#define COPY(from, to, size) (memcpy(to, from, size), clobber(to))
+#define LOOK(from, size) read_function(from, size)
+  BENCH("exp", PASS_COUNT, ck_exp(PASS_COUNT, x, y), COPY(x, y, size));
+  BENCH("sigmoid", PASS_COUNT, ck_activate(CK_SIGMOID, PASS_COUNT, y), COPY(y, y + PASS_COUNT, size));
+  BENCH("elu", PASS_COUNT, ck_activate(CK_ELU, PASS_COUNT, y), COPY(y, y + PASS_COUNT, size));
+  BENCH("elu gradient", PASS_COUNT, ck_activation_gradient(CK_ELU, PASS_COUNT, x, y),
+        (COPY(x, y, size), LOOK(y, size)));
+  BENCH("from u8", PASS_COUNT, ck_from_u8(PASS_COUNT, bytes, y), (LOOK(bytes, PASS_COUNT), fill(y, size)));
+  BENCH("to u8", PASS_COUNT, ck_to_u8(PASS_COUNT, y, bytes), (LOOK(y, size), fill(bytes, PASS_COUNT)));
+  BENCH("clamp", PASS_COUNT, ck_clamp_unit(PASS_COUNT, y), COPY(y, y + PASS_COUNT, size));
+  BENCH("first not finite", PASS_COUNT, ck_first_not_finite(PASS_COUNT, x), LOOK(x, size));
+  BENCH("squared error and gradient", PASS_COUNT, ck_squared_error(PASS_COUNT, x, z, 1, y),
+        (COPY(x, y, size), LOOK(z, size)));
+  BENCH("bernoulli and gradient", PASS_COUNT, ck_bernoulli(PASS_COUNT, x, z, 1, y),
+        (COPY(x, y, size), LOOK(z, size)));
+  BENCH("sum of squares", ADAM_COUNT, ck_sum_of_squares(ADAM_COUNT, x), LOOK(x, adam_size));
+  BENCH("column sums 100x784", PASS_COUNT, ck_add_column_sums(100, 784, x, 784, y), LOOK(x, size));
+  BENCH("one division a value", PASS_COUNT, divide(PASS_COUNT, x, z, y), (COPY(x, y, size), LOOK(z, size)));
   ck_adam_step step = {x, y, v, NULL, 1e-3f, 0.9f, 0.999f, 1e-8f, 0.5f, 0.5f, 0.999f};
-  BENCH("adam, 392000", ADAM_COUNT, ck_adam(ADAM_COUNT, z, &step));
+  BENCH("adam, 392000", ADAM_COUNT, ck_adam(ADAM_COUNT, z, &step),
+        (LOOK(z, adam_size), rewrite(ADAM_COUNT, x), rewrite(ADAM_COUNT, y), rewrite(ADAM_COUNT, v)));
   ck_set_thread_count(2);
-  BENCH("adam, 392000, 2 threads", ADAM_COUNT, ck_adam(ADAM_COUNT, z, &step));
-  BENCH("empty parallel loop, pool awake", 1, ck_parallel(2, no_task, NULL));
+  printf("threads\n");
+  double awake = TIMED(0.1, ck_parallel(2, no_task, NULL));
   struct timespec pause = {0, 2000000};
-  BENCH("the same, pool asleep (and 2 ms)", 1, (nanosleep(&pause, NULL), ck_parallel(2, no_task, NULL)));
+  double asleep = 1e9, start = seconds();
+  while (seconds() - start < 0.3) {
+    nanosleep(&pause, NULL);
+    double t0 = seconds();
+    ck_parallel(2, no_task, NULL);
+    double t = seconds() - t0;
+    asleep = t < asleep ? t : asleep;
+  }
+  printf("empty loop, pool awake         | %8.2f\n", 1e6 * awake);
+  printf("empty loop, pool asleep        | %8.2f\n", 1e6 * asleep);
   free(x), free(y), free(z), free(v), free(bytes);
 }
 
 int main(int argc, char **argv) {
+  int peak_alone = argc > 2 && strcmp(argv[2], "peak") == 0;
   for (int path = CK_PATH_COUNT - 1; path >= 0; path--) {
-    int wanted = argc < 2;
-    for (int i = 1; i < argc; i++)
-      wanted |= strcmp(argv[i], ck_path_name(path)) == 0;
-    if (!wanted || !ck_path_select(path))
+    if ((argc > 1 && strcmp(argv[1], ck_path_name(path)) != 0) || !ck_path_select(path))
       continue;
-    int lanes = 4;
+    float_peak = (peak){peak_generic, 2 * 4};
+    read_function = read_generic;
 #if defined(__x86_64__)
-    peak_function = path == CK_PATH_AVX512 ? peak_avx512 : path == CK_PATH_AVX2 ? peak_avx2 : peak_generic;
-    lanes = path == CK_PATH_AVX512 ? 16 : path == CK_PATH_AVX2 ? 8 : 4;
+    integer_peak = (peak){integer_peak_generic, 2 * 8};
+    if (path == CK_PATH_AVX2) {
+      float_peak = (peak){peak_avx2, 2 * 8};
+      integer_peak = (peak){integer_peak_avx2, 2 * 16};
+      read_function = read_avx2;
+    }
+    if (path == CK_PATH_AVX512) {
+      float_peak = (peak){peak_avx512, 2 * 16};
+      integer_peak = (peak){integer_peak_avx512, 2 * 64};
+      read_function = read_avx512;
+    }
 #endif
-    printf("%s\n", ck_path_name(path));
-    bench_products(lanes);
-    bench_integers();
+    for (int threads = 1; threads <= 2; threads++) {
+      ck_set_thread_count(threads);
+      double floats = 0, integers = 0;
+      for (int repeat = 0; repeat < 50; repeat++) {
+        double now = measure_peak(&float_peak, threads);
+        floats = now > floats ? now : floats;
+        now = integer_peak.loop ? measure_peak(&integer_peak, threads) : 0;
+        integers = now > integers ? now : integers;
+      }
+      printf("peak of %s, %d thread%s | %.1f | %.1f\n", ck_path_name(path), threads, threads > 1 ? "s" : "",
+             1e-9 * floats, 1e-9 * integers);
+    }
+    if (peak_alone)
+      continue;
+    bench_products();
+    bench_layers();
     bench_passes();
   }
   return 0;

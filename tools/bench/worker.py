@@ -5,7 +5,7 @@ usage: worker.py SIDE THREADS      a JSON line in, a JSON line out; bench.py ask
 
 import json
 import os
-import resource
+import re
 import sys
 import time
 
@@ -37,6 +37,12 @@ def rate(call, seconds, per_call=1):
         call()
         times.append(time.perf_counter() - start)
     return per_call / float(np.median(times))
+
+
+def peak_memory(pid="self"):
+    """The largest resident set so far, bytes; getrusage's begins with what the parent process had."""
+    with open(f"/proc/{pid}/status") as status:
+        return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", status.read())[1])
 
 
 # ---- libae ----
@@ -77,30 +83,41 @@ class Libae:
         steps, took = self.fit(self.kept["trainer"], self.kept["images"], seconds)
         return steps / took
 
-    def target(self, mse, every):
-        images, test = digits("train"), digits("test")
-        trainer = self.libae.Trainer(kind="elu", latent_size=5, steps=10**8, progress_interval=every, seed=1)
-        seconds, steps = 0.0, 0
-        while steps < 60000:
-            start = time.perf_counter()
-            trainer.fit(images, lambda told: False)
-            seconds += time.perf_counter() - start
-            steps += every
-            with trainer.model() as model:
-                back = model.decode(model.encode(test), dtype=np.float32).reshape(-1, 784)
-            error = float(np.mean((back - test / np.float32(255)) ** 2))
-            if error <= mse:
-                break
-        return {"seconds": seconds, "steps": steps, "mse": error}
+    def stretch(self, steps, seed):
+        """So many more steps of the study's network, d = 5; what they took in all, and the test error now."""
+        if "target" not in self.kept:
+            trainer = self.libae.Trainer(
+                kind="elu", latent_size=5, steps=10**8, progress_interval=steps, seed=seed
+            )
+            self.kept["target"] = {"trainer": trainer, "seconds": 0.0, "steps": 0}
+            self.kept["digits"] = digits("train"), digits("test")
+        state, (images, test) = self.kept["target"], self.kept["digits"]
+        start = time.perf_counter()
+        state["trainer"].fit(images, lambda told: False)
+        state["seconds"] += time.perf_counter() - start
+        state["steps"] += steps
+        with state["trainer"].model() as model:
+            back = model.decode(model.encode(test), dtype=np.float32).reshape(-1, 784)
+        error = float(np.mean((back - test / np.float32(255)) ** 2))
+        return {"seconds": state["seconds"], "steps": state["steps"], "mse": error}
 
-    def make(self, hidden, latent_size, name):
-        trainer = self.libae.Trainer(hidden=hidden, latent_size=latent_size, steps=200, seed=1)
+    def make(self, hidden, latent_size, name, integers):
+        trainer = self.libae.Trainer(
+            hidden=hidden, latent_size=latent_size, steps=200 if integers else 2, seed=1
+        )
         images = digits("train")
         trainer.fit(images)
-        model = trainer.model(images[:2000])
-        for storage in ("float32", "int8"):
+        storages = ("float32", "int8") if integers else ("float32",)
+        model = trainer.model(images[:2000]) if integers else trainer.model()
+        for storage in storages:
             model.save(f"{FILES}/{name}-{storage}.aew", storage=storage)
-        return {s: os.path.getsize(f"{FILES}/{name}-{s}.aew") for s in ("float32", "int8")}
+        return {s: os.path.getsize(f"{FILES}/{name}-{s}.aew") for s in storages}
+
+    def stream(self, name, form, count):
+        """Images a second of one call with `count` images in bytes."""
+        model = self.libae.Model.open(f"{FILES}/{name}-{'float32' if form == 'float32' else 'int8'}.aew")
+        out = np.empty((count, model.latent_size), np.float32)
+        return count / many(self.kept, count, lambda images: model.encode(images, out=out))
 
     def infer(self, name, form, direction, batch, seconds, dense=False):
         model = self.libae.Model.open(f"{FILES}/{name}-{'float32' if form == 'float32' else 'int8'}.aew")
@@ -111,7 +128,7 @@ class Libae:
         if direction == "decode":
             test = np.ascontiguousarray(model.encode(test))
             out = np.empty((batch, 28, 28), dtype)
-            return each_batch(lambda x: model.decode(x, out=out), test, batch, seconds)
+            return each_batch(lambda x: model.decode(x, out=out, dtype=dtype), test, batch, seconds)
         out = np.empty((batch, model.latent_size), np.float32)
         return each_batch(lambda x: model.encode(x, out=out), test, batch, seconds)
 
@@ -121,6 +138,19 @@ class Libae:
         trainer = self.libae.Trainer(kind="pca", latent_size=components)
         trainer.fit(images)
         return time.perf_counter() - start
+
+
+def many(kept, count, call):
+    """Seconds of a call with `count` of the training images, repeated as needed; the median of three."""
+    if len(kept.get("many", ())) != count:
+        source = digits("train")
+        kept["many"] = source[np.arange(count) % len(source)]
+    times = []
+    for _ in range(3 if count <= 100000 else 1):
+        start = time.perf_counter()
+        call(kept["many"])
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
 
 
 def each_batch(call, rows, batch, seconds):
@@ -195,32 +225,35 @@ class Torch:
             steps += 1
         return steps / (time.perf_counter() - start)
 
-    def target(self, mse, every):
+    def stretch(self, steps, seed):
         torch = self.torch
-        data = torch.from_numpy(digits("train"))
-        test = torch.from_numpy(digits("test")).float() / 255
-        encoder, decoder, step = self.network("elu", [500, 500], 5)
-        seconds, steps = 0.0, 0
-        while steps < 60000:
-            start = time.perf_counter()
-            for _ in range(every):
-                step(data)
-            seconds += time.perf_counter() - start
-            steps += every
-            with torch.no_grad():
-                # libae's decoder clamps to [0, 1], so this one does.
-                error = float(((decoder(encoder(test)).clamp(0, 1) - test) ** 2).mean())
-            if error <= mse:
-                break
-        return {"seconds": seconds, "steps": steps, "mse": error}
+        if "target" not in self.kept:
+            torch.manual_seed(seed)
+            self.kept["target"] = {"network": self.network("elu", [500, 500], 5), "seconds": 0.0, "steps": 0}
+            test = torch.from_numpy(digits("test")).float() / 255
+            self.kept["digits"] = torch.from_numpy(digits("train")), test
+        state, (data, test) = self.kept["target"], self.kept["digits"]
+        encoder, decoder, step = state["network"]
+        start = time.perf_counter()
+        for _ in range(steps):
+            step(data)
+        state["seconds"] += time.perf_counter() - start
+        state["steps"] += steps
+        with torch.no_grad():
+            # libae's decoder clamps to [0, 1], so this one does.
+            error = float(((decoder(encoder(test)).clamp(0, 1) - test) ** 2).mean())
+        return {"seconds": state["seconds"], "steps": state["steps"], "mse": error}
 
 
 # ---- ONNX Runtime ----
 
 
 class Onnx:
-    def make(self, hidden, latent_size, name):
-        """The encoder and the decoder as graphs, in float32 and both kinds of int8."""
+    def __init__(self):
+        self.kept = {}
+
+    def make(self, hidden, latent_size, name, integers):
+        """The encoder and the decoder as graphs, in float32 and, if asked for, both kinds of int8."""
         import onnx
         from onnx import TensorProto, helper, numpy_helper
         from onnxruntime.quantization import (
@@ -256,6 +289,8 @@ class Onnx:
             opsets = [helper.make_opsetid("", 17)]
             path = f"{FILES}/{name}-{direction}"
             onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=9), f"{path}-float32.onnx")
+            if not integers:
+                continue
             quantize_dynamic(f"{path}-float32.onnx", f"{path}-dynamic.onnx", weight_type=QuantType.QInt8)
             rows = (
                 test
@@ -302,6 +337,20 @@ class Onnx:
             rows = (rows / np.float32(255)).astype(np.float32)
         return each_batch(lambda x: session.run(None, {"x": x}), rows, batch, seconds)
 
+    def stream(self, name, form, count):
+        """Images a second of `count` images in bytes, which become floats batch by batch."""
+        session = self.session(name, form, "encode")
+        size = session.get_outputs()[0].shape[1]
+        out = np.empty((count, size), np.float32)
+        floats = np.empty((1000, 784), np.float32)
+
+        def call(images):
+            for first in range(0, count, 1000):
+                np.multiply(images[first : first + 1000], np.float32(1 / 255), out=floats)
+                out[first : first + 1000] = session.run(None, {"x": floats})[0]
+
+        return count / many(self.kept, count, call)
+
 
 # ---- scikit-learn ----
 
@@ -316,7 +365,11 @@ class Sklearn:
         return time.perf_counter() - start
 
 
-SIDES = {"libae": Libae, "torch": Torch, "onnx": Onnx, "sklearn": Sklearn}
+class Nothing:
+    """Python and numpy, to see what they take."""
+
+
+SIDES = {"nothing": Nothing, "libae": Libae, "torch": Torch, "onnx": Onnx, "sklearn": Sklearn}
 
 
 def main():
@@ -325,7 +378,7 @@ def main():
     for line in sys.stdin:
         call, arguments = json.loads(line)
         if call == "memory":
-            answer = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+            answer = peak_memory()
         else:
             answer = getattr(side, call)(**arguments)
         print(json.dumps(answer), flush=True)
