@@ -439,8 +439,12 @@ typedef struct ae_trainer_options {
   int32_t width, height;         /* pixels, 1 to 64; default 28 x 28 */
   int32_t latent_size;           /* 1 to 1024; default 5, for variational kinds 20 when left 0 */
   const int32_t *hidden;         /* widths of the encoder's hidden layers, 1 to 4096 each; the decoder
-                                    mirrors them; NULL: 500, 500 */
-  int32_t hidden_count;          /* 0 to 8 */
+                                    mirrors them; NULL: 500, 500, and for AE_KIND_CONV_VAE 32, 64, 256. Of a
+                                    conv-vae all but the last are channels, at most 1024, of convolutions whose
+                                    pictures hold at most 32768 numbers: one with as many channels as the one
+                                    before it keeps the picture's size (windows of 3 x 3), any other halves it
+                                    (4 x 4, stride 2) */
+  int32_t hidden_count;          /* 0 to 8; of a conv-vae at least 2 */
   int32_t loss;                  /* AE_LOSS_...; -1 (default): MSE, or Bernoulli for variational kinds */
   int32_t output;                /* AE_OUTPUT_...; -1 (default): linear for MSE, sigmoid for Bernoulli */
   int32_t schedule;              /* AE_SCHEDULE_...; default constant */

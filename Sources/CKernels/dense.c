@@ -57,6 +57,7 @@ typedef struct dense_job {
   int x_form, y_form;
   size_t count, tasks;
   size_t widest, deepest;      /* floats of a row between two layers, inputs of a layer */
+  size_t columns;              /* floats that a picture takes laid out for a convolution */
   atomic_size_t first_refused; /* index of the first input that is not finite */
   atomic_int out_of_memory;
 } dense_job;
@@ -120,6 +121,36 @@ static void run_layer(const dense_job *job, const dense_kernels *kernel, const c
   ck_activate(layer->activation, (rows - 1) * tile.ldy + layer->outputs, y);
 }
 
+/* A convolution on the rows of a task, picture by picture: the pixels are the rows of a dense layer, as many of
+   them at a time as a task has rows otherwise. `columns` has room for those of a picture. */
+static void run_convolution(const dense_job *job, const dense_kernels *kernel, const ck_dense_layer *layer,
+                            dense_tile tile, size_t rows, uint16_t *lists, float *columns) {
+  const ck_convolution *g = &layer->convolution;
+  ck_dense_layer dense = *layer;
+  size_t pixels = ck_coarse_pixels(g), most = DENSE_TILES * kernel->rows;
+  if (g->transposed)
+    dense.activation = CK_IDENTITY;
+  for (size_t row = 0; row < rows; row++) {
+    const float *x = tile.x + row * tile.ldx;
+    float *y = tile.y + row * tile.ldy;
+    if (!g->transposed)
+      ck_im2col(g, sizeof(float), x, columns);
+    for (size_t first = 0; first < pixels; first += most) {
+      dense_tile part = {.x = (g->transposed ? x : columns) + first * layer->inputs,
+                         .ldx = layer->inputs,
+                         .y = (g->transposed ? columns : y) + first * layer->outputs,
+                         .ldy = layer->outputs};
+      run_layer(job, kernel, &dense, part, pixels - first < most ? pixels - first : most, lists);
+    }
+    if (g->transposed) {
+      size_t count = ck_fine_count(g), channels = (size_t)g->fine_channels;
+      ck_fill_channels(count / channels, channels, layer->bias, y);
+      ck_col2im(g, columns, y);
+      ck_activate(layer->activation, count, y);
+    }
+  }
+}
+
 /* Takes the rows of one task through all layers. */
 static void task(void *context, size_t index) {
   dense_job *job = context;
@@ -127,14 +158,16 @@ static void task(void *context, size_t index) {
   size_t tiles = (job->count + kernel->rows - 1) / kernel->rows;
   size_t row = tiles * index / job->tasks * kernel->rows, end = tiles * (index + 1) / job->tasks * kernel->rows;
   size_t rows = (end < job->count ? end : job->count) - row;
-  size_t half = rows * job->widest, inputs = job->layers[0].inputs;
-  size_t outputs = job->layers[job->layer_count - 1].outputs;
-  float *memory = ck_scratch_take(2 * half * sizeof(float) + DENSE_TILES * (job->deepest + 16) * sizeof(uint16_t));
+  size_t half = rows * job->widest, inputs = CK_ROW_INPUTS(job->layers);
+  size_t outputs = CK_ROW_OUTPUTS(job->layers + job->layer_count - 1);
+  float *memory = ck_scratch_take((2 * half + job->columns) * sizeof(float) +
+                                  DENSE_TILES * (job->deepest + 16) * sizeof(uint16_t));
   if (!memory) {
     atomic_store(&job->out_of_memory, 1);
     return;
   }
-  uint16_t *lists = (uint16_t *)(memory + 2 * half);
+  float *columns = memory + 2 * half;
+  uint16_t *lists = (uint16_t *)(columns + job->columns);
   dense_tile tile = {.x = (const float *)job->x + row * inputs, .ldx = inputs};
   size_t next = 0;
   if (job->x_form == CK_ROWS_BYTES) {
@@ -156,9 +189,12 @@ static void task(void *context, size_t index) {
       tile.ldy = outputs;
     } else {
       tile.y = memory + next * half;
-      tile.ldy = last ? outputs : round_up(job->layers[l].outputs, 16);
+      tile.ldy = last ? outputs : round_up(CK_ROW_OUTPUTS(job->layers + l), 16);
     }
-    run_layer(job, kernel, job->layers + l, tile, rows, lists);
+    if (job->layers[l].convolution.kernel)
+      run_convolution(job, kernel, job->layers + l, tile, rows, lists, columns);
+    else
+      run_layer(job, kernel, job->layers + l, tile, rows, lists);
     tile.x = tile.y;
     tile.ldx = tile.ldy;
     next ^= 1;
@@ -184,11 +220,15 @@ int ck_dense_network(const ck_dense_layer *layers, size_t layer_count, size_t co
                    .count = count};
   atomic_init(&job.first_refused, SIZE_MAX);
   for (size_t l = 0; l < layer_count; l++) {
-    size_t inputs = layers[l].inputs, outputs = layers[l].outputs;
+    const ck_convolution *g = &layers[l].convolution;
+    size_t inputs = layers[l].inputs, outputs = CK_ROW_OUTPUTS(layers + l);
+    size_t columns = g->kernel ? round_up(ck_coarse_pixels(g) * ck_column_count(g), 16) : 0;
     job.deepest = inputs > job.deepest ? inputs : job.deepest;
     job.widest = outputs > job.widest ? outputs : job.widest;
+    job.columns = columns > job.columns ? columns : job.columns;
   }
-  job.widest = round_up(job.widest > layers[0].inputs ? job.widest : layers[0].inputs, 16);
+  size_t first_inputs = CK_ROW_INPUTS(layers);
+  job.widest = round_up(job.widest > first_inputs ? job.widest : first_inputs, 16);
   size_t rows = kernels[ck_path()]->rows, tiles = (count + rows - 1) / rows;
   size_t threads = (size_t)ck_thread_count();
   /* As few tasks as share the work evenly: each one reads all weights. */

@@ -1,5 +1,5 @@
 /*
- * Dense layers in integers: how weights are arranged and images shared among threads. The sums are in
+ * Layers in integers: how weights are arranged and images shared among threads. The sums are in
  * integer_template.h; every path gives the same ones, because integer addition does not round.
  */
 #include "internal.h"
@@ -109,6 +109,12 @@ int64_t ck_integer_reach(size_t inputs, const int8_t *weights) {
   return lowest < -127 ? -1 : sum;
 }
 
+/* (sum * multiplier + 2^(shift-1)) >> shift, in low ... high. */
+static int64_t scaled(const ck_integer_layer *layer, size_t channel, int32_t sum, int64_t low, int64_t high) {
+  int64_t t = ((int64_t)sum * layer->multiplier[channel] + ((int64_t)1 << (layer->shift - 1))) >> layer->shift;
+  return t < low ? low : t > high ? high : t;
+}
+
 /* A tile of a layer whose weights are not packed. */
 static void plain(const integer_tile *tile) {
   const ck_integer_layer *layer = tile->layer;
@@ -121,10 +127,8 @@ static void plain(const integer_tile *tile) {
         sum += w[i] * (tile->wide ? ((const int16_t *)tile->x)[at] : ((const uint8_t *)tile->x)[at]);
       }
       size_t at = image * layer->outputs + o;
-      int64_t t = ((int64_t)sum * layer->multiplier[o] + ((int64_t)1 << (layer->shift - 1))) >> layer->shift;
-      int64_t largest = tile->kind == INTEGER_BYTES ? 2047 : 16383;
-      int64_t smallest = tile->kind == INTEGER_BYTES ? -2048 : -16383;
-      t = t < smallest ? smallest : t > largest ? largest : t;
+      int64_t t = tile->kind == INTEGER_BYTES ? scaled(layer, o, sum, -2048, 2047)
+                                              : scaled(layer, o, sum, -16383, 16383);
       if (tile->kind == INTEGER_BYTES)
         ((uint8_t *)tile->y)[at] = layer->table[t + 2048];
       if (tile->kind == INTEGER_WORDS)
@@ -134,6 +138,65 @@ static void plain(const integer_tile *tile) {
       if (tile->kind == INTEGER_FLOATS)
         ((float *)tile->y)[at] = (float)sum * tile->scales[o];
     }
+}
+
+/* A layer on `images` rows, a tile at a time; `tile` says what they are. */
+static void run_layer(const integer_kernels *kernel, integer_tile tile, size_t images, size_t width, size_t size) {
+  const uint8_t *x = tile.x;
+  uint8_t *y = tile.y;
+  for (size_t i = 0; i < images; i += tile.images) {
+    tile.images = images - i < kernel->images ? images - i : kernel->images;
+    tile.x = x + i * width;
+    tile.y = y + i * size;
+    (tile.layer->packed ? kernel->tile : plain)(&tile);
+  }
+}
+
+/* A convolution on `images` rows of bytes, picture by picture: its pixels are the rows of a dense layer. What
+   counts from `zero` are words, of which those outside of the picture are 0. Returns -1 if memory was refused. */
+static int run_convolution(const integer_kernels *kernel, const integer_tile *tile, size_t images) {
+  const ck_integer_layer *layer = tile->layer;
+  const ck_convolution *g = &layer->convolution;
+  size_t inputs = CK_ROW_INPUTS(layer), outputs = CK_ROW_OUTPUTS(layer), pixels = ck_coarse_pixels(g);
+  size_t columns = pixels * ck_column_count(g), size = tile->kind == INTEGER_SUMS ? 4 : 1;
+  /* Sums, then biases and multipliers of none for the dense layer, then columns, then the words. */
+  int32_t *sums = ck_scratch_take((outputs + layer->outputs + columns) * sizeof *sums + inputs * sizeof(int16_t));
+  if (!sums)
+    return -1;
+  int32_t *none = sums + outputs;
+  void *laid_out = none + layer->outputs;
+  int16_t *words = (int16_t *)((int32_t *)laid_out + columns);
+  ck_integer_layer dense = *layer;
+  integer_tile part = {.layer = &dense, .wide = 1, .kind = tile->kind, .x = laid_out};
+  if (g->transposed) {
+    memset(none, 0, layer->outputs * sizeof *none);
+    dense.bias = dense.multiplier = none;
+    part = (integer_tile){.layer = &dense, .wide = 1, .kind = INTEGER_SUMS, .x = words, .y = laid_out};
+  }
+  for (size_t image = 0; image < images; image++) {
+    const uint8_t *x = (const uint8_t *)tile->x + image * inputs;
+    uint8_t *y = (uint8_t *)tile->y + image * outputs * size;
+    for (size_t i = 0; i < inputs; i++)
+      words[i] = (int16_t)(x[i] - layer->zero);
+    if (!g->transposed) {
+      ck_im2col(g, sizeof *words, words, laid_out);
+      part.y = y;
+      run_layer(kernel, part, pixels, layer->inputs * sizeof *words, layer->outputs * size);
+      continue;
+    }
+    run_layer(kernel, part, pixels, layer->inputs * sizeof *words, layer->outputs * sizeof *sums);
+    size_t channels = (size_t)g->fine_channels;
+    for (size_t i = 0; i < outputs; i += channels)
+      memcpy(sums + i, layer->bias, channels * sizeof *sums);
+    ck_col2im_sums(g, laid_out, sums);
+    if (tile->kind == INTEGER_SUMS)
+      memcpy(y, sums, outputs * sizeof *sums);
+    else
+      for (size_t i = 0; i < outputs; i++)
+        y[i] = layer->table[scaled(layer, i % channels, sums[i], -2048, 2047) + 2048];
+  }
+  ck_scratch_give(sums);
+  return 0;
 }
 
 /* Takes the images of one task through all layers. */
@@ -153,7 +216,7 @@ static void task(void *context, size_t index) {
       return;
     }
   }
-  size_t width = job->layers[0].inputs * (job->wide ? 2 : 1);
+  size_t width = CK_ROW_INPUTS(job->layers) * (job->wide ? 2 : 1);
   const uint8_t *x = (const uint8_t *)job->x + first * width;
   for (size_t l = 0; l < job->layer_count; l++) {
     const ck_integer_layer *layer = job->layers + l;
@@ -162,14 +225,14 @@ static void task(void *context, size_t index) {
                          .scales = job->scales,
                          .wide = job->wide && l == 0,
                          .kind = last ? job->kind : INTEGER_BYTES};
-    size_t size = layer->outputs * sizes[tile.kind];
+    size_t size = CK_ROW_OUTPUTS(layer) * sizes[tile.kind];
     uint8_t *y = last ? (uint8_t *)job->y + first * size : between + (l & 1) * half;
-    for (size_t i = 0; i < images; i += tile.images) {
-      tile.images = images - i < kernel->images ? images - i : kernel->images;
-      tile.x = x + i * width;
-      tile.y = y + i * size;
-      (layer->packed ? kernel->tile : plain)(&tile);
-    }
+    tile.x = x;
+    tile.y = y;
+    if (!layer->convolution.kernel)
+      run_layer(kernel, tile, images, width, size);
+    else if (run_convolution(kernel, &tile, images) != 0)
+      atomic_store_explicit(&job->refused, 1, memory_order_relaxed);
     x = y;
     width = size;
   }
@@ -186,9 +249,10 @@ static int run(const ck_integer_layer *layers, size_t layer_count, size_t count,
                      .count = count,
                      .wide = wide,
                      .kind = kind};
-  for (size_t l = 0; l + 1 < layer_count; l++)
-    if (layers[l].outputs > job.widest)
-      job.widest = layers[l].outputs;
+  for (size_t l = 0; l + 1 < layer_count; l++) {
+    size_t outputs = CK_ROW_OUTPUTS(layers + l);
+    job.widest = outputs > job.widest ? outputs : job.widest;
+  }
   size_t images = kernels[ck_path()]->images;
   if (count <= images) {
     job.task_images = count;

@@ -43,6 +43,13 @@ void ck_scratch_give(void *memory);
 /** ck_path_selected() returns what ck_path_select set on this thread, or -1. */
 int ck_path_selected(void);
 
+/** Numbers in a row of a layer: of fine or coarse pictures, or for a dense layer those of its matrix. */
+size_t ck_row_count(const ck_convolution *g, int fine, size_t dense);
+#define CK_ROW_INPUTS(layer)                                                                                 \
+  ck_row_count(&(layer)->convolution, !(layer)->convolution.transposed, (layer)->inputs)
+#define CK_ROW_OUTPUTS(layer)                                                                                \
+  ck_row_count(&(layer)->convolution, (layer)->convolution.transposed, (layer)->outputs)
+
 /* The path's kernel under ck_adam, for products that make a step with their own sums: n numbers from `first`
    on of the step's arrays, and n of the gradient. */
 typedef void (*ck_adam_kernel_function)(size_t n, const float *gradient, const ck_adam_step *step,

@@ -107,8 +107,8 @@ private func count(_ value: UInt64, _ name: StaticString) throws(AEError) -> Int
   return count
 }
 
-/// The widths of the hidden layers: NULL stands for 500, 500.
-private func hiddenWidths(_ options: ae_trainer_options) throws(AEError) -> [Int] {
+/// The widths of the hidden layers: NULL stands for those of the kind.
+private func hiddenWidths(_ options: ae_trainer_options) throws(AEError) -> [Int]? {
   let layers = Int(options.hidden_count)
   guard (0...Architecture.maximumHiddenCount).contains(layers) else {
     throw AEError(
@@ -116,7 +116,7 @@ private func hiddenWidths(_ options: ae_trainer_options) throws(AEError) -> [Int
   }
   guard let hidden = options.hidden else {
     guard layers == 0 else { throw AEError(.argument, "hidden is NULL, but hidden_count is \(layers)") }
-    return [500, 500]
+    return nil
   }
   var widths: [Int] = []
   for index in 0..<layers {

@@ -1,6 +1,7 @@
 // What a network is before it has weights: its kind and sizes, from which every layer's shape follows.
 // Weight files, options and integer networks all derive their shapes from here.
 
+import CKernels
 import Compute
 import Core
 
@@ -44,19 +45,6 @@ public enum ModelKind: UInt8, Sendable, CaseIterable {
   }
 }
 
-/// The shape of a dense layer: y[outputs] = f(W[outputs, inputs] x[inputs] + b[outputs]).
-public struct LayerShape: Sendable, Equatable {
-  public let inputs: Int
-  public let outputs: Int
-  public let activation: Activation
-
-  public init(inputs: Int, outputs: Int, activation: Activation) {
-    self.inputs = inputs
-    self.outputs = outputs
-    self.activation = activation
-  }
-}
-
 /// Kind and sizes of an autoencoder.
 public struct Architecture: Sendable {
   public var kind: ModelKind
@@ -68,21 +56,23 @@ public struct Architecture: Sendable {
   /// Numbers in a code, 1 ... 1024.
   public var latentCount: Int
   /// Widths of the encoder's hidden layers, first to last; the decoder mirrors them. At most 8, each in
-  /// 1 ... 4096. Empty for `pca`.
+  /// 1 ... 4096. Empty for `pca`. For `convVAE` at least 2: all but the last are channels, at most 1024, of
+  /// convolutions, whose pictures hold at most 32768 numbers. One with as many channels as the one before it keeps
+  /// the picture's size (windows of 3 x 3); any other halves it, rounding up (windows of 4 x 4, stride 2).
   public var hidden: [Int]
   /// Identity or sigmoid.
   public var output: Activation
 
   public init(
     kind: ModelKind, width: Int = 28, height: Int = 28, channels: Int = 1, latentCount: Int,
-    hidden: [Int] = [500, 500], output: Activation
+    hidden: [Int]? = nil, output: Activation
   ) throws(AEError) {
     self.kind = kind
     self.width = width
     self.height = height
     self.channels = channels
     self.latentCount = latentCount
-    self.hidden = kind == .pca ? [] : hidden
+    self.hidden = kind == .pca ? [] : hidden ?? (kind == .convVAE ? [32, 64, 256] : [500, 500])
     self.output = output
     try validate()
   }
@@ -91,6 +81,8 @@ public struct Architecture: Sendable {
   public static let maximumLatentCount = 1024
   public static let maximumHiddenWidth = 4096
   public static let maximumHiddenCount = 8
+  public static let maximumChannels = 1024
+  public static let maximumPictureCount = 32768
 
   /// Checks every limit.
   public func validate() throws(AEError) {
@@ -109,6 +101,13 @@ public struct Architecture: Sendable {
     guard output == .identity || output == .sigmoid else {
       throw AEError(.argument, "the output activation must be linear or sigmoid")
     }
+    if kind == .convVAE {
+      try check("number of hidden layers of a conv-vae", hidden.count, 2...Architecture.maximumHiddenCount)
+      for channels in hidden.dropLast() { try check("channels", channels, 1...Architecture.maximumChannels) }
+      for shape in encoderShapes where shape.isConvolution {
+        try check("numbers in the picture of a layer", shape.outputs, 1...Architecture.maximumPictureCount)
+      }
+    }
     if kind == .pca {
       try check("latent size of a pca", latentCount, 1...pixelCount)
       guard output == .identity else {
@@ -124,31 +123,51 @@ public struct Architecture: Sendable {
   public var encoderOutputCount: Int { kind.isVariational ? 2 * latentCount : latentCount }
 
   public var encoderShapes: [LayerShape] {
-    shapes(from: pixelCount, through: hidden, to: encoderOutputCount, last: .identity)
+    var shapes: [LayerShape] = []
+    var picture = ck_convolution()
+    (picture.coarse_width, picture.coarse_height) = (Int32(width), Int32(height))
+    picture.coarse_channels = Int32(channels)
+    picture.padding = 1
+    var inputs = pixelCount
+    for (index, next) in (hidden + [encoderOutputCount]).enumerated() {
+      let activation = index == hidden.count ? Activation.identity : kind.hiddenActivation
+      if kind == .convVAE && index + 1 < hidden.count {
+        let halves: Int32 = index == 0 || hidden[index - 1] != next ? 1 : 0
+        (picture.fine_width, picture.fine_height) = (picture.coarse_width, picture.coarse_height)
+        picture.fine_channels = picture.coarse_channels
+        (picture.kernel, picture.stride) = (3 + halves, 1 + halves)
+        (picture.coarse_width, picture.coarse_height) = (
+          (picture.fine_width + halves) >> halves, (picture.fine_height + halves) >> halves
+        )
+        picture.coarse_channels = Int32(next)
+        shapes.append(LayerShape(picture, activation: activation))
+      } else {
+        shapes.append(LayerShape(inputs: inputs, outputs: next, activation: activation))
+      }
+      inputs = shapes[index].outputs
+    }
+    return shapes
   }
 
+  /// The encoder's layers backwards.
   public var decoderShapes: [LayerShape] {
-    shapes(from: latentCount, through: hidden.reversed(), to: pixelCount, last: output)
+    let shapes = encoderShapes
+    var result: [LayerShape] = []
+    for index in stride(from: hidden.count, through: 0, by: -1) {
+      let activation = index == 0 ? output : kind.hiddenActivation
+      result.append(
+        index == hidden.count
+          ? LayerShape(inputs: latentCount, outputs: shapes[index].inputs, activation: activation)
+          : shapes[index].turned(activation))
+    }
+    return result
   }
 
   /// Weights and biases of encoder and decoder.
   public var parameterCount: Int {
     var sum = 0
-    for shape in encoderShapes { sum += (shape.inputs + 1) * shape.outputs }
-    for shape in decoderShapes { sum += (shape.inputs + 1) * shape.outputs }
+    for shape in encoderShapes { sum += shape.parameterCount }
+    for shape in decoderShapes { sum += shape.parameterCount }
     return sum
-  }
-
-  private func shapes(from first: Int, through widths: [Int], to last: Int, last activation: Activation)
-    -> [LayerShape]
-  {
-    var result: [LayerShape] = []
-    var inputs = first
-    for width in widths {
-      result.append(LayerShape(inputs: inputs, outputs: width, activation: kind.hiddenActivation))
-      inputs = width
-    }
-    result.append(LayerShape(inputs: inputs, outputs: last, activation: activation))
-    return result
   }
 }

@@ -88,7 +88,7 @@ public final class Autoencoder: Sendable {
         throw AEError(.shape, "\(half): \(shapes.count) layers expected, \(actual.count) came")
       }
       for (index, shape) in shapes.enumerated()
-      where actual[index].inputs != shape.inputs || actual[index].outputs != shape.outputs {
+      where actual[index].with(shape.activation) != shape {
         throw AEError(
           .shape,
           "\(half) layer \(index): \(shape.inputs) x \(shape.outputs) expected, "

@@ -1,27 +1,27 @@
-// A stack of dense layers in floats: one half of an autoencoder, encoder or decoder.
+// A stack of layers in floats, dense or convolutions: one half of an autoencoder, encoder or decoder.
 
 import CKernels
 import Compute
 import Core
 
-/// A dense layer in floats, immutable once it is part of a network in use.
+/// A layer in floats, immutable once it is part of a network in use.
 public final class DenseLayer: Sendable {
   public let shape: LayerShape
-  /// [outputs, inputs], row-major.
+  /// [rows, columns] of the shape, row-major.
   public let weights: Buffer<Float>
-  /// [outputs].
+  /// [channels].
   public let bias: Buffer<Float>
 
   /// A layer of zeros.
   public init(shape: LayerShape) throws(AEError) {
     self.shape = shape
-    weights = try Buffer(count: shape.inputs * shape.outputs)
-    bias = try Buffer(count: shape.outputs)
+    weights = try Buffer(count: shape.weightCount)
+    bias = try Buffer(count: shape.channels)
   }
 
-  /// A layer over existing weights, which it shares; `weights` is [outputs, inputs], `bias` [outputs].
+  /// A layer over existing weights, which it shares; `weights` is [rows, columns], `bias` [channels].
   public init(shape: LayerShape, weights: Buffer<Float>, bias: Buffer<Float>) throws(AEError) {
-    guard weights.count == shape.inputs * shape.outputs, bias.count == shape.outputs else {
+    guard weights.count == shape.weightCount, bias.count == shape.channels else {
       throw AEError(
         .shape,
         "a layer of \(shape.inputs) x \(shape.outputs) got \(weights.count) weights, \(bias.count) biases")
@@ -32,7 +32,7 @@ public final class DenseLayer: Sendable {
   }
 }
 
-/// Dense layers, each one's outputs the next one's inputs. Weights must not change once it has run.
+/// Layers, each one's outputs the next one's inputs. Weights must not change once it has run.
 public struct DenseNetwork: Sendable {
   public let layers: [DenseLayer]
   private let packed = Lazy<PackedLayers>()
@@ -56,8 +56,7 @@ public struct DenseNetwork: Sendable {
   public func withoutOutputActivation() throws(AEError) -> DenseNetwork {
     var layers = self.layers
     let last = layers.removeLast()
-    let shape = LayerShape(inputs: last.shape.inputs, outputs: last.shape.outputs, activation: .identity)
-    layers.append(try DenseLayer(shape: shape, weights: last.weights, bias: last.bias))
+    layers.append(try DenseLayer(shape: last.shape.with(.identity), weights: last.weights, bias: last.bias))
     return DenseNetwork(layers: layers)
   }
 
@@ -99,20 +98,24 @@ public struct DenseNetwork: Sendable {
 private final class PackedLayers: @unchecked Sendable {
   let kernels: Buffer<ck_dense_layer>
   private let weights: [Buffer<Float>]
+  private let layers: [DenseLayer]
 
   init(_ layers: [DenseLayer]) throws(AEError) {
     let kernels = try Buffer<ck_dense_layer>(count: layers.count)
     var weights: [Buffer<Float>] = []
     for (index, layer) in layers.enumerated() {
       let shape = layer.shape
-      let packed = try Buffer<Float>(count: ck_dense_packed_count(shape.inputs, shape.outputs))
-      ck_dense_pack(shape.inputs, shape.outputs, layer.weights.base, layer.bias.base, packed.base)
+      let packed = try Buffer<Float>(count: ck_dense_packed_count(shape.columns, shape.rows))
+      // A transposed convolution adds its biases to the picture, not to the columns.
+      let bias = shape.channels == shape.rows ? layer.bias : try Buffer<Float>(count: shape.rows)
+      ck_dense_pack(shape.columns, shape.rows, layer.weights.base, bias.base, packed.base)
       weights.append(packed)
       kernels.base[index] = ck_dense_layer(
-        inputs: shape.inputs, outputs: shape.outputs, packed: packed.base, activation: shape.activation.kernel
-      )
+        inputs: shape.columns, outputs: shape.rows, packed: packed.base, activation: shape.activation.kernel,
+        convolution: shape.geometry, bias: layer.bias.base)
     }
     self.kernels = kernels
     self.weights = weights
+    self.layers = layers
   }
 }

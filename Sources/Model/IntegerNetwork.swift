@@ -6,22 +6,24 @@ import CKernels
 import Compute
 import Core
 
-/// A dense layer in integers; see `ck_integer_layer` for the arithmetic.
+/// A layer in integers; see `ck_integer_layer` for the arithmetic.
 public final class IntegerLayer: @unchecked Sendable {
-  public let inputs: Int
-  public let outputs: Int
-  /// [outputs, inputs], row-major, each in -127 ... 127.
+  /// Sizes alone: the activation is in the table.
+  public let shape: LayerShape
+  /// [rows, columns] of the shape, row-major, each in -127 ... 127.
   public let weights: Buffer<Int8>
-  /// [outputs]; with the weights, such that every sum fits in int32.
+  /// [channels]; with the weights, such that every sum fits in int32.
   public let bias: Buffer<Int32>
-  /// [outputs], 0 ... 2^31 - 1.
+  /// [channels], 0 ... 2^31 - 1.
   public let multipliers: Buffer<Int32>
   /// 1 ... 62.
   public let shift: Int
   /// [4096] bytes for pre-activations -2048 ... 2047, or nil for a layer that gives words (the last one
   /// of an encoder).
   public let table: Buffer<UInt8>?
-  /// What one unit of a sum is worth: [outputs]. Only float results of an integer model use it.
+  /// The input that a convolution counts from, and that stands for 0; 0 for a dense layer.
+  public let zero: UInt8
+  /// What one unit of a sum is worth: [channels]. Only float results of an integer model use it.
   public let sumScales: Buffer<Float>
   private let packed: Buffer<UInt8>
 
@@ -30,20 +32,25 @@ public final class IntegerLayer: @unchecked Sendable {
   /// - Parameter largestInput: the largest magnitude an input can have, 255 for bytes and 16383 for words.
   /// - Throws: `.format` if a size is off, a value out of range, or a sum could leave int32.
   public init(
-    inputs: Int, outputs: Int, weights: Buffer<Int8>, bias: Buffer<Int32>, multipliers: Buffer<Int32>,
-    shift: Int, table: Buffer<UInt8>?, sumScales: Buffer<Float>, largestInput: Int
+    shape: LayerShape, weights: Buffer<Int8>, bias: Buffer<Int32>, multipliers: Buffer<Int32>,
+    shift: Int, table: Buffer<UInt8>?, zero: UInt8 = 0, sumScales: Buffer<Float>, largestInput: Int
   ) throws(AEError) {
-    guard inputs > 0, outputs > 0, weights.count == inputs * outputs, bias.count == outputs,
-      multipliers.count == outputs, sumScales.count == outputs, table == nil || table!.count == 4096
-    else { throw AEError(.format, "an integer layer's parts do not fit \(inputs) x \(outputs)") }
+    let outputs = shape.channels
+    guard shape.inputs > 0, outputs > 0, weights.count == shape.weightCount, bias.count == outputs,
+      multipliers.count == outputs, sumScales.count == outputs, table == nil || table!.count == 4096,
+      !shape.isConvolution || table != nil
+    else { throw AEError(.format, "an integer layer's parts do not fit \(shape.inputs) x \(shape.outputs)") }
     guard (1...62).contains(shift) else {
       throw AEError(.format, "an integer layer's shift must be in 1 ... 62, not \(shift)")
     }
     for o in 0..<outputs {
-      let row = weights.base + o * inputs
-      let reach = IntegerLayer.reach(row, inputs)
-      guard reach >= 0 else {
-        throw AEError(.format, "integer layer, output \(o): a weight must be in -127 ... 127, not -128")
+      var reach = 0
+      for row in stride(from: o, to: shape.rows, by: outputs) {
+        let sum = IntegerLayer.reach(weights.base + row * shape.columns, shape.columns)
+        guard sum >= 0 else {
+          throw AEError(.format, "integer layer, output \(o): a weight must be in -127 ... 127, not -128")
+        }
+        reach += sum
       }
       let magnitude = Int(bias.base[o].magnitude) + reach * largestInput
       guard magnitude <= Int(Int32.max), multipliers.base[o] >= 0 else {
@@ -55,17 +62,31 @@ public final class IntegerLayer: @unchecked Sendable {
         throw AEError(.format, "integer layer, output \(o): the scale is not finite")
       }
     }
-    self.inputs = inputs
-    self.outputs = outputs
+    self.shape = shape
     self.weights = weights
     self.bias = bias
     self.multipliers = multipliers
     self.shift = shift
     self.table = table
+    self.zero = zero
     self.sumScales = sumScales
-    packed = try Buffer(count: ck_integer_packed_size(inputs, outputs))
-    ck_integer_pack(inputs, outputs, weights.base, packed.base)
+    packed = try Buffer(count: ck_integer_packed_size(shape.columns, shape.rows))
+    ck_integer_pack(shape.columns, shape.rows, weights.base, packed.base)
   }
+
+  /// A dense layer [outputs, inputs].
+  public convenience init(
+    inputs: Int, outputs: Int, weights: Buffer<Int8>, bias: Buffer<Int32>, multipliers: Buffer<Int32>,
+    shift: Int, table: Buffer<UInt8>?, sumScales: Buffer<Float>, largestInput: Int
+  ) throws(AEError) {
+    try self.init(
+      shape: LayerShape(inputs: inputs, outputs: outputs, activation: .identity), weights: weights,
+      bias: bias,
+      multipliers: multipliers, shift: shift, table: table, sumScales: sumScales, largestInput: largestInput)
+  }
+
+  public var inputs: Int { shape.inputs }
+  public var outputs: Int { shape.outputs }
 
   /// The sum of weights' magnitudes, or -1 if one of them is -128, which no layer has.
   public static func reach(_ weights: UnsafePointer<Int8>, _ count: Int) -> Int {
@@ -102,8 +123,9 @@ public final class IntegerLayer: @unchecked Sendable {
   /// The layer as the kernels see it; valid while `self` lives.
   var kernel: ck_integer_layer {
     ck_integer_layer(
-      inputs: inputs, outputs: outputs, weights: weights.base, packed: packed.base, bias: bias.base,
-      multiplier: multipliers.base, shift: Int32(shift), table: table?.base)
+      inputs: shape.columns, outputs: shape.rows, weights: weights.base, packed: packed.base, bias: bias.base,
+      multiplier: multipliers.base, shift: Int32(shift), table: table?.base,
+      convolution: shape.geometry, zero: Int32(zero))
   }
 }
 
@@ -131,9 +153,7 @@ private final class LazyLayers: Sendable {
   }
 
   convenience init(_ layers: [IntegerLayer]) throws(AEError) {
-    let shapes = layers.map {
-      LayerShape(inputs: $0.inputs, outputs: $0.outputs, activation: .identity)
-    }
+    let shapes = layers.map { $0.shape }
     self.init(shapes) { () throws(AEError) in layers }
   }
 

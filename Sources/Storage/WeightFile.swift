@@ -254,6 +254,7 @@ public enum WeightFile {
     _ architecture: Architecture, decoder: Buffer<UInt8>, codec: Buffer<UInt8>, scan: Buffer<UInt8>?
   ) -> [UInt8] {
     var sum = SHA256()
+    @inline(never)
     func add(_ value: Int) {
       withUnsafeBytes(of: UInt32(truncatingIfNeeded: value).littleEndian) { word in
         sum.update(word.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: UInt8.self), 4)
@@ -264,6 +265,11 @@ public enum WeightFile {
     for shape in shapes {
       add(shape.inputs)
       add(shape.outputs)
+      guard shape.isConvolution else { continue }
+      let geometry = shape.geometry
+      for value in [geometry.fine_channels, geometry.kernel, geometry.stride, geometry.padding] {
+        add(Int(value))
+      }
     }
     sum.update(decoder.base, decoder.count)
     sum.update(codec.base, codec.count)

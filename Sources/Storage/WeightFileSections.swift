@@ -9,20 +9,17 @@ import Model
 
 /// Section ARCH: kind, sizes, name and provenance.
 enum ArchitectureSection {
-  /// A section of dense layers alone; other values are for other layers.
-  private static let denseForm: UInt8 = 0
+  /// The form of the layers: dense alone, or convolutions before them.
+  private static func form(_ kind: ModelKind) -> UInt8 { kind == .convVAE ? 1 : 0 }
   /// The largest section: 8 hidden layers, 64 bytes of name, 4096 of provenance.
   static let rawCounts = 15...(12 + 16 + 1 + 64 + 2 + 4096)
 
   static func write(_ model: Autoencoder) throws(AEError) -> Buffer<UInt8> {
     let architecture = model.architecture
-    guard architecture.kind != .convVAE else {
-      throw AEError(.kind, "weight files of version 1 have no convolution layers")
-    }
     let writer = ByteWriter()
     try writer.u8(architecture.kind.rawValue)
     try writer.u8(architecture.output.rawValue)
-    try writer.u8(denseForm)
+    try writer.u8(form(architecture.kind))
     try writer.u8(UInt8(architecture.hidden.count))
     try writer.u16(UInt16(architecture.width))
     try writer.u16(UInt16(architecture.height))
@@ -57,7 +54,7 @@ enum ArchitectureSection {
       throw reader.fail(.version, "an output activation \(outputNumber) is not known to this version")
     }
     let form = try reader.u8()
-    guard form == denseForm, kind != .convVAE else {
+    guard form == ArchitectureSection.form(kind) else {
       throw reader.fail(.version, "layers of form \(form) for a \(kind.name) are not known to this version")
     }
     let hiddenCount = Int(try reader.u8())
@@ -133,7 +130,7 @@ struct FloatSection {
   /// Exact, since everything follows from the shapes.
   var rawCount: Int {
     var count = 0
-    for shape in shapes { count += (shape.inputs + 1) * shape.outputs * width }
+    for shape in shapes { count += shape.parameterCount * width }
     return count
   }
 
@@ -221,7 +218,7 @@ struct IntegerSection {
   var rawCount: Int {
     var count = 0
     for (index, shape) in shapes.enumerated() {
-      count += shape.inputs * shape.outputs + 12 * shape.outputs + 1
+      count += shape.weightCount + 12 * shape.channels + (shape.isConvolution ? 2 : 1)
       if hasTable(index) { count += IntegerSection.tableCount }
     }
     return count
@@ -238,15 +235,16 @@ struct IntegerSection {
         )
       }
       try writer.u8(UInt8(layer.shift))
-      let weightCount = layer.inputs * layer.outputs
+      if layer.shape.isConvolution { try writer.u8(layer.zero) }
+      let weightCount = layer.weights.count
       let start = try writer.zeros(weightCount)
       for i in 0..<weightCount { writer.base[start + i] = UInt8(bitPattern: layer.weights.base[i]) }
-      let words = try Buffer<UInt32>(count: layer.outputs)
-      for i in 0..<layer.outputs { words.base[i] = UInt32(bitPattern: layer.bias.base[i]) }
+      let words = try Buffer<UInt32>(count: layer.bias.count)
+      for i in 0..<words.count { words.base[i] = UInt32(bitPattern: layer.bias.base[i]) }
       try planes(words, to: writer)
-      for i in 0..<layer.outputs { words.base[i] = UInt32(bitPattern: layer.multipliers.base[i]) }
+      for i in 0..<words.count { words.base[i] = UInt32(bitPattern: layer.multipliers.base[i]) }
       try planes(words, to: writer)
-      for i in 0..<layer.outputs { words.base[i] = SignLast.word(of: layer.sumScales.base[i]) }
+      for i in 0..<words.count { words.base[i] = SignLast.word(of: layer.sumScales.base[i]) }
       try planes(words, to: writer)
       if let table = layer.table {
         var previous: UInt8 = 0
@@ -275,22 +273,23 @@ struct IntegerSection {
           .format,
           "\(name): tensor \"\(half).\(index).shift\" must be in 1 ... 62, not \(shift) (byte \(layerStart))")
       }
+      let zero = shape.isConvolution ? try reader.u8() : 0
       let weightStart = reader.offset
-      _ = try reader.bytes(shape.inputs * shape.outputs)
-      let weights = try raw.part(weightStart, shape.inputs * shape.outputs, as: Int8.self)
-      let bias = try Buffer<Int32>(count: shape.outputs)
+      _ = try reader.bytes(shape.weightCount)
+      let weights = try raw.part(weightStart, shape.weightCount, as: Int8.self)
+      let bias = try Buffer<Int32>(count: shape.channels)
       try words(&reader, into: bias)
       let multiplierStart = reader.offset
-      let multipliers = try Buffer<Int32>(count: shape.outputs)
+      let multipliers = try Buffer<Int32>(count: shape.channels)
       try words(&reader, into: multipliers)
-      for i in 0..<shape.outputs where multipliers.base[i] < 0 {
+      for i in 0..<shape.channels where multipliers.base[i] < 0 {
         throw fault(name, index, "multiplier", i, "is negative", at: multiplierStart + i)
       }
       let scaleStart = reader.offset
-      let scaleWords = try Buffer<Int32>(count: shape.outputs)
+      let scaleWords = try Buffer<Int32>(count: shape.channels)
       try words(&reader, into: scaleWords)
-      let sumScales = try Buffer<Float>(count: shape.outputs)
-      for i in 0..<shape.outputs {
+      let sumScales = try Buffer<Float>(count: shape.channels)
+      for i in 0..<shape.channels {
         sumScales.base[i] = SignLast.value(of: UInt32(bitPattern: scaleWords.base[i]))
         guard sumScales.base[i].isFinite else {
           throw fault(name, index, "scale", i, "is not finite", at: scaleStart + i)
@@ -310,8 +309,8 @@ struct IntegerSection {
       do {
         layers.append(
           try IntegerLayer(
-            inputs: shape.inputs, outputs: shape.outputs, weights: weights, bias: bias,
-            multipliers: multipliers, shift: shift, table: table, sumScales: sumScales,
+            shape: shape, weights: weights, bias: bias, multipliers: multipliers, shift: shift, table: table,
+            zero: zero, sumScales: sumScales,
             largestInput: index == 0 ? largestInput : 255))
       } catch {
         for i in 0..<weights.count where weights.base[i] == -128 {

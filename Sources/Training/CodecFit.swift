@@ -24,7 +24,9 @@ public func fitCodec(
   }
   guard count > 0 else { throw AEError(.argument, "a codec is fitted to images; none came") }
   let d = model.latentCount
-  let sample = try CalibrationSample(pixels, count: count, size: model.inputCount)
+  var widest = model.inputCount
+  for shape in model.architecture.encoderShapes { widest = max(widest, shape.outputs) }
+  let sample = try CalibrationSample(pixels, count: count, size: model.inputCount, widest: widest)
 
   var latentScales = [Float](repeating: 0, count: d)
   let encoderLayers = try quantise(
@@ -61,12 +63,14 @@ public func fitCodec(
 /// Images that ranges are measured on, spread over the set.
 private struct CalibrationSample {
   static let largestCount = 4000
+  /// What a layer may give on all of them.
+  static let largestOutputs = 1 << 23
   let count: Int
   let bytes: Buffer<UInt8>
   let floats: Buffer<Float>
 
-  init(_ pixels: UnsafePointer<UInt8>, count: Int, size: Int) throws(AEError) {
-    let taken = min(count, CalibrationSample.largestCount)
+  init(_ pixels: UnsafePointer<UInt8>, count: Int, size: Int, widest: Int) throws(AEError) {
+    let taken = min(count, CalibrationSample.largestCount, CalibrationSample.largestOutputs / widest)
     bytes = try Buffer(count: taken * size)
     floats = try Buffer(count: taken * size)
     for row in 0..<taken {
@@ -169,9 +173,9 @@ func quantise(
     let shape = layer.shape
     let isLast = index == network.layers.count - 1
     let outputs = try Buffer<Float>(count: rows * shape.outputs)
-    try multiply(
-      source.base, by: layer.weights.base, transposeB: true, into: outputs.base, m: rows, n: shape.outputs,
-      k: shape.inputs, bias: layer.bias.base, activation: .identity)
+    try shape.forward(
+      source.base, rows: rows, weights: layer.weights.base, bias: layer.bias.base, activation: .identity,
+      into: outputs.base)
 
     // What one unit of the pre-activation t is worth, per output, and the table from t to bytes.
     var units: [Double]
@@ -184,7 +188,7 @@ func quantise(
       let range = isLast ? pixelRange(shape.activation) : activationRange(outputs, shape.activation)
       nextScale = range.scale
       nextZero = range.zero
-      units = [Double](repeating: range.unit, count: shape.outputs)
+      units = [Double](repeating: range.unit, count: shape.channels)
       table = try activationTable(shape.activation, range)
     }
     var fitted = try integerLayer(
@@ -220,23 +224,25 @@ extension IntegerLayer {
 private func centred(_ layer: IntegerLayer, on input: Buffer<UInt8>, rows: Int, target: Buffer<Float>)
   throws(AEError) -> IntegerLayer
 {
-  let outputs = layer.outputs
-  let sums = try Buffer<Int32>(count: rows * outputs)
+  // All pixels of a channel count, where there are any.
+  let outputs = layer.shape.channels
+  let sums = try Buffer<Int32>(count: rows * layer.outputs)
   try layer.run(input.base, count: rows, into: sums.base)
   let bias = try Buffer<Int32>(copying: layer.bias.base, count: outputs)
   for o in 0..<outputs {
     var off = 0.0
-    for row in 0..<rows {
-      off += Double(target.base[row * outputs + o]) / Double(layer.sumScales.base[o])
-      off -= Double(sums.base[row * outputs + o])
+    for i in stride(from: o, to: sums.count, by: outputs) {
+      off += Double(target.base[i]) / Double(layer.sumScales.base[o])
+      off -= Double(sums.base[i])
     }
-    let moved = Int(bias.base[o]) + Int(saturating: off / Double(rows)).clamped(to: -(1 << 29)...(1 << 29))
+    let mean = off / Double(sums.count / outputs)
+    let moved = Int(bias.base[o]) + Int(saturating: mean).clamped(to: -(1 << 29)...(1 << 29))
     bias.base[o] = Int32(moved.clamped(to: -(1 << 30)...(1 << 30)))
   }
   return try IntegerLayer(
-    inputs: layer.inputs, outputs: outputs, weights: layer.weights, bias: bias,
-    multipliers: layer.multipliers,
-    shift: layer.shift, table: layer.table, sumScales: layer.sumScales, largestInput: 255)
+    shape: layer.shape, weights: layer.weights, bias: bias, multipliers: layer.multipliers,
+    shift: layer.shift,
+    table: layer.table, zero: layer.zero, sumScales: layer.sumScales, largestInput: 255)
 }
 
 /// How a layer's activations map to bytes.
@@ -323,9 +329,10 @@ private func integerLayer(
   _ layer: DenseLayer, inputScale: Double, inputZero: Int, largestInput: Int, units: [Double],
   table: Buffer<UInt8>?
 ) throws(AEError) -> IntegerLayer {
-  let inputs = layer.shape.inputs
-  let outputs = layer.shape.outputs
-  let weights = try Buffer<Int8>(count: inputs * outputs)
+  let shape = layer.shape
+  let outputs = shape.channels
+  let inputs = shape.weightCount / outputs
+  let weights = try Buffer<Int8>(count: shape.weightCount)
   let bias = try Buffer<Int32>(count: outputs)
   let multipliers = try Buffer<Int32>(count: outputs)
   let sumScales = try Buffer<Float>(count: outputs)
@@ -334,19 +341,26 @@ private func integerLayer(
   // zero point's share.
   let largestBias = Double(max(min(1 << 29, (Int(Int32.max) - inputs * 127 * largestInput) / 2), 1))
   for o in 0..<outputs {
-    let row = layer.weights.base + o * inputs
     var largest: Float = 0
-    for i in 0..<inputs { largest = max(largest, row[i].magnitude) }
+    for row in stride(from: o, to: shape.rows, by: outputs) {
+      for i in 0..<shape.columns {
+        largest = max(largest, layer.weights.base[row * shape.columns + i].magnitude)
+      }
+    }
     // A channel of tiny weights still needs room for its bias.
     let floor = Double(layer.bias.base[o].magnitude) / (inputScale * largestBias)
     let scale = max(Double(largest) / 127, floor, 1e-30)
     var sum = 0
-    for i in 0..<inputs {
-      let weight = Int(saturating: Double(row[i]) / scale).clamped(to: -127...127)
-      weights.base[o * inputs + i] = Int8(weight)
-      sum += weight
+    for row in stride(from: o, to: shape.rows, by: outputs) {
+      for i in row * shape.columns..<(row + 1) * shape.columns {
+        let weight = Int(saturating: Double(layer.weights.base[i]) / scale).clamped(to: -127...127)
+        weights.base[i] = Int8(weight)
+        sum += weight
+      }
     }
     let unit = scale * inputScale
+    // A convolution counts from the zero point itself.
+    if shape.isConvolution { sum = 0 }
     bias.base[o] = Int32(
       (Int(saturating: Double(layer.bias.base[o]) / unit) - inputZero * sum).clamped(
         to: -(1 << 30)...(1 << 30)))
@@ -363,8 +377,8 @@ private func integerLayer(
       Int(saturating: ratios[o] * Double(1 << shift)).clamped(to: 0...Int(Int32.max)))
   }
   return try IntegerLayer(
-    inputs: inputs, outputs: outputs, weights: weights, bias: bias, multipliers: multipliers, shift: shift,
-    table: table, sumScales: sumScales, largestInput: largestInput)
+    shape: shape, weights: weights, bias: bias, multipliers: multipliers, shift: shift, table: table,
+    zero: shape.isConvolution ? UInt8(inputZero) : 0, sumScales: sumScales, largestInput: largestInput)
 }
 
 // MARK: Rates

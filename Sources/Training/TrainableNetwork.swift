@@ -1,4 +1,4 @@
-// A stack of dense layers that can learn: what DenseNetwork is for inference, with what has to be kept
+// A stack of layers that can learn: what DenseNetwork is for inference, with what has to be kept
 // between the forward and the backward pass, gradients, and the optimiser's moments.
 
 import CKernels
@@ -78,12 +78,12 @@ package final class TrainableNetwork {
     var weights: [Parameter] = []
     var biases: [Parameter] = []
     for (index, shape) in shapes.enumerated() {
-      let values = try Buffer<Float>(count: shape.inputs * shape.outputs)
+      let values = try Buffer<Float>(count: shape.weightCount)
       let bound = TrainableNetwork.initialBound(shape)
       var stream = RandomStream(seed: seed, .initialWeights, firstStream + index)
       for i in 0..<values.count { values.base[i] = (2 * stream.uniform() - 1) * bound }
       weights.append(try Parameter(values, averaged: averaged))
-      biases.append(try Parameter(try Buffer(count: shape.outputs), averaged: averaged))
+      biases.append(try Parameter(try Buffer(count: shape.channels), averaged: averaged))
     }
     self.weights = weights
     self.biases = biases
@@ -93,10 +93,13 @@ package final class TrainableNetwork {
   /// Glorot and Bengio (2010) for sigmoid (four times their bound for tanh), and LeCun's unit gain
   /// otherwise, which keeps the variance of ELU layers close to their inputs'.
   static func initialBound(_ shape: LayerShape) -> Float {
+    // What one output sees of what goes in: of a transposed convolution's window, the share that a stride leaves.
+    var inputs = Float(shape.weightCount / shape.channels)
+    if shape.geometry.transposed != 0 { inputs /= Float(shape.geometry.stride * shape.geometry.stride) }
     switch shape.activation {
-    case .relu: return (6 / Float(shape.inputs)).squareRoot()
-    case .sigmoid: return 4 * (6 / Float(shape.inputs + shape.outputs)).squareRoot()
-    case .identity, .elu: return (3 / Float(shape.inputs)).squareRoot()
+    case .relu: return (6 / inputs).squareRoot()
+    case .sigmoid: return 4 * (6 / (inputs + Float(shape.outputs))).squareRoot()
+    case .identity, .elu: return (3 / inputs).squareRoot()
     }
   }
 
@@ -126,9 +129,9 @@ package final class TrainableNetwork {
   func forward(_ input: UnsafePointer<Float>, rows: Int) throws(AEError) {
     var source = input
     for (index, shape) in shapes.enumerated() {
-      try multiply(
-        source, by: weights[index].values.base, transposeB: true, into: outputs[index].base, m: rows,
-        n: shape.outputs, k: shape.inputs, bias: biases[index].values.base, activation: shape.activation)
+      try shape.forward(
+        source, rows: rows, weights: weights[index].values.base, bias: biases[index].values.base,
+        activation: shape.activation, into: outputs[index].base)
       source = UnsafePointer(outputs[index].base)
     }
   }
@@ -145,6 +148,16 @@ package final class TrainableNetwork {
       let shape = shapes[index]
       let delta = deltas[index].base
       let source = index == 0 ? input : UnsafePointer(outputs[index - 1].base)
+      if shape.isConvolution {
+        try shape.backward(
+          delta, rows: rows, x: source, below: index == 0 ? .identity : shapes[index - 1].activation,
+          weights: weights[index].values.base,
+          inputGradient: index == 0 ? inputDelta : deltas[index - 1].base,
+          weightGradient: weights[index].gradient.base, biasGradient: biases[index].gradient.base)
+        update?.apply(to: weights[index], from: 0, count: shape.weightCount)
+        update?.apply(to: biases[index], from: 0, count: shape.channels)
+        continue
+      }
       // Before the weights move.
       if let target = index == 0 ? inputDelta : deltas[index - 1].base {
         try multiplyInputGradient(

@@ -102,7 +102,7 @@ public final class Trainer {
   private static func logits(_ shapes: [LayerShape]) -> [LayerShape] {
     var shapes = shapes
     let last = shapes.removeLast()
-    shapes.append(LayerShape(inputs: last.inputs, outputs: last.outputs, activation: .identity))
+    shapes.append(last.with(.identity))
     return shapes
   }
 

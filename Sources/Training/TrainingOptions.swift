@@ -89,9 +89,6 @@ public struct TrainingOptions: Sendable {
   /// Checks every range and that the options go together.
   public func validate() throws(AEError) {
     try architecture.validate()
-    guard architecture.kind != .convVAE else {
-      throw AEError(.kind, "networks of kind conv-vae cannot be trained in this version")
-    }
     func check(_ name: StaticString, _ value: Int, _ range: ClosedRange<Int>) throws(AEError) {
       guard range.contains(value) else {
         throw AEError(

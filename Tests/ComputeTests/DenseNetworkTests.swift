@@ -43,7 +43,8 @@ final class ReferenceStack {
   {
     let layers = zip(sizes, sizes.dropFirst()).enumerated().map { l, shape in
       ck_dense_layer(
-        inputs: shape.0, outputs: shape.1, packed: packed[l], activation: Int32(activations[l]))
+        inputs: shape.0, outputs: shape.1, packed: packed[l], activation: Int32(activations[l]),
+        convolution: ck_convolution(), bias: nil)
     }
     var refused = 0
     let status = ck_dense_network(layers, layers.count, count, x, Int32(xForm), y, Int32(yForm), &refused)

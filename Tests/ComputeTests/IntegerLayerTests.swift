@@ -42,7 +42,8 @@ struct ReferenceLayer {
               var layer = ck_integer_layer(
                 inputs: inputs, outputs: outputs, weights: w.baseAddress,
                 packed: isPacked ? p.baseAddress : nil,
-                bias: b.baseAddress, multiplier: m.baseAddress, shift: Int32(shift), table: t.baseAddress)
+                bias: b.baseAddress, multiplier: m.baseAddress, shift: Int32(shift), table: t.baseAddress,
+                convolution: ck_convolution(), zero: 0)
               return body(&layer)
             }
           }

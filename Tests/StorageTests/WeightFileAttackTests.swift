@@ -186,6 +186,42 @@ private let attacks: [Attack] = [
     $0["ARCH"].raw[1] = 2
   },
   Attack(title: "another form of layers", code: .version, says: "layers of form 1") { $0["ARCH"].raw[2] = 1 },
+  Attack(title: "dense layers in a conv-vae", code: .version, says: "layers of form 0", kind: .convVAE) {
+    $0["ARCH"].raw[2] = 0
+  },
+  Attack(title: "a conv-vae of one layer", code: .format, says: "hidden layers of a conv-vae", kind: .convVAE)
+  {
+    $0["ARCH"].raw[3] = 1
+    $0["ARCH"].raw.removeSubrange(14..<16)
+  },
+  Attack(title: "1025 channels", code: .format, says: "channels must be in 1 ... 1024", kind: .convVAE) {
+    ($0["ARCH"].raw[12], $0["ARCH"].raw[13]) = (1, 4)
+  },
+  Attack(
+    title: "a picture of a million numbers", code: .format, says: "numbers in the picture of a layer",
+    kind: .convVAE
+  ) {
+    ($0["ARCH"].raw[4], $0["ARCH"].raw[6]) = (64, 64)
+    ($0["ARCH"].raw[12], $0["ARCH"].raw[13]) = (0, 4)
+  },
+  Attack(
+    title: "other pictures than the tensors'", code: .format, says: "the architecture", kind: .convVAE
+  ) {
+    $0["ARCH"].raw[12] = 5
+  },
+  // encoder.0 of a conv-vae: shift, zero, 4 x 16 weights, 4 biases; decoder.2: its layers before have 2 x 3 and
+  // 3 x 8 numbers.
+  Attack(
+    title: "a convolution's weight of -128", code: .format, says: "\"encoder.0.weight\": value 1 must be",
+    kind: .convVAE
+  ) {
+    $0["IENC"].raw[3] = 0x80
+  },
+  Attack(
+    title: "a convolution's sum beyond 32 bits", code: .format, says: "a sum could reach", kind: .convVAE
+  ) {
+    for plane in 0..<4 { $0["IENC"].raw[2 + 64 + 4 * plane] = plane == 3 ? 0x7f : 0xff }
+  },
   Attack(title: "nine hidden layers", code: .format, says: "9 hidden layers are too many") {
     $0["ARCH"].raw[3] = 9
   },
@@ -463,10 +499,13 @@ func writeAttackFiles() throws {
 @Test("20,000 random damages with right checksums never end the process, and what is read can be written")
 func randomDamage() throws {
   var files: [RawWeightFile] = []
-  for (storage, hidden) in [(WeightStorage.float32, []), (.float16, []), (.int8, [2])] {
+  for (kind, storage, hidden) in [
+    (ModelKind.vae, WeightStorage.float32, []), (.vae, .float16, []), (.vae, .int8, [2]),
+    (.convVAE, .float32, [2, 2]), (.convVAE, .int8, [1, 1, 2]),
+  ] {
     files.append(
       try RawWeightFile(
-        try SampleModel.make(kind: .vae, latentCount: 1, hidden: hidden, storage: storage), storage))
+        try SampleModel.make(kind: kind, latentCount: 1, hidden: hidden, storage: storage), storage))
   }
   var random = RandomStream(seed: 5, stream: 0)
   var accepted = 0

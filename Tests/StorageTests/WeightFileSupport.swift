@@ -29,7 +29,7 @@ enum SampleModel {
   static func make(
     kind: ModelKind, width: Int = 3, height: Int = 2, latentCount: Int = 2, hidden: [Int] = [4, 3],
     storage: WeightStorage = .float32, encoder: Bool = true, floats: Bool = true, integers: Bool = true,
-    seed: UInt64 = 1
+    seed: UInt64 = 1, shift: Int? = nil
   ) throws(AEError) -> Autoencoder {
     let architecture = try Architecture(
       kind: kind, width: width, height: height, latentCount: latentCount, hidden: hidden, output: .identity)
@@ -40,11 +40,13 @@ enum SampleModel {
       decoder: floats ? try network(architecture.decoderShapes, storage, &random) : nil,
       integerEncoder: integers && encoder
         ? try IntegerEncoder(
-          layers: try layers(architecture.encoderShapes, endsInWords: true, largestInput: 255, &random))
+          layers: try layers(architecture.encoderShapes, endsInWords: true, largestInput: 255, shift, &random)
+        )
         : nil,
       integerDecoder: integers
         ? try IntegerDecoder(
-          layers: try layers(architecture.decoderShapes, endsInWords: false, largestInput: 16383, &random))
+          layers: try layers(
+            architecture.decoderShapes, endsInWords: false, largestInput: 16383, shift, &random))
         : nil,
       codec: integers ? try codec(latentCount, &random) : nil)
   }
@@ -66,16 +68,16 @@ enum SampleModel {
   }
 
   private static func layers(
-    _ shapes: [LayerShape], endsInWords: Bool, largestInput: Int, _ random: inout RandomStream
+    _ shapes: [LayerShape], endsInWords: Bool, largestInput: Int, _ shift: Int?, _ random: inout RandomStream
   ) throws(AEError) -> [IntegerLayer] {
     var layers: [IntegerLayer] = []
     for (index, shape) in shapes.enumerated() {
-      let weights = try Buffer<Int8>(count: shape.inputs * shape.outputs)
+      let weights = try Buffer<Int8>(count: shape.weightCount)
       for i in 0..<weights.count { weights.base[i] = Int8(random.below(255) - 127) }
-      let bias = try Buffer<Int32>(count: shape.outputs)
-      let multipliers = try Buffer<Int32>(count: shape.outputs)
-      let scales = try Buffer<Float>(count: shape.outputs)
-      for i in 0..<shape.outputs {
+      let bias = try Buffer<Int32>(count: shape.channels)
+      let multipliers = try Buffer<Int32>(count: shape.channels)
+      let scales = try Buffer<Float>(count: shape.channels)
+      for i in 0..<shape.channels {
         bias.base[i] = Int32(random.below(20001) - 10000)
         multipliers.base[i] = Int32(random.below(1 << 30))
         scales.base[i] = random.normal() / 1000
@@ -88,9 +90,9 @@ enum SampleModel {
       }
       layers.append(
         try IntegerLayer(
-          inputs: shape.inputs, outputs: shape.outputs, weights: weights, bias: bias,
-          multipliers: multipliers,
-          shift: 1 + random.below(62), table: table, sumScales: scales,
+          shape: shape, weights: weights, bias: bias, multipliers: multipliers,
+          shift: shift ?? 1 + random.below(62), table: table,
+          zero: shape.isConvolution ? UInt8(random.below(256)) : 0, sumScales: scales,
           largestInput: index == 0 ? largestInput : 255))
     }
     return layers
@@ -130,7 +132,7 @@ func sameModel(_ a: Autoencoder, _ b: Autoencoder) -> Bool {
     guard let a, let b else { return a == nil && b == nil }
     return a.count == b.count
       && zip(a, b).allSatisfy {
-        $0.inputs == $1.inputs && $0.outputs == $1.outputs && $0.shift == $1.shift
+        $0.shape.with(.identity) == $1.shape.with(.identity) && $0.shift == $1.shift && $0.zero == $1.zero
           && same($0.weights, $1.weights)
           && same($0.bias, $1.bias) && same($0.multipliers, $1.multipliers)
           && same($0.sumScales, $1.sumScales)

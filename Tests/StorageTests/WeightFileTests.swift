@@ -8,8 +8,8 @@ import Storage
 import Testing
 
 @Test(
-  "every dense kind comes back from float32 as it was, with or without integer networks",
-  arguments: [ModelKind.pca, .linear, .sigmoid, .relu, .elu, .vae])
+  "every kind comes back from float32 as it was, with or without integer networks",
+  arguments: [ModelKind.pca, .linear, .sigmoid, .relu, .elu, .vae, .convVAE])
 func float32RoundTrip(kind: ModelKind) throws {
   for integers in [true, false] {
     let model = try SampleModel.make(kind: kind, integers: integers)
@@ -31,6 +31,47 @@ func extremeShapes() throws {
     let file = try WeightFile.write(model, storage: .float32)
     #expect(sameModel(model, try WeightFile.read(file.base, file.count, name: "weights file")))
   }
+}
+
+@Test("a conv-vae comes back whatever its pictures' sizes, in every storage")
+func convolutionsRoundTrip() throws {
+  for (hidden, width, height) in [
+    ([1, 1], 1, 1), ([3, 3, 5], 7, 2), ([2, 2, 3, 3, 4, 4, 5, 6], 64, 63), ([32, 2], 64, 64),
+  ] {
+    for storage in [WeightStorage.float32, .float16, .int8] {
+      let model = try SampleModel.make(
+        kind: .convVAE, width: width, height: height, hidden: hidden,
+        storage: storage == .float16 ? .float16 : .float32, floats: storage != .int8)
+      let file = try WeightFile.write(model, storage: storage)
+      #expect(sameModel(model, try WeightFile.read(file.base, file.count, name: "weights file")))
+    }
+  }
+}
+
+@Test("a decoder of convolutions has another hash than one of as many numbers otherwise laid out")
+func convolutionsCount() throws {
+  let model = try SampleModel.make(kind: .convVAE, hidden: [4, 3])
+  let other = try SampleModel.make(kind: .convVAE, hidden: [4, 4, 3])
+  #expect(try WeightFile.hash(model) != WeightFile.hash(other))
+  #expect(
+    try WeightFile.hash(model) == WeightFile.hash(try SampleModel.make(kind: .convVAE, hidden: [4, 3])))
+}
+
+@Test("the integers of a convolutional model are those of the first day")
+func convolutionGolden() throws {
+  let file = try File.read(treePath("Tests/golden/tiny-conv.aew"))
+  let model = try WeightFile.read(file.base, file.count, name: "tiny-conv.aew")
+  let pixels = try Buffer<UInt8>((0..<5 * 35).map { UInt8(truncatingIfNeeded: $0 * 37) })
+  let words = try Buffer<Int16>(count: 5 * 4)
+  try #require(model.integerEncoder).encode(pixels.base, count: 5, into: words.base)
+  let codes = try Buffer<Int16>((0..<5 * 2).map { Int16($0 * 3001 - 14000) })
+  let decoded = try Buffer<UInt8>(count: 5 * 35)
+  try #require(model.integerDecoder).decode(codes.base, count: 5, into: decoded.base)
+  // Numbers of many sizes, not ends of ranges alone.
+  #expect(Set(words.array).count > 8 && Set(decoded.array).count > 30)
+  let wordBytes = words.array.flatMap { [UInt8(truncatingIfNeeded: $0), UInt8(truncatingIfNeeded: $0 >> 8)] }
+  #expect(Checksum.crc32(wordBytes, wordBytes.count) == 0x0F64_8829)
+  #expect(Checksum.crc32(decoded.base, decoded.count) == 0xBCA7_B10E)
 }
 
 @Test("float16 keeps what float16 can hold and rounds the rest to the nearest")
@@ -219,6 +260,7 @@ func goldenFiles() throws {
   for (name, storage, hash) in [
     ("tiny.aew", WeightStorage.float32, nil),
     ("tiny-int8.aew", .int8, "f1bf95e98dedaebd6aa74d53c5e4037f2ec0accac369efbff2a25a4fc8bbcab6"),
+    ("tiny-conv.aew", .int8, "a9723e8d97271b5dd0c93f5d595fe9478ab1de22ae52e2efc1ec7981dd29537f"),
   ] as [(String, WeightStorage, String?)] {
     let file = try File.read(treePath("Tests/golden/\(name)"))
     let model = try WeightFile.read(file.base, file.count, name: name)
@@ -278,6 +320,11 @@ func writeGoldenFiles() throws {
   for line in hexdump(tiny.array) { print(line) }
   let int8 = try WeightFile.write(try SampleModel.make(kind: .vae, seed: 2), storage: .int8)
   try File.write(treePath("Tests/golden/tiny-int8.aew"), int8.base, int8.count, overwrite: true)
-  let summary = try WeightFile.summary(int8.base, int8.count, name: "golden")
-  print(SHA256.hex(summary.hash!))
+  let conv = try WeightFile.write(
+    try SampleModel.make(kind: .convVAE, width: 7, height: 5, hidden: [3, 3, 2, 6], seed: 4, shift: 34),
+    storage: .int8)
+  try File.write(treePath("Tests/golden/tiny-conv.aew"), conv.base, conv.count, overwrite: true)
+  for file in [int8, conv] {
+    print(SHA256.hex(try WeightFile.summary(file.base, file.count, name: "golden").hash!))
+  }
 }

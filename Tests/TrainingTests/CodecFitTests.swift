@@ -10,7 +10,7 @@ import Training
 @Test(
   "A fitted model's integer networks lose little against its floats",
   arguments: [
-    ModelKind.pca, .linear, .sigmoid, .relu, .elu, .vae,
+    ModelKind.pca, .linear, .sigmoid, .relu, .elu, .vae, .convVAE,
   ])
 func integersStayClose(kind: ModelKind) throws {
   let pixels = try blobs(count: 1000)

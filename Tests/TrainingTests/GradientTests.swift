@@ -34,11 +34,15 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
     GradientCase(kind: .vae, loss: .mse, output: .identity),
     GradientCase(kind: .vae, loss: .bernoulli, output: .sigmoid, samples: 3),
     GradientCase(kind: .vae, loss: .bernoulli, output: .sigmoid, samples: 4, beta: 0.5),
+    GradientCase(kind: .convVAE, loss: .bernoulli, output: .sigmoid),
+    GradientCase(kind: .convVAE, loss: .mse, output: .identity),
+    GradientCase(kind: .convVAE, loss: .bernoulli, output: .sigmoid, samples: 3),
   ])
 func gradientsEqualFiniteDifferences(_ testCase: GradientCase) throws {
   var options = TrainingOptions(
     architecture: try Architecture(
-      kind: testCase.kind, width: 5, height: 4, latentCount: 3, hidden: [11, 7], output: testCase.output))
+      kind: testCase.kind, width: 5, height: 4, latentCount: 3,
+      hidden: testCase.kind == .convVAE ? [4, 4, 3, 7] : [11, 7], output: testCase.output))
   options.loss = testCase.loss
   options.importanceSamples = testCase.samples
   options.beta = testCase.beta

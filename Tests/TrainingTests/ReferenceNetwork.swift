@@ -1,6 +1,7 @@
 // The readable reference: a forward pass and the losses in double precision, loops only. Gradients of the
 // trainer are checked against finite differences of this.
 
+import CKernels
 import Compute
 import Core
 import Model
@@ -33,15 +34,44 @@ struct ReferenceNetwork {
   func run(_ input: [Double]) -> [Double] {
     var x = input
     for (index, shape) in shapes.enumerated() {
-      var y = [Double](repeating: 0, count: shape.outputs)
-      for o in 0..<shape.outputs {
-        var sum = biases[index][o]
-        for i in 0..<shape.inputs { sum += weights[index][o * shape.inputs + i] * x[i] }
-        y[o] = Self.activate(shape.activation, sum)
+      var y = (0..<shape.outputs).map { biases[index][$0 % shape.channels] }
+      if shape.isConvolution {
+        Self.convolve(shape.geometry, weights[index], x, into: &y)
+      } else {
+        for o in 0..<shape.outputs {
+          for i in 0..<shape.inputs { y[o] += weights[index][o * shape.inputs + i] * x[i] }
+        }
       }
-      x = y
+      x = y.map { Self.activate(shape.activation, $0) }
     }
     return x
+  }
+
+  /// Adds what a convolution, or its transpose, makes of a picture.
+  private static func convolve(
+    _ g: ck_convolution, _ weights: [Double], _ x: [Double], into y: inout [Double]
+  ) {
+    let (fineWidth, fineHeight, kernel) = (Int(g.fine_width), Int(g.fine_height), Int(g.kernel))
+    let (fineChannels, coarseChannels) = (Int(g.fine_channels), Int(g.coarse_channels))
+    for coarse in 0..<Int(g.coarse_height * g.coarse_width) {
+      for window in 0..<kernel * kernel {
+        let row = coarse / Int(g.coarse_width) * Int(g.stride) - Int(g.padding) + window / kernel
+        let column = coarse % Int(g.coarse_width) * Int(g.stride) - Int(g.padding) + window % kernel
+        guard (0..<fineHeight).contains(row), (0..<fineWidth).contains(column) else { continue }
+        for f in 0..<fineChannels {
+          for o in 0..<coarseChannels {
+            let there = (row * fineWidth + column) * fineChannels + f
+            let here = coarse * coarseChannels + o
+            let under = window * fineChannels + f
+            if g.transposed != 0 {
+              y[there] += weights[under * coarseChannels + o] * x[here]
+            } else {
+              y[here] += weights[o * kernel * kernel * fineChannels + under] * x[there]
+            }
+          }
+        }
+      }
+    }
   }
 
   /// Parameter `p` as the trainer numbers them: weights and bias of each layer in turn.

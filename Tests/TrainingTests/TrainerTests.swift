@@ -32,7 +32,8 @@ func blobs(count: Int, side: Int = 12, seed: UInt64 = 1) throws -> Buffer<UInt8>
 func smallOptions(_ kind: ModelKind, steps: Int = 60) throws -> TrainingOptions {
   var options = TrainingOptions(
     architecture: try Architecture(
-      kind: kind, width: 12, height: 12, latentCount: 4, hidden: kind == .pca ? [] : [40, 24],
+      kind: kind, width: 12, height: 12, latentCount: 4,
+      hidden: kind == .pca ? [] : kind == .convVAE ? [8, 8, 24] : [40, 24],
       output: kind.isVariational ? .sigmoid : .identity))
   options.stepCount = steps
   options.batchSize = 37
@@ -51,7 +52,7 @@ func bytes(_ model: Autoencoder) throws -> [UInt8] {
   try WeightFile.write(model, storage: .float32).array
 }
 
-private let trainedKinds: [ModelKind] = [.linear, .sigmoid, .relu, .elu, .vae]
+private let trainedKinds: [ModelKind] = [.linear, .sigmoid, .relu, .elu, .vae, .convVAE]
 
 @Suite("Training repeats", .serialized)
 struct RepeatabilityTests {

@@ -94,14 +94,15 @@ static void draw_images(void) {
 }
 
 void small_options(ae_trainer_options *options, int32_t kind) {
-  static const int32_t hidden[] = {24};
+  static const int32_t hidden[] = {4, 24};
   if (ae_trainer_options_init(options, sizeof *options) != AE_OK) require(NULL);
   options->kind = kind;
   options->width = WIDTH;
   options->height = HEIGHT;
   options->latent_size = LATENTS;
-  options->hidden = hidden;
-  options->hidden_count = 1;
+  /* The last of them, and a convolution before it where there has to be one. */
+  options->hidden = kind == AE_KIND_CONV_VAE ? hidden : hidden + 1;
+  options->hidden_count = kind == AE_KIND_CONV_VAE ? 2 : 1;
   options->batch_size = 32;
   options->step_count = STEPS;
   options->learning_rate = 3e-3;

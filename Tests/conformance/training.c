@@ -307,6 +307,7 @@ void test_training(void) {
   test_options();
   test_repeatable(AE_KIND_ELU, "elu");
   test_repeatable(AE_KIND_VAE, "vae");
+  test_repeatable(AE_KIND_CONV_VAE, "conv-vae");
   test_steps();
   test_pca();
 

@@ -17,9 +17,10 @@ import pytest
 SMALL = {"latent_size": 3, "hidden": (16,), "batch_size": 50, "seed": 5}
 
 
-@pytest.mark.parametrize("kind", ["pca", "linear", "sigmoid", "relu", "elu", "vae"])
+@pytest.mark.parametrize("kind", ["pca", "linear", "sigmoid", "relu", "elu", "vae", "conv-vae"])
 def test_every_kind_trains_and_encodes(images, kind):
-    model = libae.train(images, kind=kind, steps=40, **SMALL)
+    hidden = (4, 4, 16) if kind == "conv-vae" else (16,)
+    model = libae.train(images, kind=kind, steps=40, **{**SMALL, "hidden": hidden})
     assert model.info.kind == kind
     assert model.encode(images).shape == (700, 3)
     assert libae.decompress(libae.compress(images, model), model).shape == images.shape

@@ -207,7 +207,16 @@ def test_progress_is_for_terminals_alone(tmp_path, shared):
 def test_options_that_do_not_go_together(tmp_path, shared):
     train = ["train", shared / "digits.idx", "-o", "a.aew"]
     for options, code, message in [
-        (["--kind", "conv-vae"], 1, "networks of kind conv-vae cannot be trained in this version"),
+        (
+            ["--kind", "conv-vae", "--hidden", "500"],
+            1,
+            "number of hidden layers of a conv-vae must be in 2 ... 8, not 1",
+        ),
+        (
+            ["--kind", "conv-vae", "--hidden", "500,500"],
+            1,
+            "numbers in the picture of a layer must be in 1 ... 32768, not 98000",
+        ),
         (["--latent", 0], 1, "latent size must be in 1 ... 1024, not 0"),
         (["--hidden", "500,0"], 1, "hidden width must be in 1 ... 4096, not 0"),
         (["--steps", 0], 1, "number of steps must be in 1 ... 4294967296, not 0"),

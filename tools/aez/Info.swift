@@ -75,10 +75,14 @@ struct Info: ParsableCommand {
     facts.add("height", .int(architecture.height))
     facts.add("latents", .int(architecture.latentCount))
     facts.add("hidden", .array(architecture.hidden.map { .int($0) }))
-    let layers = [architecture.pixelCount] + architecture.hidden + [architecture.latentCount]
+    var layers = ["\(architecture.pixelCount)"]
+    for (width, shape) in zip(architecture.hidden, architecture.encoderShapes) {
+      layers.append(shape.isConvolution ? "\(width)x\(shape.outputs / width)" : "\(width)")
+    }
+    layers.append("\(architecture.latentCount)")
     facts.add(
       line:
-        "\(architecture.width) x \(architecture.height), \(layers.map { "\($0)" }.joined(separator: "-")) and back",
+        "\(architecture.width) x \(architecture.height), \(layers.joined(separator: "-")) and back",
       title: "network")
     facts.add("output_activation", .string(architecture.output == .sigmoid ? "sigmoid" : "linear"))
     facts.add(

@@ -38,6 +38,13 @@ struct Preset: ExpressibleByArgument {
       name: "vae-50", summary: "the tightest bound on binarised digits, with 50 numbers",
       options: "--kind vae --latent 50 --steps 50000 --binarize --importance-samples 3 --schedule cosine "
         + "--average 0.999"),
+    Preset(
+      name: "conv-vae-50", summary: "a tighter one, by convolutions",
+      options: "--kind conv-vae --latent 50 --hidden 24,24,48,48,256 --steps 24000 --binarize "
+        + "--importance-samples 3 --rate 0.002 --schedule one-cycle --average 0.999"),
+    Preset(
+      name: "conv-vae-quick", summary: "a convolutional one in a minute",
+      options: "--kind conv-vae --hidden 12,24,128 --steps 3000 --binarize --rate 0.003 --schedule one-cycle"),
   ]
 
   private init(name: String, summary: String, options: String) {

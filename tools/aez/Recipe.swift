@@ -17,7 +17,9 @@ struct Recipe: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Widths of the encoder's hidden layers, which the decoder mirrors, or none (default: 500,500).",
+      "Widths of the encoder's hidden layers, which the decoder mirrors, or none (default: 500,500). Of a conv-vae "
+        + "(32,64,256) all but the last are channels of convolutions: as many as before keep the picture's size, "
+        + "any other number halves it.",
       valueName: "widths"))
   var hidden: Widths?
 
@@ -99,7 +101,7 @@ struct Recipe: ParsableArguments {
       architecture: try Architecture(
         kind: kind, width: width, height: height,
         latentCount: latent ?? base?.latent ?? (kind.isVariational ? 20 : 5),
-        hidden: (hidden ?? base?.hidden)?.values ?? [500, 500], output: output.activation))
+        hidden: (hidden ?? base?.hidden)?.values, output: output.activation))
     options.loss = loss
     if let value = schedule ?? base?.schedule { options.schedule = value }
     if let value = batch ?? base?.batch { options.batchSize = value }

@@ -63,13 +63,63 @@ int ck_sgemm(int transpose_a, int transpose_b, size_t m, size_t n, size_t k, con
              const float *b, size_t ldb, float *c, size_t ldc, const float *bias, int activation,
              int accumulate);
 
+/* ---- Convolutions ---- */
+
+/**
+ * ck_convolution is the geometry of a convolution from fine to coarse pictures, or of its transpose, from coarse to
+ * fine. Pictures are [height, width, channels]. The window of coarse pixel (y, x) has its corner at fine pixel
+ * (y stride - padding, x stride - padding) and is `kernel` wide and high; what of it lies outside counts as 0.
+ *
+ * Columns are the rows of a matrix [coarse pixels, kernel * kernel * fine channels]: each pixel's window. An ordinary
+ * convolution has weights [coarse channels, kernel, kernel, fine channels] and makes a dense layer of each row of
+ * columns; a transposed one has weights [kernel, kernel, fine channels, coarse channels], makes columns of each coarse
+ * pixel by a dense layer, and adds them up where they lie.
+ */
+typedef struct ck_convolution {
+  int32_t fine_width, fine_height, fine_channels;
+  int32_t coarse_width, coarse_height, coarse_channels;
+  int32_t kernel, stride, padding; /* kernel 0 stands for a dense layer */
+  int32_t transposed;
+} ck_convolution;
+
+/** Numbers in a fine picture, pixels of a coarse one, and numbers in a row of columns. */
+size_t ck_fine_count(const ck_convolution *g);
+size_t ck_coarse_pixels(const ck_convolution *g);
+size_t ck_column_count(const ck_convolution *g);
+/** ck_im2col(g, size, picture, columns) lays out one fine picture, of numbers of `size` bytes, as columns. */
+void ck_im2col(const ck_convolution *g, size_t size, const void *picture, void *columns);
+/** ck_col2im(g, columns, picture) adds columns to the fine picture where they lie: the transpose of ck_im2col. */
+void ck_col2im(const ck_convolution *g, const float *columns, float *picture);
+void ck_col2im_sums(const ck_convolution *g, const int32_t *columns, int32_t *picture);
+/** ck_fill_channels(pixels, channels, bias, y) sets y[pixels, channels] to the biases. */
+void ck_fill_channels(size_t pixels, size_t channels, const float *bias, float *y);
+
+/**
+ * ck_convolution_forward computes y = f(convolution of x + bias) for `rows` pictures. Returns as ck_sgemm.
+ */
+int ck_convolution_forward(const ck_convolution *g, size_t rows, const float *x, const float *weights,
+                           const float *bias, int activation, float *y);
+/**
+ * ck_convolution_backward goes from dy, the gradient by what the layer gave before its activation, to the gradients
+ * dw and db of weights and biases and, unless dx is NULL, to that by what the layer below gave before its activation
+ * f, of which x = f(...) is kept. Returns as ck_sgemm.
+ */
+int ck_convolution_backward(const ck_convolution *g, size_t rows, const float *dy, const float *x,
+                            const float *weights, int activation, float *dx, float *dw, float *db);
+
 /* ---- Trained layers in floats ---- */
 
-/** A dense layer whose weights do not change any more: `packed` is what ck_dense_pack made of them. */
+/**
+ * A layer whose weights do not change any more: `packed` is what ck_dense_pack made of them. For a convolution,
+ * inputs and outputs are those of the dense layer between columns and pixels; a transposed one is packed with
+ * biases of zero, and its own come in `bias`.
+ */
 typedef struct ck_dense_layer {
   size_t inputs, outputs; /* at most 65535 inputs */
   const float *packed;
   int activation; /* CK_IDENTITY ... CK_ELU */
+  ck_convolution convolution;
+  const float *bias;
 } ck_dense_layer;
 
 /** ck_dense_packed_count(inputs, outputs) returns the floats that ck_dense_pack writes. */
@@ -155,7 +205,7 @@ void ck_add_column_sums(size_t rows, size_t columns, const float *x, size_t ld, 
 /** ck_adam(n, gradient, step) makes one step on n weights. */
 void ck_adam(size_t n, const float *gradient, const ck_adam_step *step);
 
-/* ---- Integer dense layers: exact on every path ---- */
+/* ---- Integer layers: exact on every path ---- */
 
 /** The entries of an activation table: pre-activations of 12 bits, index = t + 2048. */
 enum { CK_TABLE_COUNT = 4096 };
@@ -169,6 +219,10 @@ enum { CK_TABLE_COUNT = 4096 };
  *   words:   y = clamp(t, -16383, 16383)
  *   sums:    y = acc
  * `packed` is what ck_integer_pack made of the weights for the path in use, or NULL to use `weights`.
+ *
+ * For a convolution, inputs and outputs are those of the dense layer between columns and pixels, x counts from
+ * `zero`, which stands for 0 outside of the picture too, and biases and multipliers are one for each channel of
+ * the picture that comes out. It gives bytes or sums for bytes.
  */
 typedef struct ck_integer_layer {
   size_t inputs, outputs;
@@ -178,6 +232,8 @@ typedef struct ck_integer_layer {
   const int32_t *multiplier; /* [outputs], 0 ... 2^31 - 1 */
   int shift;                 /* 1 ... 62 */
   const uint8_t *table;      /* [4096], for bytes */
+  ck_convolution convolution;
+  int32_t zero;
 } ck_integer_layer;
 
 /** ck_integer_packed_size(inputs, outputs) returns the bytes that ck_integer_pack writes, on any path. */

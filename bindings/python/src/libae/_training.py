@@ -157,7 +157,9 @@ class Trainer(Closing):
         kind: "pca", "linear", "sigmoid", "relu", "elu", "vae" or "conv-vae".
         latent_size: numbers in a latent code, 1 to 1024; None for 5, or 20 for variational kinds.
         hidden: widths of the encoder's hidden layers, up to 8 of them, 1 to 4096 each; the decoder
-            mirrors them; None for (500, 500).
+            mirrors them; None for (500, 500), for "conv-vae" (32, 64, 256). Of a "conv-vae" all but the last
+            are channels of convolutions, at most 1024: one with as many channels as the one before it keeps
+            the picture's size, any other halves it.
         loss: "mse" or "bernoulli"; None for MSE, or Bernoulli for variational kinds.
         output: activation of the output layer, "linear" or "sigmoid"; None for linear with MSE, sigmoid
             with Bernoulli.
