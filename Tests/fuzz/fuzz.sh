@@ -25,7 +25,7 @@ else
   for target in CKernels CSystem; do
     maps="$maps -Xcc -fmodule-map-file=$modules/$target.build/module.modulemap -Xcc -ISources/$target/include"
   done
-  objects=$(for module in CKernels CSystem Core Compute Bytes Model Storage Compression; do
+  objects=$(for module in CKernels CSystem Core Compute Bytes Model Scan Storage Compression; do
     find "$modules/$module.build/" -name '*.o'
   done)
   # shellcheck disable=SC2086
