@@ -20,7 +20,7 @@ enum BuiltInModel: CaseIterable {
   }
 
   /// The models for sets of codes of a rate that is asked for, from the smallest sets to the best, and how many
-  /// qualities each has. `standard` is not among them: at equal bytes they are always nearer.
+  /// qualities each has. `standard` is not among them: where they reach, they are nearer for the bytes.
   private static let rated: [(model: BuiltInModel, qualities: Int)] = [(.low, 7), (.high, 7)]
 
   /// Their qualities in one row, from the smallest sets to the best.
