@@ -121,7 +121,7 @@ static void test_dense(void) {
       weights[l][i] *= 0.1f;
     packed[l] = aligned_alloc(64, (ck_dense_packed_count(inputs, outputs) * 4 + 63) / 64 * 64);
     ck_dense_pack(inputs, outputs, weights[l], bias[l], packed[l]);
-    layers[l] = (ck_dense_layer){inputs, outputs, packed[l], l < 2 ? CK_ELU : CK_IDENTITY};
+    layers[l] = (ck_dense_layer){inputs, outputs, packed[l], l < 2 ? CK_ELU : CK_IDENTITY, {0}, NULL};
   }
   uint8_t *bytes = malloc(ROWS * 784);
   for (size_t i = 0; i < ROWS * 784; i++)
@@ -259,7 +259,7 @@ static void test_integers(void) {
     for (int with = 0; with < 2; with++)
       for (size_t rows = 1; rows <= ROWS; rows += rows < 2 ? 1 : 17)
         for (int words = 0; words < 2; words++) {
-          ck_integer_layer layer = {inputs, outputs, w, with ? packed : NULL, bias, multiplier, 36, table};
+          ck_integer_layer layer = {inputs, outputs, w, with ? packed : NULL, bias, multiplier, 36, table, {0}, 0};
           if (words)
             failed += ck_integer_words_to_bytes(&layer, rows, xw, y);
           else
