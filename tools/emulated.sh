@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Processors that this machine is not, under qemu: an old x86-64 without AVX, on which the library as built must
-# run and pick plain C by itself; and 64-bit Arm, for which the kernels are compiled and run, on processors
-# with and without dot products. Takes half a minute; what is missing is skipped, and the line says why.
+# run and pick plain C by itself; and 64-bit Arm, for which the kernels and all that decodes image sets are compiled
+# and run, on processors with and without dot products. Takes a minute; what is missing is skipped, and the line says why.
 #
 # usage: tools/emulated.sh        environment: SWIFT, CC, AE_LIBRARY (default .build/lib)
 set -uo pipefail
@@ -88,5 +88,52 @@ else
     run "Arm $cpu" qemu-aarch64-static -L "$sysroot" -cpu "$cpu" "$out/paths-arm" "$best"
   done
   run "Arm" qemu-aarch64-static -L "$sysroot" -cpu max "$out/pool-arm"
+
+  # The modules that decoding takes, in embedded Swift: its objects for bare aarch64 link against that C library.
+  # There is no zlib for it; Tests/emulated/inflate.c stands in.
+  swiftc=${SWIFT:-swift}c
+  embedded=$(dirname "$("$swiftc" -print-target-info | sed -n 's/.*"runtimeResourcePath": "\(.*\)".*/\1/p')/x")/embedded
+  aez=${AEZ:-.build/release/aez}
+  if [ ! -f "$embedded/aarch64-none-none-elf/libswiftUnicodeDataTables.a" ]; then
+    echo "skipped  Arm: this Swift has no embedded libraries for aarch64"
+  elif [ ! -x "$aez" ]; then
+    echo "skipped  Arm: $aez, which says what pixels must come, is not built (make tool)"
+  else
+    modules=$out/arm-modules
+    rm -rf "$modules" && mkdir -p "$modules/zlib"
+    cp /usr/include/zlib.h "$(find /usr/include -name zconf.h | head -n 1)" "$modules/zlib"
+    echo 'module CZlib [system] { header "zlib.h" export * }' >"$modules/zlib/module.modulemap"
+    flags=(-target aarch64-none-none-elf -enable-experimental-feature Embedded -wmo -parse-as-library -Osize
+      -swift-version 6 -package-name libae -enforce-exclusivity=unchecked -Xfrontend -function-sections -suppress-warnings
+      -I "$modules" -I "$modules/zlib" -Xcc "-I$sysroot/include" -Xcc -D__linux__ -Xcc -fPIC -Xcc -DZ_SOLO -Xcc -w)
+    for module in CKernels CSystem; do
+      echo "module $module { umbrella header \"$PWD/Sources/$module/include/$module.h\" export * }" >"$modules/$module.modulemap"
+      flags+=(-Xcc "-fmodule-map-file=$modules/$module.modulemap")
+    done
+    status=0
+    for module in Core Compute Bytes Model Storage Scan Compression; do
+      "$swiftc" -c "${flags[@]}" -module-name "$module" -emit-module -emit-module-path "$modules/$module.swiftmodule" \
+        -o "$modules/$module.o" Sources/"$module"/*.swift || { status=1; break; }
+    done
+    [ "$status" -eq 0 ] && "$swiftc" -c "${flags[@]}" -module-name Decode -o "$modules/Decode.o" Tests/emulated/decode.swift &&
+      "$clang" --target=aarch64-linux-gnu -fuse-ld=lld -no-pie -O2 -DAE_EMBEDDED -DZ_SOLO -Wl,--gc-sections -I"$modules/zlib" \
+        -ISources/CKernels/include -ISources/CSystem/include "$modules"/*.o Tests/emulated/*.c Sources/CKernels/?*.c \
+        Sources/CSystem/*.c "$embedded/aarch64-none-none-elf/libswiftUnicodeDataTables.a" -o "$out/decode-arm" -lm -lpthread
+    result $? "Arm: the modules that decoding takes compile in embedded Swift, and link"
+    golden=Tests/golden
+    for pair in coded:walsh-8 mixed:walsh-8 plain:walsh-8 tiny:walsh-4 embedded: exact-contexts: exact-drawings-1: exact-noise: \
+      exact-preview:walsh-8 exact-scans:scans-28 exact-stored: exact: near-exact-3: near-exact-32: near-exact-contexts: \
+      near-exact-scans:scans-28; do
+      set="$golden/${pair%:*}.aez"
+      weights=${pair#*:}
+      for cpu in cortex-a53 max; do
+        qemu-aarch64-static -L "$sysroot" -cpu "$cpu" "$out/decode-arm" "$set" ${weights:+"$golden/$weights.aew"} >"$out/arm.pixels" &&
+          [ -s "$out/arm.pixels" ] &&
+          "$aez" decompress "$set" ${weights:+--model "$golden/$weights.aew"} -o - --as npy |
+          tail -c "$(stat -c %s "$out/arm.pixels")" | cmp -s - "$out/arm.pixels"
+        result $? "Arm $cpu: ${pair%:*}.aez decodes to the pixels that it has here"
+      done
+    done
+  fi
 fi
 [ "$failed" -eq 0 ]
