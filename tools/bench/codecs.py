@@ -368,7 +368,7 @@ def speed(options):
     for key in back:  # whatever was written was read
         rows.append([*key, took.get(key), back[key]])
         say(*rows[-1])
-    return {"rows": rows}
+    return {"rows": rows, "rounds": rounds}
 
 
 SECTIONS = {
@@ -512,8 +512,9 @@ def speed_text():
     text = ["## Speed", ""]
     if not data:
         return [*text, "Not measured yet.", ""]
+    often = "once each" if data["rounds"] == 1 else f"medians of {data['rounds']}"
     text += [
-        "From a file to a file, fresh processes, in turn; medians. Megabytes of pixels a second, and how",
+        f"From a file to a file, fresh processes, in turn; {often}. Megabytes of pixels a second, and how",
         "many times the speed of `cjxl -e 9` and `djxl` that is, of the exact mosaic: `djxl` with the row's",
         "threads, `cjxl` with all, of which effort 9 uses one. The settings of lossy codecs follow their",
         "names.", "",
