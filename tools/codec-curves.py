@@ -1,17 +1,19 @@
-"""Makes tools/aez/Study/CodecCurves.swift of the other codecs' tables in docs/compression.md.
+"""Makes tools/aez/Study/CodecCurves.swift of what `make bench-codecs` measured of other codecs.
 
-`make bench-codecs` measures and writes that page; this takes the mosaics' bytes and PSNR out of it, for
-the study's chart. A test of the tool checks that the file is what this makes of the page.
+That is docs/data/codecs.json, or without it the tables of docs/compression.md; the study's chart has the
+mosaics' bytes and PSNR. A test of the tool checks that the file is what this makes of them.
 
-usage: codec-curves.py [--check]
+usage: codec-curves.py [--check]      status: 1 if the file differs, 3 if nothing is measured
 """
 
+import json
 import re
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs/compression.md"
+DATA = ROOT / "docs/data/codecs.json"
 FILE = ROOT / "tools/aez/Study/CodecCurves.swift"
 NAMES = {"avifenc": "AVIF", "cjxl": "JPEG XL", "cwebp": "WebP", "opj_compress": "JPEG 2000"}
 
@@ -33,13 +35,23 @@ def curves(page: str) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-def swift(page: str) -> str:
-    found = curves(page)
+def measured() -> dict[str, list[tuple[str, str]]]:
+    """The same of what is written for programs, if it is there."""
+    if not DATA.exists():
+        return curves(PAGE.read_text())
+    return {
+        curve["codec"]: [(f"{p['bytes_per_image']:.1f}", f"{p['psnr_db']:.1f}") for p in curve["points"]]
+        for curve in json.loads(DATA.read_text())["curves"]
+        if curve["codec"] != "aez" and curve["form"] == "mosaic"
+    }
+
+
+def swift(found: dict[str, list[tuple[str, str]]]) -> str:
     assert len(found) == len(NAMES), found
     assert all(len(points) > 3 for points in found.values()), found
     text = [
         "// Other codecs' bytes and picture quality on MNIST's test images, for the study's chart. Made by",
-        "// tools/codec-curves.py of what `make bench-codecs` wrote into docs/compression.md.",
+        "// tools/codec-curves.py of what `make bench-codecs` wrote.",
         "",
         "enum CodecCurves {",
         "  /// Points of one codec: one mosaic of all 10,000 images.",
@@ -66,9 +78,13 @@ def swift(page: str) -> str:
 
 
 if __name__ == "__main__":
-    made = swift(PAGE.read_text())
+    found = measured()
+    if not found:
+        print("other codecs have not been measured: docs/compression.md has no lossy part")
+        sys.exit(3)
+    made = swift(found)
     if sys.argv[1:] == ["--check"]:
         if FILE.read_text() != made:
-            sys.exit(f"{FILE} is not what {PAGE} says: run tools/codec-curves.py")
+            sys.exit(f"{FILE} is not what `make bench-codecs` wrote: run tools/codec-curves.py")
     else:
         FILE.write_text(made)

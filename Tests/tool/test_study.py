@@ -121,6 +121,8 @@ def test_the_known_manifold_is_seen(results):
 def test_other_codecs_are_as_the_benchmark_measured_them(results):
     script = ROOT / "tools/codec-curves.py"
     done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, check=False)
+    if done.returncode == 3:
+        pytest.skip(done.stdout.strip())
     assert done.returncode == 0, done.stderr
     names = [codec["name"] for codec in results["experiments"]["compression"]["other_codecs"]]
     assert names == ["AVIF", "JPEG XL", "WebP", "JPEG 2000"]
@@ -215,12 +217,30 @@ def halves(text: str) -> np.ndarray:
     return np.frombuffer(base64.b64decode(text), "<f2").astype(np.float64)
 
 
+def spread(shape: dict, x: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """A transposed convolution: each coarse pixel adds a window to the fine picture."""
+    (fw, fh, fc), (cw, ch, cc) = shape["fine"], shape["coarse"]
+    kernel, stride, padding = shape["kernel"], shape["stride"], shape["padding"]
+    weights = weights.reshape(kernel, kernel, fc, cc)
+    # With room around it for what falls outside.
+    room = np.zeros((len(x), ch * stride + 2 * kernel, cw * stride + 2 * kernel, fc))
+    windows = np.einsum("nyxc,klfc->nyxklf", x.reshape(-1, ch, cw, cc), weights)
+    for y in range(ch):
+        for z in range(cw):
+            top, left = y * stride - padding + kernel, z * stride - padding + kernel
+            room[:, top : top + kernel, left : left + kernel] += windows[:, y, z]
+    return (room[:, kernel : kernel + fh, kernel : kernel + fw] + bias).reshape(len(x), -1)
+
+
 def decode(model: dict, codes: np.ndarray) -> np.ndarray:
     """What the page's script does, from the page's weights."""
     x = codes.astype(np.float64)
     for layer in model["layers"]:
-        weights = halves(layer["weights"]).reshape(layer["outputs"], layer["inputs"])
-        x = x @ weights.T + halves(layer["bias"])
+        if "convolution" in layer:
+            x = spread(layer["convolution"], x, halves(layer["weights"]), halves(layer["bias"]))
+        else:
+            weights = halves(layer["weights"]).reshape(layer["outputs"], layer["inputs"])
+            x = x @ weights.T + halves(layer["bias"])
         if layer["activation"] == "elu":
             x = np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
         elif layer["activation"] == "sigmoid":
@@ -237,7 +257,7 @@ def library(study, tmp_path, run: str, codes: np.ndarray) -> np.ndarray:
 
 
 def test_the_weights_in_the_page_draw_what_the_library_draws(tmp_path, study, explorer):
-    assert [model["run"] for model in explorer["models"]] == ["vae-map", "vae-20"]
+    assert [model["run"] for model in explorer["models"]] == ["vae-map", "vae-20", "conv-vae-20"]
     for model in explorer["models"]:
         codes = np.random.default_rng(1).normal(size=(200, model["latents"]))
         drawn = decode(model, codes)
@@ -259,6 +279,7 @@ def test_the_explorer_runs_in_a_browser(tmp_path, study, page, explorer):
       const pixels=()=>{const c=document.getElementById('digit');
         return [...c.getContext('2d').getImageData(0,0,c.width,c.height).data].filter((_,i)=>i%4===0)};
       const drawn=CODES.map(code=>[...aeStudy.decode(aeStudy.data.models[0],code)]);
+      const folded=[...aeStudy.decode(aeStudy.data.models[2],aeStudy.data.models[2].examples[4])];
       const start=pixels(),slider=document.querySelector('#explorer input[type=range]');
       slider.value=2;slider.dispatchEvent(new Event('input'));const moved=pixels();
       document.querySelectorAll('#explorer .tabs button')[1].click();const other=pixels();
@@ -266,7 +287,7 @@ def test_the_explorer_runs_in_a_browser(tmp_path, study, page, explorer):
       document.getElementById('random').click();const random=pixels();
       document.querySelectorAll('#explorer .examples button')[4].click();const example=pixels();
       const out=document.createElement('pre');out.id='outcome';
-      out.textContent=JSON.stringify({errors,drawn,start,moved,other,sliders,random,example});
+      out.textContent=JSON.stringify({errors,drawn,folded,start,moved,other,sliders,random,example});
       document.body.append(out);</script>""".replace("CODES", json.dumps(codes.tolist()))
     copy = tmp_path / "page.html"
     copy.write_text(page.replace("<head>", "<head>" + before).replace("</body>", after + "</body>"))
@@ -284,3 +305,5 @@ def test_the_explorer_runs_in_a_browser(tmp_path, study, page, explorer):
     assert outcome["random"] != outcome["other"]
     example = np.array(explorer["models"][1]["examples"][4])[None]
     assert np.abs(outcome["example"] - library(study, tmp_path, "vae-20", example)).max() <= 1
+    example = np.array(explorer["models"][2]["examples"][4])[None]
+    assert np.abs(outcome["folded"] - library(study, tmp_path, "conv-vae-20", example)).max() <= 1

@@ -11,6 +11,9 @@ extension StudyExperiment {
     runs: { context in try own(context) { !$0.kind.isVariational } },
     measure: { context, work in try measureActivations(context, work) })
 
+  /// Errors above this are drawn at it: a linear network that trips would flatten all other curves.
+  private static let shownError = 0.15
+
   private static func measureActivations(_ context: StudyContext, _ work: StudyWork) throws -> [(
     key: String, value: JSON
   )] {
@@ -42,11 +45,13 @@ extension StudyExperiment {
       guard network.kind != .pca else { continue }
       bySteps.append(
         Chart.Series(
-          name: network.title, points: trained.curve.map { (Double($0.step), $0.mse) }, colour: network.colour
+          name: network.title, points: trained.curve.map { (Double($0.step), min($0.mse, shownError)) },
+          colour: network.colour
         ))
       bySeconds.append(
         Chart.Series(
-          name: network.title, points: trained.curve.map { ($0.seconds, $0.mse) }, colour: network.colour))
+          name: network.title, points: trained.curve.map { ($0.seconds, min($0.mse, shownError)) },
+          colour: network.colour))
     }
     let note = plan.note(
       "\(plan.layers(digits.size, "\(latents)")), \(grouped(plan.ownSteps)) steps of 100 images, Adam at a constant 0.001; \(digits.name)"
@@ -65,7 +70,10 @@ extension StudyExperiment {
         title: "Training error over steps for linear, sigmoid, ReLU and ELU networks",
         x: Chart.Axis(title: "steps of training", scale: .log),
         y: Chart.Axis(title: "mean squared error per pixel", scale: .log), series: bySteps),
-      name: "steps", caption: "Error of the training batches, means over \(plan.interval) steps.", run: note)
+      name: "steps",
+      caption:
+        "Error of the training batches, means over \(plan.interval) steps; above \(shownError) it is drawn at \(shownError).",
+      run: note)
     try findings.add(
       Chart(
         title: "Training error over seconds for linear, sigmoid, ReLU and ELU networks",
@@ -90,7 +98,7 @@ extension StudyExperiment {
       let pca = measured.first(where: { $0.network.kind == .pca })
     {
       findings.sentence =
-        "\(best.network.title) reconstructs best, \(worst.network.title) worst: test MSE \(best.mse.fixed(4)) and "
+        "\(best.network.title.prefix(1).uppercased() + best.network.title.dropFirst()) reconstructs best, \(worst.network.title) worst: test MSE \(best.mse.fixed(4)) and "
         + "\(worst.mse.fixed(4)), where PCA has \(pca.mse.fixed(4))."
       let gain = (1 - best.mse / pca.mse) * 100
       findings.remarks.append(

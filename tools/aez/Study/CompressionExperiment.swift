@@ -48,7 +48,7 @@ extension StudyExperiment {
       let isLonger = run.name != network.run
       series.append(
         Chart.Series(
-          name: "\(network.title), \(d)", points: points, colour: network.colour,
+          name: "\(network.title) \(d)", points: points, colour: network.colour,
           style: .line, isNamed: true))
       facts.append(
         .object([
@@ -66,7 +66,7 @@ extension StudyExperiment {
     let peers = CodecCurves.all.map { codec in
       Chart.Series(
         name: codec.name,
-        points: codec.points.filter { $0.bytesPerImage <= 220 }.map { ($0.bytesPerImage, $0.decibels) },
+        points: codec.points.filter { $0.decibels <= 34 }.map { ($0.bytesPerImage, $0.decibels) },
         colour: 0, style: .dashed)
     }
     let note = plan.note(
@@ -102,11 +102,12 @@ extension StudyExperiment {
         CodecCurves.bytes(of: codec, at: best.1.y).map { (codec.name, $0) }
       }.min { $0.1 < $1.1 }
       findings.sentence =
-        "The best picture of these networks, \(best.1.y.fixed(1)) dB of \(best.0) numbers, takes \(best.1.x.fixed(1)) bytes"
-        + (rivals.map {
-          digits.name == "MNIST"
-            ? "; \($0.0), the best of the other codecs there, takes \($0.1.fixed(0))." : "."
-        } ?? ".")
+        "The best picture of these networks, \(best.1.y.fixed(1)) dB by \(best.0), takes "
+        + "\(best.1.x.fixed(1)) bytes"
+      if digits.name == "MNIST", let rival = rivals {
+        findings.sentence += "; \(rival.0), the best of the other codecs there, takes \(rival.1.fixed(0))"
+      }
+      findings.sentence += "."
     }
     if digits.name != "MNIST" {
       findings.remarks.append(

@@ -163,15 +163,36 @@ extension StudyExperiment {
           beta,
           try Evaluation.reconstruction(model, pixels: digits.test.pixels.base, count: digits.test.count).mse
         ))
-      if beta == 1 {
-        let used = nats.count { $0 > usedNats }
-        let firmly = nats.count { $0 > 0.5 }
+    }
+    // What a code long enough to have latents to spare leaves in use.
+    var usage: [(x: Double, y: Double)] = []
+    for d in plan.vaeDimensions {
+      let model = try work.trained(try plan.sweep(.vae, d, digits), on: digits.train).model
+      let nats = try latentNats(model, digits.test)
+      let used = nats.count { $0 > usedNats }
+      usage.append((Double(d), Double(used)))
+      if d == plan.vaeDimensions.last, used < d {
         estimates.append(
           Estimate(
-            method: "latents that the VAE uses at beta 1", value: Double(used), low: Double(firmly),
-            high: Double(used)))
+            method: "latents of \(d) that the VAE uses at beta 1", value: Double(used),
+            low: Double(nats.count { $0 > 0.5 }), high: Double(used)))
       }
     }
+    try findings.add(
+      Chart(
+        title: "Latents that a VAE uses, of those that it has",
+        x: Chart.Axis(
+          title: "length of the code, d", scale: .log, ticks: [1, 2, 4, 8, 16, 32, 64, 128]),
+        y: Chart.Axis(title: "latents in use", scale: .log, ticks: [1, 2, 4, 8, 16, 32, 64, 128]),
+        series: [
+          Chart.Series(name: "VAE", points: usage, colour: 5),
+          Chart.Series(
+            name: "all of them", points: usage.map { ($0.x, $0.x) }, colour: 0, style: .dashed),
+        ], height: 320),
+      name: "usage",
+      caption:
+        "A VAE leaves unused what does not pay: latents with a mean KL divergence above \(usedNats) nats.",
+      run: sweepNote)
     let betaNote = plan.note(
       "VAE with d = \(plan.betaDimension), \(grouped(plan.sweepSteps)) steps each, cosine schedule; \(digits.name)"
     )
@@ -214,6 +235,8 @@ extension StudyExperiment {
         ("images", JSON(scales.map(\.x))), ("two_nn", JSON(scales.map(\.y))),
         ("maximum_likelihood", JSON(likelihoods.map(\.y))),
       ]))
+    findings.add(
+      "usage", .object([("d", JSON(plan.vaeDimensions)), ("latents_used", JSON(usage.map(\.y)))]))
     findings.add(
       "beta",
       .object([

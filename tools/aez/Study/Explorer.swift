@@ -17,7 +17,7 @@ struct Explorer {
     let (plan, digits, folder) = (context.plan, context.digits, context.folder)
     let shown = try digits.test.examples()
     var runs: [(run: StudyRun, title: String)] = [(try plan.map(digits), "2 numbers, on a map")]
-    for run in try plan.own(digits) where run.options.architecture.kind == .vae {
+    for run in try plan.own(digits) where run.options.architecture.kind.isVariational {
       runs.append((run, "\(run.options.architecture.latentCount) numbers"))
     }
     for (run, title) in runs where StudyWork.isKept(run, in: folder) {
@@ -42,19 +42,34 @@ struct Explorer {
       """
   }
 
-  /// A decoder for the page; nil for one that is not a stack of dense layers.
+  /// A decoder for the page; nil for one that is stored in integers alone.
   private func data(_ model: Autoencoder, _ name: String, _ title: String, _ shown: ImageSet) throws -> JSON?
   {
     guard let decoder = model.decoder else { return nil }
     var layers: [JSON] = []
     for layer in decoder.layers {
-      layers.append(
-        .object([
-          ("inputs", .int(layer.shape.inputs)), ("outputs", .int(layer.shape.outputs)),
-          ("activation", .string(Explorer.word(layer.shape.activation))),
-          ("weights", .string(Explorer.halves(layer.weights))),
-          ("bias", .string(Explorer.halves(layer.bias))),
-        ]))
+      var facts: [(key: String, value: JSON)] = [
+        ("inputs", .int(layer.shape.inputs)), ("outputs", .int(layer.shape.outputs)),
+        ("activation", .string(Explorer.word(layer.shape.activation))),
+        ("weights", .string(Explorer.halves(layer.weights))),
+        ("bias", .string(Explorer.halves(layer.bias))),
+      ]
+      if layer.shape.isConvolution {
+        let g = layer.shape.geometry
+        // A decoder's convolutions are transposed ones.
+        guard g.transposed != 0 else { return nil }
+        facts.append(
+          (
+            "convolution",
+            .object([
+              ("fine", JSON([Int(g.fine_width), Int(g.fine_height), Int(g.fine_channels)])),
+              ("coarse", JSON([Int(g.coarse_width), Int(g.coarse_height), Int(g.coarse_channels)])),
+              ("kernel", .int(Int(g.kernel))), ("stride", .int(Int(g.stride))),
+              ("padding", .int(Int(g.padding))),
+            ])
+          ))
+      }
+      layers.append(.object(facts))
     }
     let d = model.latentCount
     let codes = try model.codes(of: shown)
@@ -63,7 +78,9 @@ struct Explorer {
     }
     let nats = try StudyExperiment.latentNats(model, try context.digits.test.prefix(500))
     return .object([
-      ("run", .string(name)), ("title", .string("VAE, \(title)")), ("latents", .int(d)),
+      ("run", .string(name)),
+      ("title", .string("\(StudyNetwork.of(model.architecture.kind)?.title ?? ""), \(title)")),
+      ("latents", .int(d)),
       ("layers", .array(layers)),
       ("order", JSON(nats.indices.sorted { nats[$0] > nats[$1] })), ("examples", .array(examples)),
     ])
@@ -101,9 +118,18 @@ struct Explorer {
       return out;};
     const f={identity:x=>x,relu:x=>x>0?x:0,elu:x=>x>0?x:Math.expm1(x),sigmoid:x=>1/(1+Math.exp(-x))};
     const open=model=>{if(!model.ready){for(const l of model.layers){l.w=halves(l.weights);l.b=halves(l.bias);}model.ready=true;}};
+    // A transposed convolution: every coarse pixel adds its window to the fine picture, [height, width, channels].
+    const spread=({fine:[fw,fh,fc],coarse:[cw,ch,cc],kernel,stride,padding},x,y,w,b,g)=>{
+      for(let i=0;i<y.length;i++)y[i]=b[i%fc];
+      for(let cy=0;cy<ch;cy++)for(let cx=0;cx<cw;cx++)for(let ky=0;ky<kernel;ky++)for(let kx=0;kx<kernel;kx++){
+        const fy=cy*stride-padding+ky,fx=cx*stride-padding+kx;if(fy<0||fy>=fh||fx<0||fx>=fw)continue;
+        const from=(cy*cw+cx)*cc,to=(fy*fw+fx)*fc;let k=(ky*kernel+kx)*fc*cc;
+        for(let c=0;c<fc;c++){let sum=0;for(let j=0;j<cc;j++)sum+=w[k++]*x[from+j];y[to+c]+=sum;}}
+      for(let i=0;i<y.length;i++)y[i]=g(y[i]);};
     const decode=(model,code)=>{open(model);let x=Float32Array.from(code);
-      for(const {inputs,outputs,activation,w,b} of model.layers){const y=new Float32Array(outputs),g=f[activation];
-        for(let i=0,k=0;i<outputs;i++){let sum=b[i];for(let j=0;j<inputs;j++)sum+=w[k++]*x[j];y[i]=g(sum);}
+      for(const {inputs,outputs,activation,w,b,convolution} of model.layers){const y=new Float32Array(outputs),g=f[activation];
+        if(convolution)spread(convolution,x,y,w,b,g);
+        else for(let i=0,k=0;i<outputs;i++){let sum=b[i];for(let j=0;j<inputs;j++)sum+=w[k++]*x[j];y[i]=g(sum);}
         x=y;}
       return Uint8ClampedArray.from(x,v=>Math.round(Math.min(Math.max(v,0),1)*255));};
     const paint=(canvas,bytes,x=0,y=0)=>{const c=canvas.getContext('2d'),image=c.createImageData(width,height);

@@ -142,20 +142,25 @@ extension StudyExperiment {
     findings.add("r2_linear_by_parameter", JSON(atSix.linear))
     findings.add("r2_nearest_by_parameter", JSON(atSix.near))
 
-    func at(_ d: Int) -> Double? { points.first { $0.x == Double(d) }?.y }
     let isWithin = abs(two.dimension - Double(dimension)) <= 1
     findings.sentence =
       "TwoNN sees \(two.dimension.fixed(1)) dimensions, maximum likelihood \(likelihood.dimension.fixed(1)), where there are "
       + "\(dimension)\(isWithin ? "" : ": not within one")."
-    if let four = at(4), let six = at(dimension), let eight = at(8) {
-      let (before, after) = (four / six, six / eight)
+    if let elbow = Elbow.find(points.map(\.x), points.map(\.y)), elbow.depth > 0 {
+      let found = Int(points[elbow.index].x)
+      findings.add("elbow", .int(found))
       findings.remarks.append(
-        "From d = 4 to \(dimension) the autoencoder's error falls \(before.fixed(1)) times, from \(dimension) to 8 "
-          + "\(after.fixed(1)) times"
-          + (before > 1.5 * after
-            ? ": it finds \(dimension), and more numbers bring less."
-            : ". Its error alone does not tell that there are \(dimension): the manifold is curved, and an encoder that "
-              + "must lay it flat is glad of a few numbers more."))
+        "The autoencoder's error bends at d = \(found)"
+          + (found == dimension
+            ? ": it finds them all."
+            : found < dimension
+              ? ": it has found \(found) of the \(dimension) after \(grouped(plan.manifoldSteps)) steps; what is left shows "
+                + "least in the pixels."
+              : ": the manifold is curved, and an encoder that must lay it flat is glad of more numbers than it has.")
+      )
+    } else {
+      findings.remarks.append(
+        "The autoencoder's error does not bend: it alone does not tell that there are \(dimension).")
     }
     if let near = nearScores.first(where: { $0.x == Double(dimension) }), !atSix.linear.isEmpty {
       let weakest = atSix.near.indices.min { atSix.near[$0] < atSix.near[$1] } ?? 0

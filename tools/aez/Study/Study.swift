@@ -107,7 +107,9 @@ struct Study: ParsableCommand {
   private func write(_ context: StudyContext, seconds: Double) throws {
     let folder = context.folder
     var training = 0.0
-    for run in try StudyExperiment.all.flatMap({ try $0.runs(context) }).map(\.0) {
+    var names: Set<String> = []
+    for run in try StudyExperiment.all.flatMap({ try $0.runs(context) }).map(\.0)
+    where names.insert(run.name).inserted {
       if StudyWork.isKept(run, in: folder), let record = try folder.json(run.name) {
         training += record["curve"].items.last?.doubles[1] ?? 0
       }

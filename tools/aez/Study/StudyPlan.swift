@@ -18,6 +18,9 @@ struct StudyPlan {
   /// run of a sweep.
   let ownSteps: Int
   let ownVariationalSteps: Int
+  /// Of the convolutional one, whose steps take longest, and the widths of its hidden layers.
+  let convolutionalSteps: Int
+  let convolutionalHidden: [Int]
   let mapSteps: Int
   let sweepSteps: Int
   let manifoldSteps: Int
@@ -44,8 +47,9 @@ struct StudyPlan {
 
   static let full = StudyPlan(
     scale: .full, trainCount: 60_000, testCount: 10_000, hidden: [500, 500], ownSteps: 50_000,
-    ownVariationalSteps: 20_000, mapSteps: 5_000,
-    sweepSteps: 2_000, manifoldSteps: 1_500, linearMarks: [10_000, 30_000, 50_000],
+    ownVariationalSteps: 20_000, convolutionalSteps: 3_000, convolutionalHidden: [12, 24, 128],
+    mapSteps: 5_000,
+    sweepSteps: 5_000, manifoldSteps: 5_000, linearMarks: [10_000, 30_000, 50_000],
     angleMarks: [100, 300, 1_000, 3_000, 10_000, 30_000, 50_000],
     pcaDimensions: [1, 2, 3, 4, 5, 6, 8, 12, 16, 20, 24, 32, 64, 128],
     eluDimensions: [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128],
@@ -56,7 +60,7 @@ struct StudyPlan {
 
   static let quick = StudyPlan(
     scale: .quick, trainCount: 60_000, testCount: 2_000, hidden: [500, 500], ownSteps: 1_500,
-    ownVariationalSteps: 1_500, mapSteps: 2_500,
+    ownVariationalSteps: 1_500, convolutionalSteps: 600, convolutionalHidden: [12, 24, 128], mapSteps: 2_500,
     sweepSteps: 600, manifoldSteps: 600, linearMarks: [300, 900, 1_500],
     angleMarks: [25, 75, 150, 300, 600, 900, 1_500],
     pcaDimensions: [1, 2, 4, 5, 8, 16, 20, 32, 64, 128], eluDimensions: [1, 2, 4, 8, 16, 32, 64, 128],
@@ -66,6 +70,7 @@ struct StudyPlan {
 
   static let tiny = StudyPlan(
     scale: .tiny, trainCount: 600, testCount: 200, hidden: [24], ownSteps: 30, ownVariationalSteps: 30,
+    convolutionalSteps: 20, convolutionalHidden: [4, 8, 16],
     mapSteps: 30, sweepSteps: 20,
     manifoldSteps: 20, linearMarks: [10, 20, 30], angleMarks: [10, 20, 30],
     pcaDimensions: [1, 5, 16, 20, 32],
@@ -96,6 +101,7 @@ struct StudyNetwork {
     StudyNetwork(kind: .relu, latentCount: 5, title: "ReLU", colour: 3),
     StudyNetwork(kind: .elu, latentCount: 5, title: "ELU", colour: 4),
     StudyNetwork(kind: .vae, latentCount: 20, title: "VAE", colour: 5),
+    StudyNetwork(kind: .convVAE, latentCount: 20, title: "conv VAE", colour: 6),
   ]
 
   static func of(_ kind: ModelKind) -> StudyNetwork? { all.first { $0.kind == kind } }
@@ -112,7 +118,9 @@ struct StudyRun {
 
   /// What a run costs beside others, in thousandths of a second on the machine that this was written on.
   var cost: Int {
-    let perStep = options.architecture.kind == .pca ? 0.1 : options.architecture.kind.isVariational ? 5 : 3
+    let perStep =
+      options.architecture.kind == .pca
+      ? 0.1 : options.architecture.kind == .convVAE ? 25 : options.architecture.kind.isVariational ? 5 : 3
     return max(1, Int(perStep * Double(options.stepCount)))
   }
 }
@@ -125,7 +133,8 @@ extension StudyPlan {
   {
     var options = TrainingOptions(
       architecture: try Architecture(
-        kind: kind, width: width, height: height, latentCount: latentCount, hidden: hidden,
+        kind: kind, width: width, height: height, latentCount: latentCount,
+        hidden: kind == .convVAE ? convolutionalHidden : hidden,
         output: kind.isVariational ? .sigmoid : .identity))
     options.stepCount = kind == .pca ? 1 : steps
     options.binarize = kind.isVariational
@@ -136,15 +145,25 @@ extension StudyPlan {
   func own(_ data: StudyData) throws(AEError) -> [StudyRun] {
     var runs: [StudyRun] = []
     for network in StudyNetwork.all {
-      let options = try options(
-        network.kind, network.latentCount, steps: network.kind.isVariational ? ownVariationalSteps : ownSteps,
+      var options = try options(
+        network.kind, network.latentCount, steps: ownSteps(of: network.kind),
         width: data.width, height: data.height)
+      if network.kind == .convVAE {
+        // Few steps are worth more at a high rate that comes and goes.
+        options.schedule = .oneCycle
+        options.learningRate = 0.003
+      }
       runs.append(
         StudyRun(
           name: network.run, options: options,
           marks: network.kind == .linear ? Array(Set(linearMarks + angleMarks)).sorted() : []))
     }
     return runs
+  }
+
+  /// Steps of a network that the study describes.
+  func ownSteps(of kind: ModelKind) -> Int {
+    kind == .convVAE ? convolutionalSteps : kind.isVariational ? ownVariationalSteps : ownSteps
   }
 
   /// A VAE with a code of two numbers.

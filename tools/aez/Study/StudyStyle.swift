@@ -51,8 +51,8 @@ enum StudyStyle {
     color:var(--muted);font-variant-numeric:tabular-nums}
     .sliders.two{grid-template-columns:1fr;margin-top:14px;max-width:420px}.sliders output{text-align:right;color:var(--fg)}
     input[type=range]{width:100%;accent-color:var(--accent);margin:3px 0}
-    .examples{display:flex;gap:6px;flex-wrap:wrap;margin-bottom:14px}
-    .examples canvas{width:44px;cursor:pointer;border-radius:4px}
+    .examples{display:flex;gap:5px;flex-wrap:wrap;margin-bottom:14px}
+    .examples canvas{width:36px;cursor:pointer;border-radius:4px}
     .examples button{padding:2px;line-height:0;background:none}
     @media (max-width:680px){.stage,.sliders{grid-template-columns:1fr}h1{font-size:34px}main{padding:0 16px 48px}header{padding-top:40px}}
     @media print{:root{\(Chart.palette)--fg:#000;--muted:#444;--lines:#ccc;--page:#fff;--card:#f5f5f5;--accent:#0062a3}

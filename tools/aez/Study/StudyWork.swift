@@ -84,8 +84,12 @@ final class StudyWork {
     var curve: [JSON] = []
     var earlier = 0.0
     let trainer: Trainer
-    if let bytes = try folder.checkpoint(run.name), let partial = try folder.json("\(run.name).partial") {
-      trainer = try Trainer(checkpoint: bytes.base, bytes.count, name: "\(run.name).checkpoint")
+    if let bytes = try folder.checkpoint(run.name), let partial = try folder.json("\(run.name).partial"),
+      // One that an older version wrote is of no use, nor one of another recipe.
+      let resumed = try? Trainer(checkpoint: bytes.base, bytes.count, name: "\(run.name).checkpoint"),
+      resumed.options.commandLine == run.options.commandLine
+    {
+      trainer = resumed
       // Of points after the checkpoint, the run to come has its own.
       curve = partial["curve"].items.filter { ($0.doubles.first ?? .infinity) <= Double(trainer.stepsDone) }
       earlier = curve.last?.doubles[1] ?? 0

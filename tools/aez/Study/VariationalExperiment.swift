@@ -27,7 +27,8 @@ extension StudyExperiment {
     let (plan, digits) = (context.plan, context.digits)
     var findings = Findings("variational", context.folder)
     let note = plan.note(
-      "\(grouped(plan.ownVariationalSteps)) steps of 100 images drawn as 0 or 1, Bernoulli loss, beta 1; \(digits.name)"
+      "VAE \(grouped(plan.ownVariationalSteps)) steps, conv VAE \(grouped(plan.convolutionalSteps)), of 100 images drawn as 0 or "
+        + "1, Bernoulli loss, beta 1; \(digits.name)"
     )
     let shown = try digits.test.examples()
     let boundSet = try digits.test.prefix(plan.boundCount)
