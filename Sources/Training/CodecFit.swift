@@ -9,8 +9,9 @@ import Model
 
 /// Adds integer networks and a codec to a model, fitted on images in bytes (a few thousand are enough).
 ///
-/// Post-training quantisation: weights to int8 with a scale per output channel, hidden activations to
-/// bytes with a scale and zero point per layer.
+/// Post-training quantisation: weights to int8 with a scale per output channel, each of a dense layer rounded so as to
+/// make up for those before it (`ErrorFeedback`; libae.so, which has no room for that, rounds each to the nearest),
+/// hidden activations to bytes with a scale and zero point per layer.
 ///
 /// - Parameter bitsCounted: whether the model was trained with `TrainingOptions.lambda`; its qualities then lie
 ///   close about the rate that it was trained for.
@@ -139,12 +140,12 @@ private func fixedPointCodes(_ codes: Buffer<Float>, _ latentScales: [Float]) th
 }
 
 /// What the integer layers before gave on the calibration images: the next one's inputs.
-enum IntegerRows {
+package enum IntegerRows {
   case bytes(Buffer<UInt8>)
   case words(Buffer<Int16>)
 
   /// The largest magnitude one can have.
-  var largest: Int {
+  package var largest: Int {
     switch self {
     case .bytes: 255
     case .words: Codec.largestLatent
@@ -192,7 +193,7 @@ func quantise(
       table = try activationTable(shape.activation, range)
     }
     var fitted = try integerLayer(
-      layer, inputScale: scale, inputZero: zero, largestInput: integers.largest, units: units, table: table)
+      layer, inputScale: scale, inputZero: zero, integers: integers, rows: rows, units: units, table: table)
     if case .bytes(let bytes) = integers {
       fitted = try centred(fitted, on: bytes, rows: rows, target: outputs)
     }
@@ -326,8 +327,8 @@ private func activationTable(_ activation: Activation, _ range: ActivationRange)
 
 /// One layer in integers.
 private func integerLayer(
-  _ layer: DenseLayer, inputScale: Double, inputZero: Int, largestInput: Int, units: [Double],
-  table: Buffer<UInt8>?
+  _ layer: DenseLayer, inputScale: Double, inputZero: Int, integers: IntegerRows, rows: Int,
+  units: [Double], table: Buffer<UInt8>?
 ) throws(AEError) -> IntegerLayer {
   let shape = layer.shape
   let outputs = shape.channels
@@ -337,6 +338,10 @@ private func integerLayer(
   let multipliers = try Buffer<Int32>(count: outputs)
   let sumScales = try Buffer<Float>(count: outputs)
   var ratios = [Double](repeating: 0, count: outputs)
+  let largestInput = integers.largest
+  #if !hasFeature(Embedded)
+    let feedback = shape.isConvolution ? nil : try ErrorFeedback(integers, rows: rows, width: inputs)
+  #endif
   // What the weights can reach at most leaves so much of int32 to the bias, half of it in reserve for the
   // zero point's share.
   let largestBias = Double(max(min(1 << 29, (Int(Int32.max) - inputs * 127 * largestInput) / 2), 1))
@@ -351,8 +356,18 @@ private func integerLayer(
     let floor = Double(layer.bias.base[o].magnitude) / (inputScale * largestBias)
     let scale = max(Double(largest) / 127, floor, 1e-30)
     var sum = 0
+    #if !hasFeature(Embedded)
+      feedback?.round(layer.weights.base + o * inputs, scale: scale, into: weights.base + o * inputs)
+      let isRounded = feedback != nil
+    #else
+      let isRounded = false
+    #endif
     for row in stride(from: o, to: shape.rows, by: outputs) {
       for i in row * shape.columns..<(row + 1) * shape.columns {
+        if isRounded {
+          sum += Int(weights.base[i])
+          continue
+        }
         let weight = Int(saturating: Double(layer.weights.base[i]) / scale).clamped(to: -127...127)
         weights.base[i] = Int8(weight)
         sum += weight

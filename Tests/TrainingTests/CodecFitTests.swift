@@ -129,3 +129,44 @@ func bitPricesAreStored() throws {
   }
   #expect(error?.code == .format)
 }
+
+@Test("Weights rounded with feedback err less on inputs that go together than each rounded to the nearest")
+func feedbackBeatsNearest() throws {
+  let (rows, width, scale) = (500, 40, 0.05)
+  let inputs = try Buffer<UInt8>(count: rows * width)
+  var stream = RandomStream(seed: 7, stream: 1)
+  // A walk along the inputs: neighbours are nearly equal, as a picture's pixels are.
+  for row in 0..<rows {
+    var value = 128.0
+    for i in 0..<width {
+      value += 30 * (Double(stream.uniform()) - 0.5)
+      inputs.base[row * width + i] = UInt8(min(max(value, 0), 255))
+    }
+  }
+  let weights = try Buffer<Float>(count: width)
+  for i in 0..<width { weights.base[i] = 2 * Float(stream.uniform()) - 1 }
+  let rounded = try Buffer<Int8>(count: width)
+  let nearest = try Buffer<Int8>(count: width)
+  let feedback = try ErrorFeedback(.bytes(inputs), rows: rows, width: width)
+  feedback.round(weights.base, scale: scale, into: rounded.base)
+  for i in 0..<width { nearest.base[i] = Int8((Double(weights.base[i]) / scale).rounded()) }
+
+  /// The variance over rows of what rounding changed; a layer's bias takes the mean.
+  func variance(_ whole: Buffer<Int8>) -> Double {
+    var (sum, squares) = (0.0, 0.0)
+    for row in 0..<rows {
+      var change = 0.0
+      for i in 0..<width {
+        let lost = Double(weights.base[i]) - Double(whole.base[i]) * scale
+        change += lost * Double(inputs.base[row * width + i])
+      }
+      sum += change
+      squares += change * change
+    }
+    return squares / Double(rows) - sum / Double(rows) * sum / Double(rows)
+  }
+  #expect(variance(rounded) < 0.5 * variance(nearest))
+  for i in 0..<width {
+    #expect(abs(Double(rounded.base[i]) * scale - Double(weights.base[i])) < 3 * scale)
+  }
+}
