@@ -26,6 +26,19 @@ def test_every_kind_trains_and_encodes(images, kind):
     assert libae.decompress(libae.compress(images, model), model).shape == images.shape
 
 
+def test_a_run_that_pays_for_bits_is_refused(tmp_path):
+    """ae_trainer_resume's contract: the tool alone goes on with a run of `aez train --lambda`."""
+    kept, drawn = tmp_path / "run", tmp_path / "drawn-idx3-ubyte"
+    recipe = "--latent 3 --hidden 16 --lambda 0.1 --steps 5 --checkpoint-every 2 --quiet".split()
+    for words in (
+        ["draw", "--count", "200", "-o", drawn],
+        ["train", drawn, *recipe, "--checkpoint", kept, "-o", tmp_path / "model.aew"],
+    ):
+        subprocess.run([os.environ["AEZ"], *words], check=True, capture_output=True)
+    with pytest.raises(libae.KindError):
+        libae.Trainer.resume(kept)
+
+
 def test_training_lowers_the_error_and_reports_it(images):
     told = []
     libae.train(
