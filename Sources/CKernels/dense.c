@@ -10,13 +10,16 @@
 
 CK_SMALL_BEGIN
 
-/* Outputs that packed weights are cut into. */
-enum { DENSE_BLOCK = 64 };
+/* Outputs that packed weights are cut into: a cache line of them, so that whoever sums fewer than a layer has
+   reads one line after another. */
+enum { DENSE_BLOCK = 16 };
+/* Outputs that all rows of a task go through before the next ones. */
+enum { DENSE_GROUP = 64 };
 /* Tiles of rows that a task takes through all layers, at most: with the weights of one block, what stays in
    the second-level cache. */
 enum { DENSE_TILES = 8 };
 
-/* A few rows by one block of outputs. */
+/* A few rows by some blocks of outputs. */
 typedef struct dense_tile {
   const float *x;
   float *y;
@@ -24,9 +27,10 @@ typedef struct dense_tile {
   /* The inputs to look at. */
   const uint16_t *list;
   size_t list_count;
-  /* Of the block: [1 + inputs][width], the biases first; and how many outputs it really has. */
+  /* Blocks of weights, each [1 + inputs][DENSE_BLOCK], the biases first; floats from block to block, and how
+     many outputs there are. */
   const float *weights;
-  size_t width, count;
+  size_t stride, count;
 } dense_tile;
 
 typedef struct dense_kernels {
@@ -67,23 +71,22 @@ static size_t round_up(size_t n, size_t to) {
 }
 
 size_t ck_dense_packed_count(size_t inputs, size_t outputs) {
-  return round_up(outputs, 16) * (inputs + 1);
+  return round_up(outputs, DENSE_BLOCK) * (inputs + 1);
 }
 
-/* [blocks of 64 outputs][biases, then inputs][outputs of the block, up to a multiple of 16] */
+/* [blocks of outputs][biases, then inputs][outputs of the block], zeros in the outputs that the last one lacks */
 void ck_dense_pack(size_t inputs, size_t outputs, const float *weights, const float *bias, float *packed) {
   for (size_t first = 0; first < outputs; first += DENSE_BLOCK) {
     size_t count = outputs - first < DENSE_BLOCK ? outputs - first : DENSE_BLOCK;
-    size_t width = round_up(count, 16);
-    memset(packed, 0, (inputs + 1) * width * sizeof *packed);
+    memset(packed, 0, (inputs + 1) * DENSE_BLOCK * sizeof *packed);
     memcpy(packed, bias + first, count * sizeof *packed);
-    packed += width;
+    packed += DENSE_BLOCK;
     /* A few inputs at a time: what is written stays in cache while all outputs are read. */
     for (size_t i0 = 0; i0 < inputs; i0 += 16)
       for (size_t o = 0; o < count; o++)
         for (size_t i = i0; i < inputs && i < i0 + 16; i++)
-          packed[i * width + o] = weights[(first + o) * inputs + i];
-    packed += inputs * width;
+          packed[i * DENSE_BLOCK + o] = weights[(first + o) * inputs + i];
+    packed += inputs * DENSE_BLOCK;
   }
 }
 
@@ -103,10 +106,10 @@ static void run_layer(const dense_job *job, const dense_kernels *kernel, const c
   for (size_t first = 0, t = 0; first < rows; first += step, t++)
     counts[t] = kernel->list(x + first * tile.ldx, tile.ldx, rows - first < step ? rows - first : step,
                              layer->inputs, lists + t * stride);
-  tile.weights = layer->packed;
-  for (size_t o = 0; o < layer->outputs; o += DENSE_BLOCK) {
-    tile.count = layer->outputs - o < DENSE_BLOCK ? layer->outputs - o : DENSE_BLOCK;
-    tile.width = round_up(tile.count, 16);
+  tile.stride = (layer->inputs + 1) * DENSE_BLOCK;
+  for (size_t o = 0; o < layer->outputs; o += DENSE_GROUP) {
+    tile.weights = layer->packed + o * (layer->inputs + 1);
+    tile.count = layer->outputs - o < DENSE_GROUP ? layer->outputs - o : DENSE_GROUP;
     for (size_t first = 0, t = 0; first < rows; first += step, t++) {
       tile.rows = rows - first < step ? rows - first : step;
       tile.x = x + first * tile.ldx;
@@ -115,7 +118,6 @@ static void run_layer(const dense_job *job, const dense_kernels *kernel, const c
       tile.list_count = counts[t];
       kernel->tile(&tile);
     }
-    tile.weights += tile.width * (layer->inputs + 1);
   }
   /* Rows lie one after another, but for less than a vector between them. */
   ck_activate(layer->activation, (rows - 1) * tile.ldy + layer->outputs, y);

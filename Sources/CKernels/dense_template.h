@@ -8,7 +8,8 @@
  */
 #include "vector_template.h"
 
-/* A tile's rows, and the vectors of outputs that it sums at once. */
+/* A tile's rows, the vectors of outputs that it sums at once, and those that a single row does: enough chains
+   to hide an addition's latency. */
 #if CK_REGISTERS == 32
 #define ROWS 7
 #define NV 4
@@ -16,6 +17,7 @@
 #define ROWS 6
 #define NV 2
 #endif
+#define SINGLE (VL == 8 ? 8 : 4)
 
 /* Lists the inputs that are not zero in all rows; the list has room for a vector more. Returns how many. */
 static size_t FN(list)(const float *x, size_t ldx, size_t rows, size_t inputs, uint16_t *list) {
@@ -45,35 +47,36 @@ static size_t FN(list)(const float *x, size_t ldx, size_t rows, size_t inputs, u
   return count;
 }
 
-/* `vectors` vectors of outputs from `first` of the block on. rows and vectors are constants where this is
-   inlined; a row that the tile lacks is its last one again. */
+/* `vectors` vectors of outputs from `first` on. rows and vectors are constants where this is inlined; a row
+   that the tile lacks is its last one again. */
 CK_INLINE void FN(multiply)(const size_t rows, const size_t vectors, const dense_tile *tile, size_t first) {
-  const float *row[ROWS];
-  vf sum[ROWS][NV];
-  const float *w = tile->weights + first;
+  const float *row[ROWS], *w[SINGLE];
+  vf sum[ROWS][SINGLE];
+#pragma clang loop unroll(full)
+  for (size_t j = 0; j < vectors; j++) {
+    size_t at = first + j * VL;
+    w[j] = tile->weights + at / DENSE_BLOCK * tile->stride + at % DENSE_BLOCK;
+  }
 #pragma clang loop unroll(full)
   for (size_t r = 0; r < rows; r++) {
     row[r] = tile->x + (r < tile->rows ? r : tile->rows - 1) * tile->ldx;
 #pragma clang loop unroll(full)
     for (size_t j = 0; j < vectors; j++)
-      sum[r][j] = vload(w + j * VL);
+      sum[r][j] = vload(w[j]);
   }
-  w += tile->width;
   for (size_t p = 0; p < tile->list_count; p++) {
-    size_t column = tile->list[p];
-    vf right[NV];
+    size_t column = tile->list[p], at = (column + 1) * DENSE_BLOCK;
+    vf right[SINGLE];
 #pragma clang loop unroll(full)
     for (size_t j = 0; j < vectors; j++)
-      right[j] = vload(w + column * tile->width + j * VL);
+      right[j] = vload(w[j] + at);
 #pragma clang loop unroll(full)
-    for (size_t r = 0; r < rows; r++) {
-      vf left = (vf){} + row[r][column];
+    for (size_t r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
       for (size_t j = 0; j < vectors; j++)
-        sum[r][j] += left * right[j];
-    }
+        sum[r][j] += row[r][column] * right[j];
   }
-  _Alignas(64) float sums[ROWS][NV * VL];
+  _Alignas(64) float sums[ROWS][SINGLE * VL];
 #pragma clang loop unroll(full)
   for (size_t r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
@@ -85,26 +88,30 @@ CK_INLINE void FN(multiply)(const size_t rows, const size_t vectors, const dense
     memcpy(tile->y + r * tile->ldy + first, sums[r], count * sizeof(float));
 }
 
-/* One block of outputs for one tile of rows. A width is a multiple of 16, so only the widest vectors can be fewer
-   than NV; those few are taken one by one. */
+/* A group of outputs for one tile of rows. Packed outputs are a multiple of 16, so only the widest vectors can be
+   too few to be summed at once; those few are taken one block at a time. */
 static void FN(tile)(const dense_tile *tile) {
-  size_t first = 0;
-  for (; first + NV * VL <= tile->width; first += NV * VL)
-    if (tile->rows > 1)
+  size_t first = 0, width = (tile->count + DENSE_BLOCK - 1) / DENSE_BLOCK * DENSE_BLOCK;
+  if (tile->rows > 1) {
+    for (; first + NV * VL <= width; first += NV * VL)
       FN(multiply)(ROWS, NV, tile, first);
-    else
-      FN(multiply)(1, NV, tile, first);
 #if NV * VL > 16
-  for (; first < tile->width; first += VL)
-    if (tile->rows > 1)
-      FN(multiply)(ROWS, 1, tile, first);
-    else
-      FN(multiply)(1, 1, tile, first);
+    for (; first < width; first += DENSE_BLOCK)
+      FN(multiply)(ROWS, DENSE_BLOCK / VL, tile, first);
 #endif
+  } else {
+    for (; first + SINGLE * VL <= width; first += SINGLE * VL)
+      FN(multiply)(1, SINGLE, tile, first);
+#if SINGLE * VL > 16
+    for (; first < width; first += DENSE_BLOCK)
+      FN(multiply)(1, DENSE_BLOCK / VL, tile, first);
+#endif
+  }
 }
 
 static const dense_kernels FN(kernels) = {ROWS, FN(list), FN(tile)};
 
 #undef ROWS
 #undef NV
+#undef SINGLE
 #include "vector_template_end.h"
