@@ -8,8 +8,9 @@
 #include <string.h>
 
 enum { INTEGER_BYTES, INTEGER_WORDS, INTEGER_SUMS, INTEGER_FLOATS };
-/* Outputs of a tile, and what packed weights are cut into. */
-enum { INTEGER_BLOCK = 64 };
+/* Outputs of a tile; and those that packed weights are cut into, of which a group of four inputs is a cache line,
+   so that whoever sums fewer than a tile reads one line after another. */
+enum { INTEGER_TILE = 64, INTEGER_BLOCK = 16 };
 /* Inputs that one list of groups can hold. */
 enum { INTEGER_DEPTH = 1024 };
 /* The largest tile's images. */
@@ -78,20 +79,17 @@ static const integer_kernels *const kernels[CK_PATH_COUNT] = {
 };
 
 size_t ck_integer_packed_size(size_t inputs, size_t outputs) {
-  return ((outputs + 15) / 16 * 16) * ((inputs + 3) / 4 * 4);
+  return (outputs + INTEGER_BLOCK - 1) / INTEGER_BLOCK * INTEGER_BLOCK * ((inputs + 3) / 4 * 4);
 }
 
-/* [blocks of 64 outputs][groups of four inputs][outputs of the block, up to a multiple of 16][4] */
+/* [blocks of outputs][groups of four inputs][outputs of the block][4], zeros where there are no more */
 void ck_integer_pack(size_t inputs, size_t outputs, const int8_t *weights, void *packed) {
   int8_t *to = packed;
-  for (size_t first = 0; first < outputs; first += INTEGER_BLOCK) {
-    size_t count = outputs - first < INTEGER_BLOCK ? outputs - first : INTEGER_BLOCK;
-    size_t width = (count + 15) / 16 * 16;
+  for (size_t first = 0; first < outputs; first += INTEGER_BLOCK)
     for (size_t i = 0; i < inputs; i += 4)
-      for (size_t o = 0; o < width; o++)
-        for (size_t l = 0; l < 4; l++)
-          *to++ = o < count && i + l < inputs ? weights[(first + o) * inputs + i + l] : 0;
-  }
+      for (size_t o = first; o < first + INTEGER_BLOCK; o++)
+        for (size_t l = i; l < i + 4; l++)
+          *to++ = o < outputs && l < inputs ? weights[o * inputs + l] : 0;
 }
 
 int64_t ck_integer_reach(size_t inputs, const int8_t *weights) {

@@ -18,6 +18,8 @@
 #if CK_IS_DOTPROD
 #define DOTPROD 1
 #endif
+#elif CK_IS_AVX2
+#define IMAGES 4
 #else
 #define IMAGES 2
 #endif
@@ -56,16 +58,34 @@ CK_INLINE vi FN(pairs)(vs w, vs x) {
 #endif
 }
 
-/* sums[image][vectors * LANES] += what the listed groups contribute. images, vectors and wide are constants
-   where this is inlined. `stride` is the distance in bytes between groups. */
-CK_INLINE void FN(add_groups)(const size_t images, const size_t vectors, const int wide,
-                              const integer_list *list, const int8_t *weights, size_t stride, int32_t *sums) {
+/* A vector of groups' weights as 16-bit integers: inputs 0 and 2, 1 and 3. */
+CK_INLINE vs FN(even)(vs four) {
+#if CK_IS_AVX2
+  return (vs)_mm256_maddubs_epi16(_mm256_set1_epi16(1), (__m256i)four);
+#else
+  return (four << 8) >> 8;
+#endif
+}
+CK_INLINE vs FN(odd)(vs four) {
+  return four >> 8;
+}
+
+/* Sums of `vectors` vectors of outputs from `first` of the tile on, for `images` images from `image` on, += what
+   the listed groups contribute; both counts and wide are constants where this is inlined. `block` is the distance
+   in bytes between blocks of weights. */
+CK_INLINE void FN(add_groups)(const size_t images, const size_t vectors, const int wide, const integer_list *list,
+                              size_t image, const int8_t *weights, size_t block, size_t first, int32_t *sums) {
   vi sum[IMAGES][WIDTH];
+  const int8_t *w[WIDTH];
+  sums += image * INTEGER_TILE + first;
 #pragma clang loop unroll(full)
-  for (size_t i = 0; i < images; i++)
+  for (size_t j = 0; j < vectors; j++) {
+    size_t at = first + j * LANES;
+    w[j] = weights + at / INTEGER_BLOCK * block + at % INTEGER_BLOCK * 4;
 #pragma clang loop unroll(full)
-    for (size_t j = 0; j < vectors; j++)
-      sum[i][j] = *(const FN(unaligned_int) *)(sums + i * INTEGER_BLOCK + j * LANES);
+    for (size_t i = 0; i < images; i++)
+      sum[i][j] = *(const FN(unaligned_int) *)(sums + i * INTEGER_TILE + j * LANES);
+  }
 #if CK_IS_DOTPROD
   /* Sums of the weights, which all images share. */
   int32x4_t offset[WIDTH];
@@ -73,52 +93,52 @@ CK_INLINE void FN(add_groups)(const size_t images, const size_t vectors, const i
     offset[j] = vdupq_n_s32(0);
 #endif
   for (size_t p = 0; p < list->count; p++) {
-    const int8_t *w = weights + list->group[p] * stride;
+    size_t at = (size_t)list->group[p] * (INTEGER_BLOCK * 4);
+    vi four[WIDTH];
+#pragma clang loop unroll(full)
+    for (size_t j = 0; j < vectors; j++)
+      four[j] = *(const FN(unaligned_int) *)(w[j] + at);
     (void)wide;
 #if CK_IS_DOTPROD
     if (!wide) {
-      int8x16_t right[WIDTH];
 #pragma clang loop unroll(full)
-      for (size_t j = 0; j < vectors; j++) {
-        right[j] = vld1q_s8(w + j * LANES * 4);
-        offset[j] = vdotq_s32(offset[j], right[j], vdupq_n_s8(1));
-      }
+      for (size_t j = 0; j < vectors; j++)
+        offset[j] = vdotq_s32(offset[j], (int8x16_t)four[j], vdupq_n_s8(1));
 #pragma clang loop unroll(full)
       for (size_t i = 0; i < images; i++) {
-        int8x16_t x = vreinterpretq_s8_u32(vdupq_n_u32(list->bytes[i][p]));
+        int8x16_t x = vreinterpretq_s8_u32(vdupq_n_u32(list->bytes[image + i][p]));
 #pragma clang loop unroll(full)
         for (size_t j = 0; j < vectors; j++)
-          sum[i][j] = (vi)vdotq_s32((int32x4_t)sum[i][j], right[j], x);
+          sum[i][j] = (vi)vdotq_s32((int32x4_t)sum[i][j], (int8x16_t)four[j], x);
       }
       continue;
     }
 #endif
 #if CK_IS_AVX512
     if (!wide) {
-      vi right[WIDTH];
-#pragma clang loop unroll(full)
-      for (size_t j = 0; j < vectors; j++)
-        right[j] = *(const FN(unaligned_int) *)(w + j * LANES * 4);
 #pragma clang loop unroll(full)
       for (size_t i = 0; i < images; i++) {
-        __m512i x = _mm512_set1_epi32((int32_t)list->bytes[i][p]);
+        __m512i x = _mm512_set1_epi32((int32_t)list->bytes[image + i][p]);
 #pragma clang loop unroll(full)
         for (size_t j = 0; j < vectors; j++)
-          sum[i][j] = (vi)_mm512_dpbusd_epi32((__m512i)sum[i][j], x, (__m512i)right[j]);
+          sum[i][j] = (vi)_mm512_dpbusd_epi32((__m512i)sum[i][j], x, (__m512i)four[j]);
       }
       continue;
     }
 #endif
+    vs even[WIDTH], odd[WIDTH];
 #pragma clang loop unroll(full)
     for (size_t j = 0; j < vectors; j++) {
-      vs four = (vs) * (const FN(unaligned_int) *)(w + j * LANES * 4);
-      vs even = (four << 8) >> 8, odd = four >> 8;
-#pragma clang loop unroll(full)
-      for (size_t i = 0; i < images; i++) {
-        sum[i][j] += FN(pairs)(even, (vs)((vi){} + list->even[i][p]));
-        sum[i][j] += FN(pairs)(odd, (vs)((vi){} + list->odd[i][p]));
-      }
+      even[j] = FN(even)((vs)four[j]);
+      odd[j] = FN(odd)((vs)four[j]);
     }
+#pragma clang loop unroll(full)
+    for (size_t i = 0; i < images; i++)
+#pragma clang loop unroll(full)
+      for (size_t j = 0; j < vectors; j++) {
+        sum[i][j] += FN(pairs)(even[j], (vs)((vi){} + list->even[image + i][p]));
+        sum[i][j] += FN(pairs)(odd[j], (vs)((vi){} + list->odd[image + i][p]));
+      }
   }
 #if CK_IS_DOTPROD
   if (!wide)
@@ -132,28 +152,31 @@ CK_INLINE void FN(add_groups)(const size_t images, const size_t vectors, const i
   for (size_t i = 0; i < images; i++)
 #pragma clang loop unroll(full)
     for (size_t j = 0; j < vectors; j++)
-      *(FN(unaligned_int) *)(sums + i * INTEGER_BLOCK + j * LANES) = sum[i][j];
+      *(FN(unaligned_int) *)(sums + i * INTEGER_TILE + j * LANES) = sum[i][j];
 }
 
-/* One image or a full tile, `width` outputs: every size unrolled would be 20 KB of code. A width is a multiple of
-   16, so only the widest vectors can be fewer than WIDTH; those few are taken one by one. */
-static void FN(add_groups_any)(int full, size_t width, int wide, const integer_list *list, const int8_t *weights,
-                               size_t stride, int32_t *sums) {
-#define ADD(V)                                                                                               \
-  for (; o + (V) * LANES <= width; o += (V) * LANES) {                                                       \
-    if ((VNNI || DOTPROD) && !wide && full)                                                                               \
-      FN(add_groups)(IMAGES, V, 0, list, weights + o * 4, stride, sums + o);                                 \
-    else if ((VNNI || DOTPROD) && !wide)                                                                                  \
-      FN(add_groups)(1, V, 0, list, weights + o * 4, stride, sums + o);                                      \
-    else if (full)                                                                                           \
-      FN(add_groups)(IMAGES, V, 1, list, weights + o * 4, stride, sums + o);                                 \
-    else                                                                                                     \
-      FN(add_groups)(1, V, 1, list, weights + o * 4, stride, sums + o);                                      \
+/* A full tile, or a few images one by one; `width` outputs: every size unrolled would be 20 KB of code. A width is
+   a multiple of 16, so only the widest vectors can be fewer than WIDTH; those few are taken one by one. */
+static void FN(add_groups_any)(size_t images, size_t width, int wide, const integer_list *list,
+                               const int8_t *weights, size_t block, int32_t *sums) {
+#define ADD(V, FIRST)                                                                                        \
+  for (size_t first = FIRST; first + (V) * LANES <= width; first += (V) * LANES) {                           \
+    if (images > IMAGES / 2) {                                                                               \
+      if ((VNNI || DOTPROD) && !wide)                                                                        \
+        FN(add_groups)(IMAGES, V, 0, list, 0, weights, block, first, sums);                                  \
+      else                                                                                                   \
+        FN(add_groups)(IMAGES, V, 1, list, 0, weights, block, first, sums);                                  \
+      continue;                                                                                              \
+    }                                                                                                        \
+    for (size_t i = 0; i < images; i++)                                                                      \
+      if ((VNNI || DOTPROD) && !wide)                                                                        \
+        FN(add_groups)(1, V, 0, list, i, weights, block, first, sums);                                       \
+      else                                                                                                   \
+        FN(add_groups)(1, V, 1, list, i, weights, block, first, sums);                                       \
   }
-  size_t o = 0;
-  ADD(WIDTH)
+  ADD(WIDTH, 0)
 #if WIDTH * LANES > 16
-  ADD(1)
+  ADD(1, width / (WIDTH * LANES) * (WIDTH * LANES))
 #endif
 #undef ADD
 }
@@ -182,12 +205,51 @@ static void FN(list_bytes)(const uint8_t *x, size_t row, size_t images, size_t i
   }
   list->count = count;
 }
+#elif CK_IS_AVX2
+/* list_groups for bytes, 32 at a time: whole vectors are stored, and what is used of them moved together. An image
+   that a full tile lacks is its last one again. */
+static void FN(list_bytes)(const uint8_t *x, size_t row, size_t images, size_t inputs, integer_list *list) {
+  size_t count = 0, last = images - 1;
+  images = images > IMAGES / 2 ? IMAGES : images;
+  for (size_t i = 0; i < inputs; i += 32) {
+    size_t left = inputs - i;
+    __m256i any = _mm256_setzero_si256();
+    for (size_t j = 0; j < images; j++) {
+      const uint8_t *p = x + (j < last ? j : last) * row + i;
+      uint8_t part[32] = {0};
+      if (left < sizeof part)
+        p = memcpy(part, p, left);
+      __m256i four = _mm256_loadu_si256((const __m256i *)p);
+      any = _mm256_or_si256(any, four);
+      _mm256_storeu_si256((__m256i *)(list->even[j] + count), _mm256_and_si256(four, _mm256_set1_epi16(255)));
+      _mm256_storeu_si256((__m256i *)(list->odd[j] + count), _mm256_srli_epi16(four, 8));
+    }
+    __m256i group = _mm256_add_epi32(_mm256_set1_epi32((int)(i / 4)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    _mm256_storeu_si256((__m256i *)(list->group + count), group);
+    int unused = _mm256_movemask_ps((__m256)_mm256_cmpeq_epi32(any, _mm256_setzero_si256()));
+    if (unused == 0) {
+      count += 8;
+      continue;
+    }
+    size_t from = count;
+    for (int used = ~unused & 255; used; used >>= 1, from++)
+      if (used & 1) {
+        list->group[count] = list->group[from];
+        for (size_t j = 0; j < images; j++) {
+          list->even[j][count] = list->even[j][from];
+          list->odd[j][count] = list->odd[j][from];
+        }
+        count++;
+      }
+  }
+  list->count = count;
+}
 #endif
 
 /* Lists the groups of `inputs` inputs from `first` on that are not zero in all images. */
 static void FN(list_groups)(const integer_tile *tile, size_t first, size_t inputs, integer_list *list) {
   size_t count = 0, row = tile->layer->inputs, images = tile->images;
-#if VNNI
+#if VNNI || CK_IS_AVX2
   if (!tile->wide) {
     FN(list_bytes)((const uint8_t *)tile->x + first, row, images, inputs, list);
     return;
@@ -223,7 +285,7 @@ static void FN(list_groups)(const integer_tile *tile, size_t first, size_t input
       list->even[j][count] = (int32_t)even;
       list->odd[j][count] = (int32_t)odd;
     }
-    for (size_t j = images; j < IMAGES && images > 1; j++) {
+    for (size_t j = images; j < IMAGES && images > IMAGES / 2; j++) {
       list->even[j][count] = list->even[0][count];
       list->odd[j][count] = list->odd[0][count];
     }
@@ -258,7 +320,7 @@ CK_INLINE vi FN(scale)(vi sum, vi multiplier, int shift, int32_t low, int32_t hi
 }
 
 /* Stores one image's sums of `count` outputs from `first` on as what the caller asked for. `multiplier` has
-   those of a whole block. */
+   those of a whole tile. */
 static void FN(store_outputs)(const integer_tile *tile, size_t image, size_t first, size_t count,
                               const int32_t *sums, const int32_t *multiplier) {
   const ck_integer_layer *layer = tile->layer;
@@ -273,7 +335,7 @@ static void FN(store_outputs)(const integer_tile *tile, size_t image, size_t fir
     return;
   }
   int32_t low = tile->kind == INTEGER_BYTES ? -2048 : -16383, high = tile->kind == INTEGER_BYTES ? 2047 : 16383;
-  _Alignas(64) int32_t t[INTEGER_BLOCK];
+  _Alignas(64) int32_t t[INTEGER_TILE];
   for (size_t o = 0; o < count; o += LANES)
     *(vi *)(t + o) = FN(scale)(*(const vi *)(sums + o), *(const vi *)(multiplier + o), layer->shift, low, high);
   if (tile->kind == INTEGER_BYTES) {
@@ -295,15 +357,15 @@ static void FN(tile)(const integer_tile *tile) {
   const ck_integer_layer *layer = tile->layer;
   size_t images = tile->images, groups = (layer->inputs + 3) / 4;
   integer_list list;
-  _Alignas(64) int32_t sums[IMAGES * INTEGER_BLOCK];
-  _Alignas(64) int32_t multiplier[INTEGER_BLOCK];
-  for (size_t first = 0; first < layer->outputs; first += INTEGER_BLOCK) {
-    size_t count = layer->outputs - first < INTEGER_BLOCK ? layer->outputs - first : INTEGER_BLOCK;
-    size_t width = (count + 15) / 16 * 16;
+  _Alignas(64) int32_t sums[IMAGES * INTEGER_TILE];
+  _Alignas(64) int32_t multiplier[INTEGER_TILE];
+  for (size_t first = 0; first < layer->outputs; first += INTEGER_TILE) {
+    size_t count = layer->outputs - first < INTEGER_TILE ? layer->outputs - first : INTEGER_TILE;
+    size_t width = (count + INTEGER_BLOCK - 1) / INTEGER_BLOCK * INTEGER_BLOCK;
     const int8_t *weights = (const int8_t *)layer->packed + first * groups * 4;
     memset(sums, 0, sizeof sums);
     for (size_t i = 0; i < images; i++)
-      memcpy(sums + i * INTEGER_BLOCK, layer->bias + first, count * sizeof *sums);
+      memcpy(sums + i * INTEGER_TILE, layer->bias + first, count * sizeof *sums);
     memset(multiplier, 0, sizeof multiplier);
     memcpy(multiplier, layer->multiplier + first, count * sizeof *multiplier);
     for (size_t input = 0; input < layer->inputs; input += INTEGER_DEPTH) {
@@ -311,10 +373,11 @@ static void FN(tile)(const integer_tile *tile) {
       /* One list serves all outputs unless there are more inputs than fit in it. */
       if (first == 0 || layer->inputs > INTEGER_DEPTH)
         FN(list_groups)(tile, input, inputs, &list);
-      FN(add_groups_any)(images > 1, width, tile->wide, &list, weights + input * width, width * 4, sums);
+      FN(add_groups_any)(images, width, tile->wide, &list, weights + input * INTEGER_BLOCK,
+                         groups * INTEGER_BLOCK * 4, sums);
     }
     for (size_t i = 0; i < images; i++)
-      FN(store_outputs)(tile, i, first, count, sums + i * INTEGER_BLOCK, multiplier);
+      FN(store_outputs)(tile, i, first, count, sums + i * INTEGER_TILE, multiplier);
   }
 }
 
