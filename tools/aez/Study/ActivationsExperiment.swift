@@ -66,19 +66,17 @@ extension StudyExperiment {
       rows: rows,
       caption: "Errors per pixel on the [0, 1] scale.", run: note)
     try findings.add(
-      Chart(
-        title: "Training error over steps for linear, sigmoid, ReLU and ELU networks",
-        x: Chart.Axis(title: "steps of training", scale: .log),
-        y: Chart.Axis(title: "mean squared error per pixel", scale: .log), series: bySteps),
+      Chart.errors(
+        "Training error over steps for linear, sigmoid, ReLU and ELU networks",
+        over: Chart.Axis(title: "steps of training", scale: .log), bySteps),
       name: "steps",
       caption:
         "Error of the training batches, means over \(plan.interval) steps; above \(shownError) it is drawn at \(shownError).",
       run: note)
     try findings.add(
-      Chart(
-        title: "Training error over seconds for linear, sigmoid, ReLU and ELU networks",
-        x: Chart.Axis(title: "seconds of training", scale: .log),
-        y: Chart.Axis(title: "mean squared error per pixel", scale: .log), series: bySeconds),
+      Chart.errors(
+        "Training error over seconds for linear, sigmoid, ReLU and ELU networks",
+        over: Chart.Axis(title: "seconds of training", scale: .log), bySeconds),
       name: "seconds",
       caption: "The same by the clock of the machine it ran on, with whatever else that machine was doing.",
       run: note)

@@ -56,6 +56,22 @@ struct Chart {
 
   private static let width = 720.0
 
+  /// Mean squared errors per pixel, on a logarithmic scale, over what they depend on.
+  /// - Parameters:
+  ///   - of: which images the errors are of, as the axis says before "mean squared error per pixel".
+  ///   - lowest: where the scale begins, if not below the least error.
+  static func errors(
+    _ title: String, over x: Axis, of images: String = "", from lowest: Double? = nil, _ series: [Series],
+    rules: [Rule] = [], height: Double = 380
+  ) -> Chart {
+    Chart(
+      title: title, x: x,
+      y: Axis(
+        title: images.isEmpty ? "mean squared error per pixel" : "\(images) mean squared error per pixel",
+        scale: .log, from: lowest),
+      series: series, rules: rules, height: height)
+  }
+
   // MARK: Ranges
 
   private static func range(_ axis: Axis, _ values: [Double]) -> (from: Double, to: Double) {

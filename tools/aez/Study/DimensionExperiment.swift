@@ -67,11 +67,11 @@ extension StudyExperiment {
       curves.append(("\(kind.name)", .object(facts)))
     }
     try findings.add(
-      Chart(
-        title: "Test error against the length of the code for PCA, ELU and VAE",
-        x: Chart.Axis(
+      Chart.errors(
+        "Test error against the length of the code for PCA, ELU and VAE",
+        over: Chart.Axis(
           title: "length of the code, d", scale: .log, ticks: [1, 2, 4, 8, 16, 32, 64, 128]),
-        y: Chart.Axis(title: "test mean squared error per pixel", scale: .log), series: series),
+        of: "test", series),
       name: "error", caption: "Test error against the length of the code. Each mark is a network of its own.",
       run: sweepNote)
 

@@ -87,11 +87,10 @@ extension StudyExperiment {
         + "leading principal components span. 0 is the same subspace.", run: note)
 
     try findings.add(
-      Chart(
-        title: "Training error of the linear autoencoder over steps, above the floor that PCA sets",
-        x: Chart.Axis(title: "steps of training", scale: .log),
-        y: Chart.Axis(title: "mean squared error per pixel", scale: .log, from: floor * 0.85),
-        series: [
+      Chart.errors(
+        "Training error of the linear autoencoder over steps, above the floor that PCA sets",
+        over: Chart.Axis(title: "steps of training", scale: .log), from: floor * 0.85,
+        [
           Chart.Series(
             name: "linear", points: trained.curve.map { (Double($0.step), $0.mse) }, colour: 1)
         ],

@@ -77,12 +77,11 @@ extension StudyExperiment {
         : "Threes whose slant, aspect, thickness, size, waist and top weight vary, and what comes back from d numbers.",
       run: note)
     try findings.add(
-      Chart(
-        title: "Test error against the length of the code, images of \(dimension) parameters",
-        x: Chart.Axis(
+      Chart.errors(
+        "Test error against the length of the code, images of \(dimension) parameters",
+        over: Chart.Axis(
           title: "length of the code, d", from: 0, ticks: plan.manifoldDimensions.map { Double($0) }),
-        y: Chart.Axis(title: "test mean squared error per pixel", scale: .log),
-        series: [Chart.Series(name: "ELU", points: points, colour: 4)],
+        of: "test", [Chart.Series(name: "ELU", points: points, colour: 4)],
         rules: [Chart.Rule(value: Double(dimension), text: "\(dimension) parameters", isVertical: true)],
         height: 340),
       name: "error", caption: "Test error against the length of the code.", run: note)
