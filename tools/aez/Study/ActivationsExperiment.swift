@@ -22,27 +22,27 @@ extension StudyExperiment {
     let shown = try digits.test.examples()
     var strips = [Findings.Strip(label: "digits", note: "", images: shown)]
     var rows: [[String]] = []
-    var measured: [(network: StudyNetwork, mse: Double, seconds: Double)] = []
+    var measured: [(run: StudyRun, mse: Double, seconds: Double)] = []
     var bySteps: [Chart.Series] = []
     var bySeconds: [Chart.Series] = []
     var latents = 0
-    for network in StudyNetwork.all where !network.kind.isVariational {
-      guard let run = try plan.own(digits).first(where: { $0.name == network.run }) else { continue }
+    for run in try plan.own(digits) where !run.kind.isVariational {
+      let network = run.network
       let trained = try work.trained(run, on: digits.train)
       let mse = try Evaluation.reconstruction(
         trained.model, pixels: digits.test.pixels.base, count: digits.test.count
       ).mse
-      latents = network.latentCount
-      measured.append((network, mse, trained.seconds))
+      latents = run.latentCount
+      measured.append((run, mse, trained.seconds))
       strips.append(
         Findings.Strip(
           label: network.title, note: "MSE \(mse.fixed(4))", images: try trained.model.rebuilt(shown)))
       rows.append([
         network.title, mse.fixed(5), decibels(mse).fixed(2),
-        network.kind == .pca ? "exact" : trained.curve.last.map { $0.mse.fixed(5) } ?? "",
-        network.kind == .pca ? "" : trained.seconds.fixed(0),
+        run.kind == .pca ? "exact" : trained.curve.last.map { $0.mse.fixed(5) } ?? "",
+        run.kind == .pca ? "" : trained.seconds.fixed(0),
       ])
-      guard network.kind != .pca else { continue }
+      guard run.kind != .pca else { continue }
       bySteps.append(
         Chart.Series(
           name: network.title, points: trained.curve.map { (Double($0.step), min($0.mse, shownError)) },
@@ -85,18 +85,18 @@ extension StudyExperiment {
       .array(
         measured.map {
           .object([
-            ("kind", .string("\($0.network.kind.name)")), ("latents", .int($0.network.latentCount)),
+            ("kind", .string("\($0.run.kind.name)")), ("latents", .int($0.run.latentCount)),
             ("test_mse", .number($0.mse)), ("training_seconds", .number($0.seconds)),
           ])
         }))
-    let ranked = measured.filter { $0.network.kind != .pca && $0.network.kind != .linear }.sorted {
+    let ranked = measured.filter { $0.run.kind != .pca && $0.run.kind != .linear }.sorted {
       $0.mse < $1.mse
     }
     if let best = ranked.first, let worst = ranked.last,
-      let pca = measured.first(where: { $0.network.kind == .pca })
+      let pca = measured.first(where: { $0.run.kind == .pca })
     {
       findings.sentence =
-        "\(best.network.title.prefix(1).uppercased() + best.network.title.dropFirst()) reconstructs best, \(worst.network.title) worst: test MSE \(best.mse.fixed(4)) and "
+        "\(best.run.network.title.prefix(1).uppercased() + best.run.network.title.dropFirst()) reconstructs best, \(worst.run.network.title) worst: test MSE \(best.mse.fixed(4)) and "
         + "\(worst.mse.fixed(4)), where PCA has \(pca.mse.fixed(4))."
       let gain = (1 - best.mse / pca.mse) * 100
       findings.remarks.append(

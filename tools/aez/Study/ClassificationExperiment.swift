@@ -24,27 +24,30 @@ extension StudyExperiment {
     let colour: Int
     /// Nil for raw pixels.
     let run: StudyRun?
+
+    /// The codes of a network.
+    init(_ run: StudyRun) {
+      (title, latents, colour) = (run.network.title, run.latentCount, run.network.colour)
+      self.run = run
+    }
+
+    /// All pixels of digits.
+    init(pixelsOf digits: StudyData) {
+      (title, latents, colour, run) = ("raw pixels", digits.size, 7, nil)
+    }
   }
 
   /// What digits are told apart by.
   private static func features(_ context: StudyContext) throws -> [Feature] {
     let (plan, digits) = (context.plan, context.digits)
-    var result = [Feature(title: "raw pixels", latents: digits.size, colour: 7, run: nil)]
-    for run in try plan.own(digits) {
-      guard let network = StudyNetwork.all.first(where: { $0.run == run.name }), network.latentCount == 5
-      else {
-        continue
-      }
-      result.append(Feature(title: network.title, latents: 5, colour: network.colour, run: run))
+    var result = [Feature(pixelsOf: digits)]
+    // Of every network codes of 5 numbers, and longer ones of those of which the study asks how long they must be.
+    for run in try plan.own(digits) where run.latentCount == 5 {
+      result.append(Feature(run))
     }
-    for (kind, d) in [
-      (ModelKind.vae, 5), (.pca, plan.comparedDimension), (.elu, plan.comparedDimension),
-      (.vae, plan.comparedDimension),
-    ] {
-      guard let network = StudyNetwork.of(kind) else { continue }
-      result.append(
-        Feature(
-          title: network.title, latents: d, colour: network.colour, run: try plan.sweep(kind, d, digits)))
+    for kind in [ModelKind.vae, .convVAE] { result.append(Feature(try plan.sweep(kind, 5, digits))) }
+    for kind in [ModelKind.pca, .elu, .vae, .convVAE] {
+      result.append(Feature(try plan.sweep(kind, plan.comparedDimension, digits)))
     }
     return result
   }
@@ -113,7 +116,7 @@ extension StudyExperiment {
     let note = plan.note(
       "\(grouped(train.count)) images to learn from, \(grouped(test.count)) test images of \(digits.name); codes of the "
         + "study's networks after \(grouped(plan.ownSteps)) steps, those of d = \(plan.comparedDimension) and the VAE's "
-        + "after \(grouped(plan.sweepSteps))")
+        + "after \(grouped(plan.sweepSteps)), the conv VAE's after \(grouped(plan.convolutionalSweepSteps))")
     try findings.add(
       BarChart(
         title: "Accuracy of five nearest neighbours and of logistic regression, by what they are given",

@@ -28,9 +28,9 @@ extension StudyExperiment {
     var series: [Chart.Series] = []
     var facts: [JSON] = []
     var rows: [[String]] = []
-    for run in try plan.own(digits) + longer(context) {
-      let architecture = run.options.architecture
-      guard let network = StudyNetwork.of(architecture.kind) else { continue }
+    let (own, sweeps) = (try plan.own(digits), try longer(context))
+    for (run, isSweep) in own.map({ ($0, false) }) + sweeps.map({ ($0, true) }) {
+      let network = run.network
       try work.tell("compressing with \(run.name)")
       let trained = try work.trained(run, on: digits.train).model
       let model = try fitCodec(trained, pixels: digits.train.pixels.base, count: digits.train.count)
@@ -44,20 +44,19 @@ extension StudyExperiment {
         let mse = try packed.meanSquaredError(to: digits.test)
         points.append((Double(packed.information.byteCount) / Double(digits.test.count), decibels(mse)))
       }
-      let d = architecture.latentCount
-      let isLonger = run.name != network.run
+      let d = run.latentCount
       series.append(
         Chart.Series(
           name: "\(network.title) \(d)", points: points, colour: network.colour,
           style: .line, isNamed: true))
       facts.append(
         .object([
-          ("run", .string(run.name)), ("kind", .string("\(architecture.kind.name)")), ("latents", .int(d)),
+          ("run", .string(run.name)), ("kind", .string("\(run.kind.name)")), ("latents", .int(d)),
           ("bytes_per_image", JSON(points.map(\.x))), ("psnr_db", JSON(points.map(\.y))),
         ]))
       if let first = points.first, let last = points.last {
         rows.append([
-          "\(network.title), d = \(d)\(isLonger ? ", sweep" : "")", first.x.fixed(2), first.y.fixed(2),
+          "\(network.title), d = \(d)\(isSweep ? ", sweep" : "")", first.x.fixed(2), first.y.fixed(2),
           last.x.fixed(2),
           last.y.fixed(2),
         ])
@@ -71,8 +70,9 @@ extension StudyExperiment {
     }
     let note = plan.note(
       "codecs fitted to the training images, \(grouped(digits.test.count)) test images of \(digits.name) as one set without "
-        + "its model; the study's networks after \(grouped(plan.ownSteps)) steps (variational: \(grouped(plan.ownVariationalSteps))), those of d = 32 after "
-        + "\(grouped(plan.sweepSteps))")
+        + "its model; the study's networks after \(grouped(plan.ownSteps)) steps, "
+        + own.filter { $0.kind.isVariational }.map { "\($0.network.title) \($0.stepsInWords)" }
+        .joined(separator: ", ") + ", those of d = 32 after \(grouped(plan.sweepSteps))")
     try findings.add(
       Chart(
         title: "Picture quality against bytes per image for every network and for other codecs",

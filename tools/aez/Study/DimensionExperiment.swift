@@ -43,7 +43,7 @@ extension StudyExperiment {
     for (kind, lengths) in [
       (ModelKind.pca, plan.pcaDimensions), (.elu, plan.eluDimensions), (.vae, plan.vaeDimensions),
     ] {
-      guard let network = StudyNetwork.of(kind) else { continue }
+      let network = StudyNetwork.of(kind)
       var points: [(x: Double, y: Double)] = []
       for d in lengths {
         let model = try work.trained(try plan.sweep(kind, d, digits), on: digits.train).model
@@ -121,7 +121,7 @@ extension StudyExperiment {
       let two = try IntrinsicDimension.twoNN(neighbours)
       let likelihood = try IntrinsicDimension.maximumLikelihood(neighbours, count: neighbourCount)
       rows.append([
-        "codes of \(StudyNetwork.of(kind)?.title ?? "")", "\(d)", two.dimension.fixed(1),
+        "codes of \(StudyNetwork.of(kind).title)", "\(d)", two.dimension.fixed(1),
         likelihood.dimension.fixed(1),
       ])
       codeFacts.append(

@@ -79,7 +79,7 @@ struct Explorer {
     let nats = try StudyExperiment.latentNats(model, try context.digits.test.prefix(500))
     return .object([
       ("run", .string(name)),
-      ("title", .string("\(StudyNetwork.of(model.architecture.kind)?.title ?? ""), \(title)")),
+      ("title", .string("\(StudyNetwork.of(model.architecture.kind).title), \(title)")),
       ("latents", .int(d)),
       ("layers", .array(layers)),
       ("order", JSON(nats.indices.sorted { nats[$0] > nats[$1] })), ("examples", .array(examples)),

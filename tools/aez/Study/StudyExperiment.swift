@@ -28,14 +28,11 @@ struct StudyExperiment: Sendable {
     }.joined(separator: "\n")
   }
 
-  /// The runs of the study's own networks of some kinds.
-  static func own(_ context: StudyContext, where isWanted: (StudyNetwork) -> Bool) throws -> [(
+  /// Those runs of the study's own networks that are wanted.
+  static func own(_ context: StudyContext, where isWanted: (StudyRun) -> Bool) throws -> [(
     StudyRun, ImageSet
   )] {
-    let wanted = StudyNetwork.all.filter(isWanted).map(\.run)
-    return try context.plan.own(context.digits).filter { wanted.contains($0.name) }.map {
-      ($0, context.digits.train)
-    }
+    on(context.digits.train, try context.plan.own(context.digits).filter(isWanted))
   }
 
   static func on(_ set: ImageSet, _ runs: [StudyRun]) -> [(StudyRun, ImageSet)] { runs.map { ($0, set) } }

@@ -14,15 +14,19 @@ struct StudyPlan {
   let trainCount: Int
   let testCount: Int
   let hidden: [Int]
-  /// Steps of the networks that the study describes, plain and variational, of the map in the plane, and of each
-  /// run of a sweep.
+  /// Steps of the networks that the study describes: the plain ones, and the variational ones, of which those of
+  /// the convolutional one take longest. Nil: these are trained as the presets vae-50 and conv-vae-50 say.
   let ownSteps: Int
-  let ownVariationalSteps: Int
-  /// Of the convolutional one, whose steps take longest, and the widths of its hidden layers.
-  let convolutionalSteps: Int
-  let convolutionalHidden: [Int]
+  let variationalSteps: Int?
+  let convolutionalSteps: Int?
+  /// Steps of the preset best-30. Nil: as many as it says.
+  let bestSteps: Int?
+  /// Of the map in the plane, and of each run of a sweep.
   let mapSteps: Int
   let sweepSteps: Int
+  /// Of a sweep's convolutional networks, and the widths of their hidden layers.
+  let convolutionalSweepSteps: Int
+  let convolutionalHidden: [Int]
   let manifoldSteps: Int
   /// Where the linear network is looked at: the steps of the study's figure 2, and those of the curve of angles.
   let linearMarks: [Int]
@@ -47,9 +51,9 @@ struct StudyPlan {
 
   static let full = StudyPlan(
     scale: .full, trainCount: 60_000, testCount: 10_000, hidden: [500, 500], ownSteps: 50_000,
-    ownVariationalSteps: 20_000, convolutionalSteps: 3_000, convolutionalHidden: [12, 24, 128],
-    mapSteps: 5_000,
-    sweepSteps: 5_000, manifoldSteps: 5_000, linearMarks: [10_000, 30_000, 50_000],
+    variationalSteps: nil, convolutionalSteps: nil, bestSteps: nil, mapSteps: 5_000, sweepSteps: 5_000,
+    convolutionalSweepSteps: 3_000, convolutionalHidden: [12, 24, 128], manifoldSteps: 5_000,
+    linearMarks: [10_000, 30_000, 50_000],
     angleMarks: [100, 300, 1_000, 3_000, 10_000, 30_000, 50_000],
     pcaDimensions: [1, 2, 3, 4, 5, 6, 8, 12, 16, 20, 24, 32, 64, 128],
     eluDimensions: [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128],
@@ -60,8 +64,9 @@ struct StudyPlan {
 
   static let quick = StudyPlan(
     scale: .quick, trainCount: 60_000, testCount: 2_000, hidden: [500, 500], ownSteps: 1_500,
-    ownVariationalSteps: 1_500, convolutionalSteps: 600, convolutionalHidden: [12, 24, 128], mapSteps: 2_500,
-    sweepSteps: 600, manifoldSteps: 600, linearMarks: [300, 900, 1_500],
+    variationalSteps: 1_500, convolutionalSteps: 600, bestSteps: 100, mapSteps: 2_500, sweepSteps: 600,
+    convolutionalSweepSteps: 300, convolutionalHidden: [12, 24, 128], manifoldSteps: 600,
+    linearMarks: [300, 900, 1_500],
     angleMarks: [25, 75, 150, 300, 600, 900, 1_500],
     pcaDimensions: [1, 2, 4, 5, 8, 16, 20, 32, 64, 128], eluDimensions: [1, 2, 4, 8, 16, 32, 64, 128],
     vaeDimensions: [1, 2, 5, 16, 32, 128], betas: [0.25, 1, 4], manifoldDimensions: [2, 4, 5, 6, 7, 8],
@@ -69,10 +74,9 @@ struct StudyPlan {
     classifierTrainCount: 10_000, classifierTestCount: 1_000, interval: 25)
 
   static let tiny = StudyPlan(
-    scale: .tiny, trainCount: 600, testCount: 200, hidden: [24], ownSteps: 30, ownVariationalSteps: 30,
-    convolutionalSteps: 20, convolutionalHidden: [4, 8, 16],
-    mapSteps: 30, sweepSteps: 20,
-    manifoldSteps: 20, linearMarks: [10, 20, 30], angleMarks: [10, 20, 30],
+    scale: .tiny, trainCount: 600, testCount: 200, hidden: [24], ownSteps: 30, variationalSteps: 30,
+    convolutionalSteps: 20, bestSteps: 2, mapSteps: 30, sweepSteps: 20, convolutionalSweepSteps: 10,
+    convolutionalHidden: [4, 8, 16], manifoldSteps: 20, linearMarks: [10, 20, 30], angleMarks: [10, 20, 30],
     pcaDimensions: [1, 5, 16, 20, 32],
     eluDimensions: [1, 4, 16, 32], vaeDimensions: [1, 5, 16, 32], betas: [0.5, 1, 2],
     manifoldDimensions: [2, 6], manifoldCount: 400, manifoldTestCount: 100, estimateCount: 400,
@@ -84,44 +88,59 @@ struct StudyPlan {
   var betaDimension: Int { 32 }
 }
 
-/// One of the networks that the study compares.
+/// How a kind of network is called and drawn wherever it is compared with others.
 struct StudyNetwork {
-  let kind: ModelKind
-  let latentCount: Int
-  /// How a chart and a table call it.
+  /// In charts and tables.
   let title: String
-  /// Its colour on every chart.
+  /// On every chart.
   let colour: Int
 
-  /// In the order of tables.
-  static let all = [
-    StudyNetwork(kind: .pca, latentCount: 5, title: "PCA", colour: 0),
-    StudyNetwork(kind: .linear, latentCount: 5, title: "linear", colour: 1),
-    StudyNetwork(kind: .sigmoid, latentCount: 5, title: "sigmoid", colour: 2),
-    StudyNetwork(kind: .relu, latentCount: 5, title: "ReLU", colour: 3),
-    StudyNetwork(kind: .elu, latentCount: 5, title: "ELU", colour: 4),
-    StudyNetwork(kind: .vae, latentCount: 20, title: "VAE", colour: 5),
-    StudyNetwork(kind: .convVAE, latentCount: 20, title: "conv VAE", colour: 6),
-  ]
-
-  static func of(_ kind: ModelKind) -> StudyNetwork? { all.first { $0.kind == kind } }
-
-  var run: String { "\(kind.name)-\(latentCount)" }
+  static func of(_ kind: ModelKind) -> StudyNetwork {
+    switch kind {
+    case .pca: return StudyNetwork(title: "PCA", colour: 0)
+    case .linear: return StudyNetwork(title: "linear", colour: 1)
+    case .sigmoid: return StudyNetwork(title: "sigmoid", colour: 2)
+    case .relu: return StudyNetwork(title: "ReLU", colour: 3)
+    case .elu: return StudyNetwork(title: "ELU", colour: 4)
+    case .vae: return StudyNetwork(title: "VAE", colour: 5)
+    case .convVAE: return StudyNetwork(title: "conv VAE", colour: 6)
+    }
+  }
 }
 
 /// A training run that experiments look at.
 struct StudyRun {
-  let name: String
+  var name: String
   let options: TrainingOptions
   /// Steps after which the network is kept, too.
   var marks: [Int] = []
 
+  /// The preset of `aez train` that it follows, if any.
+  var preset: String?
+
+  var kind: ModelKind { options.architecture.kind }
+  var latentCount: Int { options.architecture.latentCount }
+  var network: StudyNetwork { StudyNetwork.of(kind) }
+
+  /// Its steps in words: "20,000 steps", or with the preset that says so.
+  var stepsInWords: String {
+    "\(grouped(options.stepCount)) steps" + (preset.map { " (preset \($0))" } ?? "")
+  }
+
   /// What a run costs beside others, in thousandths of a second on the machine that this was written on.
   var cost: Int {
-    let perStep =
-      options.architecture.kind == .pca
-      ? 0.1 : options.architecture.kind == .convVAE ? 25 : options.architecture.kind.isVariational ? 5 : 3
-    return max(1, Int(perStep * Double(options.stepCount)))
+    guard kind != .pca else { return 1 }
+    func products(_ shapes: [LayerShape]) -> Double {
+      shapes.reduce(0) { sum, shape in
+        let places = Int(shape.geometry.coarse_width) * Int(shape.geometry.coarse_height)
+        // A convolution's multiplications take longer than those of dense layers, and there is more beside them.
+        return sum + Double(shape.weightCount) * (shape.isConvolution ? 8 * Double(places) : 1)
+      }
+    }
+    let perImage =
+      products(options.architecture.encoderShapes)
+      + products(options.architecture.decoderShapes) * Double(options.importanceSamples)
+    return max(1, Int(perImage / 430_000 * Double(options.stepCount)))
   }
 }
 
@@ -141,29 +160,53 @@ extension StudyPlan {
     return options
   }
 
-  /// The networks that the study describes, by its protocol.
-  func own(_ data: StudyData) throws(AEError) -> [StudyRun] {
+  /// Few steps of a convolutional network are worth more at a high rate that comes and goes.
+  private static func hurry(_ options: inout TrainingOptions) {
+    options.schedule = .oneCycle
+    options.learningRate = 0.003
+  }
+
+  /// What a preset of `aez train` says for images like these.
+  private func preset(_ name: String, steps: Int? = nil, _ data: StudyData) throws -> StudyRun {
+    guard let preset = Preset(argument: name) else { throw AEError(.internal, "there is no preset \(name)") }
+    var options = try preset.recipe().options(width: data.width, height: data.height, base: nil)
+    if let steps { options.stepCount = steps }
+    return StudyRun(
+      name: "\(options.architecture.kind.name)-\(options.architecture.latentCount)", options: options,
+      preset: name)
+  }
+
+  /// The networks that the study describes, in the order of tables: the plain ones by its protocol with 5 numbers,
+  /// the variational ones by presets or in fewer steps with 20.
+  func own(_ data: StudyData) throws -> [StudyRun] {
     var runs: [StudyRun] = []
-    for network in StudyNetwork.all {
-      var options = try options(
-        network.kind, network.latentCount, steps: ownSteps(of: network.kind),
-        width: data.width, height: data.height)
-      if network.kind == .convVAE {
-        // Few steps are worth more at a high rate that comes and goes.
-        options.schedule = .oneCycle
-        options.learningRate = 0.003
-      }
+    for kind in [ModelKind.pca, .linear, .sigmoid, .relu, .elu] {
+      let options = try options(kind, 5, steps: ownSteps, width: data.width, height: data.height)
       runs.append(
         StudyRun(
-          name: network.run, options: options,
-          marks: network.kind == .linear ? Array(Set(linearMarks + angleMarks)).sorted() : []))
+          name: "\(kind.name)-5", options: options,
+          marks: kind == .linear ? Array(Set(linearMarks + angleMarks)).sorted() : []))
+    }
+    for (kind, steps, name) in [
+      (ModelKind.vae, variationalSteps, "vae-50"), (.convVAE, convolutionalSteps, "conv-vae-50"),
+    ] {
+      if let steps {
+        var options = try options(kind, 20, steps: steps, width: data.width, height: data.height)
+        if kind == .convVAE { StudyPlan.hurry(&options) }
+        runs.append(StudyRun(name: "\(kind.name)-20", options: options))
+      } else {
+        runs.append(try preset(name, data))
+      }
     }
     return runs
   }
 
-  /// Steps of a network that the study describes.
-  func ownSteps(of kind: ModelKind) -> Int {
-    kind == .convVAE ? convolutionalSteps : kind.isVariational ? ownVariationalSteps : ownSteps
+  /// Thirty numbers: by the study's protocol, and by the best recipe there is.
+  func thirty(_ data: StudyData) throws -> (plain: StudyRun, best: StudyRun) {
+    let options = try options(.elu, 30, steps: ownSteps, width: data.width, height: data.height)
+    var best = try preset("best-30", steps: bestSteps, data)
+    best.name = "best-30"
+    return (StudyRun(name: "elu-30", options: options), best)
   }
 
   /// A VAE with a code of two numbers.
@@ -177,8 +220,10 @@ extension StudyPlan {
   func sweep(_ kind: ModelKind, _ latentCount: Int, beta: Double = 1, _ data: StudyData) throws(AEError)
     -> StudyRun
   {
-    var options = try options(kind, latentCount, steps: sweepSteps, width: data.width, height: data.height)
-    if kind != .pca { options.schedule = .cosine }
+    var options = try options(
+      kind, latentCount, steps: kind == .convVAE ? convolutionalSweepSteps : sweepSteps, width: data.width,
+      height: data.height)
+    if kind == .convVAE { StudyPlan.hurry(&options) } else if kind != .pca { options.schedule = .cosine }
     options.beta = beta
     let suffix = beta == 1 ? "" : "-beta-\(beta.significant(6))"
     return StudyRun(name: "sweep-\(kind.name)-\(latentCount)\(suffix)", options: options)

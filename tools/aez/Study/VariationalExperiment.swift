@@ -26,10 +26,10 @@ extension StudyExperiment {
   )] {
     let (plan, digits) = (context.plan, context.digits)
     var findings = Findings("variational", context.folder)
+    let runs = try plan.own(digits).filter { $0.kind.isVariational }
     let note = plan.note(
-      "VAE \(grouped(plan.ownVariationalSteps)) steps, conv VAE \(grouped(plan.convolutionalSteps)), of 100 images drawn as 0 or "
-        + "1, Bernoulli loss, beta 1; \(digits.name)"
-    )
+      runs.map { "\($0.network.title) \($0.stepsInWords)" }.joined(separator: ", ")
+        + ", of 100 images drawn as 0 or 1, Bernoulli loss, beta 1; \(digits.name)")
     let shown = try digits.test.examples()
     let boundSet = try digits.test.prefix(plan.boundCount)
     let drawn = try Evaluation.binarise(
@@ -39,9 +39,9 @@ extension StudyExperiment {
     var usage: [Chart.Series] = []
     var measured: [JSON] = []
     var sentences: [String] = []
-    var pictured: [(network: StudyNetwork, model: Autoencoder, nats: [Double])] = []
-    for network in StudyNetwork.all where network.kind.isVariational {
-      guard let run = try plan.own(digits).first(where: { $0.name == network.run }) else { continue }
+    var pictured: [(run: StudyRun, model: Autoencoder, nats: [Double])] = []
+    for run in runs {
+      let network = run.network
       let model = try work.trained(run, on: digits.train).model
       try work.tell("measuring \(network.title)")
       let mse = try Evaluation.reconstruction(
@@ -54,9 +54,9 @@ extension StudyExperiment {
       strips.append(
         Findings.Strip(label: network.title, note: "MSE \(mse.fixed(4))", images: try model.rebuilt(shown)))
       rows.append([
-        "\(network.title), d = \(network.latentCount)", grouped(model.architecture.parameterCount),
+        "\(network.title), d = \(run.latentCount)", grouped(model.architecture.parameterCount),
         mse.fixed(5),
-        bounds.evidence.fixed(2), bounds.importanceWeighted.fixed(2), "\(used) of \(network.latentCount)",
+        bounds.evidence.fixed(2), bounds.importanceWeighted.fixed(2), "\(used) of \(run.latentCount)",
       ])
       usage.append(
         Chart.Series(
@@ -65,7 +65,7 @@ extension StudyExperiment {
           colour: network.colour))
       measured.append(
         .object([
-          ("kind", .string("\(network.kind.name)")), ("latents", .int(network.latentCount)),
+          ("kind", .string("\(run.kind.name)")), ("latents", .int(run.latentCount)),
           ("parameters", .int(model.architecture.parameterCount)), ("test_mse", .number(mse)),
           ("evidence_bound_nats", .number(bounds.evidence)),
           ("importance_weighted_bound_nats", .number(bounds.importanceWeighted)),
@@ -73,10 +73,10 @@ extension StudyExperiment {
           ("latent_kl_nats", JSON(bounds.latentKL)), ("latents_used", .int(used)),
         ]))
       sentences.append(
-        "the \(network.title) uses \(used) of its \(network.latentCount) latents and reaches "
+        "the \(network.title) uses \(used) of its \(run.latentCount) latents and reaches "
           + "\(bounds.importanceWeighted.fixed(1)) nats")
 
-      pictured.append((network, model, bounds.latentKL))
+      pictured.append((run, model, bounds.latentKL))
     }
     try findings.add(
       strips, name: "reconstructions",
@@ -100,8 +100,9 @@ extension StudyExperiment {
       name: "usage", caption: "Posterior use: how far each latent's posterior is from the prior, on average.",
       run: note)
 
-    for (network, model, nats) in pictured {
-      let slug = "\(network.kind.name)"
+    for (run, model, nats) in pictured {
+      let network = run.network
+      let slug = "\(run.kind.name)"
       let samples = try model.images(count: 100) { pixels throws(AEError) in
         try model.sample(count: 100, seed: 1, into: pixels)
       }
