@@ -97,7 +97,8 @@ struct Chart {
     return (share < 1.5 ? 1 : share < 3.5 ? 2 : share < 7.5 ? 5 : 10) * power
   }
 
-  private static func ticks(_ axis: Axis, _ range: (from: Double, to: Double)) -> [Double] {
+  /// Where an axis of that range is numbered.
+  static func ticks(_ axis: Axis, _ range: (from: Double, to: Double)) -> [Double] {
     if let ticks = axis.ticks { return ticks.filter { $0 >= range.from * 0.999 && $0 <= range.to * 1.001 } }
     var result: [Double] = []
     switch axis.scale {

@@ -31,7 +31,7 @@ struct Study: ParsableCommand {
   @Option(
     name: .shortAndLong, help: ArgumentHelp("The folder to write, and to go on in.", valueName: "folder"))
   var output: String
-  @Flag(help: "Minutes in place of an hour: fewer steps, images and lengths of code.") var quick = false
+  @Flag(help: "Minutes in place of hours: fewer steps, images and lengths of code.") var quick = false
   @Flag(help: ArgumentHelp("Seconds, to see that it works.", visibility: .private)) var tiny = false
   @Flag(help: "Draw digits, even if MNIST is at hand.") var drawn = false
   @Option(help: ArgumentHelp("These experiments alone, separated by commas.", valueName: "names"))
@@ -95,7 +95,7 @@ struct Study: ParsableCommand {
   /// What tells one study from another: a folder holds one.
   private func description(_ data: StudyData) -> JSON {
     .object([
-      ("study", .int(1)), ("scale", .string(plan.scale.rawValue)), ("data", .string(data.name)),
+      ("study", .int(2)), ("scale", .string(plan.scale.rawValue)), ("data", .string(data.name)),
       ("width", .int(data.width)), ("height", .int(data.height)), ("train_images", .int(data.train.count)),
       ("test_images", .int(data.test.count)),
       ("train_sha256", .string(SHA256.hex(SHA256.digest(data.train.pixels.base, data.train.pixels.count)))),

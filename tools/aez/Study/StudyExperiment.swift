@@ -18,7 +18,7 @@ struct StudyExperiment: Sendable {
 
   /// In the order of the page.
   static let all: [StudyExperiment] = [
-    linear, activations, variational, dimensions, classification, ball, pen, compression,
+    linear, activations, variational, dimensions, thirty, classification, ball, pen, compression,
   ]
 
   static var listing: String {

@@ -50,6 +50,7 @@ struct StudyPage {
     case "activations": return "Activations"
     case "variational": return "Variational"
     case "dimensions": return "Dimensions"
+    case "thirty": return "Thirty numbers"
     case "classification": return "Classification"
     case "ball": return "Kicked ball"
     case "pen": return "Pen strokes"
