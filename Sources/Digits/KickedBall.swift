@@ -5,7 +5,7 @@ import Compute
 import Core
 import Storage
 
-/// Clips of a ball that is kicked and falls.
+/// Clips of a soft ball that is kicked and falls, downwards or up.
 ///
 /// Clip `i` of a seed is a pure function of (seed, i), the same bytes on every machine and for any number of
 /// threads. Its frames are `frameSide` pixels square, `frameCount` of them, in rows of `columnCount`.
@@ -27,12 +27,14 @@ public enum KickedBall {
     "pixel", "pixel", "pixel per clip", "pixel per clip", "pixel per clip squared", "pixel",
   ]
 
-  /// The range of each parameter, before paths that leave the field are turned away.
-  private static let ranges: [ClosedRange<Float>] = [0...12, 0...12, -8...8, -8...8, -8...8, 1.8...3.2]
+  /// The range of each parameter, before paths that leave the field are turned away. A fall bends a path by an
+  /// eighth of itself in the middle: up to five pixels, as much as a start or a kick moves it, so that it shows.
+  private static let ranges: [ClosedRange<Float>] = [0...12, 0...12, -8...8, -24...24, -40...40, 1.5...3]
   /// How near the middle of the ball comes to the edge of the field, pixels.
   private static let margin: Float = 1.5
-  /// The width of the grey edge, pixels.
-  private static let edge: Float = 1
+  /// The width of the grey edge, pixels: the smallest ball is white in the middle alone. The softer the ball, the
+  /// more evenly pictures change with what they are drawn from, and the less a small move is all or nothing.
+  private static let edge: Float = 3
   /// Sets this module's streams apart from others under the same seed.
   private static let streamBase: UInt64 = 0x4B49_434B_0000_0000
 
