@@ -262,6 +262,58 @@ def test_the_page_needs_nothing_beside_it(page, results):
     assert all(re.search(r'alt="[^"]+', image) for image in re.findall(r"<img [^>]*>", page))
 
 
+def linear(colours: list[str]) -> np.ndarray:
+    """sRGB colours as intensities of red, green and blue."""
+    values = np.array([[int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)] for colour in colours])
+    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+
+
+def lab(intensities: np.ndarray) -> np.ndarray:
+    """CIELAB under daylight (D65)."""
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    xyz = np.clip(intensities, 0, 1) @ to_xyz.T / [0.9505, 1, 1.089]
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], axis=1)
+
+
+# What is seen without one kind of cones: Machado, Oliveira and Fernandes 2009, severity 1.
+SIGHTS = {
+    "normal": np.eye(3),
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.01182, 0.04294, 0.968881],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.3039],
+    ],
+}
+
+
+def test_everyone_can_tell_the_colours_apart(page):
+    schemes = re.findall(
+        r"((?:--c\d:#[0-9a-f]{6};){8})--fg:#[0-9a-f]{3,6};.*?--page:(#[0-9a-f]{3,6})", page, re.S
+    )
+    assert len(schemes) == 3  # by day, by night, on paper
+    for colours, paper in schemes:
+        values = linear(re.findall(r"#[0-9a-f]{6}", colours))
+        ground = linear(["#ffffff" if paper == "#fff" else paper])
+        light, behind = values @ [0.2126, 0.7152, 0.0722] + 0.05, ground @ [0.2126, 0.7152, 0.0722] + 0.05
+        # 3 is what the Web Content Accessibility Guidelines ask of graphics.
+        assert (np.maximum(light, behind) / np.minimum(light, behind) > 3.3).all()
+        for sight, seen in SIGHTS.items():
+            places = lab(values @ np.array(seen).T)
+            apart = np.linalg.norm(places[:, None] - places[None], axis=2) + 1000 * np.eye(8)
+            assert apart.min() > 14, (sight, np.argwhere(apart <= 14))
+
+
 def halves(text: str) -> np.ndarray:
     return np.frombuffer(base64.b64decode(text), "<f2").astype(np.float64)
 

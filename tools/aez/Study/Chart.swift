@@ -99,16 +99,21 @@ struct Chart {
 
   /// Where an axis of that range is numbered.
   static func ticks(_ axis: Axis, _ range: (from: Double, to: Double)) -> [Double] {
-    if let ticks = axis.ticks { return ticks.filter { $0 >= range.from * 0.999 && $0 <= range.to * 1.001 } }
+    if let ticks = axis.ticks {
+      let room = (range.to - range.from) / 1000
+      return ticks.filter { $0 >= range.from - room && $0 <= range.to + room }
+    }
     var result: [Double] = []
-    switch axis.scale {
-    case .linear:
+    func addRound() {
       let step = niceStep(range.to - range.from)
       var tick = (range.from / step).rounded(.up) * step
       while tick <= range.to + step * 1e-6 {
         result.append(abs(tick) < step * 1e-6 ? 0 : tick)
         tick += step
       }
+    }
+    switch axis.scale {
+    case .linear: addRound()
     case .log:
       let decades = log10(range.to / range.from)
       let leads: [Double] = decades > 2.5 ? [1] : decades > 1.2 ? [1, 3] : [1, 2, 3, 5, 7]
@@ -118,6 +123,11 @@ struct Chart {
           result.append(power * lead)
         }
         power *= 10
+      }
+      // A range within a decade may lie between those.
+      if result.count < 3 {
+        result = []
+        addRound()
       }
     }
     return result
@@ -169,6 +179,12 @@ struct Chart {
     case 3: return path("M\(a) \((y - 5.2).fixed(1))l5.2 5.2l-5.2 5.2l-5.2 -5.2z")
     default: return "<circle cx=\"\(a)\" cy=\"\(b)\" r=\"4\" class=\"mark\" \(fill)/>\n"
     }
+  }
+
+  /// Of places along an axis those that come first in each eighth of it.
+  private static func spread(_ places: [Double], from: Double, to: Double) -> [Int] {
+    var taken: Set<Int> = []
+    return places.indices.filter { taken.insert(Int((places[$0] - from) / (to - from) * 8)).inserted }
   }
 
   // MARK: Drawing
@@ -278,7 +294,13 @@ struct Chart {
             out +=
               "<line x1=\"\(at)\" x2=\"\(at)\" y1=\"\(py(point.y - error).fixed(1))\" y2=\"\(py(point.y + error).fixed(1))\" class=\"error\" style=\"stroke:var(--c\(one.colour))\"/>\n"
           }
-          if usable.count <= 20 { out += Chart.mark(order, px(point.x), py(point.y), one.colour) }
+        }
+        // Marks tell lines apart where colours do not: on every point, or here and there on many.
+        let places = usable.map { px($0.element.x) }
+        for index in places.count <= 20
+          ? Array(places.indices) : Chart.spread(places, from: left, to: end)
+        {
+          out += Chart.mark(order, places[index], py(usable[index].element.y), one.colour)
         }
       }
       if one.isNamed, let last = usable.last {
@@ -302,12 +324,13 @@ struct Chart {
     return out + "</svg>\n"
   }
 
-  /// The palette of Okabe and Ito (2008), with grey for black and a darker yellow, and the lines' style.
+  /// Colours that stand out from the page, and from each other for readers of normal sight and for those whose sight
+  /// lacks one of the three kinds of cones: the tests of the tool measure both. With them the lines' style.
   static let palette = """
-    --c0:#6b7280;--c1:#b87800;--c2:#00805d;--c3:#2b8cc4;--c4:#c24e00;--c5:#0062a3;--c6:#a8507f;--c7:#8a7f00;
+    --c0:#50555f;--c1:#d76f00;--c2:#079f66;--c3:#2179fc;--c4:#c61e2e;--c5:#0e2bda;--c6:#74249b;--c7:#534c10;
     """
   static let darkPalette = """
-    --c0:#a3acb9;--c1:#f0ac1e;--c2:#1fc795;--c3:#7cc8f2;--c4:#ff8a45;--c5:#5fb0f5;--c6:#e59ac1;--c7:#e8dc4a;
+    --c0:#737883;--c1:#e89b0f;--c2:#54ff93;--c3:#aabcff;--c4:#cc5239;--c5:#2a78dd;--c6:#e0d2d4;--c7:#cbff64;
     """
   static let style =
     "svg.chart{\(palette)--fg:#1c2127;--muted:#5a6472;--lines:#dfe3e8;--page:#fff;}"

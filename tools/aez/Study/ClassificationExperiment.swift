@@ -121,8 +121,7 @@ extension StudyExperiment {
       BarChart(
         title: "Accuracy of five nearest neighbours and of logistic regression, by what they are given",
         unit: "test accuracy, %",
-        from: (min(results.map { min($0.nearest, $0.logistic) }.min() ?? 0, 0.9) * 10)
-          .rounded(.down) * 10, to: 100,
+        from: 0, to: 100,
         bars: results.map { result in
           BarChart.Bar(
             name: "\(result.feature.title), \(result.feature.latents)", colour: result.feature.colour,

@@ -96,7 +96,9 @@ extension StudyExperiment {
             ("psnr_db", JSON($0.points.map(\.decibels))),
           ])
         }))
-    let best = series.flatMap { one in one.points.map { (one.name, $0) } }.max { $0.1.y < $1.1.y }
+    // A network that knows nothing leaves whole images to be stored as they are, which is no picture of its own.
+    let best = series.flatMap { one in one.points.map { (one.name, $0) } }.filter { $0.1.y.isFinite }
+      .max { $0.1.y < $1.1.y }
     if let best {
       let rivals = CodecCurves.all.compactMap { codec -> (String, Double)? in
         CodecCurves.bytes(of: codec, at: best.1.y).map { (codec.name, $0) }

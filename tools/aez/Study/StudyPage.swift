@@ -50,7 +50,7 @@ struct StudyPage {
     case "activations": return "Activations"
     case "variational": return "Variational"
     case "dimensions": return "Dimensions"
-    case "thirty": return "Thirty numbers"
+    case "thirty": return "Thirty"
     case "classification": return "Classification"
     case "ball": return "Kicked ball"
     case "pen": return "Pen strokes"
@@ -100,8 +100,9 @@ struct StudyPage {
     case "chart":
       let file = try context.folder.read(json["file"].string)
       text += "<h3>\(Chart.escaped(json["alt"].string))</h3>"
-      text += Chart.inlined(
+      let svg = Chart.inlined(
         String(decoding: UnsafeBufferPointer(start: file.base, count: file.count), as: UTF8.self))
+      text += "<div class=\"scroll\">\(svg)</div>"
     case "strips":
       text += "<div class=\"strips\">"
       for row in json["rows"].items {

@@ -18,7 +18,7 @@ enum StudyStyle {
     .answer h2{font-size:15px;color:var(--muted);margin:0 0 6px;letter-spacing:0}
     .answer p{font-size:23px;line-height:1.4;margin:0;text-wrap:pretty}
     nav{position:sticky;top:0;z-index:2;background:var(--page);border-bottom:1px solid var(--lines);padding:12px 0;margin:28px 0 0;
-    display:flex;gap:16px;overflow-x:auto;font-size:14px}
+    display:flex;gap:14px;overflow-x:auto;font-size:14px}
     nav a{color:var(--muted);text-decoration:none;white-space:nowrap}nav a:hover{color:var(--accent)}
     section{padding:56px 0 0;scroll-margin-top:20px}
     figure{margin:30px 0 0}figure svg{width:100%;height:auto;display:block}
@@ -32,7 +32,7 @@ enum StudyStyle {
     th{font-size:13px;font-weight:600;color:var(--muted);text-align:right;padding:8px 10px;border-bottom:1px solid var(--muted);
     vertical-align:bottom;line-height:1.3}
     td{text-align:right;padding:7px 10px;border-bottom:1px solid var(--lines)}
-    th:first-child,td:first-child{text-align:left;padding-left:0}
+    th:first-child,td:first-child{text-align:left;padding-left:0;min-width:7em}
     footer{margin-top:72px;padding-top:20px;border-top:1px solid var(--lines);color:var(--muted);font-size:14px}
     #explorer .panel{background:var(--card);border-radius:8px;padding:22px}
     .tabs{display:flex;gap:8px;flex-wrap:wrap;margin-bottom:20px}
@@ -54,10 +54,19 @@ enum StudyStyle {
     .examples{display:flex;gap:5px;flex-wrap:wrap;margin-bottom:14px}
     .examples canvas{width:36px;cursor:pointer;border-radius:4px}
     .examples button{padding:2px;line-height:0;background:none}
-    @media (max-width:680px){.stage,.sliders{grid-template-columns:1fr}h1{font-size:34px}main{padding:0 16px 48px}header{padding-top:40px}}
-    @media print{:root{\(Chart.palette)--fg:#000;--muted:#444;--lines:#ccc;--page:#fff;--card:#f5f5f5;--accent:#0062a3}
-    body{font-size:11pt}main{max-width:none;padding:0}nav,#explorer{display:none}section{padding-top:28px}header{padding-top:0}
-    figure,tr{break-inside:avoid}h2{break-after:avoid}
+    @media (max-width:680px){.stage,.sliders{grid-template-columns:1fr}h1{font-size:34px}main{padding:0 16px 48px}header{padding-top:40px}
+    .of-chart .scroll svg{min-width:600px}}
+    @media print{@page{margin:14mm}
+    :root{\(Chart.palette)--fg:#000;--muted:#444;--lines:#ccc;--page:#fff;--card:#f5f5f5;--accent:#0062a3}
+    body{font-size:10pt;line-height:1.45}main{max-width:none;padding:0}nav,#explorer{display:none}
+    header{padding:0}h1{font-size:26pt}h2{font-size:14pt;margin-bottom:8pt}h3{font-size:10.5pt;margin-bottom:4pt}
+    .lead{font-size:11pt}.eyebrow{font-size:9pt;margin-bottom:4pt}.answer{margin-top:14pt;padding:10pt 14pt}
+    .answer p{font-size:13pt}section{padding-top:22pt}section>p{margin:4pt 0}figure{margin-top:12pt}
+    figure svg,.of-picture img{width:78%;max-height:105mm}.of-picture img{width:auto}.strips{gap:2pt 10pt;width:86%}
+    figcaption,figcaption small{font-size:8pt;margin-top:4pt}.strips .label{font-size:8.5pt}
+    table{font-size:9pt}th{font-size:8pt;padding:3pt 6pt}td{padding:2.5pt 6pt}
+    footer{margin-top:24pt;font-size:8pt}
+    figure,tr,.answer,footer{break-inside:avoid}h2,h3,.eyebrow,section>p{break-after:avoid}.scroll{overflow:visible}
     *{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 
     """

@@ -33,14 +33,13 @@ extension StudyExperiment {
     let shown = try digits.test.examples()
     var strips = [Findings.Strip(label: "digits", note: "", images: shown)]
     let (plain, best) = try plan.thirty(digits)
-    var measured: [(run: StudyRun, name: String, recipe: String, mse: Double)] = []
+    var measured: [(run: StudyRun, name: String, mse: Double)] = []
     for (run, name) in [(plain, "study's recipe"), (best, "preset best-30")] {
       let model = try work.trained(run, on: digits.train).model
       let mse = try Evaluation.reconstruction(
         model, pixels: digits.test.pixels.base, count: digits.test.count
       ).mse
-      let recipe = run.options.commandLine
-      measured.append((run, name, recipe, mse))
+      measured.append((run, name, mse))
       strips.append(
         Findings.Strip(label: name, note: "MSE \(mse.fixed(5))", images: try model.rebuilt(shown)))
     }
@@ -62,17 +61,22 @@ extension StudyExperiment {
       name: "error",
       caption: "Grey: \(references.map(\.source).joined(separator: "; ")); both on MNIST.", run: note)
     findings.add(
-      columns: ["recipe", "test MSE", "PSNR, dB"],
-      rows: measured.map { [$0.recipe, $0.mse.fixed(5), decibels($0.mse).fixed(2)] }
-        + references.map { [$0.source, $0.mse.fixed(5), decibels($0.mse).fixed(2)] },
-      caption: "What was run, as a command, and what it leaves; below it the others.", run: note)
+      columns: ["recipe", "parameters", "steps", "test MSE", "PSNR, dB"],
+      rows: measured.map {
+        [
+          $0.name, grouped($0.run.options.architecture.parameterCount), grouped($0.run.options.stepCount),
+          $0.mse.fixed(5), decibels($0.mse).fixed(2),
+        ]
+      } + references.map { [$0.source, "", "", $0.mse.fixed(5), decibels($0.mse).fixed(2)] },
+      caption: "What each leaves. The whole recipes are in results.json, as commands.", run: note)
     findings.add("latents", .int(best.latentCount))
     findings.add(
       "recipes",
       .array(
         measured.map {
           .object([
-            ("run", .string($0.run.name)), ("recipe", .string($0.recipe)), ("test_mse", .number($0.mse)),
+            ("run", .string($0.run.name)), ("recipe", .string($0.run.options.commandLine)),
+            ("test_mse", .number($0.mse)),
           ])
         }))
     findings.add(
@@ -92,8 +96,8 @@ extension StudyExperiment {
       findings.remarks.append(
         isMNIST
           ? "So few steps of a recipe that wants many say little of it; the others are of long trainings."
-          : "The others' errors are of MNIST and of long trainings, these of \(digits.name): beside each other, not to be "
-            + "compared.")
+          : "The others' errors are of MNIST and of long trainings, these of \(digits.name): beside each other, not to "
+            + "be compared.")
     }
     return findings.json(title: thirtyTitle)
   }
