@@ -1,9 +1,10 @@
 """The benchmark: libae and its peers in turn (A B A B ...), medians and ratios.
 
-usage: bench.py [--quick] [--rounds N] [--threads N] [SECTION ...]
+usage: bench.py [--quick] [--rounds N] [--threads N] [--page FILE] [SECTION ...]
 
-A section that is finished is kept in .build/bench/NAME.json, so that a run can be made in pieces;
-docs/benchmarks.md is written from all that are kept, --quick's aside, and holds what was printed.
+A section that is finished, --quick's aside, goes into the page (docs/benchmarks.md) as it was printed; the
+others stay as they are there, so that a run can be made in pieces. A page is of one kind of kernels: a
+machine with others needs one of its own.
 """
 
 import argparse
@@ -344,7 +345,9 @@ def latency(options):
 
 def pca(options):
     table = Table(f"Principal components of 60,000 images, seconds, {options.threads} threads",
-                  ["components", "libae", "scikit-learn", "ratio"])  # fmt: skip
+                  ["components", "libae", "scikit-learn", "ratio"],
+                  "From images in bytes to components. libae's time has its error on all images in it, which "
+                  "scikit-learn's `fit` does not compute.")  # fmt: skip
     with Workers(options.threads, "libae", "sklearn") as workers:
         for components in (5, 32):
             r = in_turn(
@@ -600,6 +603,8 @@ TITLES = {
     images: "Growth with images",
 }
 SECTIONS = {section.__name__: section for section in TITLES}
+# Growth's wide networks take so long that more rounds would take over five minutes.
+MOST_ROUNDS = {"growth": 3}
 
 
 def prepare():
@@ -639,6 +644,7 @@ def main():
     )
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--page", type=Path, default=PAGE, help="the page to write (%(default)s)")
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=" ".join(SECTIONS))
     options = parser.parse_args()
     unknown = set(options.sections) - set(SECTIONS)
@@ -649,36 +655,61 @@ def main():
     prepare()
     stamp = machine()
     print(stamp, flush=True)
-    wanted = options.sections or list(SECTIONS)
-    for name in wanted:
+    page = options.page.resolve()
+    if not options.quick:
+        check_page(page, stamp)
+    rounds = options.rounds
+    for name in options.sections or list(SECTIONS):
         print(f"== {name}", flush=True)
+        options.rounds = min(rounds, MOST_ROUNDS.get(name, rounds))
         text = "\n".join(table.text() for table in SECTIONS[name](options))
-        kept = {"text": text, "machine": stamp, "rounds": options.rounds, "threads": options.threads,
-                "date": datetime.date.today().isoformat()}  # fmt: skip
         print(text, flush=True)
+        today = datetime.date.today().isoformat()
+        told = f"*{name}*, {today}, {options.rounds} rounds; {stamp}.\n\n{text.strip()}"
         if not options.quick:
-            (KEPT / f"{name}.json").write_text(json.dumps(kept))
-            write_page()
+            write_page(page, {name: told}, stamp)
 
 
-def write_page():
-    page = [
-        "# Benchmarks", "",
-        "`make bench` wrote this page from what it printed; `make bench SECTIONS=NAME` measures one part",
-        "again. It runs libae and its peers in turn on one machine, each in a process of its own with",
-        "the same number of threads, and takes medians. Absolute figures move with the machine and its",
-        "neighbours; ratios are of one run, and those above 1 are in libae's favour.", "",
-    ]  # fmt: skip
+PAGE = ROOT / "docs/benchmarks.md"
+HEAD = """# Benchmarks{kernels}
+
+`make bench{page}` wrote this page from what it printed; `make bench{page} SECTIONS=NAME` measures one part
+again. It runs libae and its peers in turn on one machine, each in a process of its own with
+the same number of threads, and takes medians. Absolute figures move with the machine and its
+neighbours; ratios are of one run, and those above 1 are in libae's favour.
+"""
+KERNELS = re.compile(r" (\w+) kernels,")
+
+
+def read_page(page):
+    """What a page has of each section, without its title."""
+    parts = re.split(r"^## (.*)\n", page.read_text() if page.exists() else "", flags=re.MULTILINE)
+    return dict(zip(parts[1::2], (text.strip() for text in parts[2::2]), strict=True))
+
+
+def check_page(page, stamp):
+    """Stops before a page of other kernels would be written over."""
+    own = KERNELS.findall(stamp)
+    for name in KERNELS.findall("\n".join(read_page(page).values())):
+        if name not in own:
+            raise SystemExit(f"bench: {page} is of {name} kernels, this machine has {own[0]}; "
+                             f"PAGE=docs/benchmarks-{own[0]}.md makes another")  # fmt: skip
+
+
+def write_page(page, measured, stamp):
+    """Writes a page anew, `measured` in place of what it has of those sections."""
+    texts = read_page(page) | {TITLES[SECTIONS[name]]: text for name, text in measured.items()}
+    argument = "" if page == PAGE else f" PAGE={page.relative_to(ROOT)}"
+    kernels = "" if page == PAGE else f": {KERNELS.findall(stamp)[0]} kernels"
+    lines = [HEAD.format(page=argument, kernels=kernels)]
+    others = [other.name for other in sorted(page.parent.glob("benchmarks*.md")) if other != page]
+    if others:
+        lines += ["Of other machines: " + ", ".join(f"[{name}]({name})" for name in others) + ".", ""]
     for name, section in SECTIONS.items():
-        page += [f"## {TITLES[section]}", ""]
-        path = KEPT / f"{name}.json"
-        if not path.exists():
-            page += [f"Not measured yet (`make bench SECTIONS={name}`).", ""]
-            continue
-        kept = json.loads(path.read_text())
-        page += [f"*{name}*, {kept['date']}, {kept['rounds']} rounds; {kept['machine']}.", "", kept["text"]]
-    (ROOT / "docs/benchmarks.md").write_text("\n".join(page).rstrip() + "\n")
-    print("docs/benchmarks.md")
+        missing = f"Not measured yet (`make bench{argument} SECTIONS={name}`)."
+        lines += [f"## {TITLES[section]}", "", texts.get(TITLES[section], missing), ""]
+    page.write_text("\n".join(lines).rstrip() + "\n")
+    print(page.relative_to(ROOT))
 
 
 if __name__ == "__main__":
