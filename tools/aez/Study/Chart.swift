@@ -251,7 +251,7 @@ struct Chart {
     out +=
       "<line x1=\"\(left.fixed(1))\" x2=\"\(end.fixed(1))\" y1=\"\(floorY.fixed(1))\" y2=\"\(floorY.fixed(1))\" class=\"axis\"/>\n"
     out += Chart.text((left + end) / 2, height - 10, x.title, anchor: "middle", css: "title")
-    out += Chart.text(18, (topY + floorY) / 2, y.title, anchor: "middle", css: "title", turn: true)
+    out += Chart.text(13, (topY + floorY) / 2, y.title, anchor: "middle", css: "title", turn: true)
     for rule in rules {
       if rule.isVertical {
         let at = px(rule.value)

@@ -66,7 +66,7 @@ enum StudyStyle {
     figcaption,figcaption small{font-size:8pt;margin-top:4pt}.strips .label{font-size:8.5pt}
     table{font-size:9pt}th{font-size:8pt;padding:3pt 6pt}td{padding:2.5pt 6pt}
     footer{margin-top:24pt;font-size:8pt}
-    figure,tr,.answer,footer{break-inside:avoid}h2,h3,.eyebrow,section>p{break-after:avoid}.scroll{overflow:visible}
+    figure,tr,.answer,footer,h1,h2,h3,p{break-inside:avoid}h2,h3,.eyebrow,section>p{break-after:avoid}.scroll{overflow:visible}
     *{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 
     """
