@@ -59,9 +59,11 @@ public enum Subspaces {
         squares.base[i * rankB + j] = product(outside.base + i * width, outside.base + j * width, width)
       }
     }
-    let eigen = try SymmetricEigen(squares, n: rankB)
+    let eigen = try SymmetricEigen(squares, n: rankB, vectorCount: 0)
     var angles: [Double] = []
-    for value in eigen.values { angles.append(arcSine(min(max(value, 0), 1).squareRoot())) }
+    for i in 0..<rankB {
+      angles.append(arcSine(min(max(eigen.values[i], 0), 1).squareRoot()))
+    }
     angles.shellSort { $0 < $1 }
     return angles
   }

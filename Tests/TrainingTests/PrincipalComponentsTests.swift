@@ -5,7 +5,7 @@ import Core
 import Testing
 import Training
 
-private func images(count: Int, width: Int, seed: UInt64) throws -> Buffer<UInt8> {
+private func images(count: Int, width: Int, seed: UInt64, level: Float = 128) throws -> Buffer<UInt8> {
   // Three hidden directions of falling strength, and noise.
   var stream = RandomStream(seed: seed, .test)
   let directions = (0..<3 * width).map { _ in stream.normal() }
@@ -15,12 +15,12 @@ private func images(count: Int, width: Int, seed: UInt64) throws -> Buffer<UInt8
     let b = 20 * stream.normal()
     let c = 8 * stream.normal()
     for i in 0..<width {
-      let value =
-        // Every fifth pixel never changes, as at the border of digits.
-        i % 5 == 4
-        ? 0
-        : 128 + a * directions[i] + b * directions[width + i] + c * directions[2 * width + i]
-          + stream.normal()
+      var value = a * directions[i]
+      value += b * directions[width + i]
+      value += c * directions[2 * width + i]
+      value += level + stream.normal()
+      // Every fifth pixel never changes, as at the border of digits.
+      if i % 5 == 4 { value = 0 }
       pixels[row * width + i] = UInt8(min(max(value, 0), 255))
     }
   }
@@ -28,10 +28,11 @@ private func images(count: Int, width: Int, seed: UInt64) throws -> Buffer<UInt8
 }
 
 @Test(
-  "Principal components are orthonormal, ranked, and diagonalise the covariance", arguments: [1, 2, 7, 40])
-func componentsAreOrthonormal(width: Int) throws {
+  "Principal components are orthonormal, ranked, and diagonalise the covariance, of bright images too",
+  arguments: [1, 2, 7, 40, 70], [128, 240] as [Float])
+func componentsAreOrthonormal(width: Int, level: Float) throws {
   let count = 700
-  let pixels = try images(count: count, width: width, seed: 4)
+  let pixels = try images(count: count, width: width, seed: 4, level: level)
   let fit = try PrincipalComponents(pixels.base, count: count, width: width, componentCount: width)
   for a in 0..<width {
     for b in 0..<width {
@@ -53,6 +54,15 @@ func componentsAreOrthonormal(width: Int) throws {
     }
     if a > 0 { #expect(fit.variances[a] <= fit.variances[a - 1] + 1e-15) }
   }
+}
+
+@Test("A few components are the first of many")
+func fewComponents() throws {
+  let pixels = try images(count: 300, width: 50, seed: 5)
+  let all = try PrincipalComponents(pixels.base, count: 300, width: 50, componentCount: 50)
+  let few = try PrincipalComponents(pixels.base, count: 300, width: 50, componentCount: 3)
+  #expect(few.variances == all.variances)
+  for i in 0..<few.components.count { #expect(few.components[i] == all.components[i]) }
 }
 
 @Test("More components than pixels, and no images at all, are refused")

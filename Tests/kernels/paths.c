@@ -284,6 +284,41 @@ static void test_integers(void) {
   report(failed, "integer layers give the very integers of plain loops");
 }
 
+/* It is the same code on all paths. A fifth of some matrices is zero, others have the same eigenvalue many times. */
+static void test_eigen(void) {
+  int failed = 0;
+  for (size_t n = 1; n < 90; n = n * 3 / 2 + 1) {
+    size_t wanted = (n + 1) / 2;
+    double *a = malloc(n * n * sizeof *a), *values = malloc(n * sizeof *values);
+    double *vectors = malloc(wanted * n * sizeof *vectors), trace = 0, sum = 0;
+    for (size_t i = 0; i < n; i++)
+      for (size_t j = 0; j <= i; j++)
+        a[i * n + j] = a[j * n + i] = n % 2 ? i == j : i % 5 == 4 || j % 5 == 4 ? 0 : draw() % 100;
+    failed += ck_symmetric_eigen(n, a, wanted, values, vectors) != 0;
+    for (size_t i = 0; i < n; i++) {
+      trace += a[i * n + i], sum += values[i];
+      failed += i > 0 && values[i] > values[i - 1];
+    }
+    failed += differs(sum, trace, 1e-9);
+    for (size_t v = 0; v < wanted; v++) {
+      for (size_t i = 0; i < n; i++) {
+        double product = 0;
+        for (size_t j = 0; j < n; j++)
+          product += a[i * n + j] * vectors[v * n + j];
+        failed += fabs(product - values[v] * vectors[v * n + i]) > 1e-9;
+      }
+      for (size_t other = 0; other <= v; other++) {
+        double dot = 0;
+        for (size_t j = 0; j < n; j++)
+          dot += vectors[v * n + j] * vectors[other * n + j];
+        failed += fabs(dot - (v == other)) > 1e-12;
+      }
+    }
+    free(a), free(values), free(vectors);
+  }
+  report(failed, "eigenvectors are orthonormal, ranked, and what the matrix only stretches");
+}
+
 int main(int argc, char **argv) {
   int first = ck_path();
   if (argc > 1)
@@ -296,6 +331,7 @@ int main(int argc, char **argv) {
     test_dense();
     test_passes();
     test_integers();
+    test_eigen();
   }
   return failures != 0;
 }
