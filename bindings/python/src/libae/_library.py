@@ -10,7 +10,6 @@ import ctypes
 import os
 import sys
 import weakref
-from pathlib import Path
 from typing import Any, Callable
 
 from . import _foreign
@@ -62,16 +61,21 @@ def _open(path: str) -> ctypes.CDLL:
     return library
 
 
+def beside_package(name: str) -> str:
+    """The path of a file in the package's folder. Without pathlib, which is slow to import."""
+    return os.path.join(os.path.dirname(os.path.realpath(__file__)), name)
+
+
 def _load() -> tuple[ctypes.CDLL, str]:
     """The library and where it was found: beside this file, in LIBAE_LIBRARY, or the system's.
 
     A library that is missing beside this file is no fault; one that LIBAE_LIBRARY names has to work.
     """
     looked = []
-    beside = Path(__file__).resolve().parent / _FILE_NAME
-    if beside.exists():
+    beside = beside_package(_FILE_NAME)
+    if os.path.exists(beside):
         try:
-            return _open(str(beside)), str(beside)
+            return _open(beside), beside
         except OSError as error:
             looked.append(f"{beside}: {error}")
     else:

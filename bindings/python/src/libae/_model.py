@@ -6,7 +6,6 @@ import ctypes
 import os
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Callable
 
 import numpy as np
@@ -15,7 +14,7 @@ import numpy.typing as npt
 from . import _arrays, _foreign
 from ._arrays import Array
 from ._errors import FileError
-from ._library import Closing, Handle, check, file_path, lib, opened
+from ._library import Closing, Handle, beside_package, check, file_path, lib, opened
 
 
 @dataclass(frozen=True)
@@ -320,10 +319,10 @@ def default_model() -> Model:
     """
     with _default_lock:
         if not _default_handle:
-            beside = Path(__file__).resolve().parent / "default.aew"
+            beside = beside_package("default.aew")
             named = os.environ.get("LIBAE_DEFAULT_MODEL")
-            path = beside if beside.exists() or not named else Path(named)
-            if not path.exists():
+            path = beside if os.path.exists(beside) or not named else named
+            if not os.path.exists(path):
                 raise FileError(
                     f"no default model: looked at {beside} and LIBAE_DEFAULT_MODEL ({named or 'not set'})"
                 )
