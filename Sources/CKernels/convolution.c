@@ -1,6 +1,7 @@
 /*
- * Convolutions, ordinary and transposed: how pictures are laid out as the rows of a matrix and back, and what
- * training does with that. The sums are the matrix product's; dense.c and integer.c run trained layers.
+ * Convolutions, ordinary and transposed: how pictures are laid out as the rows of a matrix and back, for trained
+ * layers (dense.c, integer.c), and a layer in training, whose windows are read where they lie: the passes are planned
+ * here, the loops are in convolution_template.h.
  */
 #include "internal.h"
 
@@ -12,6 +13,10 @@
 enum { CONVOLUTION_TASKS = 16, CONVOLUTION_SUMS = 1 << 24 };
 /* Rows of a product below which packing its weights costs too much. */
 enum { CONVOLUTION_ROWS = 256 };
+/* Numbers of a window whose weights are gone through for all pixels before the next ones are. */
+enum { WINDOW_PIECE = 256 };
+/* Channels below which columns are added up instead of windows being read. */
+enum { WINDOW_CHANNELS = 4 };
 
 CK_SMALL_BEGIN
 
@@ -92,47 +97,234 @@ void ck_fill_channels(size_t pixels, size_t channels, const float *bias, float *
     memcpy(y + i * channels, bias, channels * sizeof *y);
 }
 
-/* A layer on all rows of a batch, forward or backward. */
+/* ---- Windows read where they lie ---- */
+
+/* The sums of all channels of `count` pixels. */
+typedef struct window_job {
+  /* Where each pixel's window begins in x and its numbers in y. */
+  const float *x;
+  float *y;
+  const uint32_t *from, *to;
+  size_t count;
+  /* A window is so many runs of so many numbers. */
+  size_t taps, run, row_step;
+  /* Runs of a piece whose weights stay in the first-level cache. */
+  size_t together;
+  /* Block by block of two vectors of channels: biases, then weights [taps][run][channels]. */
+  const float *packed;
+  size_t channels;
+} window_job;
+
+/* Some of a window's runs; the first piece begins with the biases, the others with what is in y. */
+typedef struct window_piece {
+  size_t first, taps;
+  const float *bias, *weights;
+} window_piece;
+
+typedef struct window_kernels {
+  size_t width; /* channels of a block of weights */
+  void (*windows)(const window_job *job);
+} window_kernels;
+
+#define CK_TEMPLATE "convolution_template.h"
+#include "each_path.h"
+
+static const window_kernels *const kernels[CK_PATH_COUNT] = {
+    [CK_PATH_GENERIC] = &kernels_generic,
+#if defined(__x86_64__)
+    [CK_PATH_AVX2] = &kernels_avx2,
+    [CK_PATH_AVX512] = &kernels_avx512,
+#elif defined(__aarch64__)
+    [CK_PATH_NEON] = &kernels_neon,
+    [CK_PATH_DOTPROD] = &kernels_neon,
+#endif
+};
+
+/* One side of the pictures that sums are read from and written to. Where these are the finer ones, pixels
+   `phase`, phase + phases, ... see the same part of the window. */
+typedef struct window_axis {
+  int32_t source, target, phases, low, padded;
+} window_axis;
+
+/* What pixel p of an axis reads: `count` pixels from `low` on; of the window the first one has number `last` and each
+   next one a number `phases` lower, or where phases are one, its own. */
+typedef struct window_span {
+  int32_t low, count, last;
+} window_span;
+
+static __attribute__((noinline)) window_span span_of(const ck_convolution *g, int up, int32_t p) {
+  if (!up)
+    return (window_span){p * g->stride - g->padding, g->kernel, 0};
+  int32_t rest = (p + g->padding) % g->stride, top = (p + g->padding) / g->stride;
+  int32_t count = rest < g->kernel ? (g->kernel - 1 - rest) / g->stride + 1 : 0;
+  return (window_span){top - (count - 1), count, rest + (count - 1) * g->stride};
+}
+
+static __attribute__((noinline)) window_axis axis_of(const ck_convolution *g, int up, int32_t fine, int32_t coarse) {
+  window_axis axis = {up ? coarse : fine, up ? fine : coarse, up ? g->stride : 1, 0, 0};
+  int32_t end = axis.source;
+  for (int32_t p = 0; p < axis.target; p++) {
+    window_span span = span_of(g, up, p);
+    axis.low = span.low < axis.low ? span.low : axis.low;
+    end = span.low + span.count > end ? span.low + span.count : end;
+  }
+  axis.padded = end - axis.low;
+  return axis;
+}
+
+/* Where the weights of a window's pixel, of one of its channels and of a channel that is made lie. */
+typedef struct window_strides {
+  size_t pixel, source, target;
+} window_strides;
+
+/* All that the tasks of one pass share: it reads pictures of `source` channels and makes ones of `target`. */
+typedef struct window_pass {
+  window_axis x, y;
+  size_t source, target;
+  int32_t step; /* from one pixel of the window that is read to the next */
+  window_strides strides;
+  size_t padded; /* numbers of a picture with the margin of zeros that windows reach into */
+  size_t phases;
+  window_job *jobs;  /* [phases], of `together` pictures */
+  size_t *per_picture; /* [phases], pixels */
+} window_pass;
+
+/* Packs the weights that a phase's windows meet, block by block of `width` channels. Returns where they end. */
+static __attribute__((noinline)) float *pack_weights(const ck_convolution *g, const window_pass *pass, window_span y, window_span x,
+                           size_t width, const float *weights, const float *bias, float *next) {
+  window_strides at = pass->strides;
+  for (size_t channel = 0; channel < pass->target; channel += width) {
+    size_t count = pass->target - channel < width ? pass->target - channel : width;
+    memset(next, 0, ((size_t)(y.count * x.count) * pass->source + 1) * width * sizeof *next);
+    if (bias)
+      memcpy(next, bias + channel, count * sizeof *next);
+    next += width;
+    for (int32_t i = 0, row = y.last; i < y.count; i++, row += pass->step)
+      for (int32_t j = 0, column = x.last; j < x.count; j++, column += pass->step) {
+        const float *from = weights + (size_t)(row * g->kernel + column) * at.pixel + channel * at.target;
+        for (size_t s = 0; s < pass->source; s++, from += at.source, next += width)
+          for (size_t t = 0; t < count; t++)
+            next[t] = from[t * at.target];
+      }
+  }
+  return next;
+}
+
+/* Prepares the pass from fine to coarse pictures or, `up`, from coarse to fine ones. Returns NULL if memory is refused; ck_scratch_give takes it back. */
+static window_pass *prepare_pass(const ck_convolution *g, int up, size_t together, const float *weights,
+                                 const float *bias) {
+  size_t width = kernels[ck_path()]->width;
+  size_t fine_channels = (size_t)g->fine_channels, coarse_channels = (size_t)g->coarse_channels;
+  window_pass pass = {.x = axis_of(g, up, g->fine_width, g->coarse_width),
+                      .y = axis_of(g, up, g->fine_height, g->coarse_height),
+                      .source = fine_channels,
+                      .target = coarse_channels,
+                      .step = 1,
+                      .strides = {fine_channels, 1, ck_column_count(g)}};
+  if (g->transposed)
+    pass.strides = (window_strides){fine_channels * coarse_channels, coarse_channels, 1};
+  if (up) {
+    pass.source = coarse_channels;
+    pass.target = fine_channels;
+    pass.step = -g->stride;
+    size_t source = pass.strides.source;
+    pass.strides.source = pass.strides.target;
+    pass.strides.target = source;
+  }
+  size_t wide = (size_t)pass.x.padded * pass.source;
+  pass.padded = wide * (size_t)pass.y.padded;
+  pass.phases = (size_t)(pass.x.phases * pass.y.phases);
+  size_t pixels = (size_t)pass.x.target * (size_t)pass.y.target;
+  /* Every pixel of the window belongs to one phase. */
+  size_t floats = (size_t)(g->kernel * g->kernel) * pass.source + pass.phases;
+  floats *= pass.target + width;
+  window_pass *shared = ck_scratch_take(sizeof pass + pass.phases * (sizeof(window_job) + sizeof(size_t)) +
+                                        2 * together * pixels * sizeof(uint32_t) + floats * sizeof(float));
+  if (!shared)
+    return NULL;
+  pass.jobs = (window_job *)(shared + 1);
+  pass.per_picture = (size_t *)(pass.jobs + pass.phases);
+  uint32_t *table = (uint32_t *)(pass.per_picture + pass.phases);
+  float *packed = (float *)(table + 2 * together * pixels);
+  for (int32_t phase = 0; phase < (int32_t)pass.phases; phase++) {
+    int32_t y0 = phase / pass.x.phases, x0 = phase % pass.x.phases;
+    window_span ys = span_of(g, up, y0), xs = span_of(g, up, x0);
+    window_job *job = pass.jobs + phase;
+    uint32_t *from = table, *to = table + together * pixels;
+    for (size_t i = 0; i < together; i++)
+      for (int32_t y = y0; y < pass.y.target; y += pass.y.phases)
+        for (int32_t x = x0; x < pass.x.target; x += pass.x.phases) {
+          size_t row = (size_t)(span_of(g, up, y).low - pass.y.low);
+          size_t column = (size_t)(span_of(g, up, x).low - pass.x.low);
+          *from++ = (uint32_t)(i * pass.padded + row * wide + column * pass.source);
+          *to++ = (uint32_t)((i * pixels + (size_t)(y * pass.x.target + x)) * pass.target);
+        }
+    *job = (window_job){.from = table, .to = table + together * pixels, .row_step = wide, .packed = packed};
+    job->taps = (size_t)ys.count;
+    job->run = (size_t)xs.count * pass.source;
+    job->together = job->run ? 1 + (WINDOW_PIECE - 1) / job->run : 1;
+    job->channels = pass.target;
+    pass.per_picture[phase] = (size_t)(from - table) / together;
+    table = from;
+    packed = pack_weights(g, &pass, ys, xs, width, weights, bias, packed);
+  }
+  *shared = pass;
+  return shared;
+}
+
+/* Makes n pictures from others. `margins` has room for `together` of them with the zeros around each. */
+static void run_pass(const window_pass *pass, size_t n, const float *from, float *margins, float *to) {
+  size_t row = (size_t)pass->x.source * pass->source, wide = (size_t)pass->x.padded * pass->source;
+  for (size_t i = 0; i < n; i++)
+    for (int32_t y = 0; y < pass->y.source; y++, from += row)
+      memcpy(margins + i * pass->padded + (size_t)(y - pass->y.low) * wide - (size_t)pass->x.low * pass->source, from,
+             row * sizeof *from);
+  for (size_t phase = 0; phase < pass->phases; phase++) {
+    window_job job = pass->jobs[phase];
+    job.x = margins;
+    job.y = to;
+    job.count = n * pass->per_picture[phase];
+    kernels[ck_path()]->windows(&job);
+  }
+}
+
+/* ---- A layer on all rows of a batch, forward or backward ---- */
+
 typedef struct convolution_job {
   const ck_convolution *g;
   size_t rows, tasks, weight_count, bias_count;
+  size_t inputs, outputs, pixels, k, fine, coarse_channels;
+  size_t together; /* pictures at a time */
   const float *x, *weights, *bias, *dy;
   float *y, *dx, *sums;
   int activation;
+  /* From x to y, or from dy to dx; NULL where columns are added up instead, or there is nothing to make. */
+  window_pass *pass;
   atomic_int refused;
 } convolution_job;
 
 /* What one task works on. */
 typedef struct convolution_part {
-  size_t first, end, together;
-  size_t pixels, k, fine, coarse, coarse_channels;
-  float *columns;
+  size_t first, end;
+  float *columns, *margins;
 } convolution_part;
 
 static int begin(convolution_job *job, size_t index, convolution_part *part) {
-  const ck_convolution *g = job->g;
   part->first = job->rows * index / job->tasks;
   part->end = job->rows * (index + 1) / job->tasks;
-  part->pixels = ck_coarse_pixels(g);
-  part->k = ck_column_count(g);
-  part->fine = ck_fine_count(g);
-  part->coarse_channels = (size_t)g->coarse_channels;
-  part->coarse = part->pixels * part->coarse_channels;
-  part->together = (CONVOLUTION_ROWS + part->pixels - 1) / part->pixels;
-  part->columns = ck_scratch_take(part->together * part->pixels * part->k * sizeof(float));
-  if (!part->columns)
+  size_t columns = job->together * job->pixels * job->k, margins = job->pass ? job->together * job->pass->padded : 0;
+  part->columns = ck_scratch_take((columns + margins) * sizeof(float));
+  if (!part->columns) {
     atomic_store(&job->refused, 1);
-  return part->columns != NULL;
+    return 0;
+  }
+  part->margins = part->columns + columns;
+  memset(part->margins, 0, margins * sizeof(float));
+  return 1;
 }
 
-static size_t rows_from(const convolution_part *part, size_t row) {
-  return part->end - row < part->together ? part->end - row : part->together;
-}
-
-/* All pictures of fine pixels from `row` on as columns. */
-static void lay_out(const convolution_job *job, const convolution_part *part, size_t row, const float *pictures) {
-  for (size_t i = 0, n = rows_from(part, row); i < n; i++)
-    ck_im2col(job->g, sizeof(float), pictures + (row + i) * part->fine, part->columns + i * part->pixels * part->k);
+static size_t rows_from(const convolution_job *job, const convolution_part *part, size_t row) {
+  return part->end - row < job->together ? part->end - row : job->together;
 }
 
 static void forward_task(void *context, size_t index) {
@@ -142,20 +334,19 @@ static void forward_task(void *context, size_t index) {
     return;
   int status = 0;
   for (size_t row = p.first, n; row < p.end; row += n) {
-    n = rows_from(&p, row);
-    if (!job->g->transposed) {
-      lay_out(job, &p, row, job->x);
-      status |= ck_sgemm(0, 1, n * p.pixels, p.coarse_channels, p.k, p.columns, p.k, job->weights, p.k,
-                         job->y + row * p.coarse, p.coarse_channels, job->bias, job->activation, 0);
-      continue;
+    n = rows_from(job, &p, row);
+    const float *x = job->x + row * job->inputs;
+    float *y = job->y + row * job->outputs;
+    if (job->pass) {
+      run_pass(job->pass, n, x, p.margins, y);
+    } else {
+      status |= ck_sgemm(0, 1, n * job->pixels, job->k, job->coarse_channels, x, job->coarse_channels, job->weights,
+                         job->coarse_channels, p.columns, job->k, NULL, CK_IDENTITY, 0);
+      ck_fill_channels(n * job->outputs / job->bias_count, job->bias_count, job->bias, y);
+      for (size_t i = 0; i < n; i++)
+        ck_col2im(job->g, p.columns + i * job->pixels * job->k, y + i * job->outputs);
     }
-    status |= ck_sgemm(0, 1, n * p.pixels, p.k, p.coarse_channels, job->x + row * p.coarse, p.coarse_channels,
-                       job->weights, p.coarse_channels, p.columns, p.k, NULL, CK_IDENTITY, 0);
-    float *y = job->y + row * p.fine;
-    ck_fill_channels(n * p.fine / job->bias_count, job->bias_count, job->bias, y);
-    for (size_t i = 0; i < n; i++)
-      ck_col2im(job->g, p.columns + i * p.pixels * p.k, y + i * p.fine);
-    ck_activate(job->activation, n * p.fine, y);
+    ck_activate(job->activation, n * job->outputs, y);
   }
   ck_scratch_give(p.columns);
   if (status)
@@ -168,35 +359,26 @@ static void backward_task(void *context, size_t index) {
   if (!begin(job, index, &p))
     return;
   float *dw = job->sums + index * (job->weight_count + job->bias_count);
-  int status = 0;
+  int status = 0, transposed = job->g->transposed;
+  size_t channels = job->coarse_channels;
   for (size_t row = p.first, n; row < p.end; row += n) {
-    n = rows_from(&p, row);
-    size_t pixels = n * p.pixels, outputs = job->g->transposed ? p.fine : p.coarse;
-    const float *dy = job->dy + row * outputs;
-    ck_add_column_sums(n * outputs / job->bias_count, job->bias_count, dy, job->bias_count, dw + job->weight_count);
-    if (!job->g->transposed) {
-      const float *x = job->x + row * p.fine;
-      lay_out(job, &p, row, job->x);
-      status |= ck_sgemm(1, 0, p.coarse_channels, p.k, pixels, dy, p.coarse_channels, p.columns, p.k, dw, p.k, NULL,
-                         CK_IDENTITY, 1);
-      if (!job->dx)
-        continue;
-      status |= ck_sgemm(0, 0, pixels, p.k, p.coarse_channels, dy, p.coarse_channels, job->weights, p.k, p.columns,
-                         p.k, NULL, CK_IDENTITY, 0);
-      float *dx = job->dx + row * p.fine;
-      memset(dx, 0, n * p.fine * sizeof *dx);
-      for (size_t i = 0; i < n; i++)
-        ck_col2im(job->g, p.columns + i * p.pixels * p.k, dx + i * p.fine);
-      ck_activation_gradient(job->activation, n * p.fine, x, dx);
+    n = rows_from(job, &p, row);
+    size_t pixels = n * job->pixels;
+    const float *dy = job->dy + row * job->outputs, *x = job->x + row * job->inputs;
+    ck_add_column_sums(n * job->outputs / job->bias_count, job->bias_count, dy, job->bias_count,
+                       dw + job->weight_count);
+    for (size_t i = 0; i < n; i++)
+      ck_im2col(job->g, sizeof(float), (transposed ? dy : x) + i * job->fine,
+                p.columns + i * job->pixels * job->k);
+    status |= transposed ? ck_sgemm(1, 0, job->k, channels, pixels, p.columns, job->k, x, channels, dw, channels, NULL,
+                                    CK_IDENTITY, 1)
+                         : ck_sgemm(1, 0, channels, job->k, pixels, dy, channels, p.columns, job->k, dw, job->k, NULL,
+                                    CK_IDENTITY, 1);
+    if (!job->pass)
       continue;
-    }
-    const float *x = job->x + row * p.coarse;
-    lay_out(job, &p, row, job->dy);
-    status |= ck_sgemm(1, 0, p.k, p.coarse_channels, pixels, p.columns, p.k, x, p.coarse_channels, dw,
-                       p.coarse_channels, NULL, CK_IDENTITY, 1);
-    if (job->dx)
-      status |= ck_sgemm_input_gradient(pixels, p.coarse_channels, p.k, p.columns, job->weights, x, job->activation,
-                                        job->dx + row * p.coarse);
+    float *dx = job->dx + row * job->inputs;
+    run_pass(job->pass, n, dy, p.margins, dx);
+    ck_activation_gradient(job->activation, n * job->inputs, x, dx);
   }
   ck_scratch_give(p.columns);
   if (status)
@@ -205,9 +387,17 @@ static void backward_task(void *context, size_t index) {
 
 static void prepare(convolution_job *job) {
   const ck_convolution *g = job->g;
-  job->weight_count = ck_column_count(g) * (size_t)g->coarse_channels;
-  job->bias_count = (size_t)(g->transposed ? g->fine_channels : g->coarse_channels);
   job->tasks = CONVOLUTION_TASKS;
+  job->pixels = ck_coarse_pixels(g);
+  job->k = ck_column_count(g);
+  job->fine = ck_fine_count(g);
+  job->coarse_channels = (size_t)g->coarse_channels;
+  size_t coarse = job->pixels * job->coarse_channels;
+  job->inputs = g->transposed ? coarse : job->fine;
+  job->outputs = g->transposed ? job->fine : coarse;
+  job->weight_count = job->k * job->coarse_channels;
+  job->bias_count = (size_t)(g->transposed ? g->fine_channels : g->coarse_channels);
+  job->together = (CONVOLUTION_ROWS + job->pixels - 1) / job->pixels;
 }
 
 int ck_convolution_forward(const ck_convolution *g, size_t rows, const float *x, const float *weights,
@@ -215,7 +405,14 @@ int ck_convolution_forward(const ck_convolution *g, size_t rows, const float *x,
   convolution_job job = {
       .g = g, .rows = rows, .x = x, .weights = weights, .bias = bias, .activation = activation, .y = y};
   prepare(&job);
+  /* Of a few channels to be made, vectors would be empty but for these. */
+  if (!g->transposed || g->fine_channels >= WINDOW_CHANNELS) {
+    job.pass = prepare_pass(g, g->transposed, job.together, weights, bias);
+    if (!job.pass)
+      return -1;
+  }
   ck_parallel(job.tasks, forward_task, &job);
+  ck_scratch_give(job.pass);
   return atomic_load(&job.refused) ? -1 : 0;
 }
 
@@ -228,8 +425,12 @@ int ck_convolution_backward(const ck_convolution *g, size_t rows, const float *d
   while (job.tasks > 1 && count * job.tasks > CONVOLUTION_SUMS)
     job.tasks /= 2;
   job.sums = ck_scratch_take(job.tasks * count * sizeof(float));
-  if (!job.sums)
+  if (job.sums && dx)
+    job.pass = prepare_pass(g, !g->transposed, job.together, weights, NULL);
+  if (!job.sums || (dx && !job.pass)) {
+    ck_scratch_give(job.sums);
     return -1;
+  }
   memset(job.sums, 0, job.tasks * count * sizeof(float));
   ck_parallel(job.tasks, backward_task, &job);
   for (size_t t = 1; t < job.tasks; t++)
@@ -238,6 +439,7 @@ int ck_convolution_backward(const ck_convolution *g, size_t rows, const float *d
   memcpy(dw, job.sums, job.weight_count * sizeof(float));
   memcpy(db, job.sums + job.weight_count, job.bias_count * sizeof(float));
   ck_scratch_give(job.sums);
+  ck_scratch_give(job.pass);
   return atomic_load(&job.refused) ? -1 : 0;
 }
 

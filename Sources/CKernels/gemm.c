@@ -116,7 +116,8 @@ static int multiply(gemm_job job) {
   /* Per element of A four bytes and at most two for its column's number; and counts. */
   if (k > SIZE_MAX / 8 / chunk)
     return -1;
-  size_t floats = chunk * k, tiles = divide_up(chunk, kernel->rows);
+  /* And room for what a tile of a few rows reads too far. */
+  size_t floats = chunk * k + 4, tiles = divide_up(chunk, kernel->rows);
   job.packed_a =
       ck_scratch_take(floats * sizeof(float) + pieces * tiles * (job.depth + 1) * sizeof(uint16_t));
   if (!job.packed_a)

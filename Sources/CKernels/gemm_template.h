@@ -15,6 +15,8 @@
 #define NV 2
 #endif
 #define COLUMNS (NV * VL)
+/* Rows up to which tiles are computed with that many. */
+#define FEW 4
 /* Floats from row to row of a full tile that was turned. */
 #define TURNED 8
 
@@ -177,10 +179,10 @@ static void FN(pack_b)(const gemm_job *job, size_t k0, size_t depth, size_t colu
   }
 }
 
-/* tile[rows][COLUMNS] = A B over the listed columns of A; rows and vectors are constants where this is
-   inlined, so that all sums stay in registers. */
+/* tile[rows][COLUMNS] = A B over the listed columns of A, which are `step` apart; rows and vectors are constants
+   where this is inlined, so that all sums stay in registers. */
 CK_INLINE void FN(tile)(const size_t rows, const size_t vectors, size_t count, const uint16_t *columns,
-                        const float *a, const float *b, size_t stride, float *tile) {
+                        const float *a, size_t step, const float *b, size_t stride, float *tile) {
   vf sum[ROWS][NV];
 #pragma clang loop unroll(full)
   for (size_t i = 0; i < rows; i++)
@@ -198,7 +200,7 @@ CK_INLINE void FN(tile)(const size_t rows, const size_t vectors, size_t count, c
 #pragma clang loop unroll(full)
       for (size_t j = 0; j < vectors; j++)
         sum[i][j] += a[i] * right[j];
-    a += rows;
+    a += step;
   }
 #pragma clang loop unroll(full)
   for (size_t i = 0; i < rows; i++)
@@ -207,26 +209,27 @@ CK_INLINE void FN(tile)(const size_t rows, const size_t vectors, size_t count, c
       vstore(tile + i * COLUMNS + j * VL, sum[i][j]);
 }
 
-/* The same for any number of rows, and one vector or NV: more cases would only be more code. */
+/* The same for any number of rows, and one vector or NV: more cases would only be more code. What the fewest rows
+   read too far of A is room that it has, and what comes of that is not stored. */
 static __attribute__((noinline)) void FN(any_tile)(size_t rows, size_t vectors, size_t count,
                                                    const uint16_t *columns, const float *a, const float *b,
                                                    size_t stride, float *tile) {
 #define CASE(R)                                                                                              \
-  case R:                                                                                                    \
-    if (vectors == NV)                                                                                       \
-      FN(tile)(R, NV, count, columns, a, b, stride, tile);                                                   \
-    else                                                                                                     \
-      FN(tile)(R, 1, count, columns, a, b, stride, tile);                                                    \
-    break;
+  if (vectors == NV)                                                                                         \
+    FN(tile)(R, NV, count, columns, a, R == FEW ? rows : R, b, stride, tile);                                \
+  else                                                                                                       \
+    FN(tile)(R, 1, count, columns, a, R == FEW ? rows : R, b, stride, tile);                                 \
+  break
   switch (rows) {
-    CASE(1)
-    CASE(2)
-    CASE(3)
-    CASE(4)
-    CASE(5)
-    CASE(6)
+  default:
+    CASE(FEW);
+  case 5:
+    CASE(5);
+  case 6:
+    CASE(6);
 #if ROWS > 6
-    CASE(7)
+  case 7:
+    CASE(7);
 #endif
   }
 #undef CASE
@@ -344,6 +347,7 @@ static const gemm_kernels FN(kernels) = {ROWS, COLUMNS, FN(pack_a), FN(multiply)
 
 #undef NV
 #undef COLUMNS
+#undef FEW
 #undef ROWS
 #undef TURNED
 #undef PL

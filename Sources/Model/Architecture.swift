@@ -129,8 +129,10 @@ public struct Architecture: Sendable {
     picture.coarse_channels = Int32(channels)
     picture.padding = 1
     var inputs = pixelCount
-    for (index, next) in (hidden + [encoderOutputCount]).enumerated() {
-      let activation = index == hidden.count ? Activation.identity : kind.hiddenActivation
+    for index in 0...hidden.count {
+      let isLast = index == hidden.count
+      let next = isLast ? encoderOutputCount : hidden[index]
+      let activation = isLast ? Activation.identity : kind.hiddenActivation
       if kind == .convVAE && index + 1 < hidden.count {
         let halves: Int32 = index == 0 || hidden[index - 1] != next ? 1 : 0
         (picture.fine_width, picture.fine_height) = (picture.coarse_width, picture.coarse_height)
@@ -140,11 +142,13 @@ public struct Architecture: Sendable {
           (picture.fine_width + halves) >> halves, (picture.fine_height + halves) >> halves
         )
         picture.coarse_channels = Int32(next)
-        shapes.append(LayerShape(picture, activation: activation))
+        let shape = LayerShape(picture, activation: activation)
+        shapes.append(shape)
+        inputs = shape.outputs
       } else {
         shapes.append(LayerShape(inputs: inputs, outputs: next, activation: activation))
+        inputs = next
       }
-      inputs = shapes[index].outputs
     }
     return shapes
   }

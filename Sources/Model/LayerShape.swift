@@ -23,6 +23,7 @@ public struct LayerShape: Sendable, Equatable {
   package let geometry: ck_convolution
 
   /// A dense layer.
+  @inline(never)
   public init(inputs: Int, outputs: Int, activation: Activation) {
     self.inputs = inputs
     self.outputs = outputs
@@ -32,6 +33,7 @@ public struct LayerShape: Sendable, Equatable {
   }
 
   /// A convolution, or its transpose.
+  @inline(never)
   package init(_ geometry: ck_convolution, activation: Activation) {
     var geometry = geometry
     let isTransposed = geometry.transposed != 0
@@ -49,6 +51,7 @@ public struct LayerShape: Sendable, Equatable {
   }
 
   /// The same shape with another activation.
+  @inline(never)
   public func with(_ activation: Activation) -> LayerShape {
     isConvolution
       ? LayerShape(geometry, activation: activation)
@@ -56,6 +59,7 @@ public struct LayerShape: Sendable, Equatable {
   }
 
   /// The shape of a layer back from this one's outputs to its inputs.
+  @inline(never)
   func turned(_ activation: Activation) -> LayerShape {
     var geometry = self.geometry
     guard isConvolution else { return LayerShape(inputs: outputs, outputs: inputs, activation: activation) }

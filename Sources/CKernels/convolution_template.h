@@ -1,0 +1,80 @@
+/*
+ * A template (see each_path.h): the sums of a convolution over windows that are read where they lie. Pixels are the
+ * tile's rows, channels its vectors.
+ *
+ * Each number is one chain of multiply-adds, from the bias on, in the order in which its window lies.
+ */
+#include "vector_template.h"
+
+/* Rows of a tile of two vectors: as many sums as leave registers for a row of weights and one of x. */
+#if CK_REGISTERS == 32
+#define ROWS 7
+#else
+#define ROWS 6
+#endif
+/* What is done once for a tile stays a loop, for fewer bytes. */
+#define ONCE _Pragma("clang loop unroll(disable)")
+#define EACH_ROW _Pragma("clang loop unroll(full)") for (size_t r = 0; r < ROWS; r++)
+
+/* Of pixels from `first` on, the channels from `channel` on: adds what a piece of the window gives, of which `w` are
+   the weights. A pixel that the tile lacks is the last one again. */
+static void FN(window_tile)(const window_job *job, const window_piece *piece, size_t first, size_t channel) {
+  _Alignas(64) float sums[ROWS][2 * VL];
+  const float *rows[ROWS], *w = piece->weights;
+  float *to[ROWS];
+  size_t left = job->channels - channel, size = (left < 2 * VL ? left : 2 * VL) * sizeof(float);
+  ONCE for (size_t r = 0; r < ROWS; r++) {
+    size_t pixel = first + r < job->count ? first + r : job->count - 1;
+    rows[r] = job->x + job->from[pixel] + piece->first * job->row_step;
+    to[r] = job->y + job->to[pixel] + channel;
+    if (piece->bias)
+      memcpy(sums[r], piece->bias, sizeof sums[r]);
+    else
+      memcpy(sums[r], to[r], size);
+  }
+  const float *row[ROWS];
+  vf sum[ROWS][2];
+  EACH_ROW {
+    row[r] = rows[r];
+    sum[r][0] = *(const vf *)sums[r];
+    sum[r][1] = *(const vf *)(sums[r] + VL);
+  }
+  ONCE for (size_t t = 0; t < piece->taps; t++) {
+    ONCE for (size_t i = 0; i < job->run; i++, w += 2 * VL) {
+      vf right[2] = {vload(w), vload(w + VL)};
+      EACH_ROW {
+        sum[r][0] += row[r][i] * right[0];
+        sum[r][1] += row[r][i] * right[1];
+      }
+    }
+    EACH_ROW row[r] += job->row_step;
+  }
+  EACH_ROW {
+    *(vf *)sums[r] = sum[r][0];
+    *(vf *)(sums[r] + VL) = sum[r][1];
+  }
+  ONCE for (size_t r = 0; r < ROWS && first + r < job->count; r++)
+    memcpy(to[r], sums[r], size);
+}
+
+static void FN(windows)(const window_job *job) {
+  window_piece piece = {.weights = job->packed};
+  for (size_t channel = 0; channel < job->channels; channel += 2 * VL) {
+    piece.bias = piece.weights;
+    piece.weights += 2 * VL;
+    for (piece.first = 0; piece.first < job->taps || piece.bias; piece.first += piece.taps) {
+      piece.taps = job->taps - piece.first < job->together ? job->taps - piece.first : job->together;
+      for (size_t first = 0; first < job->count; first += ROWS)
+        FN(window_tile)(job, &piece, first, channel);
+      piece.bias = NULL;
+      piece.weights += piece.taps * job->run * 2 * VL;
+    }
+  }
+}
+
+static const window_kernels FN(kernels) = {2 * VL, FN(windows)};
+
+#undef ROWS
+#undef ONCE
+#undef EACH_ROW
+#include "vector_template_end.h"
