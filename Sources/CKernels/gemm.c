@@ -117,7 +117,7 @@ static int multiply(gemm_job job) {
   if (k > SIZE_MAX / 8 / chunk)
     return -1;
   /* And room for what a tile of a few rows reads too far. */
-  size_t floats = chunk * k + 4, tiles = divide_up(chunk, kernel->rows);
+  size_t floats = chunk * k + 8, tiles = divide_up(chunk, kernel->rows);
   job.packed_a =
       ck_scratch_take(floats * sizeof(float) + pieces * tiles * (job.depth + 1) * sizeof(uint16_t));
   if (!job.packed_a)

@@ -15,8 +15,12 @@
 #define NV 2
 #endif
 #define COLUMNS (NV * VL)
-/* Rows up to which tiles are computed with that many. */
-#define FEW 4
+/* Rows up to which tiles are computed with that many: rows are shared evenly, so that few have fewer. */
+#if CK_IS_GENERIC
+#define FEW ROWS
+#else
+#define FEW (ROWS - 1)
+#endif
 /* Floats from row to row of a full tile that was turned. */
 #define TURNED 8
 
@@ -214,24 +218,18 @@ CK_INLINE void FN(tile)(const size_t rows, const size_t vectors, size_t count, c
 static __attribute__((noinline)) void FN(any_tile)(size_t rows, size_t vectors, size_t count,
                                                    const uint16_t *columns, const float *a, const float *b,
                                                    size_t stride, float *tile) {
-#define CASE(R)                                                                                              \
+#define CASE(R, STEP)                                                                                        \
   if (vectors == NV)                                                                                         \
-    FN(tile)(R, NV, count, columns, a, R == FEW ? rows : R, b, stride, tile);                                \
+    FN(tile)(R, NV, count, columns, a, STEP, b, stride, tile);                                               \
   else                                                                                                       \
-    FN(tile)(R, 1, count, columns, a, R == FEW ? rows : R, b, stride, tile);                                 \
-  break
-  switch (rows) {
-  default:
-    CASE(FEW);
-  case 5:
-    CASE(5);
-  case 6:
-    CASE(6);
-#if ROWS > 6
-  case 7:
-    CASE(7);
-#endif
+    FN(tile)(R, 1, count, columns, a, STEP, b, stride, tile)
+#if FEW < ROWS
+  if (rows == ROWS) {
+    CASE(ROWS, ROWS);
+    return;
   }
+#endif
+  CASE(FEW, rows);
 #undef CASE
 }
 
