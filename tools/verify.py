@@ -39,6 +39,7 @@ RUNS = {
     "elu-5-seed-3": "--kind elu --latent 5 --seed 3",
     "best-5": "--preset best-5",
     "best-30": "--preset best-30",
+    "conv-30": "--preset conv-30",
     "vae-50": "--preset vae-50",
     "conv-vae-50": "--preset conv-vae-50",
 }
@@ -213,7 +214,7 @@ def page(finished: list[str]) -> str:
     lines += section(
         "Best recipes",
         "| network | command | test MSE | PSNR, dB | minutes |",
-        [recipe_row(name) for name in done("best-5", "best-30")],
+        [recipe_row(name) for name in done("best-5", "best-30", "conv-30")],
     )
     bounded = done(*BOUNDED)
     lines += section(

@@ -137,7 +137,7 @@ def test_thirty_numbers_are_by_the_protocol_and_by_the_preset(tmp_path, study, r
     assert plain["recipe"].startswith("aez train --kind elu --latent 30 --hidden 24 --steps 30 ")
     # What the preset says, but for the steps: as `aez train` records it.
     ok("draw", "-o", "train.idx", "--count", 100, cwd=tmp_path)
-    ok(*"train train.idx --preset best-30 --steps 2 -o best.aew --quiet".split(), cwd=tmp_path)
+    ok(*"train train.idx --preset conv-30 --steps 2 -o best.aew --quiet".split(), cwd=tmp_path)
     facts = json.loads(ok("info", "best.aew", "--json", cwd=tmp_path).out)
     assert found["latents"] == 30
     assert best["recipe"] in json.dumps(facts)

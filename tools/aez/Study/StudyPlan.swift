@@ -19,7 +19,7 @@ struct StudyPlan {
   let ownSteps: Int
   let variationalSteps: Int?
   let convolutionalSteps: Int?
-  /// Steps of the preset best-30. Nil: as many as it says.
+  /// Steps of the preset conv-30. Nil: as many as it says.
   let bestSteps: Int?
   /// Of the map in the plane, and of each run of a sweep.
   let mapSteps: Int
@@ -204,8 +204,8 @@ extension StudyPlan {
   /// Thirty numbers: by the study's protocol, and by the best recipe there is.
   func thirty(_ data: StudyData) throws -> (plain: StudyRun, best: StudyRun) {
     let options = try options(.elu, 30, steps: ownSteps, width: data.width, height: data.height)
-    var best = try preset("best-30", steps: bestSteps, data)
-    best.name = "best-30"
+    var best = try preset("conv-30", steps: bestSteps, data)
+    best.name = "conv-30"
     return (StudyRun(name: "elu-30", options: options), best)
   }
 

@@ -34,7 +34,7 @@ extension StudyExperiment {
     var strips = [Findings.Strip(label: "digits", note: "", images: shown)]
     let (plain, best) = try plan.thirty(digits)
     var measured: [(run: StudyRun, name: String, mse: Double)] = []
-    for (run, name) in [(plain, "study's recipe"), (best, "preset best-30")] {
+    for (run, name) in [(plain, "study's recipe"), (best, "preset conv-30")] {
       let model = try work.trained(run, on: digits.train).model
       let mse = try Evaluation.reconstruction(
         model, pixels: digits.test.pixels.base, count: digits.test.count
@@ -55,7 +55,7 @@ extension StudyExperiment {
       + references.map { BarChart.Bar(name: $0.name, colour: 0, values: [$0.mse]) }
     try findings.add(
       BarChart(
-        title: "Test error with thirty numbers by the study's recipe, by the preset best-30, and by others",
+        title: "Test error with thirty numbers by the study's recipe, by the preset conv-30, and by others",
         unit: "test mean squared error per pixel; shorter is better", from: 0,
         to: (bars.flatMap(\.values).max() ?? 0) * 1.05, bars: bars, legend: [], decimals: 5),
       name: "error",
@@ -84,7 +84,7 @@ extension StudyExperiment {
       .array(references.map { .object([("source", .string($0.source)), ("test_mse", .number($0.mse))]) }))
     let (study, preset) = (measured[0].mse, measured[1].mse)
     findings.sentence =
-      "With thirty numbers the preset best-30 leaves a test error of \(preset.fixed(5)), the study's recipe "
+      "With thirty numbers the preset conv-30 leaves a test error of \(preset.fixed(5)), the study's recipe "
       + "\(study.fixed(5))."
     if isMNIST, plan.scale == .full {
       let beaten = references.filter { preset < $0.mse }
