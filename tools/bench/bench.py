@@ -423,6 +423,8 @@ def peaks():
 
 def what_holds_back(cells):
     """Where the time of a kernel below 60 % of the peak goes, as far as was measured."""
+    if "-" in (cells[3], cells[6]):
+        return "no peak was measured beside it"
     one, share, two, share2 = (float(cells[i].rstrip(" %")) for i in (1, 3, 4, 6))
     zeros, reading = float(cells[7]), float(cells[8])
     if share < 60:
