@@ -146,8 +146,8 @@ typedef struct window_axis {
   int32_t source, target, phases, low, padded;
 } window_axis;
 
-/* What pixel p of an axis reads: `count` pixels from `low` on; of the window the first one has number `last` and each
-   next one a number `phases` lower, or where phases are one, its own. */
+/* What pixel p of an axis reads: `count` pixels from `low` on; in the window the first one has number `last`, and each
+   next one the number a pass's `step` further. */
 typedef struct window_span {
   int32_t low, count, last;
 } window_span;
@@ -185,13 +185,14 @@ typedef struct window_pass {
   window_strides strides;
   size_t padded; /* numbers of a picture with the margin of zeros that windows reach into */
   size_t phases;
-  window_job *jobs;  /* [phases], of `together` pictures */
+  window_job *jobs;    /* [phases], of `together` pictures */
   size_t *per_picture; /* [phases], pixels */
 } window_pass;
 
 /* Packs the weights that a phase's windows meet, block by block of `width` channels. Returns where they end. */
-static __attribute__((noinline)) float *pack_weights(const ck_convolution *g, const window_pass *pass, window_span y, window_span x,
-                           size_t width, const float *weights, const float *bias, float *next) {
+static __attribute__((noinline)) float *pack_weights(const ck_convolution *g, const window_pass *pass,
+                                                     window_span y, window_span x, size_t width,
+                                                     const float *weights, const float *bias, float *next) {
   window_strides at = pass->strides;
   for (size_t channel = 0; channel < pass->target; channel += width) {
     size_t count = pass->target - channel < width ? pass->target - channel : width;
@@ -210,7 +211,8 @@ static __attribute__((noinline)) float *pack_weights(const ck_convolution *g, co
   return next;
 }
 
-/* Prepares the pass from fine to coarse pictures or, `up`, from coarse to fine ones. Returns NULL if memory is refused; ck_scratch_give takes it back. */
+/* Prepares the pass from fine to coarse pictures or, `up`, from coarse to fine ones. Returns NULL if memory is
+   refused; ck_scratch_give takes it back. */
 static window_pass *prepare_pass(const ck_convolution *g, int up, size_t together, const float *weights,
                                  const float *bias) {
   size_t width = kernels[ck_path()]->width;

@@ -16,8 +16,7 @@
 #define ONCE _Pragma("clang loop unroll(disable)")
 #define EACH_ROW _Pragma("clang loop unroll(full)") for (size_t r = 0; r < ROWS; r++)
 
-/* Of pixels from `first` on, the channels from `channel` on: adds what a piece of the window gives, of which `w` are
-   the weights. A pixel that the tile lacks is the last one again. */
+/* Of pixels from `first` on, the channels from `channel` on: adds what a piece of the window gives. A pixel that the tile lacks is the last one again. */
 static void FN(window_tile)(const window_job *job, const window_piece *piece, size_t first, size_t channel) {
   _Alignas(64) float sums[ROWS][2 * VL];
   const float *rows[ROWS], *w = piece->weights;
