@@ -129,16 +129,7 @@ typedef struct window_kernels {
 #define CK_TEMPLATE "convolution_template.h"
 #include "each_path.h"
 
-static const window_kernels *const kernels[CK_PATH_COUNT] = {
-    [CK_PATH_GENERIC] = &kernels_generic,
-#if defined(__x86_64__)
-    [CK_PATH_AVX2] = &kernels_avx2,
-    [CK_PATH_AVX512] = &kernels_avx512,
-#elif defined(__aarch64__)
-    [CK_PATH_NEON] = &kernels_neon,
-    [CK_PATH_DOTPROD] = &kernels_neon,
-#endif
-};
+static const window_kernels *const kernels[CK_PATH_COUNT] = CK_KERNELS(neon);
 
 /* One side of the pictures that sums are read from and written to. Where these are the finer ones, pixels
    `phase`, phase + phases, ... see the same part of the window. */

@@ -42,16 +42,7 @@ typedef struct dense_kernels {
 #define CK_TEMPLATE "dense_template.h"
 #include "each_path.h"
 
-static const dense_kernels *const kernels[CK_PATH_COUNT] = {
-    [CK_PATH_GENERIC] = &kernels_generic,
-#if defined(__x86_64__)
-    [CK_PATH_AVX2] = &kernels_avx2,
-    [CK_PATH_AVX512] = &kernels_avx512,
-#elif defined(__aarch64__)
-    [CK_PATH_NEON] = &kernels_neon,
-    [CK_PATH_DOTPROD] = &kernels_neon,
-#endif
-};
+static const dense_kernels *const kernels[CK_PATH_COUNT] = CK_KERNELS(neon);
 
 typedef struct dense_job {
   const ck_dense_layer *layers;

@@ -27,16 +27,7 @@ typedef struct elementwise_kernels {
 #define CK_TEMPLATE "elementwise_template.h"
 #include "each_path.h"
 
-static const elementwise_kernels *const kernels[CK_PATH_COUNT] = {
-    [CK_PATH_GENERIC] = &kernels_generic,
-#if defined(__x86_64__)
-    [CK_PATH_AVX2] = &kernels_avx2,
-    [CK_PATH_AVX512] = &kernels_avx512,
-#elif defined(__aarch64__)
-    [CK_PATH_NEON] = &kernels_neon,
-    [CK_PATH_DOTPROD] = &kernels_neon,
-#endif
-};
+static const elementwise_kernels *const kernels[CK_PATH_COUNT] = CK_KERNELS(neon);
 
 /* Elements that are worth a thread, and the chunks that a sum is cut into at most. */
 enum { PASS_CHUNK = 16384, SUM_CHUNKS = 128 };

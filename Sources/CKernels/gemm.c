@@ -28,16 +28,7 @@ static __attribute__((noinline)) void prefetch_step(const gemm_job *job, size_t 
 #define CK_TEMPLATE "gemm_template.h"
 #include "each_path.h"
 
-static const gemm_kernels *const kernels[CK_PATH_COUNT] = {
-    [CK_PATH_GENERIC] = &kernels_generic,
-#if defined(__x86_64__)
-    [CK_PATH_AVX2] = &kernels_avx2,
-    [CK_PATH_AVX512] = &kernels_avx512,
-#elif defined(__aarch64__)
-    [CK_PATH_NEON] = &kernels_neon,
-    [CK_PATH_DOTPROD] = &kernels_neon,
-#endif
-};
+static const gemm_kernels *const kernels[CK_PATH_COUNT] = CK_KERNELS(neon);
 
 /* Rows that go through at a time: bounds the packed copy of A. */
 enum { GEMM_ROWS = 1024 };

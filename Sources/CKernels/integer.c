@@ -67,16 +67,7 @@ typedef struct integer_kernels {
 #define CK_WITH_DOTPROD
 #include "each_path.h"
 
-static const integer_kernels *const kernels[CK_PATH_COUNT] = {
-    [CK_PATH_GENERIC] = &kernels_generic,
-#if defined(__x86_64__)
-    [CK_PATH_AVX2] = &kernels_avx2,
-    [CK_PATH_AVX512] = &kernels_avx512,
-#elif defined(__aarch64__)
-    [CK_PATH_NEON] = &kernels_neon,
-    [CK_PATH_DOTPROD] = &kernels_dotprod,
-#endif
-};
+static const integer_kernels *const kernels[CK_PATH_COUNT] = CK_KERNELS(dotprod);
 
 size_t ck_integer_packed_size(size_t inputs, size_t outputs) {
   return (outputs + INTEGER_BLOCK - 1) / INTEGER_BLOCK * INTEGER_BLOCK * ((inputs + 3) / 4 * 4);

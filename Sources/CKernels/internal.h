@@ -20,6 +20,20 @@
 #define FN(name) CK_JOIN(name, CK_PATH_SUFFIX)
 
 /**
+ * CK_KERNELS(dotprod) is the table from paths to the `kernels` that a template defines for each; `dotprod` is the
+ * path whose kernels serve CK_PATH_DOTPROD.
+ */
+#if defined(__x86_64__)
+#define CK_KERNELS(dotprod)                                                                                  \
+  {[CK_PATH_GENERIC] = &kernels_generic, [CK_PATH_AVX2] = &kernels_avx2, [CK_PATH_AVX512] = &kernels_avx512}
+#elif defined(__aarch64__)
+#define CK_KERNELS(dotprod)                                                                                  \
+  {[CK_PATH_GENERIC] = &kernels_generic, [CK_PATH_NEON] = &kernels_neon, [CK_PATH_DOTPROD] = &kernels_##dotprod}
+#else
+#define CK_KERNELS(dotprod) {[CK_PATH_GENERIC] = &kernels_generic}
+#endif
+
+/**
  * CK_SMALL_BEGIN and CK_SMALL_END stand around what libae.so compiles for the fewest bytes: all but the integer
  * layers. Loops of floats are as fast so; integers lose a sixth of their speed, and one image half.
  */
