@@ -17,6 +17,7 @@ enum { CONVOLUTION_ROWS = 256 };
 enum { WINDOW_PIECE = 256 };
 /* Channels below which columns are added up instead of windows being read. */
 enum { WINDOW_CHANNELS = 4 };
+enum { GRADIENT_ROWS = 8 };
 
 CK_SMALL_BEGIN
 
@@ -121,9 +122,23 @@ typedef struct window_piece {
   const float *bias, *weights;
 } window_piece;
 
+/* What `count` coarse pixels add to the gradient of the weights. */
+typedef struct gradient_job {
+  /* Where each pixel's window begins in x; it is read a little too far. */
+  const float *x;
+  const uint32_t *from;
+  /* Block by block of channels that are summed together: [count][channels of a block]. */
+  const float *coarse;
+  size_t count, taps, run, row_step, channels;
+  /* [channels][taps][run], channels and runs rounded up to whole tiles. */
+  float *sums;
+} gradient_job;
+
 typedef struct window_kernels {
-  size_t width; /* channels of a block of weights */
+  size_t width; /* channels of a block of weights, and numbers of a tile of their gradient */
   void (*windows)(const window_job *job);
+  size_t rows; /* channels of a tile of the gradient, at most GRADIENT_ROWS */
+  void (*gradient)(const gradient_job *job);
 } window_kernels;
 
 #define CK_TEMPLATE "convolution_template.h"
@@ -202,8 +217,8 @@ static __attribute__((noinline)) float *pack_weights(const ck_convolution *g, co
   return next;
 }
 
-/* Prepares the pass from fine to coarse pictures or, `up`, from coarse to fine ones. Returns NULL if memory is
-   refused; ck_scratch_give takes it back. */
+/* Prepares the pass from fine to coarse pictures or, `up`, from coarse to fine ones; without weights, where windows
+   lie alone. Returns NULL if memory is refused; ck_scratch_give takes it back. */
 static window_pass *prepare_pass(const ck_convolution *g, int up, size_t together, const float *weights,
                                  const float *bias) {
   size_t width = kernels[ck_path()]->width;
@@ -259,19 +274,24 @@ static window_pass *prepare_pass(const ck_convolution *g, int up, size_t togethe
     job->channels = pass.target;
     pass.per_picture[phase] = (size_t)(from - table) / together;
     table = from;
-    packed = pack_weights(g, &pass, ys, xs, width, weights, bias, packed);
+    if (weights)
+      packed = pack_weights(g, &pass, ys, xs, width, weights, bias, packed);
   }
   *shared = pass;
   return shared;
 }
 
-/* Makes n pictures from others. `margins` has room for `together` of them with the zeros around each. */
-static void run_pass(const window_pass *pass, size_t n, const float *from, float *margins, float *to) {
+/* Copies n pictures to where each has zeros around it. */
+static void fill_margins(const window_pass *pass, size_t n, const float *from, float *margins) {
   size_t row = (size_t)pass->x.source * pass->source, wide = (size_t)pass->x.padded * pass->source;
   for (size_t i = 0; i < n; i++)
     for (int32_t y = 0; y < pass->y.source; y++, from += row)
       memcpy(margins + i * pass->padded + (size_t)(y - pass->y.low) * wide - (size_t)pass->x.low * pass->source, from,
              row * sizeof *from);
+}
+
+/* Makes n pictures from others, which lie in `margins`. */
+static void run_pass(const window_pass *pass, size_t n, const float *margins, float *to) {
   for (size_t phase = 0; phase < pass->phases; phase++) {
     window_job job = pass->jobs[phase];
     job.x = margins;
@@ -293,26 +313,36 @@ typedef struct convolution_job {
   int activation;
   /* From x to y, or from dy to dx; NULL where columns are added up instead, or there is nothing to make. */
   window_pass *pass;
+  /* Where the windows lie that weights meet in the gradient: of `pass` if that reads the same ones. NULL: in
+     columns. */
+  window_pass *windows;
+  /* Numbers of a task's sums of the gradient: of one channel, and of all and the biases. */
+  size_t sum_row, sum_count;
+  /* Floats of a task for columns, margins of both passes and packed channels. */
+  size_t columns, margins, window_margins, packed;
+  uint32_t *table; /* of windows in columns */
   atomic_int refused;
 } convolution_job;
 
 /* What one task works on. */
 typedef struct convolution_part {
   size_t first, end;
-  float *columns, *margins;
+  float *columns, *margins, *window_margins, *packed;
 } convolution_part;
 
 static int begin(convolution_job *job, size_t index, convolution_part *part) {
   part->first = job->rows * index / job->tasks;
   part->end = job->rows * (index + 1) / job->tasks;
-  size_t columns = job->together * job->pixels * job->k, margins = job->pass ? job->together * job->pass->padded : 0;
-  part->columns = ck_scratch_take((columns + margins) * sizeof(float));
+  size_t count = job->columns + job->margins + job->window_margins + job->packed;
+  part->columns = ck_scratch_take(count * sizeof(float));
   if (!part->columns) {
     atomic_store(&job->refused, 1);
     return 0;
   }
-  part->margins = part->columns + columns;
-  memset(part->margins, 0, margins * sizeof(float));
+  part->margins = part->columns + job->columns;
+  part->window_margins = part->margins + job->margins;
+  part->packed = part->window_margins + job->window_margins;
+  memset(part->columns, 0, count * sizeof(float));
   return 1;
 }
 
@@ -331,7 +361,8 @@ static void forward_task(void *context, size_t index) {
     const float *x = job->x + row * job->inputs;
     float *y = job->y + row * job->outputs;
     if (job->pass) {
-      run_pass(job->pass, n, x, p.margins, y);
+      fill_margins(job->pass, n, x, p.margins);
+      run_pass(job->pass, n, p.margins, y);
     } else {
       status |= ck_sgemm(0, 1, n * job->pixels, job->k, job->coarse_channels, x, job->coarse_channels, job->weights,
                          job->coarse_channels, p.columns, job->k, NULL, CK_IDENTITY, 0);
@@ -346,36 +377,68 @@ static void forward_task(void *context, size_t index) {
     atomic_store(&job->refused, 1);
 }
 
+/* Packs channels block by block of `rows`: [block][pixel][rows]. Those that the last block lacks hold anything. `to` has
+   room for GRADIENT_ROWS more, which is how many are copied while there are as many. */
+static void pack_channels(size_t pixels, size_t channels, size_t rows, const float *from, float *to) {
+  const float *end = from + pixels * channels;
+  for (size_t c = 0; c < channels; c += rows) {
+    const float *pixel = from + c;
+    for (; end - pixel >= GRADIENT_ROWS; pixel += channels, to += rows)
+      memcpy(to, pixel, GRADIENT_ROWS * sizeof *to);
+    for (; pixel < end; pixel += channels, to += rows)
+      for (size_t r = 0; r < rows && pixel + r < end; r++)
+        to[r] = pixel[r];
+  }
+}
+
+/* Adds n pictures to the gradient of the weights. */
+static void add_gradient(convolution_job *job, const convolution_part *p, size_t n, const float *fine,
+                         const float *coarse, float *sums) {
+  const window_kernels *kernel = kernels[ck_path()];
+  size_t pixels = n * job->pixels;
+  gradient_job gradient = {.coarse = p->packed, .count = pixels, .channels = job->coarse_channels, .sums = sums};
+  if (job->windows) {
+    gradient.x = job->windows == job->pass ? p->margins : p->window_margins;
+    gradient.from = job->windows->jobs->from;
+    gradient.taps = (size_t)job->g->kernel;
+    gradient.run = job->windows->jobs->run;
+    gradient.row_step = job->windows->jobs->row_step;
+  } else {
+    for (size_t i = 0; i < n; i++)
+      ck_im2col(job->g, sizeof(float), fine + i * job->fine, p->columns + i * job->pixels * job->k);
+    gradient.x = p->columns;
+    gradient.from = job->table;
+    gradient.taps = 1;
+    gradient.run = job->k;
+  }
+  pack_channels(pixels, job->coarse_channels, kernel->rows, coarse, p->packed);
+  kernel->gradient(&gradient);
+}
+
 static void backward_task(void *context, size_t index) {
   convolution_job *job = context;
   convolution_part p;
   if (!begin(job, index, &p))
     return;
-  float *dw = job->sums + index * (job->weight_count + job->bias_count);
-  int status = 0, transposed = job->g->transposed;
-  size_t channels = job->coarse_channels;
+  float *sums = job->sums + index * job->sum_count, *db = sums + job->sum_count - job->bias_count;
+  int transposed = job->g->transposed;
   for (size_t row = p.first, n; row < p.end; row += n) {
     n = rows_from(job, &p, row);
-    size_t pixels = n * job->pixels;
     const float *dy = job->dy + row * job->outputs, *x = job->x + row * job->inputs;
-    ck_add_column_sums(n * job->outputs / job->bias_count, job->bias_count, dy, job->bias_count,
-                       dw + job->weight_count);
-    for (size_t i = 0; i < n; i++)
-      ck_im2col(job->g, sizeof(float), (transposed ? dy : x) + i * job->fine,
-                p.columns + i * job->pixels * job->k);
-    status |= transposed ? ck_sgemm(1, 0, job->k, channels, pixels, p.columns, job->k, x, channels, dw, channels, NULL,
-                                    CK_IDENTITY, 1)
-                         : ck_sgemm(1, 0, channels, job->k, pixels, dy, channels, p.columns, job->k, dw, job->k, NULL,
-                                    CK_IDENTITY, 1);
+    const float *fine = transposed ? dy : x;
+    ck_add_column_sums(n * job->outputs / job->bias_count, job->bias_count, dy, job->bias_count, db);
+    if (job->pass)
+      fill_margins(job->pass, n, dy, p.margins);
+    if (job->windows && job->windows != job->pass)
+      fill_margins(job->windows, n, fine, p.window_margins);
+    add_gradient(job, &p, n, fine, transposed ? x : dy, sums);
     if (!job->pass)
       continue;
     float *dx = job->dx + row * job->inputs;
-    run_pass(job->pass, n, dy, p.margins, dx);
+    run_pass(job->pass, n, p.margins, dx);
     ck_activation_gradient(job->activation, n * job->inputs, x, dx);
   }
   ck_scratch_give(p.columns);
-  if (status)
-    atomic_store(&job->refused, 1);
 }
 
 static void prepare(convolution_job *job) {
@@ -403,6 +466,9 @@ int ck_convolution_forward(const ck_convolution *g, size_t rows, const float *x,
     job.pass = prepare_pass(g, g->transposed, job.together, weights, bias);
     if (!job.pass)
       return -1;
+    job.margins = job.together * job.pass->padded;
+  } else {
+    job.columns = job.together * job.pixels * job.k;
   }
   ck_parallel(job.tasks, forward_task, &job);
   ck_scratch_give(job.pass);
@@ -414,26 +480,57 @@ int ck_convolution_backward(const ck_convolution *g, size_t rows, const float *d
   convolution_job job = {
       .g = g, .rows = rows, .x = x, .weights = weights, .activation = activation, .dy = dy, .dx = dx};
   prepare(&job);
-  size_t count = job.weight_count + job.bias_count;
-  while (job.tasks > 1 && count * job.tasks > CONVOLUTION_SUMS)
+  const window_kernels *kernel = kernels[ck_path()];
+  int in_columns = g->fine_channels < WINDOW_CHANNELS, failed = 0;
+  size_t channels = round_up(job.coarse_channels, kernel->rows), pixels = job.together * job.pixels;
+  size_t taps = in_columns ? 1 : (size_t)g->kernel, run = job.k / taps, padded_run = round_up(run, kernel->width);
+  job.sum_row = taps * padded_run;
+  job.sum_count = channels * job.sum_row + job.bias_count;
+  while (job.tasks > 1 && job.sum_count * job.tasks > CONVOLUTION_SUMS)
     job.tasks /= 2;
-  job.sums = ck_scratch_take(job.tasks * count * sizeof(float));
-  if (job.sums && dx)
+  job.packed = channels * pixels + GRADIENT_ROWS;
+  /* A tile reads on to the end of its vectors. */
+  job.sums = ck_scratch_take(job.tasks * job.sum_count * sizeof(float) + (in_columns ? pixels * sizeof(uint32_t) : 0));
+  failed |= !job.sums;
+  if (dx) {
     job.pass = prepare_pass(g, !g->transposed, job.together, weights, NULL);
-  if (!job.sums || (dx && !job.pass)) {
-    ck_scratch_give(job.sums);
-    return -1;
+    failed |= !job.pass;
   }
-  memset(job.sums, 0, job.tasks * count * sizeof(float));
-  ck_parallel(job.tasks, backward_task, &job);
-  for (size_t t = 1; t < job.tasks; t++)
-    for (size_t i = 0; i < count; i++)
-      job.sums[i] += job.sums[t * count + i];
-  memcpy(dw, job.sums, job.weight_count * sizeof(float));
-  memcpy(db, job.sums + job.weight_count, job.bias_count * sizeof(float));
+  if (in_columns) {
+    job.columns = pixels * job.k + kernel->width;
+    job.table = (uint32_t *)(job.sums + job.tasks * job.sum_count);
+    for (size_t i = 0; !failed && i < pixels; i++)
+      job.table[i] = (uint32_t)(i * job.k);
+  } else {
+    job.windows = g->transposed && job.pass ? job.pass : prepare_pass(g, 0, job.together, NULL, NULL);
+    failed |= !job.windows;
+  }
+  if (!failed) {
+    if (job.pass)
+      job.margins = job.together * job.pass->padded + kernel->width;
+    if (job.windows && job.windows != job.pass)
+      job.window_margins = job.together * job.windows->padded + kernel->width;
+    memset(job.sums, 0, job.tasks * job.sum_count * sizeof(float));
+    ck_parallel(job.tasks, backward_task, &job);
+    for (size_t t = 1; t < job.tasks; t++)
+      for (size_t i = 0; i < job.sum_count; i++)
+        job.sums[i] += job.sums[t * job.sum_count + i];
+    /* Weights lie as their gradient does, or turned. */
+    size_t step = g->transposed ? job.coarse_channels : 1, channel = g->transposed ? 1 : job.k;
+    const float *sum = job.sums;
+    for (size_t c = 0; c < job.coarse_channels; c++) {
+      float *to = dw + c * channel;
+      for (size_t t = 0; t < taps; t++, sum += padded_run)
+        for (size_t i = 0; i < run; i++, to += step)
+          *to = sum[i];
+    }
+    memcpy(db, job.sums + job.sum_count - job.bias_count, job.bias_count * sizeof(float));
+  }
   ck_scratch_give(job.sums);
+  if (job.windows != job.pass)
+    ck_scratch_give(job.windows);
   ck_scratch_give(job.pass);
-  return atomic_load(&job.refused) ? -1 : 0;
+  return failed || atomic_load(&job.refused) ? -1 : 0;
 }
 
 CK_SMALL_END

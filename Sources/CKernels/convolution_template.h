@@ -1,14 +1,19 @@
 /*
- * A template (see each_path.h): the sums of a convolution over windows that are read where they lie. Pixels are the
- * tile's rows, channels its vectors.
+ * A template (see each_path.h): the sums of a convolution over windows that are read where they lie, and those of the
+ * gradient of its weights. In the first, pixels are a tile's rows and channels its vectors; in the second, coarse
+ * channels are the rows and a window's numbers the vectors.
  *
- * Each number is one chain of multiply-adds, from the bias on, in the order in which its window lies.
+ * Each number is one chain of multiply-adds: of a window from the bias on, in the order in which it lies; of a gradient
+ * over the pixels of some pictures, which are added to those before.
  */
 #include "vector_template.h"
 
-/* Rows of a tile of two vectors: as many sums as leave registers for a row of weights and one of x. */
+/* Rows of a tile of two vectors: as many sums as leave registers for a row of weights and one of x. The path of
+   old machines has fewer, for fewer bytes. */
 #if CK_REGISTERS == 32
 #define ROWS 7
+#elif CK_IS_GENERIC
+#define ROWS 4
 #else
 #define ROWS 6
 #endif
@@ -71,7 +76,36 @@ static void FN(windows)(const window_job *job) {
   }
 }
 
-static const window_kernels FN(kernels) = {2 * VL, FN(windows)};
+/* Adds to sums[ROWS][row] what two vectors of numbers of every window give with ROWS channels. */
+static void FN(gradient_tile)(const gradient_job *job, const float *x, const float *coarse, float *sums, size_t row) {
+  vf sum[ROWS][2];
+  EACH_ROW sum[r][0] = sum[r][1] = (vf){};
+  const uint32_t *from = job->from, *end = from + job->count;
+  ONCE for (; from < end; from++, coarse += ROWS) {
+    vf right[2] = {vload(x + *from), vload(x + *from + VL)};
+    EACH_ROW {
+      sum[r][0] += coarse[r] * right[0];
+      sum[r][1] += coarse[r] * right[1];
+    }
+  }
+  EACH_ROW {
+    vstore(sums, vload(sums) + sum[r][0]);
+    vstore(sums + VL, vload(sums + VL) + sum[r][1]);
+    sums += row;
+  }
+}
+
+static void FN(gradient)(const gradient_job *job) {
+  size_t padded_run = (job->run + 2 * VL - 1) / (2 * VL) * (2 * VL), row = job->taps * padded_run;
+  /* What windows give is read again and again from the first-level cache, for all channels in turn. */
+  for (size_t tap = 0; tap < job->taps; tap++)
+    for (size_t i = 0; i < padded_run; i += 2 * VL)
+      for (size_t c = 0; c < job->channels; c += ROWS)
+        FN(gradient_tile)(job, job->x + tap * job->row_step + i, job->coarse + c * job->count,
+                          job->sums + c * row + tap * padded_run + i, row);
+}
+
+static const window_kernels FN(kernels) = {2 * VL, FN(windows), ROWS, FN(gradient)};
 
 #undef ROWS
 #undef ONCE

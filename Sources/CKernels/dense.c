@@ -57,10 +57,6 @@ typedef struct dense_job {
   atomic_int out_of_memory;
 } dense_job;
 
-static size_t round_up(size_t n, size_t to) {
-  return (n + to - 1) / to * to;
-}
-
 size_t ck_dense_packed_count(size_t inputs, size_t outputs) {
   return round_up(outputs, DENSE_BLOCK) * (inputs + 1);
 }

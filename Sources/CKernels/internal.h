@@ -33,9 +33,14 @@
 #define CK_KERNELS(dotprod) {[CK_PATH_GENERIC] = &kernels_generic}
 #endif
 
+/** The least multiple of `to` that is not below n. */
+static inline size_t round_up(size_t n, size_t to) {
+  return (n + to - 1) / to * to;
+}
+
 /**
- * CK_SMALL_BEGIN and CK_SMALL_END stand around what libae.so compiles for the fewest bytes: all but the integer
- * layers. Loops of floats are as fast so; integers lose a sixth of their speed, and one image half.
+ * CK_SMALL_BEGIN and CK_SMALL_END stand around what libae.so compiles for the fewest bytes: all but the kernels of
+ * integer layers. Loops of floats are as fast so; integers lose a sixth of their speed, and one image half.
  */
 #if defined(AE_EMBEDDED)
 #define CK_SMALL_BEGIN _Pragma("clang attribute push(__attribute__((minsize)), apply_to = function)")
