@@ -470,6 +470,7 @@ typedef struct ae_trainer_options {
   ae_log_callback log;           /* may be NULL */
   void *context;                 /* handed to the callbacks */
   const char *name;              /* the model's name, at most 64 bytes of UTF-8; NULL: the kind's name */
+  uint64_t importance_warmup_steps; /* so many steps draw once, whatever importance_samples says; default 0 */
 } ae_trainer_options;
 
 /** ae_trainer_options_init(options, struct_size) sets every default; see ae_compress_options_init. */

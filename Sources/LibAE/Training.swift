@@ -159,6 +159,7 @@ private func trainingOptions(_ options: ae_trainer_options) throws(AEError) -> T
   result.noise = options.noise
   result.deformation = options.deformation
   result.importanceSamples = Int(options.importance_samples)
+  result.importanceWarmupSteps = try count(options.importance_warmup_steps, "importance_warmup_steps")
   result.gradientClip = options.gradient_clip
   result.weightAverage = options.weight_average
   result.binarize = options.binarize == 1

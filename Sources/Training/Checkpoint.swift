@@ -9,7 +9,7 @@ import Storage
 
 /// The tag of the section, optional for readers, and the version of what is in it.
 private let checkpointTag = WeightFile.tag("trnr")
-private let checkpointVersion: UInt16 = 2
+private let checkpointVersion: UInt16 = 3
 
 extension Trainer {
   /// The run as it is: resumed from these bytes, it ends with the weights of an unbroken run.
@@ -96,6 +96,7 @@ extension TrainingOptions {
     try writer.u64(UInt64(stepCount))
     try writer.u64(seed)
     try writer.u64(UInt64(betaWarmupSteps))
+    try writer.u64(UInt64(importanceWarmupSteps))
     for value in [
       learningRate, beta, noise, deformation, gradientClip, weightAverage, validationFraction, lambda,
     ] {
@@ -117,6 +118,7 @@ extension TrainingOptions {
     stepCount = Int(clamping: try reader.u64())
     seed = try reader.u64()
     betaWarmupSteps = Int(clamping: try reader.u64())
+    importanceWarmupSteps = Int(clamping: try reader.u64())
     learningRate = Double(bitPattern: try reader.u64())
     beta = Double(bitPattern: try reader.u64())
     noise = Double(bitPattern: try reader.u64())

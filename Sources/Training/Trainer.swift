@@ -428,7 +428,7 @@ public final class Trainer {
 
   private func variationalPass(_ work: Workspace, rows: Int, update: AdamStep?) throws(AEError) -> StepResult
   {
-    let samples = options.importanceSamples
+    let samples = stepsDone < options.importanceWarmupSteps ? 1 : options.importanceSamples
     let d = options.architecture.latentCount
     let pixels = batches.pixelCount
     let heads = encoder.lastOutput.base

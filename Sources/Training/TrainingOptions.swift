@@ -59,6 +59,9 @@ public struct TrainingOptions: Sendable {
   /// Draws of the latent for each image: 1 maximises the evidence bound of Kingma and Welling (2014), more
   /// the importance-weighted one of Burda et al. (2016). 1 ... 64.
   public var importanceSamples = 1
+  /// Steps at first that draw once all the same: twice as fast as with three draws, and as good while much is left
+  /// to learn.
+  public var importanceWarmupSteps = 0
   /// What a bit of code counts in the loss, which then is summed over an image's pixels: codes are noised as
   /// quantising will, and their bits are counted under densities that are learned. 0: bits do not count.
   public var lambda = 0.0
@@ -106,6 +109,7 @@ public struct TrainingOptions: Sendable {
     try check("beta", beta, 0, 1e6)
     try check("beta warm-up steps", betaWarmupSteps, 0...(1 << 32))
     try check("importance samples", importanceSamples, 1...64)
+    try check("importance warm-up steps", importanceWarmupSteps, 0...(1 << 32))
     try check("lambda", lambda, 0, 1e6)
     try check("input noise", noise, 0, 10)
     try check("deformation", deformation, 0, 0.5)

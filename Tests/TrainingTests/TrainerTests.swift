@@ -45,6 +45,8 @@ func smallOptions(_ kind: ModelKind, steps: Int = 60) throws -> TrainingOptions 
   options.gradientClip = kind == .relu ? 0.01 : 0
   options.binarize = kind == .vae
   options.betaWarmupSteps = kind == .vae ? 20 : 0
+  options.importanceSamples = kind == .convVAE ? 2 : 1
+  options.importanceWarmupSteps = kind == .convVAE ? steps / 2 : 0
   return options
 }
 

@@ -196,6 +196,7 @@ static void test_options(void) {
   REFUSED(beta, NAN);
   REFUSED(beta, -1);
   REFUSED(beta_warmup_steps, UINT64_MAX);
+  REFUSED(importance_warmup_steps, UINT64_MAX);
   REFUSED(noise, NAN);
   REFUSED(noise, -0.1);
   REFUSED(gradient_clip, NAN);

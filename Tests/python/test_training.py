@@ -82,6 +82,7 @@ def test_a_run_resumed_from_a_checkpoint_ends_as_the_unbroken_one(images, tmp_pa
         "noise": 0.1,
         "deformation": 0.05,
         "importance_samples": 3,
+        "importance_warmup_steps": 70,
         "weight_average": 0.9,
         **SMALL,
     }

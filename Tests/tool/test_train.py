@@ -68,7 +68,8 @@ def test_every_option_reaches_the_recipe(tmp_path, shared):
             "--output-activation",
             "sigmoid",
         ],
-        *["--beta", 0.5, "--beta-warmup", 10, "--importance-samples", 2, "--noise", 0.25, "--clip", 5],
+        *["--beta", 0.5, "--beta-warmup", 10, "--importance-samples", 2],
+        *["--importance-warmup", 12, "--noise", 0.25, "--clip", 5],
         *["--average", 0.9, "--binarize", "--validation", 0.125],
     ]
     ok("train", shared / "digits.idx", "-o", "a.aew", *options, "--name", "Größe", "--quiet", cwd=tmp_path)

@@ -53,6 +53,9 @@ struct Recipe: ParsableArguments {
   @Option(help: "Draws of the latent for each image of a variational kind; above 1: an IWAE (default: 1).")
   var importanceSamples: Int?
 
+  @Option(help: "Steps at first that draw once, which is faster (default: 0).")
+  var importanceWarmup: Int?
+
   @Option(
     help: ArgumentHelp(
       "What a bit of code counts beside an image's summed loss, for models of image sets at a low or high rate; "
@@ -87,7 +90,7 @@ struct Recipe: ParsableArguments {
   var isEmpty: Bool {
     let said: [Any?] = [
       kind, latent, hidden, steps, batch, seed, rate, schedule, loss, outputActivation, beta, betaWarmup,
-      importanceSamples, lambda, noise, deform, clip, average, validation, name,
+      importanceSamples, importanceWarmup, lambda, noise, deform, clip, average, validation, name,
     ]
     return said.allSatisfy { $0 == nil } && !binarize
   }
@@ -111,6 +114,7 @@ struct Recipe: ParsableArguments {
     if let value = beta ?? base?.beta { options.beta = value }
     if let value = betaWarmup ?? base?.betaWarmup { options.betaWarmupSteps = value }
     if let value = importanceSamples ?? base?.importanceSamples { options.importanceSamples = value }
+    if let value = importanceWarmup ?? base?.importanceWarmup { options.importanceWarmupSteps = value }
     if let value = lambda ?? base?.lambda { options.lambda = value }
     if let value = noise ?? base?.noise { options.noise = value }
     if let value = deform ?? base?.deform { options.deformation = value }
@@ -138,6 +142,7 @@ extension TrainingOptions {
     if architecture.kind.isVariational {
       words.append("--beta \(beta.significant(12)) --beta-warmup \(betaWarmupSteps)")
       words.append("--importance-samples \(importanceSamples)")
+      if importanceWarmupSteps > 0 { words.append("--importance-warmup \(importanceWarmupSteps)") }
     }
     if lambda > 0 { words.append("--lambda \(lambda.significant(12))") }
     if noise > 0 { words.append("--noise \(noise.significant(12))") }

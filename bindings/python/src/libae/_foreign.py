@@ -149,6 +149,7 @@ class TrainerOptions(ctypes.Structure):
         ("log", LogCallback),
         ("context", c_void_p),
         ("name", c_char_p),
+        ("importance_warmup_steps", c_uint64),
     )
 
 

@@ -19,6 +19,9 @@ from ._errors import ArgumentError, ShapeError
 from ._library import Closing, Handle, check, file_path, lib, opened
 from ._model import Model, filled
 
+# Options of 64 bits; the others have 31.
+_LONG = frozenset({"step_count", "seed", "beta_warmup_steps", "importance_warmup_steps"})
+
 
 @dataclass(frozen=True)
 class TrainingProgress:
@@ -177,6 +180,7 @@ class Trainer(Closing):
         weight_average: decay of the running average of the weights that the model gets, in [0, 1);
             0 for the last weights.
         importance_samples: draws of the latent for each image of a variational kind, 1 to 64.
+        importance_warmup_steps: steps at first that draw once all the same, which is faster.
         binarize: draw every batch's pixels as 0 or 1, with their value as probability.
         validation_fraction: share of the images held out, up to 0.5.
         progress_interval: steps between progress calls, which are also where Ctrl-C is heard.
@@ -206,6 +210,7 @@ class Trainer(Closing):
         gradient_clip: float | None = None,
         weight_average: float | None = None,
         importance_samples: int | None = None,
+        importance_warmup_steps: int | None = None,
         binarize: bool = False,
         validation_fraction: float | None = None,
         progress_interval: int | None = None,
@@ -218,7 +223,7 @@ class Trainer(Closing):
 
         def number(field: str, value: Any, argument: str | None = None) -> None:
             if value is not None:
-                limit = 2**64 - 1 if field in {"step_count", "seed", "beta_warmup_steps"} else 2**31 - 1
+                limit = 2**64 - 1 if field in _LONG else 2**31 - 1
                 setattr(options, field, _arrays.whole(value, argument or field, 0, limit))
 
         def word(field: str, value: str | None, choices: tuple[str, ...]) -> None:
@@ -244,6 +249,7 @@ class Trainer(Closing):
         number("seed", seed)
         number("beta_warmup_steps", beta_warmup_steps)
         number("importance_samples", importance_samples)
+        number("importance_warmup_steps", importance_warmup_steps)
         for field, value in (
             ("learning_rate", learning_rate),
             ("beta", beta),
