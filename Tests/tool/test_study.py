@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import ROOT, TOOL, environment, fails, ok
+from conftest import ROOT, TOOL, environment, fails, ok, run
 from imagefiles import npy, read_npy, read_png
 
 EXPERIMENTS = "linear activations variational dimensions thirty classification ball pen compression".split()
@@ -222,6 +222,25 @@ def test_some_experiments_alone_and_then_others(tmp_path):
     ok(*TINY, "-o", "out", "--only", "linear,ball", cwd=tmp_path)
     assert list(json.loads((tmp_path / "out/results.json").read_text())["experiments"]) == ["linear", "ball"]
     assert "explorer-data" not in (tmp_path / "out/index.html").read_text()
+
+
+def test_networks_of_presets_that_were_trained_before_are_taken(tmp_path, study):
+    made = (study / "kept/conv-30.aew").read_bytes()
+    thirty = ["study", "--tiny", "--drawn", "--only", "thirty"]
+    ok(*thirty, "-o", "a", "--trained", study / "kept", cwd=tmp_path)
+    assert (tmp_path / "a/kept/conv-30.aew").read_bytes() == made
+    kept = json.loads((tmp_path / "a/kept/conv-30.json").read_text())
+    assert kept["trained"] == f"{study}/kept/conv-30.aew"
+    # Of the other network, no preset, there is more to know than its weights.
+    assert json.loads((tmp_path / "a/kept/elu-30.json").read_text())["curve"]
+
+    (tmp_path / "models").mkdir()
+    shutil.copy(study / "kept/elu-30.aew", tmp_path / "models/conv-30.aew")
+    message = "models/conv-30.aew is of another recipe or of other images, so that the network is trained anew"
+    told = run(*thirty, "-o", "b", "--trained", "models/", cwd=tmp_path)
+    assert (told.code, told.err) == (0, f"aez: {message}\n")
+    assert (tmp_path / "b/kept/conv-30.aew").read_bytes() == made
+    fails(1, "none: is no folder", *TINY, "-o", "c", "--trained", "none", cwd=tmp_path)
 
 
 def test_what_a_study_refuses(tmp_path, study):

@@ -44,9 +44,9 @@ struct Preset: ExpressibleByArgument {
         + "--average 0.999"),
     Preset(
       name: "conv-vae-50", summary: "a tighter one, by convolutions",
-      options: "--kind conv-vae --latent 50 --hidden 16,16,16,32,32,32,384 --steps 76000 --batch 50 "
-        + "--binarize --importance-samples 5 --importance-warmup 60000 --rate 0.004 --schedule one-cycle "
-        + "--average 0.999"),
+      options: "--kind conv-vae --latent 50 --hidden 16,16,16,32,32,32,384 --steps 64000 --batch 50 "
+        + "--binarize --importance-samples 5 --importance-warmup 50000 --rate 0.0025 --schedule one-cycle "
+        + "--clip 100 --average 0.999"),
     Preset(
       name: "conv-vae-quick", summary: "a convolutional one in a minute",
       options: "--kind conv-vae --hidden 12,24,128 --steps 3000 --binarize --rate 0.003 --schedule one-cycle"),

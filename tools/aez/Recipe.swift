@@ -2,8 +2,10 @@
 // command, because presets are made of them, too.
 
 import ArgumentParser
+import Bytes
 import Core
 import Model
+import Storage
 import Training
 
 /// What to train and how, as far as the command line or a preset says.
@@ -152,5 +154,11 @@ extension TrainingOptions {
     if binarize { words.append("--binarize") }
     if validationFraction > 0 { words.append("--validation \(validationFraction.significant(12))") }
     return words.joined(separator: " ")
+  }
+
+  /// Where a model of this recipe and these images comes from: the same for the same model.
+  func provenance(on set: ImageSet) -> String {
+    "\(commandLine) on \(set.count) images of \(set.width) x \(set.height), SHA-256 of their pixels "
+      + SHA256.hex(SHA256.digest(set.pixels.base, set.pixels.count))
   }
 }

@@ -223,11 +223,7 @@ struct Train: ParsableCommand {
 
   /// The trained model with its codec, fitted to the images that it was trained on.
   private func finish(_ trainer: Trainer, _ set: ImageSet) throws(AEError) -> Autoencoder {
-    let sum = SHA256.hex(SHA256.digest(set.pixels.base, set.pixels.count))
-    let provenance =
-      "\(trainer.options.commandLine) on \(set.count) images of \(set.width) x \(set.height), SHA-256 of "
-      + "their pixels \(sum)"
-    let model = try trainer.model(provenance: provenance)
+    let model = try trainer.model(provenance: trainer.options.provenance(on: set))
     let heldOut = Int(Double(set.count) * trainer.options.validationFraction)
     return try fitCodec(
       model, pixels: set.pixels.base, count: set.count - heldOut, bitsCounted: trainer.options.lambda > 0)

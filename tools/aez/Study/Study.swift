@@ -26,6 +26,7 @@ struct Study: ParsableCommand {
         aez study --quick -o study-quick
         aez study -o study
         aez study --only dimensions,ball -o study
+        aez study --trained models -o study
       """)
 
   @Option(
@@ -36,6 +37,11 @@ struct Study: ParsableCommand {
   @Flag(help: "Draw digits, even if MNIST is at hand.") var drawn = false
   @Option(help: ArgumentHelp("These experiments alone, separated by commas.", valueName: "names"))
   var only: String?
+  @Option(
+    help: ArgumentHelp(
+      "A folder of networks that were trained before: PRESET.aew is taken if recipe and images are the same.",
+      valueName: "folder"))
+  var trained: String?
   @OptionGroup var report: ReportOptions
 
   private var plan: StudyPlan { tiny ? .tiny : quick ? .quick : .full }
@@ -63,6 +69,14 @@ struct Study: ParsableCommand {
     let context = StudyContext(
       plan: plan, digits: data, ball: try KnownManifold.ball(plan), pen: try KnownManifold.pen(plan),
       folder: folder)
+
+    if let trained {
+      guard Path.kind(trained) == .folder else { throw AEError(.io, "\(trained): is no folder") }
+      for (run, set) in try experiments.flatMap({ try $0.runs(context) }) {
+        let remark = try StudyWork.adopt(run, on: set, from: Path.trimmed(trained), to: folder)
+        if let remark, !report.quiet { Console.warn("aez: \(remark)\n") }
+      }
+    }
 
     // What there is to do, each run counted once though several experiments look at it.
     var total = 0

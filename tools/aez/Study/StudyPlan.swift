@@ -122,9 +122,10 @@ struct StudyRun {
   var latentCount: Int { options.architecture.latentCount }
   var network: StudyNetwork { StudyNetwork.of(kind) }
 
-  /// Its steps in words: "20,000 steps", or with the preset that says so.
+  /// Its steps in words: "20,000 steps of 100 images", and with the preset that says so.
   var stepsInWords: String {
-    "\(grouped(options.stepCount)) steps" + (preset.map { " (preset \($0))" } ?? "")
+    "\(grouped(options.stepCount)) steps of \(options.batchSize) images"
+      + (preset.map { " (preset \($0))" } ?? "")
   }
 
   /// What a run costs beside others, in thousandths of a second on the machine that this was written on.
@@ -137,10 +138,12 @@ struct StudyRun {
         return sum + Double(shape.weightCount) * (shape.isConvolution ? 8 * Double(places) : 1)
       }
     }
+    let warmup = Double(min(options.importanceWarmupSteps, options.stepCount))
+    let draws = warmup + Double(options.importanceSamples) * (Double(options.stepCount) - warmup)
     let perImage =
-      products(options.architecture.encoderShapes)
-      + products(options.architecture.decoderShapes) * Double(options.importanceSamples)
-    return max(1, Int(perImage / 430_000 * Double(options.stepCount)))
+      products(options.architecture.encoderShapes) * Double(options.stepCount)
+      + products(options.architecture.decoderShapes) * draws
+    return max(1, Int(perImage / 43_000_000 * Double(options.batchSize)))
   }
 }
 

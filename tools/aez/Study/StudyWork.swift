@@ -58,6 +58,27 @@ final class StudyWork {
       && (try? folder.json(run.name))??["recipe"].string == run.options.commandLine
   }
 
+  /// Takes over the network of a preset from a folder of networks that were trained before, if recipe and images are
+  /// those of the run. Returns what there is to say of one that is not.
+  static func adopt(_ run: StudyRun, on set: ImageSet, from trained: String, to folder: StudyFolder) throws
+    -> String?
+  {
+    guard let preset = run.preset, !isKept(run, in: folder) else { return nil }
+    let path = "\(trained)/\(preset).aew"
+    guard Path.kind(path) == .file else { return nil }
+    let file = try File.read(path)
+    let model = try WeightFile.read(file.base, file.count, name: path)
+    guard model.provenance == run.options.provenance(on: set) else {
+      return "\(path) is of another recipe or of other images, so that the network is trained anew"
+    }
+    try folder.keep(model, as: run.name)
+    let record = JSON.object([
+      ("recipe", .string(run.options.commandLine)), ("curve", .array([])), ("trained", .string(path)),
+    ])
+    try folder.keep(record, as: run.name)
+    return nil
+  }
+
   /// The network of a run, trained on these images unless it is kept.
   func trained(_ run: StudyRun, on set: ImageSet) throws -> TrainedRun {
     if let known = cache[run.name] { return known }
@@ -131,7 +152,7 @@ final class StudyWork {
       throw error
     }
     if let failure { throw failure }
-    try folder.keep(try trainer.model(provenance: run.options.commandLine), as: run.name)
+    try folder.keep(try trainer.model(provenance: run.options.provenance(on: set)), as: run.name)
     try folder.keep(
       .object([("recipe", .string(run.options.commandLine)), ("curve", .array(curve))]), as: run.name)
     folder.dropCheckpoint(of: run.name)

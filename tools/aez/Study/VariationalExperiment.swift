@@ -29,7 +29,7 @@ extension StudyExperiment {
     let runs = try plan.own(digits).filter { $0.kind.isVariational }
     let note = plan.note(
       runs.map { "\($0.network.title) \($0.stepsInWords)" }.joined(separator: ", ")
-        + ", of 100 images drawn as 0 or 1, Bernoulli loss, beta 1; \(digits.name)")
+        + "; pixels drawn as 0 or 1, Bernoulli loss, beta 1; \(digits.name)")
     let shown = try digits.test.examples()
     let boundSet = try digits.test.prefix(plan.boundCount)
     let drawn = try Evaluation.binarise(
