@@ -24,6 +24,8 @@
 
 #define MAX_THREADS 256
 
+CK_SMALL_BEGIN
+
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define CK_PLAIN_PTHREAD_CREATE 1
@@ -275,3 +277,5 @@ void ck_parallel(size_t task_count, task_function task, void *context) {
   }
   atomic_store_explicit(&pool.owned, 0, memory_order_release);
 }
+
+CK_SMALL_END
