@@ -426,10 +426,13 @@ def what_holds_back(cells):
     if "-" in (cells[3], cells[6]):
         return "no peak was measured beside it"
     one, share, two, share2 = (float(cells[i].rstrip(" %")) for i in (1, 3, 4, 6))
-    zeros, reading = float(cells[7]), float(cells[8])
+    reading = float(cells[8])
     if share < 60:
         if reading > 0.6 * one:
             return f"reading its data alone takes {reading:.1f} of {one:.1f} us"
+        if cells[7] == "-":
+            return ""
+        zeros = float(cells[7])
         left = 100 * share / 100 * one / (one - zeros)
         return (
             f"of {one:.1f} us {zeros:.1f} go into all but the products, {reading:.1f} into reading; "
@@ -457,6 +460,7 @@ def kernels(options):
     )
     titles = {
         "products": f"Matrix products of training ({path})",
+        "convolutions": f"Convolutions of training, 100 images ({path})",
         "layers in floats": f"Layers of a trained network in float32 ({path})",
         "layers in integers": f"Layers in int8 ({path})",
     }

@@ -122,7 +122,7 @@ typedef struct kernel_case {
   double operations;
   const peak *peak;
   extent reads[7];
-  /* Zeros in its place leave out all products. */
+  /* Zeros in its place leave out all products; NULL where none are left out. */
   void *zeroed;
   size_t zeroed_size;
 } kernel_case;
@@ -164,8 +164,12 @@ static void measure(const char *name, const kernel_case *c) {
     printf(rate > 0 ? "%5.1f %%" : "-", 100 * c->operations / took / rate);
   }
   ck_set_thread_count(1);
-  memset(c->zeroed, 0, c->zeroed_size);
-  printf(" | %8.2f", 1e6 * best_time(c, 1, 0.05, NULL));
+  if (c->zeroed) {
+    memset(c->zeroed, 0, c->zeroed_size);
+    printf(" | %8.2f", 1e6 * best_time(c, 1, 0.05, NULL));
+  } else {
+    printf(" | %8s", "-");
+  }
   kernel_case reading = {.call = read_all, .context = c->reads};
   printf(" | %8.2f\n", 1e6 * best_time(&reading, 1, 0.03, NULL));
   fflush(stdout);
@@ -279,6 +283,60 @@ static void bench_products(void) {
     measure(p.name, &timed);
     free(a), free(b), free(c), free(step.weights), free(step.m), free(step.v);
   }
+}
+
+/* ---- Convolutions of training ---- */
+
+typedef struct convolution_context {
+  ck_convolution g;
+  int backward; /* 1: the gradient of the weights, 2: and of the inputs */
+  const float *x, *weights, *bias, *dy;
+  float *y, *dx, *dw, *db;
+} convolution_context;
+
+static void run_convolution(const void *context) {
+  const convolution_context *c = context;
+  if (c->backward)
+    ck_convolution_backward(&c->g, 100, c->dy, c->x, c->weights, CK_IDENTITY, c->backward > 1 ? c->dx : NULL, c->dw,
+                            c->db);
+  else
+    ck_convolution_forward(&c->g, 100, c->x, c->weights, c->bias, CK_IDENTITY, c->y);
+}
+
+/* The layers of 32,32,64,64, and the third one of 24,24,48,48: finer side and channels, coarser channels, windows,
+   stride. */
+static const int32_t convolution_shapes[][5] = {
+    {28, 1, 32, 4, 2}, {14, 32, 32, 3, 1}, {14, 32, 64, 4, 2}, {7, 64, 64, 3, 1}, {14, 24, 48, 4, 2}};
+
+static void bench_convolutions(void) {
+  printf("convolutions\n");
+  for (size_t s = 0; s < sizeof convolution_shapes / sizeof *convolution_shapes; s++)
+    for (int32_t transposed = 0; transposed <= 1; transposed++) {
+      const int32_t *shape = convolution_shapes[s];
+      int32_t fine = shape[0], coarse = (fine + shape[4] - 1) / shape[4];
+      ck_convolution g = {fine, fine, shape[1], coarse, coarse, shape[2], shape[3], shape[4], 1, transposed};
+      size_t fine_count = 100 * ck_fine_count(&g), weight_count = ck_column_count(&g) * (size_t)shape[2];
+      size_t coarse_count = 100 * ck_coarse_pixels(&g) * (size_t)shape[2];
+      size_t inputs = transposed ? coarse_count : fine_count, outputs = transposed ? fine_count : coarse_count;
+      float *x = random_floats(inputs), *dx = random_floats(inputs), *y = random_floats(outputs);
+      float *dy = random_floats(outputs), *w = random_floats(weight_count), *dw = random_floats(weight_count);
+      float *bias = random_floats((size_t)(shape[1] + shape[2])), *db = random_floats((size_t)(shape[1] + shape[2]));
+      for (int backward = 0; backward <= 2; backward++) {
+        convolution_context context = {g, backward, x, w, bias, dy, y, dx, dw, db};
+        char name[64];
+        snprintf(name, sizeof name, "%s %dx%d, %d %s %d, %s", transposed ? "turned" : "plain", fine, fine, shape[1],
+                 transposed ? "<-" : "->", shape[2], backward == 0 ? "y" : backward == 1 ? "dW" : "dW, dX");
+        kernel_case timed = {.call = run_convolution,
+                             .context = &context,
+                             .operations = 2e2 * (double)weight_count * (double)(coarse * coarse) * (backward > 1 ? 2 : 1),
+                             .peak = &float_peak,
+                             .reads = {{x, inputs * sizeof *x},
+                                       {w, weight_count * sizeof *w},
+                                       {backward ? dy : NULL, outputs * sizeof *dy}}};
+        measure(name, &timed);
+      }
+      free(x), free(dx), free(y), free(dy), free(w), free(dw), free(bias), free(db);
+    }
 }
 
 /* ---- Layers of a trained network, in floats and in integers: one image, many images ---- */
@@ -496,6 +554,7 @@ int main(int argc, char **argv) {
     if (peak_alone)
       continue;
     bench_products();
+    bench_convolutions();
     bench_layers();
     bench_passes();
   }
