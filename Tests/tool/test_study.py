@@ -316,6 +316,20 @@ SIGHTS = {
 }
 
 
+def test_names_of_series_stand_under_their_chart_too(page, results):
+    keys = [
+        re.findall(r"</svg>([^<]*)</span>", key) for key in re.findall(r'<p class="key">(.*?)</p>', page, re.S)
+    ]
+    named = [
+        [series["name"] for series in figure["series"]]
+        for experiment in results["experiments"].values()
+        for figure in experiment["figures"]
+        if figure["type"] == "chart" and len(figure["series"]) > 1
+    ]
+    assert ["linear", "sigmoid", "ReLU", "ELU"] in named
+    assert keys == named
+
+
 def test_everyone_can_tell_the_colours_apart(page):
     schemes = re.findall(
         r"((?:--c\d:#[0-9a-f]{6};){8})--fg:#[0-9a-f]{3,6};.*?--page:(#[0-9a-f]{3,6})", page, re.S

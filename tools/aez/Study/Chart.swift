@@ -169,7 +169,8 @@ struct Chart {
       + escaped(text) + "</text>\n"
   }
 
-  private static func mark(_ shape: Int, _ x: Double, _ y: Double, _ colour: Int) -> String {
+  /// What stands on the points of a series, a shape of its own for each of four.
+  static func mark(_ shape: Int, _ x: Double, _ y: Double, _ colour: Int) -> String {
     let fill = "style=\"fill:var(--c\(colour))\""
     func path(_ d: String) -> String { "<path d=\"\(d)\" class=\"mark\" \(fill)/>\n" }
     let (a, b) = (x.fixed(1), y.fixed(1))

@@ -24,23 +24,26 @@ struct Findings {
   mutating func add(_ key: String, _ value: JSON) { numbers.append((key, value)) }
 
   mutating func add(_ chart: Chart, name: String, caption: String, run: String) throws(AEError) {
-    try add(svg: chart.svg, title: chart.title, name: name, caption: caption, run: run)
+    let named = chart.series.enumerated().filter { $0.element.isNamed }.map { order, series in
+      JSON.object([("name", .string(series.name)), ("colour", .int(series.colour)), ("mark", .int(order))])
+    }
+    try add(svg: chart.svg, title: chart.title, series: named, name: name, caption: caption, run: run)
   }
 
   mutating func add(_ chart: BarChart, name: String, caption: String, run: String) throws(AEError) {
-    try add(svg: chart.svg, title: chart.title, name: name, caption: caption, run: run)
+    try add(svg: chart.svg, title: chart.title, series: [], name: name, caption: caption, run: run)
   }
 
-  /// A chart, written as KEY-NAME.svg.
-  private mutating func add(svg: String, title: String, name: String, caption: String, run: String)
-    throws(AEError)
-  {
+  /// A chart, written as KEY-NAME.svg; `series` are those that it names.
+  private mutating func add(
+    svg: String, title: String, series: [JSON], name: String, caption: String, run: String
+  ) throws(AEError) {
     let file = "\(key)-\(name).svg"
     try folder.write(Chart.file(svg), to: file)
     figures.append(
       .object([
         ("type", .string("chart")), ("file", .string(file)), ("alt", .string(title)),
-        ("caption", .string(caption)), ("run", .string(run)),
+        ("series", .array(series)), ("caption", .string(caption)), ("run", .string(run)),
       ]))
   }
 

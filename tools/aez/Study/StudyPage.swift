@@ -102,7 +102,7 @@ struct StudyPage {
       text += "<h3>\(Chart.escaped(json["alt"].string))</h3>"
       let svg = Chart.inlined(
         String(decoding: UnsafeBufferPointer(start: file.base, count: file.count), as: UTF8.self))
-      text += "<div class=\"scroll\">\(svg)</div>"
+      text += "<div class=\"scroll\">\(svg)</div>" + key(json["series"].items)
     case "strips":
       text += "<div class=\"strips\">"
       for row in json["rows"].items {
@@ -125,6 +125,17 @@ struct StudyPage {
       text += "</tbody></table></div>"
     }
     return text + caption + "</figure>\n"
+  }
+
+  /// The names of a chart's series, for screens on which their ends are out of sight.
+  private func key(_ series: [JSON]) -> String {
+    guard series.count > 1 else { return "" }
+    let names = series.map { one in
+      "<span><svg class=\"chart\" viewBox=\"0 0 16 16\" aria-hidden=\"true\">"
+        + Chart.mark(one["mark"].int, 8, 8, one["colour"].int)
+        + "</svg>\(Chart.escaped(one["name"].string))</span>"
+    }
+    return "<p class=\"key\">\(names.joined(separator: " "))</p>\n"
   }
 
   private func image(_ json: JSON, alt: String) throws(AEError) -> String {

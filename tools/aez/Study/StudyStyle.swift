@@ -25,6 +25,8 @@ enum StudyStyle {
     figcaption{color:var(--muted);font-size:14px;line-height:1.5;margin-top:10px}figcaption small{font-size:13px;opacity:.85}
     img{image-rendering:pixelated;max-width:100%;height:auto;display:block;border-radius:3px}
     .of-picture img{width:100%}
+    .key{display:none;flex-wrap:wrap;gap:2px 16px;margin:8px 0 0;font-size:14px;font-weight:600}
+    .key span{display:inline-flex;align-items:center;gap:5px}figure .key svg{width:16px;height:16px}
     .strips{display:grid;grid-template-columns:auto minmax(0,1fr);gap:6px 18px;align-items:center}
     .strips img{width:100%}.strips .label{font-size:14px;font-weight:600;line-height:1.3;white-space:nowrap}
     .label small{display:block;font-weight:400;color:var(--muted);font-variant-numeric:tabular-nums}
@@ -55,7 +57,7 @@ enum StudyStyle {
     .examples canvas{width:36px;cursor:pointer;border-radius:4px}
     .examples button{padding:2px;line-height:0;background:none}
     @media (max-width:680px){.stage,.sliders{grid-template-columns:1fr}h1{font-size:34px}main{padding:0 16px 48px}header{padding-top:40px}
-    .of-chart .scroll svg{min-width:600px}}
+    .of-chart .scroll svg{min-width:600px}.key{display:flex}}
     @media print{@page{margin:14mm}
     :root{\(Chart.palette)--fg:#000;--muted:#444;--lines:#ccc;--page:#fff;--card:#f5f5f5;--accent:#0062a3}
     body{font-size:10pt;line-height:1.45}main{max-width:none;padding:0}nav,#explorer{display:none}
@@ -66,7 +68,7 @@ enum StudyStyle {
     figcaption,figcaption small{font-size:8pt;margin-top:4pt}.strips .label{font-size:8.5pt}
     table{font-size:9pt}th{font-size:8pt;padding:3pt 6pt}td{padding:2.5pt 6pt}
     footer{margin-top:24pt;font-size:8pt}
-    figure,tr,.answer,footer,h1,h2,h3,p{break-inside:avoid}h2,h3,.eyebrow,section>p{break-after:avoid}.scroll{overflow:visible}
+    figure,tr,.answer,footer,h1,h2,h3,p{break-inside:avoid}h2,h3,.eyebrow,section>p{break-after:avoid}.scroll{overflow:visible}.key{display:none}
     *{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 
     """
