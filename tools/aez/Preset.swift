@@ -27,7 +27,7 @@ struct Preset: ExpressibleByArgument {
         + "--deform 0.05"),
     Preset(
       name: "conv-30", summary: "the lowest error with 30 numbers, by convolutions",
-      options: "--kind conv-vae --latent 30 --hidden 32,32,64,64,256 --beta 0 --steps 32000 --rate 0.002 "
+      options: "--kind conv-vae --latent 30 --hidden 32,32,64,64,256 --beta 0 --steps 24000 --rate 0.002 "
         + "--schedule one-cycle --average 0.999 --deform 0.05"),
     Preset(
       name: "digits-low", summary: "for image sets of 5 to 10 bytes an image",

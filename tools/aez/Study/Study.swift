@@ -26,7 +26,7 @@ struct Study: ParsableCommand {
         aez study --quick -o study-quick
         aez study -o study
         aez study --only dimensions,ball -o study
-        aez study --trained models -o study
+        aez study --trained my-models -o study
       """)
 
   @Option(
