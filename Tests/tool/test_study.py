@@ -236,7 +236,8 @@ def test_networks_of_presets_that_were_trained_before_are_taken(tmp_path, study)
 
     (tmp_path / "models").mkdir()
     shutil.copy(study / "kept/elu-30.aew", tmp_path / "models/conv-30.aew")
-    message = "models/conv-30.aew is of another recipe or of other images, so that the network is trained anew"
+    message = "models/conv-30.aew is of another recipe or of other images, "
+    message += "so that the network is trained anew"
     told = run(*thirty, "-o", "b", "--trained", "models/", cwd=tmp_path)
     assert (told.code, told.err) == (0, f"aez: {message}\n")
     assert (tmp_path / "b/kept/conv-30.aew").read_bytes() == made
@@ -317,9 +318,8 @@ SIGHTS = {
 
 
 def test_names_of_series_stand_under_their_chart_too(page, results):
-    keys = [
-        re.findall(r"</svg>([^<]*)</span>", key) for key in re.findall(r'<p class="key">(.*?)</p>', page, re.S)
-    ]
+    found = re.findall(r'<p class="key">(.*?)</p>', page, re.S)
+    keys = [re.findall(r"</svg>([^<]*)</span>", key) for key in found]
     named = [
         [series["name"] for series in figure["series"]]
         for experiment in results["experiments"].values()
