@@ -74,6 +74,18 @@ def test_the_same_seed_gives_the_same_weights_whatever_the_threads(images):
     assert other.to_bytes() != results[0]
 
 
+def test_steps_that_warm_up_draw_one_importance_sample(images):
+    options = {"steps": 20, "kind": "vae", **SMALL}
+    codes = []
+    for samples, warmup in ((1, 0), (5, 20), (5, 10)):
+        drawn = {"importance_samples": samples, "importance_warmup_steps": warmup}
+        trainer = libae.Trainer((12, 10), **options, **drawn)
+        trainer.fit(images)
+        codes.append(trainer.model().encode(images))
+    assert np.array_equal(codes[0], codes[1])
+    assert not np.array_equal(codes[0], codes[2])
+
+
 def test_a_run_resumed_from_a_checkpoint_ends_as_the_unbroken_one(images, tmp_path):
     options = {
         "steps": 120,
