@@ -305,7 +305,7 @@ static void run_pass(const window_pass *pass, size_t n, const float *margins, fl
 
 typedef struct convolution_job {
   const ck_convolution *g;
-  size_t rows, tasks, weight_count, bias_count;
+  size_t rows, tasks, bias_count;
   size_t inputs, outputs, pixels, k, fine, coarse_channels;
   size_t together; /* pictures at a time */
   const float *x, *weights, *bias, *dy;
@@ -316,8 +316,7 @@ typedef struct convolution_job {
   /* Where the windows lie that weights meet in the gradient: of `pass` if that reads the same ones. NULL: in
      columns. */
   window_pass *windows;
-  /* Numbers of a task's sums of the gradient: of one channel, and of all and the biases. */
-  size_t sum_row, sum_count;
+  size_t sum_count; /* numbers of a task's sums of the gradient, the biases' last */
   /* Floats of a task for columns, margins of both passes and packed channels. */
   size_t columns, margins, window_margins, packed;
   uint32_t *table; /* of windows in columns */
@@ -451,7 +450,6 @@ static void prepare(convolution_job *job) {
   size_t coarse = job->pixels * job->coarse_channels;
   job->inputs = g->transposed ? coarse : job->fine;
   job->outputs = g->transposed ? job->fine : coarse;
-  job->weight_count = job->k * job->coarse_channels;
   job->bias_count = (size_t)(g->transposed ? g->fine_channels : g->coarse_channels);
   job->together = (CONVOLUTION_ROWS + job->pixels - 1) / job->pixels;
 }
@@ -484,18 +482,17 @@ int ck_convolution_backward(const ck_convolution *g, size_t rows, const float *d
   int in_columns = g->fine_channels < WINDOW_CHANNELS, failed = 0;
   size_t channels = round_up(job.coarse_channels, kernel->rows), pixels = job.together * job.pixels;
   size_t taps = in_columns ? 1 : (size_t)g->kernel, run = job.k / taps, padded_run = round_up(run, kernel->width);
-  job.sum_row = taps * padded_run;
-  job.sum_count = channels * job.sum_row + job.bias_count;
+  job.sum_count = channels * taps * padded_run + job.bias_count;
   while (job.tasks > 1 && job.sum_count * job.tasks > CONVOLUTION_SUMS)
     job.tasks /= 2;
   job.packed = channels * pixels + GRADIENT_ROWS;
-  /* A tile reads on to the end of its vectors. */
   job.sums = ck_scratch_take(job.tasks * job.sum_count * sizeof(float) + (in_columns ? pixels * sizeof(uint32_t) : 0));
   failed |= !job.sums;
   if (dx) {
     job.pass = prepare_pass(g, !g->transposed, job.together, weights, NULL);
     failed |= !job.pass;
   }
+  /* Of what is read for the gradient, the last tile reads on to the end of its vectors. */
   if (in_columns) {
     job.columns = pixels * job.k + kernel->width;
     job.table = (uint32_t *)(job.sums + job.tasks * job.sum_count);

@@ -96,7 +96,7 @@ static void FN(gradient_tile)(const gradient_job *job, const float *x, const flo
 }
 
 static void FN(gradient)(const gradient_job *job) {
-  size_t padded_run = (job->run + 2 * VL - 1) / (2 * VL) * (2 * VL), row = job->taps * padded_run;
+  size_t padded_run = round_up(job->run, 2 * VL), row = job->taps * padded_run;
   /* What windows give is read again and again from the first-level cache, for all channels in turn. */
   for (size_t tap = 0; tap < job->taps; tap++)
     for (size_t i = 0; i < padded_run; i += 2 * VL)

@@ -59,8 +59,7 @@ public struct TrainingOptions: Sendable {
   /// Draws of the latent for each image: 1 maximises the evidence bound of Kingma and Welling (2014), more
   /// the importance-weighted one of Burda et al. (2016). 1 ... 64.
   public var importanceSamples = 1
-  /// Steps at first that draw once all the same: twice as fast as with three draws, and as good while much is left
-  /// to learn.
+  /// Steps at first that draw once all the same, which is faster: more draws pay when little is left to learn.
   public var importanceWarmupSteps = 0
   /// What a bit of code counts in the loss, which then is summed over an image's pixels: codes are noised as
   /// quantising will, and their bits are counted under densities that are learned. 0: bits do not count.
