@@ -57,7 +57,7 @@ public struct TrainingOptions: Sendable {
   /// Steps over which the KL term's weight rises linearly from 0.
   public var betaWarmupSteps = 0
   /// Draws of the latent for each image: 1 maximises the evidence bound of Kingma and Welling (2014), more
-  /// the importance-weighted one of Burda et al. (2016). 1 ... 64.
+  /// the importance-weighted one of Burda et al. (2016), by the gradient of Tucker et al. (2019). 1 ... 64.
   public var importanceSamples = 1
   /// Steps at first that draw once all the same, which is faster: more draws pay when little is left to learn.
   public var importanceWarmupSteps = 0

@@ -70,6 +70,7 @@ func gradientsEqualFiniteDifferences(_ testCase: GradientCase) throws {
 
   var largest = 0.0
   for half in 0..<2 {
+    let drawing = half == 0 && testCase.samples > 1 ? encoder : nil
     let parameters = (half == 0 ? trainer.encoder : trainer.decoder).parameters
     for (p, parameter) in parameters.enumerated() {
       for index in stride(from: 0, to: parameter.count, by: 1 + parameter.count / 12) {
@@ -78,7 +79,8 @@ func gradientsEqualFiniteDifferences(_ testCase: GradientCase) throws {
           var e = encoder
           var d = decoder
           if half == 0 { e[parameter: p, index] += by } else { d[parameter: p, index] += by }
-          return referenceLoss(e, d, options, images: images, rows: rows, density: density)
+          return referenceLoss(
+            e, d, options, images: images, rows: rows, density: density, drawing: drawing)
         }
         let expected = (moved(h) - moved(-h)) / (2 * h)
         let actual = Double(parameter.gradient[index])
@@ -102,5 +104,46 @@ func gradientsEqualFiniteDifferences(_ testCase: GradientCase) throws {
     #expect(
       abs(actual - expected) < 2e-4 * max(abs(expected), 0.02 * max(1, reference)),
       "density \(index): \(actual), finite difference \(expected)")
+  }
+}
+
+@Test("What importance samples give the encoder for a gradient has the mean of the bound's gradient")
+func importanceGradientsHaveTheMeanOfTheBounds() throws {
+  var options = TrainingOptions(
+    architecture: try Architecture(
+      kind: .vae, width: 3, height: 2, latentCount: 2, hidden: [3], output: .sigmoid))
+  options.loss = .bernoulli
+  options.importanceSamples = 2
+  let trainer = try Trainer(options: options)
+  let encoder = ReferenceNetwork(trainer.encoder)
+  let decoder = ReferenceNetwork(trainer.decoder)
+  let images: [Float] = [1, 0, 1, 1, 0, 0]
+  for beta in [1.0, 0.5] {
+    options.beta = beta
+    for index in 0..<4 {  // The biases of two means and two logarithms of variances.
+      func slope(_ step: Int, drawing: ReferenceNetwork?) -> Double {
+        func moved(_ by: Double) -> Double {
+          var moved = encoder
+          moved[parameter: 3, index] += by
+          return referenceLoss(
+            moved, decoder, options, images: images, rows: 1, step: step, drawing: drawing)
+        }
+        return (moved(1e-4) - moved(-1e-4)) / 2e-4
+      }
+      var sum = 0.0
+      var squares = 0.0
+      var size = 0.0
+      let draws = 2000
+      for step in 0..<draws {
+        let ofBound = slope(step, drawing: nil)
+        let difference = slope(step, drawing: encoder) - ofBound
+        sum += difference
+        squares += difference * difference
+        size += ofBound * ofBound
+      }
+      let error = (squares / Double(draws)).squareRoot() / Double(draws).squareRoot()
+      #expect(abs(sum / Double(draws)) < 4 * error, "beta \(beta), head \(index)")
+      #expect(error < 0.02 * max(1, (size / Double(draws)).squareRoot()))
+    }
   }
 }

@@ -98,9 +98,13 @@ func bits(_ code: Double, density: [Double]) -> Double {
 }
 
 /// The loss of a batch, straight from the papers.
+///
+/// With `drawing`, of several importance samples: the sum whose gradient by the encoder's weights is what training
+/// takes for that of the loss (Tucker et al. 2019, equation 8, with the KL term's weight in it). Shares and densities
+/// of q are those of the encoder `drawing`, so that only the way through the samples is left to differentiate.
 func referenceLoss(
   _ encoder: ReferenceNetwork, _ decoder: ReferenceNetwork, _ options: TrainingOptions, images: [Float],
-  rows: Int, step: Int = 0, density: [Double] = []
+  rows: Int, step: Int = 0, density: [Double] = [], drawing: ReferenceNetwork? = nil
 ) -> Double {
   let architecture = options.architecture
   let pixels = architecture.pixelCount
@@ -134,15 +138,26 @@ func referenceLoss(
     }
     var stream = RandomStream(seed: options.seed, .posterior, step * 65536 + row)
     var logWeights: [Double] = []
+    var drawnLogWeights: [Double] = []
+    let drawn = drawing?.run(x) ?? code
     for _ in 0..<options.importanceSamples {
       var z: [Double] = []
+      var drawnZ: [Double] = []
       var logRatio = 0.0
+      var drawnLogRatio = 0.0
       for j in 0..<d {
         let e = Double(stream.normal())
+        let drawnDeviation = ExactMath.exp(0.5 * drawn[d + j])
         z.append(code[j] + ExactMath.exp(0.5 * code[d + j]) * e)
-        logRatio += -0.5 * z[j] * z[j] + 0.5 * e * e + 0.5 * code[d + j]
+        drawnZ.append(drawn[j] + drawnDeviation * e)
+        let normed = (z[j] - drawn[j]) / drawnDeviation
+        logRatio += -0.5 * z[j] * z[j] + 0.5 * normed * normed + 0.5 * drawn[d + j]
+        drawnLogRatio += -0.5 * drawnZ[j] * drawnZ[j] + 0.5 * e * e + 0.5 * drawn[d + j]
       }
       logWeights.append(-reconstruction(z, x) + options.beta * logRatio)
+      if drawing != nil {
+        drawnLogWeights.append(-reconstruction(drawnZ, x) + options.beta * drawnLogRatio)
+      }
       if options.importanceSamples == 1 {
         var kl = 0.0
         for j in 0..<d {
@@ -151,7 +166,14 @@ func referenceLoss(
         total += reconstruction(z, x) + options.beta * kl
       }
     }
-    if options.importanceSamples > 1 {
+    if drawing != nil {
+      var sum = 0.0
+      for w in drawnLogWeights { sum += ExactMath.exp(w - drawnLogWeights[0]) }
+      for (w, drawnW) in zip(logWeights, drawnLogWeights) {
+        let share = ExactMath.exp(drawnW - drawnLogWeights[0]) / sum
+        total -= share * (1 - options.beta + options.beta * share) * w
+      }
+    } else if options.importanceSamples > 1 {
       var sum = 0.0
       for w in logWeights { sum += ExactMath.exp(w - logWeights[0]) }
       total -= logWeights[0] + ExactMath.log(sum / Double(logWeights.count))
