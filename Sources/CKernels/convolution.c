@@ -1,7 +1,7 @@
 /*
  * Convolutions, ordinary and transposed: how pictures are laid out as the rows of a matrix and back, for trained
- * layers (dense.c, integer.c), and a layer in training, whose windows are read where they lie: the passes are planned
- * here, the loops are in convolution_template.h.
+ * layers in integers (integer.c) and for few channels (dense.c), and layers in floats, trained or in training, whose
+ * windows are read where they lie: the passes are planned here, the loops are in convolution_template.h.
  */
 #include "internal.h"
 
@@ -38,7 +38,7 @@ size_t ck_row_count(const ck_convolution *g, int fine, size_t dense) {
 }
 
 /* What is done with each run of a window's row that lies in the picture. */
-typedef enum walk_kind { WALK_COPY, WALK_ADD, WALK_ADD_SUMS } walk_kind;
+typedef enum walk_kind { WALK_COPY, WALK_ADD, WALK_ADD_INTEGERS } walk_kind;
 
 /* Adds n numbers of columns to the picture; vectors of four, as every processor has them. */
 #define ADD_RUN(type)                                                                                        \
@@ -85,17 +85,11 @@ void ck_im2col(const ck_convolution *g, size_t size, const void *picture, void *
   walk(g, WALK_COPY, size, (uint8_t *)(uintptr_t)picture, columns);
 }
 
-void ck_col2im(const ck_convolution *g, const float *columns, float *picture) {
-  walk(g, WALK_ADD, sizeof *picture, (uint8_t *)picture, (uint8_t *)(uintptr_t)columns);
-}
-
-void ck_col2im_sums(const ck_convolution *g, const int32_t *columns, int32_t *picture) {
-  walk(g, WALK_ADD_SUMS, sizeof *picture, (uint8_t *)picture, (uint8_t *)(uintptr_t)columns);
-}
-
-void ck_fill_channels(size_t pixels, size_t channels, const float *bias, float *y) {
-  for (size_t i = 0; i < pixels; i++)
-    memcpy(y + i * channels, bias, channels * sizeof *y);
+void ck_col2im(const ck_convolution *g, int integers, const void *columns, const void *bias, void *picture) {
+  size_t channels = (size_t)g->fine_channels * sizeof(float), size = ck_fine_count(g) * sizeof(float);
+  for (size_t i = 0; i < size; i += channels)
+    memcpy((uint8_t *)picture + i, bias, channels);
+  walk(g, integers ? WALK_ADD_INTEGERS : WALK_ADD, sizeof(float), picture, (uint8_t *)(uintptr_t)columns);
 }
 
 /* ---- Windows read where they lie ---- */
@@ -184,7 +178,8 @@ typedef struct window_strides {
 } window_strides;
 
 /* All that the tasks of one pass share: it reads pictures of `source` channels and makes ones of `target`. */
-typedef struct window_pass {
+typedef struct ck_windows {
+  const window_kernels *kernels; /* of the path that weights are packed for */
   window_axis x, y;
   size_t source, target;
   int32_t step; /* from one pixel of the window that is read to the next */
@@ -218,12 +213,12 @@ static __attribute__((noinline)) float *pack_weights(const ck_convolution *g, co
 }
 
 /* Prepares the pass from fine to coarse pictures or, `up`, from coarse to fine ones; without weights, where windows
-   lie alone. Returns NULL if memory is refused; ck_scratch_give takes it back. */
+   lie alone. Returns NULL if `take` refuses memory; ck_scratch_give takes it back. */
 static window_pass *prepare_pass(const ck_convolution *g, int up, size_t together, const float *weights,
-                                 const float *bias) {
-  size_t width = kernels[ck_path()]->width;
+                                 const float *bias, void *(*take)(size_t)) {
   size_t fine_channels = (size_t)g->fine_channels, coarse_channels = (size_t)g->coarse_channels;
-  window_pass pass = {.x = axis_of(g, up, g->fine_width, g->coarse_width),
+  window_pass pass = {.kernels = kernels[ck_path()],
+                      .x = axis_of(g, up, g->fine_width, g->coarse_width),
                       .y = axis_of(g, up, g->fine_height, g->coarse_height),
                       .source = fine_channels,
                       .target = coarse_channels,
@@ -239,6 +234,12 @@ static window_pass *prepare_pass(const ck_convolution *g, int up, size_t togethe
     pass.strides.source = pass.strides.target;
     pass.strides.target = source;
   }
+#if defined(__x86_64__)
+  /* Half of the widest tiles would be empty; the numbers are the same ones. */
+  if (ck_path() == CK_PATH_AVX512 && pass.target <= 16)
+    pass.kernels = kernels[CK_PATH_AVX2];
+#endif
+  size_t width = pass.kernels->width;
   size_t wide = (size_t)pass.x.padded * pass.source;
   pass.padded = wide * (size_t)pass.y.padded;
   pass.phases = (size_t)(pass.x.phases * pass.y.phases);
@@ -246,7 +247,7 @@ static window_pass *prepare_pass(const ck_convolution *g, int up, size_t togethe
   /* Every pixel of the window belongs to one phase. */
   size_t floats = (size_t)(g->kernel * g->kernel) * pass.source + pass.phases;
   floats *= pass.target + width;
-  window_pass *shared = ck_scratch_take(sizeof pass + pass.phases * (sizeof(window_job) + sizeof(size_t)) +
+  window_pass *shared = take(sizeof pass + pass.phases * (sizeof(window_job) + sizeof(size_t)) +
                                         2 * together * pixels * sizeof(uint32_t) + floats * sizeof(float));
   if (!shared)
     return NULL;
@@ -297,8 +298,27 @@ static void run_pass(const window_pass *pass, size_t n, const float *margins, fl
     job.x = margins;
     job.y = to;
     job.count = n * pass->per_picture[phase];
-    kernels[ck_path()]->windows(&job);
+    pass->kernels->windows(&job);
   }
+}
+
+/* ---- A trained layer ---- */
+
+int ck_has_windows(const ck_convolution *g) {
+  return g->kernel && (!g->transposed || g->fine_channels >= WINDOW_CHANNELS);
+}
+
+struct ck_windows *ck_windows_pack(const ck_convolution *g, const float *weights, const float *bias) {
+  return prepare_pass(g, g->transposed, 1, weights, bias, ck_scratch_fresh);
+}
+
+size_t ck_windows_margins(const struct ck_windows *windows) {
+  return windows->padded;
+}
+
+void ck_windows_run(const struct ck_windows *windows, const float *x, float *margins, float *y) {
+  fill_margins(windows, 1, x, margins);
+  run_pass(windows, 1, margins, y);
 }
 
 /* ---- A layer on all rows of a batch, forward or backward ---- */
@@ -365,9 +385,8 @@ static void forward_task(void *context, size_t index) {
     } else {
       status |= ck_sgemm(0, 1, n * job->pixels, job->k, job->coarse_channels, x, job->coarse_channels, job->weights,
                          job->coarse_channels, p.columns, job->k, NULL, CK_IDENTITY, 0);
-      ck_fill_channels(n * job->outputs / job->bias_count, job->bias_count, job->bias, y);
       for (size_t i = 0; i < n; i++)
-        ck_col2im(job->g, p.columns + i * job->pixels * job->k, y + i * job->outputs);
+        ck_col2im(job->g, 0, p.columns + i * job->pixels * job->k, job->bias, y + i * job->outputs);
     }
     ck_activate(job->activation, n * job->outputs, y);
   }
@@ -460,8 +479,8 @@ int ck_convolution_forward(const ck_convolution *g, size_t rows, const float *x,
       .g = g, .rows = rows, .x = x, .weights = weights, .bias = bias, .activation = activation, .y = y};
   prepare(&job);
   /* Of a few channels to be made, vectors would be empty but for these. */
-  if (!g->transposed || g->fine_channels >= WINDOW_CHANNELS) {
-    job.pass = prepare_pass(g, g->transposed, job.together, weights, bias);
+  if (ck_has_windows(g)) {
+    job.pass = prepare_pass(g, g->transposed, job.together, weights, bias, ck_scratch_take);
     if (!job.pass)
       return -1;
     job.margins = job.together * job.pass->padded;
@@ -489,7 +508,7 @@ int ck_convolution_backward(const ck_convolution *g, size_t rows, const float *d
   job.sums = ck_scratch_take(job.tasks * job.sum_count * sizeof(float) + (in_columns ? pixels * sizeof(uint32_t) : 0));
   failed |= !job.sums;
   if (dx) {
-    job.pass = prepare_pass(g, !g->transposed, job.together, weights, NULL);
+    job.pass = prepare_pass(g, !g->transposed, job.together, weights, NULL, ck_scratch_take);
     failed |= !job.pass;
   }
   /* Of what is read for the gradient, the last tile reads on to the end of its vectors. */
@@ -499,7 +518,7 @@ int ck_convolution_backward(const ck_convolution *g, size_t rows, const float *d
     for (size_t i = 0; !failed && i < pixels; i++)
       job.table[i] = (uint32_t)(i * job.k);
   } else {
-    job.windows = g->transposed && job.pass ? job.pass : prepare_pass(g, 0, job.together, NULL, NULL);
+    job.windows = g->transposed && job.pass ? job.pass : prepare_pass(g, 0, job.together, NULL, NULL, ck_scratch_take);
     failed |= !job.windows;
   }
   if (!failed) {

@@ -52,21 +52,18 @@ typedef struct dense_job {
   int x_form, y_form;
   size_t count, tasks;
   size_t widest, deepest;      /* floats of a row between two layers, inputs of a layer */
-  size_t columns;              /* floats that a picture takes laid out for a convolution */
+  size_t columns;              /* floats that a picture takes for a convolution: with margins, or in columns */
   atomic_size_t first_refused; /* index of the first input that is not finite */
   atomic_int out_of_memory;
 } dense_job;
 
-size_t ck_dense_packed_count(size_t inputs, size_t outputs) {
-  return round_up(outputs, DENSE_BLOCK) * (inputs + 1);
-}
-
 /* [blocks of outputs][biases, then inputs][outputs of the block], zeros in the outputs that the last one lacks */
-void ck_dense_pack(size_t inputs, size_t outputs, const float *weights, const float *bias, float *packed) {
+static void pack(size_t inputs, size_t outputs, const float *weights, const float *bias, float *packed) {
   for (size_t first = 0; first < outputs; first += DENSE_BLOCK) {
     size_t count = outputs - first < DENSE_BLOCK ? outputs - first : DENSE_BLOCK;
     memset(packed, 0, (inputs + 1) * DENSE_BLOCK * sizeof *packed);
-    memcpy(packed, bias + first, count * sizeof *packed);
+    if (bias)
+      memcpy(packed, bias + first, count * sizeof *packed);
     packed += DENSE_BLOCK;
     /* A few inputs at a time: what is written stays in cache while all outputs are read. */
     for (size_t i0 = 0; i0 < inputs; i0 += 16)
@@ -75,6 +72,28 @@ void ck_dense_pack(size_t inputs, size_t outputs, const float *weights, const fl
           packed[i * DENSE_BLOCK + o] = weights[(first + o) * inputs + i];
     packed += inputs * DENSE_BLOCK;
   }
+}
+
+/* A layer's windows, or NULL if it has none. */
+static struct ck_windows *windows_of(const ck_dense_layer *layer) {
+  return ck_has_windows(&layer->convolution) ? layer->packed : NULL;
+}
+
+void ck_dense_prepare(ck_dense_layer *layer, const float *weights) {
+  const ck_convolution *g = &layer->convolution;
+  if (ck_has_windows(g)) {
+    layer->packed = ck_windows_pack(g, weights, layer->bias);
+  } else {
+    layer->packed =
+        ck_scratch_fresh(round_up(layer->outputs, DENSE_BLOCK) * (layer->inputs + 1) * sizeof(float));
+    /* Where columns are added up, biases are added to the picture. */
+    if (layer->packed)
+      pack(layer->inputs, layer->outputs, weights, g->kernel ? NULL : layer->bias, layer->packed);
+  }
+}
+
+void ck_dense_release(ck_dense_layer *layer) {
+  ck_scratch_give(layer->packed);
 }
 
 /* Remembers the first of the inputs that are not finite, whichever task comes first. */
@@ -95,7 +114,7 @@ static void run_layer(const dense_job *job, const dense_kernels *kernel, const c
                              layer->inputs, lists + t * stride);
   tile.stride = (layer->inputs + 1) * DENSE_BLOCK;
   for (size_t o = 0; o < layer->outputs; o += DENSE_GROUP) {
-    tile.weights = layer->packed + o * (layer->inputs + 1);
+    tile.weights = (const float *)layer->packed + o * (layer->inputs + 1);
     tile.count = layer->outputs - o < DENSE_GROUP ? layer->outputs - o : DENSE_GROUP;
     for (size_t first = 0, t = 0; first < rows; first += step, t++) {
       tile.rows = rows - first < step ? rows - first : step;
@@ -110,33 +129,33 @@ static void run_layer(const dense_job *job, const dense_kernels *kernel, const c
   ck_activate(layer->activation, (rows - 1) * tile.ldy + layer->outputs, y);
 }
 
-/* A convolution on the rows of a task, picture by picture: the pixels are the rows of a dense layer, as many of
-   them at a time as a task has rows otherwise. `columns` has room for those of a picture. */
+/* A convolution on the rows of a task, picture by picture. In columns, the pixels are the rows of a dense layer, as many
+   of them at a time as a task has rows otherwise. */
 static void run_convolution(const dense_job *job, const dense_kernels *kernel, const ck_dense_layer *layer,
                             dense_tile tile, size_t rows, uint16_t *lists, float *columns) {
   const ck_convolution *g = &layer->convolution;
   ck_dense_layer dense = *layer;
-  size_t pixels = ck_coarse_pixels(g), most = DENSE_TILES * kernel->rows;
-  if (g->transposed)
-    dense.activation = CK_IDENTITY;
+  size_t pixels = ck_coarse_pixels(g), most = DENSE_TILES * kernel->rows, count = CK_ROW_OUTPUTS(layer);
+  const struct ck_windows *windows = windows_of(layer);
+  dense.activation = CK_IDENTITY;
+  if (windows)
+    memset(columns, 0, ck_windows_margins(windows) * sizeof *columns);
   for (size_t row = 0; row < rows; row++) {
     const float *x = tile.x + row * tile.ldx;
     float *y = tile.y + row * tile.ldy;
-    if (!g->transposed)
-      ck_im2col(g, sizeof(float), x, columns);
-    for (size_t first = 0; first < pixels; first += most) {
-      dense_tile part = {.x = (g->transposed ? x : columns) + first * layer->inputs,
-                         .ldx = layer->inputs,
-                         .y = (g->transposed ? columns : y) + first * layer->outputs,
-                         .ldy = layer->outputs};
-      run_layer(job, kernel, &dense, part, pixels - first < most ? pixels - first : most, lists);
+    if (windows) {
+      ck_windows_run(windows, x, columns, y);
+    } else {
+      for (size_t first = 0; first < pixels; first += most) {
+        dense_tile part = {.x = x + first * layer->inputs,
+                           .ldx = layer->inputs,
+                           .y = columns + first * layer->outputs,
+                           .ldy = layer->outputs};
+        run_layer(job, kernel, &dense, part, pixels - first < most ? pixels - first : most, lists);
+      }
+      ck_col2im(g, 0, columns, layer->bias, y);
     }
-    if (g->transposed) {
-      size_t count = ck_fine_count(g), channels = (size_t)g->fine_channels;
-      ck_fill_channels(count / channels, channels, layer->bias, y);
-      ck_col2im(g, columns, y);
-      ck_activate(layer->activation, count, y);
-    }
+    ck_activate(layer->activation, count, y);
   }
 }
 
@@ -211,7 +230,9 @@ int ck_dense_network(const ck_dense_layer *layers, size_t layer_count, size_t co
   for (size_t l = 0; l < layer_count; l++) {
     const ck_convolution *g = &layers[l].convolution;
     size_t inputs = layers[l].inputs, outputs = CK_ROW_OUTPUTS(layers + l);
-    size_t columns = g->kernel ? round_up(ck_coarse_pixels(g) * ck_column_count(g), 16) : 0;
+    const struct ck_windows *windows = windows_of(layers + l);
+    size_t columns = windows ? ck_windows_margins(windows) : ck_coarse_pixels(g) * ck_column_count(g);
+    columns = round_up(columns, 16);
     job.deepest = inputs > job.deepest ? inputs : job.deepest;
     job.widest = outputs > job.widest ? outputs : job.widest;
     job.columns = columns > job.columns ? columns : job.columns;

@@ -177,15 +177,12 @@ static int run_convolution(const integer_kernels *kernel, const integer_tile *ti
       continue;
     }
     run_layer(kernel, part, pixels, layer->inputs * sizeof *words, layer->outputs * sizeof *sums);
-    size_t channels = (size_t)g->fine_channels;
-    for (size_t i = 0; i < outputs; i += channels)
-      memcpy(sums + i, layer->bias, channels * sizeof *sums);
-    ck_col2im_sums(g, laid_out, sums);
+    ck_col2im(g, 1, laid_out, layer->bias, sums);
     if (tile->kind == INTEGER_SUMS)
       memcpy(y, sums, outputs * sizeof *sums);
     else
       for (size_t i = 0; i < outputs; i++)
-        y[i] = layer->table[scaled(layer, i % channels, sums[i], -2048, 2047) + 2048];
+        y[i] = layer->table[scaled(layer, i % (size_t)g->fine_channels, sums[i], -2048, 2047) + 2048];
   }
   ck_scratch_give(sums);
   return 0;

@@ -36,6 +36,10 @@ void *ck_scratch_take(size_t byte_count) {
     smaller = found;
   }
   free(smaller);
+  return ck_scratch_fresh(byte_count);
+}
+
+void *ck_scratch_fresh(size_t byte_count) {
   void *memory = NULL;
   if (byte_count > PTRDIFF_MAX - 4096)
     return NULL;

@@ -97,25 +97,25 @@ public struct DenseNetwork: Sendable {
 /// The weights of a network as the kernels want them.
 private final class PackedLayers: @unchecked Sendable {
   let kernels: Buffer<ck_dense_layer>
-  private let weights: [Buffer<Float>]
   private let layers: [DenseLayer]
 
   init(_ layers: [DenseLayer]) throws(AEError) {
-    let kernels = try Buffer<ck_dense_layer>(count: layers.count)
-    var weights: [Buffer<Float>] = []
+    kernels = try Buffer(count: layers.count)
+    self.layers = layers
     for (index, layer) in layers.enumerated() {
       let shape = layer.shape
-      let packed = try Buffer<Float>(count: ck_dense_packed_count(shape.columns, shape.rows))
-      // A transposed convolution adds its biases to the picture, not to the columns.
-      let bias = shape.channels == shape.rows ? layer.bias : try Buffer<Float>(count: shape.rows)
-      ck_dense_pack(shape.columns, shape.rows, layer.weights.base, bias.base, packed.base)
-      weights.append(packed)
-      kernels.base[index] = ck_dense_layer(
-        inputs: shape.columns, outputs: shape.rows, packed: packed.base, activation: shape.activation.kernel,
-        convolution: shape.geometry, bias: layer.bias.base)
+      let kernel = kernels.base + index
+      kernel.pointee = ck_dense_layer(
+        inputs: shape.columns, outputs: shape.rows, activation: shape.activation.kernel,
+        convolution: shape.geometry, bias: layer.bias.base, packed: nil)
+      ck_dense_prepare(kernel, layer.weights.base)
+      guard kernel.pointee.packed != nil else {
+        throw AEError(.memory, "cannot allocate rows for the network")
+      }
     }
-    self.kernels = kernels
-    self.weights = weights
-    self.layers = layers
+  }
+
+  deinit {
+    for index in 0..<kernels.count { ck_dense_release(kernels.base + index) }
   }
 }

@@ -79,21 +79,18 @@ struct ReferenceConvolution {
       let bias = d.floats(reference.channels), activation = d.integer(0...3)
       var y = [Float](repeating: 99, count: reference.rows * reference.outputs + 1), z = y
       let (inputs, outputs) = reference.matrix
-      var packed = [Float](repeating: 0, count: ck_dense_packed_count(inputs, outputs))
-      let none = [Float](repeating: 0, count: outputs)
-      ck_dense_pack(inputs, outputs, weights, g.transposed == 1 ? none : bias, &packed)
       var refused = 0
       let status = on(path) {
-        packed.withUnsafeBufferPointer { packed in
-          bias.withUnsafeBufferPointer { bias in
-            var layer = ck_dense_layer(
-              inputs: inputs, outputs: outputs, packed: packed.baseAddress, activation: Int32(activation),
-              convolution: g, bias: bias.baseAddress)
-            return ck_dense_network(
-              &layer, 1, reference.rows, x, Int32(CK_ROWS_FLOATS), &z, Int32(CK_ROWS_FLOATS), &refused)
-              | ck_convolution_forward(
-                &g, reference.rows, x, weights, bias.baseAddress, Int32(activation), &y)
-          }
+        bias.withUnsafeBufferPointer { bias in
+          var layer = ck_dense_layer(
+            inputs: inputs, outputs: outputs, activation: Int32(activation), convolution: g,
+            bias: bias.baseAddress, packed: nil)
+          defer { ck_dense_release(&layer) }
+          ck_dense_prepare(&layer, weights)
+          return ck_dense_network(
+            &layer, 1, reference.rows, x, Int32(CK_ROWS_FLOATS), &z, Int32(CK_ROWS_FLOATS), &refused)
+            | ck_convolution_forward(
+              &g, reference.rows, x, weights, bias.baseAddress, Int32(activation), &y)
         }
       }
       #expect(status == 0 && refused == -1 && y.last == 99 && z.last == 99)

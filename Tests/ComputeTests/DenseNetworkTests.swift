@@ -4,27 +4,43 @@
 import CKernels
 import Testing
 
-/// Random layers with their packed weights.
+/// Random layers, prepared for every path.
 final class ReferenceStack {
   let sizes: [Int], activations: [Int]
-  let weights: [[Float]], biases: [[Float]], packed: [UnsafeMutablePointer<Float>]
+  let weights: [[Float]], biases: [[Float]]
+  private let layers: UnsafeMutableBufferPointer<ck_dense_layer>
+  private let heldBiases: [UnsafeMutablePointer<Float>]
 
   init(_ sizes: [Int], _ d: inout Draws) {
     self.sizes = sizes
     var activations: [Int] = [], weights: [[Float]] = [], biases: [[Float]] = []
-    var packed: [UnsafeMutablePointer<Float>] = []
+    var heldBiases: [UnsafeMutablePointer<Float>] = []
+    layers = .allocate(capacity: sizes.count - 1)
     for (inputs, outputs) in zip(sizes, sizes.dropFirst()) {
       activations.append(d.integer(0...3))
       let bound = 2 / Float(inputs).squareRoot()
       weights.append(d.floats(inputs * outputs, -bound...bound))
       biases.append(d.floats(outputs))
-      packed.append(.allocate(capacity: ck_dense_packed_count(inputs, outputs)))
-      ck_dense_pack(inputs, outputs, weights.last!, biases.last!, packed.last!)
+      heldBiases.append(.allocate(capacity: outputs))
+      heldBiases.last!.initialize(from: biases.last!, count: outputs)
+      let layer = layers.baseAddress! + heldBiases.count - 1
+      layer.initialize(
+        to: ck_dense_layer(
+          inputs: inputs, outputs: outputs, activation: Int32(activations.last!),
+          convolution: ck_convolution(),
+          bias: heldBiases.last!, packed: nil))
+      ck_dense_prepare(layer, weights.last!)
     }
-    (self.activations, self.weights, self.biases, self.packed) = (activations, weights, biases, packed)
+    (self.activations, self.weights, self.biases, self.heldBiases) = (
+      activations, weights, biases, heldBiases
+    )
   }
 
-  deinit { for pointer in packed { pointer.deallocate() } }
+  deinit {
+    for index in layers.indices { ck_dense_release(layers.baseAddress! + index) }
+    layers.deallocate()
+    for pointer in heldBiases { pointer.deallocate() }
+  }
 
   func expected(_ row: [Double]) -> [Double] {
     var x = row
@@ -41,13 +57,9 @@ final class ReferenceStack {
   func run(_ count: Int, _ x: UnsafeRawPointer, _ xForm: Int, _ y: UnsafeMutableRawPointer, _ yForm: Int)
     -> Int
   {
-    let layers = zip(sizes, sizes.dropFirst()).enumerated().map { l, shape in
-      ck_dense_layer(
-        inputs: shape.0, outputs: shape.1, packed: packed[l], activation: Int32(activations[l]),
-        convolution: ck_convolution(), bias: nil)
-    }
     var refused = 0
-    let status = ck_dense_network(layers, layers.count, count, x, Int32(xForm), y, Int32(yForm), &refused)
+    let status = ck_dense_network(
+      layers.baseAddress, layers.count, count, x, Int32(xForm), y, Int32(yForm), &refused)
     return status == 0 ? refused : -2
   }
 }

@@ -113,15 +113,14 @@ static void test_dense(void) {
   static const size_t widths[] = {784, 100, 33, 5};
   enum { LAYERS = 3, ROWS = 23 };
   ck_dense_layer layers[LAYERS];
-  float *weights[LAYERS], *bias[LAYERS], *packed[LAYERS];
+  float *weights[LAYERS], *bias[LAYERS];
   for (int l = 0; l < LAYERS; l++) {
     size_t inputs = widths[l], outputs = widths[l + 1];
     weights[l] = floats(inputs * outputs), bias[l] = floats(outputs);
     for (size_t i = 0; i < inputs * outputs; i++)
       weights[l][i] *= 0.1f;
-    packed[l] = aligned_alloc(64, (ck_dense_packed_count(inputs, outputs) * 4 + 63) / 64 * 64);
-    ck_dense_pack(inputs, outputs, weights[l], bias[l], packed[l]);
-    layers[l] = (ck_dense_layer){inputs, outputs, packed[l], l < 2 ? CK_ELU : CK_IDENTITY, {0}, NULL};
+    layers[l] = (ck_dense_layer){inputs, outputs, l < 2 ? CK_ELU : CK_IDENTITY, .bias = bias[l]};
+    ck_dense_prepare(&layers[l], weights[l]);
   }
   uint8_t *bytes = malloc(ROWS * 784);
   for (size_t i = 0; i < ROWS * 784; i++)
@@ -150,7 +149,7 @@ static void test_dense(void) {
   }
   report(failed, "trained layers give what plain loops give, whatever the number of rows");
   for (int l = 0; l < LAYERS; l++)
-    free(weights[l]), free(bias[l]), free(packed[l]);
+    free(weights[l]), free(bias[l]), ck_dense_release(&layers[l]);
   free(bytes), free(wanted), free(next);
 }
 

@@ -381,16 +381,17 @@ static void bench_layers(void) {
   for (size_t s = 0; s < sizeof layer_shapes / sizeof *layer_shapes; s++)
     for (size_t count = 1; count <= 1000; count *= 1000) {
       size_t inputs = layer_shapes[s][0], outputs = layer_shapes[s][1];
-      size_t packed_count = ck_dense_packed_count(inputs, outputs);
-      float *w = random_floats(inputs * outputs), *bias = random_floats(outputs), *packed = random_floats(packed_count);
+      float *w = random_floats(inputs * outputs), *bias = random_floats(outputs);
       float *x = random_floats(count * inputs), *y = random_floats(count * outputs);
-      ck_dense_pack(inputs, outputs, w, bias, packed);
       for (size_t i = 0; i < count * inputs; i++)
         x[i] += 2; /* none is 0 */
-      ck_dense_layer layer = {.inputs = inputs, .outputs = outputs, .activation = CK_IDENTITY, .packed = packed};
+      ck_dense_layer layer = {.inputs = inputs, .outputs = outputs, .activation = CK_IDENTITY, .bias = bias};
+      ck_dense_prepare(&layer, w);
       layer_context context = {.dense = &layer, .count = count, .x = x, .y = y};
-      measure_layer("float32", &context, inputs, outputs, sizeof *x, packed, packed_count * sizeof *packed);
-      free(w), free(bias), free(packed), free(x), free(y);
+      measure_layer("float32", &context, inputs, outputs, sizeof *x, layer.packed,
+                    (inputs + 1) * outputs * sizeof *w);
+      ck_dense_release(&layer);
+      free(w), free(bias), free(x), free(y);
     }
   printf("layers in integers\n");
   for (size_t s = 0; s < sizeof layer_shapes / sizeof *layer_shapes; s++)

@@ -88,11 +88,11 @@ size_t ck_coarse_pixels(const ck_convolution *g);
 size_t ck_column_count(const ck_convolution *g);
 /** ck_im2col(g, size, picture, columns) lays out one fine picture, of numbers of `size` bytes, as columns. */
 void ck_im2col(const ck_convolution *g, size_t size, const void *picture, void *columns);
-/** ck_col2im(g, columns, picture) adds columns to the fine picture where they lie: the transpose of ck_im2col. */
-void ck_col2im(const ck_convolution *g, const float *columns, float *picture);
-void ck_col2im_sums(const ck_convolution *g, const int32_t *columns, int32_t *picture);
-/** ck_fill_channels(pixels, channels, bias, y) sets y[pixels, channels] to the biases. */
-void ck_fill_channels(size_t pixels, size_t channels, const float *bias, float *y);
+/**
+ * ck_col2im(g, integers, columns, bias, picture) adds columns up where they lie in the fine picture, the transpose of
+ * ck_im2col, on top of the channels' biases. All are floats, or all int32_t.
+ */
+void ck_col2im(const ck_convolution *g, int integers, const void *columns, const void *bias, void *picture);
 
 /**
  * ck_convolution_forward computes y = f(convolution of x + bias) for `rows` pictures. Returns as ck_sgemm.
@@ -119,25 +119,24 @@ int ck_symmetric_eigen(size_t n, const double *matrix, size_t vector_count, doub
 /* ---- Trained layers in floats ---- */
 
 /**
- * A layer whose weights do not change any more: `packed` is what ck_dense_pack made of them. For a convolution,
- * inputs and outputs are those of the dense layer between columns and pixels; a transposed one is packed with
- * biases of zero, and its own come in `bias`.
+ * A layer whose weights do not change any more. Of a convolution, inputs and outputs are those of the dense layer between
+ * columns and pixels. Biases [outputs], or [channels] of a convolution, are read wherever they lie.
  */
 typedef struct ck_dense_layer {
   size_t inputs, outputs; /* at most 65535 inputs */
-  const float *packed;
-  int activation; /* CK_IDENTITY ... CK_ELU */
+  int activation;         /* CK_IDENTITY ... CK_ELU */
   ck_convolution convolution;
   const float *bias;
+  void *packed;
 } ck_dense_layer;
 
-/** ck_dense_packed_count(inputs, outputs) returns the floats that ck_dense_pack writes. */
-size_t ck_dense_packed_count(size_t inputs, size_t outputs);
 /**
- * ck_dense_pack(inputs, outputs, weights, bias, packed) arranges weights [outputs, inputs] and biases
- * [outputs]; the arrangement is the same on all paths.
+ * ck_dense_prepare(layer, weights) sets `packed`, from [outputs, inputs] or the convolution's weights; all else is set
+ * already. Of a dense layer it serves all paths, of a convolution it says which path the layer runs on: the one that
+ * this was called on. It is NULL if memory was refused. ck_dense_release(layer) takes it back.
  */
-void ck_dense_pack(size_t inputs, size_t outputs, const float *weights, const float *bias, float *packed);
+void ck_dense_prepare(ck_dense_layer *layer, const float *weights);
+void ck_dense_release(ck_dense_layer *layer);
 
 /** What rows are: floats; floats that are moved into [0, 1] as ck_clamp_unit does; bytes that stand for 255ths. */
 enum { CK_ROWS_FLOATS = 0, CK_ROWS_UNIT = 1, CK_ROWS_BYTES = 2 };
