@@ -272,7 +272,9 @@ private func activationRange(_ values: Buffer<Float>, _ activation: Activation) 
     return ActivationRange(unit: upper / 2047, scale: upper / 255, zero: 0)
   case .elu:
     // A whole number of units below zero, so that -1, where many units rest, is met exactly.
-    let below = Int(saturating: (255 / (upper + 1)).rounded(.down)).clamped(to: 1...254)
+    let below = Int(saturating: (255 / (upper + 1)).rounded(.down)).clamped(to: 0...254)
+    // Or none: where steps are wider than 1, that is next to nothing, and biases take back its mean.
+    if below == 0 { return ActivationRange(unit: upper / 2047, scale: upper / 255, zero: 0) }
     let scale = 1 / Double(below)
     return ActivationRange(
       unit: max(upper, 4) / 2047, scale: scale, zero: below)

@@ -7,6 +7,30 @@ import Storage
 import Testing
 import Training
 
+/// The codes, four numbers each, that the integer networks give, and the pixels that they make of these.
+private func throughIntegers(
+  _ encoder: IntegerEncoder, _ decoder: IntegerDecoder, _ pixels: Buffer<UInt8>, count: Int
+) throws -> (latents: Buffer<Int16>, rebuilt: Buffer<UInt8>) {
+  let words = try Buffer<Int16>(count: count * encoder.outputCount)
+  try encoder.encode(pixels.base, count: count, into: words.base)
+  let latents = try Buffer<Int16>(count: count * 4)
+  for row in 0..<count {
+    for j in 0..<4 { latents[row * 4 + j] = words[row * encoder.outputCount + j] }
+  }
+  let rebuilt = try Buffer<UInt8>(count: pixels.count)
+  try decoder.decode(latents.base, count: count, into: rebuilt.base)
+  return (latents, rebuilt)
+}
+
+private func expectClose(_ rebuilt: Buffer<UInt8>, _ model: Autoencoder, _ pixels: Buffer<UInt8>, count: Int)
+  throws
+{
+  let floats = try Evaluation.reconstruction(model, pixels: pixels.base, count: count)
+  let integers = Evaluation.psnr(
+    mse: Evaluation.meanSquaredError(pixels.base, rebuilt.base, byteCount: pixels.count))
+  #expect(integers > floats.psnr - 0.15, "\(integers) dB beside \(floats.psnr) dB")
+}
+
 @Test(
   "A fitted model's integer networks lose little against its floats",
   arguments: [
@@ -27,18 +51,8 @@ func integersStayClose(kind: ModelKind) throws {
   let encoder = try #require(model.integerEncoder)
   let decoder = try #require(model.integerDecoder)
 
-  let words = try Buffer<Int16>(count: 1000 * encoder.outputCount)
-  try encoder.encode(pixels.base, count: 1000, into: words.base)
-  let latents = try Buffer<Int16>(count: 1000 * 4)
-  for row in 0..<1000 {
-    for j in 0..<4 { latents[row * 4 + j] = words[row * encoder.outputCount + j] }
-  }
-  let rebuilt = try Buffer<UInt8>(count: 1000 * 144)
-  try decoder.decode(latents.base, count: 1000, into: rebuilt.base)
-  let floats = try Evaluation.reconstruction(model, pixels: pixels.base, count: 1000)
-  let integers = Evaluation.psnr(
-    mse: Evaluation.meanSquaredError(pixels.base, rebuilt.base, byteCount: 1000 * 144))
-  #expect(integers > floats.psnr - 0.15, "\(integers) dB beside \(floats.psnr) dB")
+  let (latents, rebuilt) = try throughIntegers(encoder, decoder, pixels, count: 1000)
+  try expectClose(rebuilt, model, pixels, count: 1000)
 
   // Qualities are ordered: finer steps, more symbols.
   for (coarse, fine) in zip(codec.rates, codec.rates.dropFirst()) {
@@ -55,6 +69,47 @@ func integersStayClose(kind: ModelKind) throws {
   try #require(stored.integerDecoder).decode(latents.base, count: 1000, into: again.base)
   #expect(again.array == rebuilt.array)
   #expect(try WeightFile.hash(stored) == (try WeightFile.hash(model)))
+}
+
+@Test(
+  "Integer networks stay close where activations are hundreds and more",
+  arguments: [30, 300, 3000] as [Float])
+func integersStayCloseToLargeActivations(scale: Float) throws {
+  let pixels = try blobs(count: 1000)
+  var options = try smallOptions(.relu, steps: 1500)
+  options.learningRate = 3e-3
+  options.gradientClip = 0
+  options.deformation = 0
+  let trainer = try Trainer(options: options)
+  try trainer.fit(pixels.base, count: 1000)
+  let relu = try trainer.model()
+  // At such scales an ELU is a ReLU.
+  let architecture = try Architecture(
+    kind: .elu, width: relu.architecture.width, height: relu.architecture.height,
+    latentCount: relu.latentCount,
+    hidden: relu.architecture.hidden, output: relu.architecture.output)
+  func scaled(_ network: DenseNetwork?, _ shapes: [LayerShape]) throws -> DenseNetwork {
+    let layers = try #require(network).layers
+    return DenseNetwork(
+      layers: try layers.enumerated().map { index, layer in
+        let isLast = index == layers.count - 1
+        let ofWeights = (isLast ? 1 : scale) / (index == 0 ? 1 : scale)
+        let weights = try Buffer<Float>(count: layer.weights.count)
+        let bias = try Buffer<Float>(count: layer.bias.count)
+        for i in 0..<weights.count { weights[i] = layer.weights[i] * ofWeights }
+        for i in 0..<bias.count { bias[i] = layer.bias[i] * (isLast ? 1 : scale) }
+        return try DenseLayer(shape: shapes[index], weights: weights, bias: bias)
+      })
+  }
+  let model = try fitCodec(
+    try Autoencoder(
+      architecture: architecture, name: "large", provenance: "", storage: .float32,
+      encoder: try scaled(relu.encoder, architecture.encoderShapes),
+      decoder: try scaled(relu.decoder, architecture.decoderShapes)),
+    pixels: pixels.base, count: 1000)
+  let (_, rebuilt) = try throughIntegers(
+    try #require(model.integerEncoder), try #require(model.integerDecoder), pixels, count: 1000)
+  try expectClose(rebuilt, model, pixels, count: 1000)
 }
 
 @Test("A codec is not fitted without images, and not to a model that has only integers")
