@@ -27,8 +27,8 @@ struct Preset: ExpressibleByArgument {
         + "--deform 0.05"),
     Preset(
       name: "conv-30", summary: "the lowest error with 30 numbers, by convolutions",
-      options: "--kind conv-vae --latent 30 --hidden 32,32,64,64,256 --beta 0 --steps 24000 --rate 0.002 "
-        + "--schedule one-cycle --average 0.999 --deform 0.05"),
+      options: "--kind conv-vae --latent 30 --hidden 32,32,64,64,256 --beta 0 --steps 56000 --batch 50 "
+        + "--rate 0.002 --schedule one-cycle --clip 20 --average 0.999 --deform 0.05"),
     Preset(
       name: "digits-low", summary: "for image sets of 5 to 10 bytes an image",
       options: "--kind elu --latent 32 --lambda 0.12 --output-activation sigmoid --steps 15000 --rate 0.002 "
@@ -44,9 +44,9 @@ struct Preset: ExpressibleByArgument {
         + "--average 0.999"),
     Preset(
       name: "conv-vae-50", summary: "a tighter one, by convolutions",
-      options: "--kind conv-vae --latent 50 --hidden 16,16,16,32,32,32,384 --steps 64000 --batch 50 "
-        + "--binarize --importance-samples 5 --importance-warmup 50000 --rate 0.0025 --schedule one-cycle "
-        + "--clip 100 --average 0.999"),
+      options: "--kind conv-vae --latent 50 --hidden 16,16,16,16,32,32,32,384 --steps 96000 --batch 50 "
+        + "--binarize --importance-samples 5 --importance-warmup 66000 --rate 0.003 --schedule one-cycle "
+        + "--clip 20 --average 0.999"),
     Preset(
       name: "conv-vae-quick", summary: "a convolutional one in a minute",
       options: "--kind conv-vae --hidden 12,24,128 --steps 3000 --binarize --rate 0.003 --schedule one-cycle"),
