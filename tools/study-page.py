@@ -59,6 +59,12 @@ def minutes(folder: Path) -> float:
     return seconds / 60
 
 
+def adopted(folder: Path) -> list[str]:
+    """The presets whose networks were trained before the study ran."""
+    kept = [json.loads(path.read_text()) for path in sorted((folder / "kept").glob("*.json"))]
+    return [Path(record["trained"]).stem for record in kept if record.get("trained")]
+
+
 def write(folder: Path) -> None:
     results = json.loads((folder / "results.json").read_text())
     study = results["study"]
@@ -67,15 +73,24 @@ def write(folder: Path) -> None:
     for old in IMAGES.glob("study-*"):
         old.unlink()
     said = notes()
+    before = adopted(folder)
+    threads = f"{results['threads']} thread{'' if results['threads'] == 1 else 's'}"
     text = [
         "# The study, run",
         "",
-        "`aez study -o study` wrote the numbers and pictures of this page, and `tools/study-page.py study` "
-        f"the page. It ran on MNIST ({study['train_images']:,} images to learn from, "
-        f"{study['test_images']:,} to measure on), with {results['kernels']} kernels and "
-        f"{results['threads']} threads; training and measuring took {minutes(folder):.0f} minutes by the "
-        "clock of a machine that was busy with other work as well. The page that the command writes, with "
-        "the latent explorer, is not in this tree.",
+        f"`aez study{' --trained models' if before else ''} -o study` wrote the numbers and pictures of "
+        "this page, and `tools/study-page.py study` the page. It ran on MNIST "
+        f"({study['train_images']:,} images to learn from, {study['test_images']:,} to measure on), with "
+        f"{results['kernels']} kernels and {threads}; training and measuring took {minutes(folder):.0f} "
+        "minutes by the clock of a machine that was busy with other work as well. The page that the command "
+        "writes, with the latent explorer, is not in this tree."
+        + (
+            " Not among these minutes are the networks that had been trained before, by "
+            + ", ".join(f"`aez train mnist:train --preset {name}`" for name in before)
+            + ": [results.md](results.md) has theirs."
+            if before
+            else ""
+        ),
         "",
         said["opening"],
         "",
