@@ -38,7 +38,7 @@ struct Chart {
     let value: Double
     let text: String
     var isVertical = false
-    /// Whether the words stand below the line.
+    /// Whether the words stand below the line, or at the foot of a vertical one.
     var isBelow = false
   }
 
@@ -258,12 +258,16 @@ struct Chart {
         let at = px(rule.value)
         out +=
           "<line x1=\"\(at.fixed(1))\" x2=\"\(at.fixed(1))\" y1=\"\(topY.fixed(1))\" y2=\"\(floorY.fixed(1))\" class=\"rule\"/>\n"
-        out += Chart.text(at + 6, topY + 12, rule.text, css: "note")
+        out += Chart.text(at + 6, rule.isBelow ? floorY - 10 : topY + 12, rule.text, css: "note")
       } else {
         let at = py(rule.value)
         out +=
           "<line x1=\"\(left.fixed(1))\" x2=\"\(end.fixed(1))\" y1=\"\(at.fixed(1))\" y2=\"\(at.fixed(1))\" class=\"rule\"/>\n"
-        out += Chart.text(left + 8, rule.isBelow ? at + 16 : at - 6, rule.text, css: "note")
+        if rule.isBelow && at + 20 > floorY {  // The axis is there: above, and off the lines' beginnings.
+          out += Chart.text(left + 0.2 * span, at - 12, rule.text, css: "note")
+        } else {
+          out += Chart.text(left + 8, rule.isBelow ? at + 16 : at - 6, rule.text, css: "note")
+        }
       }
     }
     var labels: [(y: Double, text: String, colour: Int)] = []

@@ -96,7 +96,7 @@ extension StudyExperiment {
         ],
         rules: [
           Chart.Rule(
-            value: floor, text: "PCA's floor, \(floor.fixed(5)): no linear map of \(d) numbers is below it",
+            value: floor, text: "PCA's floor, \(floor.fixed(5)), for any linear map",
             isBelow: true)
         ]),
       name: "loss",

@@ -115,7 +115,11 @@ extension StudyExperiment {
         series: [
           Chart.Series(name: "10 nearest", points: nearScores, colour: 5),
           Chart.Series(name: "linear", points: linearScores, colour: 1),
-        ], rules: [Chart.Rule(value: Double(dimension), text: "\(dimension) parameters", isVertical: true)],
+        ],
+        rules: [
+          Chart.Rule(
+            value: Double(dimension), text: "\(dimension) parameters", isVertical: true, isBelow: true)
+        ],
         height: 340),
       name: "parameters",
       caption:
