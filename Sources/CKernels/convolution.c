@@ -248,7 +248,7 @@ static window_pass *prepare_pass(const ck_convolution *g, int up, size_t togethe
   size_t floats = (size_t)(g->kernel * g->kernel) * pass.source + pass.phases;
   floats *= pass.target + width;
   window_pass *shared = take(sizeof pass + pass.phases * (sizeof(window_job) + sizeof(size_t)) +
-                                        2 * together * pixels * sizeof(uint32_t) + floats * sizeof(float));
+                             2 * together * pixels * sizeof(uint32_t) + floats * sizeof(float));
   if (!shared)
     return NULL;
   pass.jobs = (window_job *)(shared + 1);
