@@ -55,10 +55,13 @@ struct Adam {
     }
   }
 
-  /// Makes a step with the gradients that the parameters hold.
+  /// Makes a step with the gradients that the parameters hold, but for those that Muon moves.
   func update(_ step: AdamStep) {
     parallel(runs.count) { index in
       let run = runs[index]
+      #if !hasFeature(Embedded)
+        if parameters[run.parameter].isMuons { return }
+      #endif
       step.apply(to: parameters[run.parameter], from: run.offset, count: run.count)
     }
   }
@@ -80,6 +83,11 @@ struct AdamStep {
       // Early on the average is over what there is, not over the start.
       average_decay: Float(min(averageDecay, Double(number + 1) / Double(number + 10))))
   }
+
+  #if !hasFeature(Embedded)
+    var learningRate: Float { constants.rate }
+    var averageDecay: Float { constants.average_decay }
+  #endif
 
   /// The step on the numbers of a parameter from `offset` on.
   func on(_ parameter: Parameter, from offset: Int) -> ck_adam_step {

@@ -10,13 +10,21 @@ import Storage
 /// The tag of the section, optional for readers, and the version of what is in it.
 private let checkpointTag = WeightFile.tag("trnr")
 private let checkpointVersion: UInt16 = 3
+#if !hasFeature(Embedded)
+  /// The same with Muon for an optimiser, which the embedded library lacks.
+  private let muonVersion: UInt16 = 4
+#endif
 
 extension Trainer {
   /// The run as it is: resumed from these bytes, it ends with the weights of an unbroken run.
   /// - Throws: `.kind` for a pca that has not been fitted.
   public func checkpoint() throws(AEError) -> Buffer<UInt8> {
     let writer = ByteWriter()
-    try writer.u16(checkpointVersion)
+    #if hasFeature(Embedded)
+      try writer.u16(checkpointVersion)
+    #else
+      try writer.u16(options.optimiser == .muon ? muonVersion : checkpointVersion)
+    #endif
     try options.write(to: writer)
     try writer.u64(UInt64(stepsDone))
     let runs = state
@@ -42,10 +50,22 @@ extension Trainer {
     }
     var reader = ByteReader(section.base, count: section.count, name: sentence("\(name), state of training"))
     let version = try reader.u16()
-    guard version == checkpointVersion else {
+    #if hasFeature(Embedded)
+      let isKnown = version == checkpointVersion
+    #else
+      let isKnown = version == checkpointVersion || version == muonVersion
+    #endif
+    guard isKnown else {
       throw reader.fail(.version, "version \(checkpointVersion) expected, version \(version) came")
     }
-    let options = try TrainingOptions(reading: &reader, architecture: model.architecture, name: model.name)
+    #if hasFeature(Embedded)
+      let options = try TrainingOptions(
+        reading: &reader, architecture: model.architecture, name: model.name)
+    #else
+      var options = try TrainingOptions(
+        reading: &reader, architecture: model.architecture, name: model.name)
+      if version == muonVersion { options.optimiser = .muon }
+    #endif
     do throws(AEError) {
       try options.validate()
     } catch {

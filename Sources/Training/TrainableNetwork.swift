@@ -15,6 +15,10 @@ package final class Parameter {
   let v: Buffer<Float>
   /// The running average, if one is kept.
   let average: Buffer<Float>?
+  #if !hasFeature(Embedded)
+    /// Whether Muon moves it: its momentum is in `m`.
+    var isMuons = false
+  #endif
 
   package var count: Int { values.count }
 

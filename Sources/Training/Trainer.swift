@@ -19,6 +19,9 @@ public final class Trainer {
   /// What prices the codes, if their bits count.
   package let density: CodeDensity?
   private let optimiser: Adam
+  #if !hasFeature(Embedded)
+    private let muon: Muon?
+  #endif
   private let batches: BatchSource
   private var work: Workspace? = nil
   /// The principal components, once fitted: a pca has no steps.
@@ -95,6 +98,9 @@ public final class Trainer {
     density = options.lambda > 0 ? try CodeDensity(latentCount: architecture.latentCount) : nil
     if density != nil { encoder.spreadOutputs() }
     optimiser = Adam(encoder.parameters + decoder.parameters + (density.map { [$0.parameter] } ?? []))
+    #if !hasFeature(Embedded)
+      muon = options.optimiser == .muon ? try Muon([encoder, decoder]) : nil
+    #endif
     batches = BatchSource(seed: options.seed, width: architecture.width, height: architecture.height)
   }
 
@@ -275,15 +281,25 @@ public final class Trainer {
   private func advance(_ work: Workspace, rows: Int) throws(AEError) -> StepResult {
     let step = AdamStep(
       number: stepsDone, learningRate: rate(stepsDone), averageDecay: options.weightAverage)
-    // Clipping needs the whole gradient before the first weight moves.
     let clips = options.gradientClip > 0
-    let result = try computeGradients(work, rows: rows, update: clips ? nil : step)
+    // Clipping needs the whole gradient before the first weight moves, and Muon that of a layer.
+    #if hasFeature(Embedded)
+      let isWhole = clips
+    #else
+      let isWhole = clips || muon != nil
+    #endif
+    let result = try computeGradients(work, rows: rows, update: isWhole ? nil : step)
     guard result.loss.isFinite else { return result }
     if clips {
       let norm = try optimiser.gradientNorm()
       guard norm.isFinite else { return StepResult(loss: .nan, mse: .nan) }
       if norm > options.gradientClip { optimiser.scaleGradient(by: Float(options.gradientClip / norm)) }
+    }
+    if isWhole {
       optimiser.update(step)
+      #if !hasFeature(Embedded)
+        try muon?.update(step)
+      #endif
     }
     return result
   }

@@ -98,6 +98,31 @@ struct RepeatabilityTests {
     #expect(try bytes(try first.model()) == (try bytes(try unbroken.model())))
   }
 
+  @Test("With Muon, too: for any number of threads, and for a run that was cut")
+  func muonRepeats() throws {
+    let pixels = try blobs(count: 200)
+    var options = try smallOptions(.convVAE)
+    options.optimiser = .muon
+    setThreadCount(1)
+    let unbroken = try Trainer(options: options)
+    try unbroken.fit(pixels.base, count: 200)
+    setThreadCount(3)
+    let first = try Trainer(options: options)
+    #expect(throws: AEError.self) {
+      try first.fit(pixels.base, count: 200, progressInterval: 7) { $0.step < 28 }
+    }
+    let saved = try first.checkpoint()
+    let second = try Trainer(checkpoint: saved.base, saved.count)
+    #expect(second.options.optimiser == .muon)
+    try second.fit(pixels.base, count: 200)
+    setThreadCount(0)
+    #expect(try bytes(try second.model()) == (try bytes(try unbroken.model())))
+    options.optimiser = .adam
+    let other = try Trainer(options: options)
+    try other.fit(pixels.base, count: 200)
+    #expect(try bytes(try other.model()) != (try bytes(try unbroken.model())))
+  }
+
   @Test("Another seed gives other weights")
   func seedsMatter() throws {
     let pixels = try blobs(count: 100)
@@ -195,6 +220,9 @@ func badOptionsAreRefused() throws {
   #expect(try refused { $0.validationFraction = 0.6 }.hasPrefix("validation fraction"))
   #expect(try refused { $0.loss = .bernoulli } == "the Bernoulli loss needs a sigmoid output")
   #expect(try refused { $0.importanceSamples = 5 } == "importance samples need a variational model")
+  #expect(
+    try refused { $0.optimiser = .muon }
+      == "the optimizer muon is for convolutions, which only a conv-vae has")
   #expect(try refused { $0.name = String(repeating: "x", count: 65) }.hasPrefix("a model's name"))
 }
 

@@ -39,6 +39,19 @@ def test_a_run_that_pays_for_bits_is_refused(tmp_path):
         libae.Trainer.resume(kept)
 
 
+def test_a_run_of_muon_is_refused(tmp_path):
+    """ae_trainer_resume's contract: the tool alone goes on with a run of `aez train --optimizer muon`."""
+    kept, drawn = tmp_path / "run", tmp_path / "drawn-idx3-ubyte"
+    recipe = "--kind conv-vae --latent 3 --hidden 4,16 --optimizer muon --steps 5 --checkpoint-every 2"
+    for words in (
+        ["draw", "--count", "200", "-o", drawn],
+        ["train", drawn, *recipe.split(), "--checkpoint", kept, "-o", tmp_path / "model.aew"],
+    ):
+        subprocess.run([os.environ["AEZ"], *words], check=True, capture_output=True)
+    with pytest.raises(libae.VersionError, match="version 3 expected, version 4 came"):
+        libae.Trainer.resume(kept)
+
+
 def test_training_lowers_the_error_and_reports_it(images):
     told = []
     libae.train(

@@ -79,6 +79,18 @@ def test_every_option_reaches_the_recipe(tmp_path, shared):
     assert facts["provenance"].startswith(line + " on 1000 images of 28 x 28, SHA-256 of their pixels ")
 
 
+def test_muon_trains_convolutions_and_only_those(tmp_path, shared):
+    train = ["train", shared / "digits.idx", "--steps", 30, "--quiet", "--optimizer"]
+    convolutions = ["--kind", "conv-vae", "--hidden", "4,4,16", "--latent", 3]
+    for optimizer in ("adam", "muon"):
+        ok(*train, optimizer, *convolutions, "-o", f"{optimizer}.aew", cwd=tmp_path)
+    assert " --optimizer muon " in info(tmp_path / "muon.aew")["provenance"]
+    assert "--optimizer" not in info(tmp_path / "adam.aew")["provenance"]
+    assert info(tmp_path / "muon.aew")["hash"] != info(tmp_path / "adam.aew")["hash"]
+    message = "the optimizer muon is for convolutions, which only a conv-vae has"
+    fails(1, message, *train, "muon", *SMALL, "-o", "dense.aew", cwd=tmp_path)
+
+
 def test_storage_of_the_output(tmp_path, shared):
     sizes = []
     for storage in ["float32", "float16", "int8"]:

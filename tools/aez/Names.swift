@@ -49,6 +49,16 @@ extension Schedule: ExpressibleByArgument {
   var name: String { Schedule.allValueStrings[Int(rawValue)] }
 }
 
+extension Optimiser: ExpressibleByArgument {
+  public init?(argument: String) {
+    guard let index = Optimiser.allValueStrings.firstIndex(of: argument) else { return nil }
+    self.init(rawValue: UInt8(index))
+  }
+  public static var allValueStrings: [String] { ["adam", "muon"] }
+  public var defaultValueDescription: String { name }
+  var name: String { Optimiser.allValueStrings[Int(rawValue)] }
+}
+
 /// The activation of a network's last layer.
 enum OutputActivation: String, CaseIterable, ExpressibleByArgument {
   case linear, sigmoid

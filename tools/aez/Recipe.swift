@@ -40,6 +40,10 @@ struct Recipe: ParsableArguments {
   @Option(help: "The course of the learning rate (default: constant).")
   var schedule: Schedule?
 
+  @Option(
+    help: "What makes steps of gradients: adam, or muon for convolutions' weights beside it (default: adam).")
+  var optimizer: Optimiser?
+
   @Option(help: "What is minimised (default: mse, for variational kinds bernoulli).")
   var loss: Loss?
 
@@ -91,8 +95,8 @@ struct Recipe: ParsableArguments {
   /// Whether anything is said at all.
   var isEmpty: Bool {
     let said: [Any?] = [
-      kind, latent, hidden, steps, batch, seed, rate, schedule, loss, outputActivation, beta, betaWarmup,
-      importanceSamples, importanceWarmup, lambda, noise, deform, clip, average, validation, name,
+      kind, latent, hidden, steps, batch, seed, rate, schedule, optimizer, loss, outputActivation, beta,
+      betaWarmup, importanceSamples, importanceWarmup, lambda, noise, deform, clip, average, validation, name,
     ]
     return said.allSatisfy { $0 == nil } && !binarize
   }
@@ -109,6 +113,7 @@ struct Recipe: ParsableArguments {
         hidden: (hidden ?? base?.hidden)?.values, output: output.activation))
     options.loss = loss
     if let value = schedule ?? base?.schedule { options.schedule = value }
+    if let value = optimizer ?? base?.optimizer { options.optimiser = value }
     if let value = batch ?? base?.batch { options.batchSize = value }
     if let value = steps ?? base?.steps { options.stepCount = value }
     if let value = seed ?? base?.seed { options.seed = value }
@@ -146,6 +151,7 @@ extension TrainingOptions {
       words.append("--importance-samples \(importanceSamples)")
       if importanceWarmupSteps > 0 { words.append("--importance-warmup \(importanceWarmupSteps)") }
     }
+    if optimiser != .adam { words.append("--optimizer \(optimiser.name)") }
     if lambda > 0 { words.append("--lambda \(lambda.significant(12))") }
     if noise > 0 { words.append("--noise \(noise.significant(12))") }
     if deformation > 0 { words.append("--deform \(deformation.significant(12))") }
