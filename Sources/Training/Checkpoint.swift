@@ -11,8 +11,8 @@ import Storage
 private let checkpointTag = WeightFile.tag("trnr")
 private let checkpointVersion: UInt16 = 3
 #if !hasFeature(Embedded)
-  /// The same with Muon for an optimiser, which the embedded library lacks.
-  private let muonVersion: UInt16 = 4
+  /// The same with what the embedded library lacks: Muon, a start from a trained model.
+  private let toolVersion: UInt16 = 4
 #endif
 
 extension Trainer {
@@ -23,9 +23,13 @@ extension Trainer {
     #if hasFeature(Embedded)
       try writer.u16(checkpointVersion)
     #else
-      try writer.u16(options.optimiser == .muon ? muonVersion : checkpointVersion)
+      let isTools = options.optimiser != .adam || options.start != nil
+      try writer.u16(isTools ? toolVersion : checkpointVersion)
     #endif
     try options.write(to: writer)
+    #if !hasFeature(Embedded)
+      if isTools { try options.writeToolsPart(to: writer) }
+    #endif
     try writer.u64(UInt64(stepsDone))
     let runs = state
     try writer.u32(UInt32(runs.count))
@@ -53,7 +57,7 @@ extension Trainer {
     #if hasFeature(Embedded)
       let isKnown = version == checkpointVersion
     #else
-      let isKnown = version == checkpointVersion || version == muonVersion
+      let isKnown = version == checkpointVersion || version == toolVersion
     #endif
     guard isKnown else {
       throw reader.fail(.version, "version \(checkpointVersion) expected, version \(version) came")
@@ -64,7 +68,7 @@ extension Trainer {
     #else
       var options = try TrainingOptions(
         reading: &reader, architecture: model.architecture, name: model.name)
-      if version == muonVersion { options.optimiser = .muon }
+      if version == toolVersion { try options.readToolsPart(&reader) }
     #endif
     do throws(AEError) {
       try options.validate()
@@ -123,6 +127,27 @@ extension TrainingOptions {
       try writer.f64(value)
     }
   }
+
+  #if !hasFeature(Embedded)
+    fileprivate func writeToolsPart(to writer: ByteWriter) throws(AEError) {
+      try writer.u8(optimiser.rawValue)
+      try writer.u8(UInt8(start?.count ?? 0))
+      for byte in start ?? [] { try writer.u8(byte) }
+    }
+
+    fileprivate mutating func readToolsPart(_ reader: inout ByteReader) throws(AEError) {
+      guard let optimiser = Optimiser(rawValue: try reader.u8()) else {
+        throw reader.fail("an unknown optimiser")
+      }
+      self.optimiser = optimiser
+      let count = try reader.u8()
+      guard count == 0 || count == 32 else { throw reader.fail("a hash has 32 bytes, not \(count)") }
+      guard count > 0 else { return }
+      var hash: [UInt8] = []
+      for _ in 0..<count { hash.append(try reader.u8()) }
+      start = hash
+    }
+  #endif
 
   fileprivate init(reading reader: inout ByteReader, architecture: Architecture, name: String) throws(AEError)
   {

@@ -115,6 +115,19 @@ package final class TrainableNetwork {
     last.average?.base.update(from: last.values.base, count: last.count)
   }
 
+  #if !hasFeature(Embedded)
+    /// Takes the weights of a network of the same shapes.
+    func take(_ network: DenseNetwork) {
+      for (index, layer) in network.layers.enumerated() {
+        for (parameter, values) in [(weights[index], layer.weights), (biases[index], layer.bias)] {
+          precondition(parameter.count == values.count)
+          parameter.values.base.update(from: values.base, count: values.count)
+          parameter.average?.base.update(from: values.base, count: values.count)
+        }
+      }
+    }
+  #endif
+
   /// Makes room for `rows` rows.
   func reserve(rows: Int) throws(AEError) {
     guard rows > capacity else { return }

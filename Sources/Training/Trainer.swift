@@ -104,6 +104,47 @@ public final class Trainer {
     batches = BatchSource(seed: options.seed, width: architecture.width, height: architecture.height)
   }
 
+  #if !hasFeature(Embedded)
+    /// A network that starts from the weights of a trained one, for images of its own or for more steps. The
+    /// optimiser starts afresh.
+    ///
+    /// - Throws: `.argument` unless the model has the architecture that the options say; `.kind` for a pca, for a
+    ///   decoder alone, and for a model stored as int8.
+    public convenience init(options: TrainingOptions, from model: Autoencoder, hash: [UInt8]) throws(AEError)
+    {
+      guard model.architecture.kind != .pca else {
+        throw AEError(.kind, "a pca is fitted at once: it starts from nothing")
+      }
+      guard let encoder = model.encoder, let decoder = model.decoder else {
+        throw AEError(
+          .kind, "training starts from a model in floats with an encoder; \"\(model.name)\" is not one")
+      }
+      let (wanted, given) = (options.architecture, model.architecture)
+      guard
+        wanted.kind == given.kind && wanted.latentCount == given.latentCount
+          && wanted.hidden == given.hidden && wanted.output == given.output
+          && wanted.width == given.width && wanted.height == given.height
+      else {
+        throw AEError(
+          .argument,
+          "a run of \(Trainer.description(wanted)) cannot start from a model of \(Trainer.description(given))"
+        )
+      }
+      var options = options
+      options.start = hash
+      try self.init(options: options)
+      self.encoder.take(encoder)
+      self.decoder.take(decoder)
+    }
+
+    private static func description(_ architecture: Architecture) -> String {
+      let widths = [architecture.pixelCount] + architecture.hidden + [architecture.latentCount]
+      let output = architecture.output == .sigmoid ? "sigmoid" : "linear"
+      return "kind \(architecture.kind.name), \(architecture.width) x \(architecture.height), "
+        + widths.map { "\($0)" }.joined(separator: "-") + ", \(output) output"
+    }
+  #endif
+
   /// The decoder learns on the values before its output activation, where losses are stable.
   private static func logits(_ shapes: [LayerShape]) -> [LayerShape] {
     var shapes = shapes

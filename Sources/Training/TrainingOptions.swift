@@ -55,6 +55,8 @@ public struct TrainingOptions: Sendable {
   public var schedule: Schedule = .constant
   #if !hasFeature(Embedded)
     public var optimiser: Optimiser = .adam
+    /// The SHA-256 of the weight file whose weights the run starts from; nil for random ones.
+    public var start: [UInt8]?
   #endif
   /// Images in a batch, 1 ... 65536.
   public var batchSize = 100

@@ -123,6 +123,62 @@ struct RepeatabilityTests {
     #expect(try bytes(try other.model()) != (try bytes(try unbroken.model())))
   }
 
+  @Test(
+    "A run that starts from a model begins with its weights, is the same when cut, and says so",
+    arguments: trainedKinds)
+  func startedRuns(kind: ModelKind) throws {
+    let pixels = try blobs(count: 200)
+    var options = try smallOptions(kind)
+    let before = try Trainer(options: options)
+    try before.fit(pixels.base, count: 200)
+    let model = try before.model()
+    let hash = [UInt8](0..<32)
+    options.seed = 5
+    let fresh = try Trainer(options: options, from: model, hash: hash)
+    #expect(fresh.stepsDone == 0)
+    #expect(fresh.options.start == hash)
+    #expect(try bytes(try fresh.model()) == (try bytes(model)))
+    #expect(throws: AEError.self) {
+      try fresh.fit(pixels.base, count: 200, progressInterval: 7) { $0.step < 28 }
+    }
+    let saved = try fresh.checkpoint()
+    let resumed = try Trainer(checkpoint: saved.base, saved.count)
+    #expect(resumed.options.start == hash)
+    try resumed.fit(pixels.base, count: 200)
+    let unbroken = try Trainer(options: options, from: model, hash: hash)
+    try unbroken.fit(pixels.base, count: 200)
+    #expect(try bytes(try resumed.model()) == (try bytes(try unbroken.model())))
+    #expect(try bytes(try resumed.model()) != (try bytes(model)))
+  }
+
+  @Test("A run cannot start from a model of another architecture, from half of one, or from a pca")
+  func badStarts() throws {
+    let pixels = try blobs(count: 100)
+    var options = try smallOptions(.elu, steps: 1)
+    let trainer = try Trainer(options: options)
+    try trainer.fit(pixels.base, count: 100)
+    let model = try trainer.model()
+    options.architecture.latentCount = 3
+    let other = options
+    let error = #expect(throws: AEError.self) { _ = try Trainer(options: other, from: model, hash: []) }
+    #expect(error?.code == .argument)
+    #expect(
+      error?.message == "a run of kind elu, 12 x 12, 144-40-24-3, linear output cannot start from a model of "
+        + "kind elu, 12 x 12, 144-40-24-4, linear output")
+    let half = try Autoencoder(
+      architecture: model.architecture, name: "half", provenance: "", storage: .float32, encoder: nil,
+      decoder: model.decoder)
+    let same = try smallOptions(.elu)
+    #expect(throws: AEError.self) { _ = try Trainer(options: same, from: half, hash: []) }
+    let components = try Trainer(options: try smallOptions(.pca))
+    try components.fit(pixels.base, count: 100)
+    let pca = try components.model()
+    let fitted = #expect(throws: AEError.self) {
+      _ = try Trainer(options: try smallOptions(.pca), from: pca, hash: [])
+    }
+    #expect(fitted?.code == .kind)
+  }
+
   @Test("Another seed gives other weights")
   func seedsMatter() throws {
     let pixels = try blobs(count: 100)

@@ -1,5 +1,6 @@
 """Training from the command line: recipes, checkpoints, interruption, and bytes that repeat."""
 
+import hashlib
 import json
 import os
 import pty
@@ -89,6 +90,30 @@ def test_muon_trains_convolutions_and_only_those(tmp_path, shared):
     assert info(tmp_path / "muon.aew")["hash"] != info(tmp_path / "adam.aew")["hash"]
     message = "the optimizer muon is for convolutions, which only a conv-vae has"
     fails(1, message, *train, "muon", *SMALL, "-o", "dense.aew", cwd=tmp_path)
+
+
+def test_a_run_starts_from_a_trained_model(tmp_path, shared):
+    train = ["train", shared / "digits.idx", *SMALL, "--latent", 3, "--steps", 300, "-o"]
+    ok(*train, "first.aew", "--name", "first", "--rate", 0.002, cwd=tmp_path)
+    more = ["train", shared / "digits.idx", "--start", "first.aew", "--quiet", "--rate", 0.0001, "--steps"]
+    ok(*more, 20, "-o", "second.aew", cwd=tmp_path)
+    facts = info(tmp_path / "second.aew")
+    assert facts["name"] == "first"
+    digest = hashlib.sha256((tmp_path / "first.aew").read_bytes()).hexdigest()
+    assert facts["provenance"].endswith(f", from the weights of SHA-256 {digest}")
+    assert facts["provenance"].startswith("aez train --kind elu --latent 3 --hidden 16 --steps 20 ")
+    measure = ["eval", shared / "digits.idx", "--json", "--model"]
+    first = json.loads(ok(*measure, "first.aew", cwd=tmp_path).out)["mse"]
+    assert json.loads(ok(*measure, "second.aew", cwd=tmp_path).out)["mse"] < 1.05 * first
+    message = (
+        "a run of kind elu, 28 x 28, 784-16-4, linear output cannot start from a model of kind elu, 28 x 28, "
+        "784-16-3, linear output"
+    )
+    fails(1, message, *more, 20, "--latent", 4, "-o", "third.aew", cwd=tmp_path)
+    done = run(*more[:5], "--resume", "first.aew", "-o", "third.aew", cwd=tmp_path)
+    assert done.code == 64
+    assert "--resume goes on with the checkpoint's recipe" in done.err
+    assert not (tmp_path / "third.aew").exists()
 
 
 def test_storage_of_the_output(tmp_path, shared):

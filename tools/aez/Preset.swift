@@ -66,9 +66,8 @@ struct Preset: ExpressibleByArgument {
   static var allValueStrings: [String] { all.map(\.name) }
 
   /// The options that the preset sets.
-  func recipe() throws -> Recipe {
-    try Recipe.parse(options.split(separator: " ").map { String($0) })
-  }
+  func recipe() throws -> Recipe { try Recipe.parse(words) }
+  var words: [String] { options.split(separator: " ").map { String($0) } }
 
   /// The presets with what they do, for help texts.
   static var listing: String {

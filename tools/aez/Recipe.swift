@@ -166,5 +166,16 @@ extension TrainingOptions {
   func provenance(on set: ImageSet) -> String {
     "\(commandLine) on \(set.count) images of \(set.width) x \(set.height), SHA-256 of their pixels "
       + SHA256.hex(SHA256.digest(set.pixels.base, set.pixels.count))
+      + (start.map { ", from the weights of SHA-256 \(SHA256.hex($0))" } ?? "")
+  }
+}
+
+extension Autoencoder {
+  /// The part of a recipe that says what network this is.
+  var recipeWords: [String] {
+    var words = ["--kind", "\(architecture.kind.name)", "--latent", "\(architecture.latentCount)"]
+    if !name.isEmpty { words.append("--name=\(name)") }
+    words += ["--hidden", Widths.text(architecture.hidden)]
+    return words + ["--output-activation", architecture.output == .sigmoid ? "sigmoid" : "linear"]
   }
 }

@@ -28,11 +28,16 @@ struct Train: ParsableCommand {
         aez train mnist:train -o elu.aew --kind elu --latent 8 --schedule cosine
         aez train mnist:train -o vae.aew --kind vae --latent 50 --binarize
         aez train mnist:train -o elu.aew --resume elu.aew.checkpoint
+        aez train letters/ -o letters.aew --start elu.aew --steps 5000 --rate 0.0003
       """)
 
   @Argument(help: "The images.") var images: String
   @OptionGroup(title: "Recipe") var recipe: Recipe
   @Option(help: "A recipe by name, for what is not said here.") var preset: Preset?
+  @Option(
+    help: ArgumentHelp(
+      "Start from this model's weights instead of random ones. Its kind and sizes hold.", valueName: "model"))
+  var start: String?
   @Option(help: "How the weight file stores numbers.") var storage = WeightStorage.float32
   @Option(help: ArgumentHelp("Where checkpoints go.", valueName: "file")) var checkpoint: String?
   @Option(help: ArgumentHelp("Write a checkpoint every so many steps.", valueName: "steps"))
@@ -62,11 +67,13 @@ struct Train: ParsableCommand {
       if !exact {
         throw ValidationError("--from is for --exact: it names the model that gets the exact layer.")
       }
-      if !recipe.isEmpty || preset != nil || resume != nil || checkpoint != nil || checkpointEvery != nil {
+      if !recipe.isEmpty || preset != nil || start != nil || resume != nil || checkpoint != nil
+        || checkpointEvery != nil
+      {
         throw ValidationError("--from takes a trained model as it is: leave recipe and checkpoints out.")
       }
     }
-    if resume != nil, !recipe.isEmpty || preset != nil {
+    if resume != nil, !recipe.isEmpty || preset != nil || start != nil {
       throw ValidationError(
         "--resume goes on with the checkpoint's recipe: leave the options of the recipe out.")
     }
@@ -88,12 +95,21 @@ struct Train: ParsableCommand {
       let file = try File.read(path)
       return try Trainer(checkpoint: file.base, file.count, name: path)
     }
+    let started = try start.map { path throws(AEError) in
+      let file = try File.read(path)
+      let model = try WeightFile.read(file.base, file.count, name: path)
+      return (model: model, hash: SHA256.digest(file.base, file.count))
+    }
     let set = try input.load(images)
     let trainer: Trainer
     if let resumed {
       trainer = resumed
       let architecture = trainer.options.architecture
       try set.check(width: architecture.width, height: architecture.height, name: images)
+    } else if let started {
+      let base = try Recipe.parse(started.model.recipeWords + (preset?.words ?? []))
+      let options = try recipe.options(width: set.width, height: set.height, base: base)
+      trainer = try Trainer(options: options, from: started.model, hash: started.hash)
     } else {
       let options = try recipe.options(width: set.width, height: set.height, base: try preset?.recipe())
       trainer = try Trainer(options: options)
