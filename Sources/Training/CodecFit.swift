@@ -9,9 +9,9 @@ import Model
 
 /// Adds integer networks and a codec to a model, fitted on images in bytes (a few thousand are enough).
 ///
-/// Post-training quantisation: weights to int8 with a scale per output channel, each of a dense layer rounded so as to
-/// make up for those before it (`ErrorFeedback`; libae.so, which has no room for that, rounds each to the nearest),
-/// hidden activations to bytes with a scale and zero point per layer.
+/// Post-training quantisation: weights to int8 with a scale per output channel, each rounded so as to make up for those
+/// before it (`LayerFeedback`; libae.so, which has no room for that, rounds each to the nearest), hidden activations to
+/// bytes with a scale and zero point per layer.
 ///
 /// - Parameter bitsCounted: whether the model was trained with `TrainingOptions.lambda`; its qualities then lie
 ///   close about the rate that it was trained for.
@@ -186,7 +186,7 @@ func quantise(
     if isLast, case .words(let latentUnits) = last(outputs) {
       units = latentUnits
     } else {
-      let range = isLast ? pixelRange(shape.activation) : activationRange(outputs, shape.activation)
+      let range = isLast ? pixelRange(shape.activation) : activationRange(outputs, shape)
       nextScale = range.scale
       nextZero = range.zero
       units = [Double](repeating: range.unit, count: shape.channels)
@@ -253,6 +253,11 @@ private struct ActivationRange {
   /// What one unit of the byte is worth, and the byte that stands for 0.
   let scale: Double
   let zero: Int
+  #if !hasFeature(Embedded)
+    /// What is added to an activation in units of bytes before it is rounded, beside `zero`: where steps are wide,
+    /// byte 0 stands for -1 and none for 0, to which `zero` is only the nearest. Biases take back the difference.
+    var shift = 0.0
+  #endif
 }
 
 /// The range of pixels: bytes are 1/255 each. Beyond +-8 a sigmoid is 0 or 255 to within rounding.
@@ -261,11 +266,11 @@ private func pixelRange(_ activation: Activation) -> ActivationRange {
 }
 
 /// The range of a hidden layer, from its pre-activations.
-private func activationRange(_ values: Buffer<Float>, _ activation: Activation) -> ActivationRange {
+private func activationRange(_ values: Buffer<Float>, _ shape: LayerShape) -> ActivationRange {
   // Rare outliers are clipped: a finer step for all the others is worth more.
   let upper = max(quantile(values, 0.99995), 1e-3)
   let lower = min(-quantile(values, 0.99995, negated: true), 0)
-  switch activation {
+  switch shape.activation {
   case .sigmoid:
     return ActivationRange(unit: 8.0 / 2047, scale: 1.0 / 255, zero: 0)
   case .relu:
@@ -273,7 +278,10 @@ private func activationRange(_ values: Buffer<Float>, _ activation: Activation) 
   case .elu:
     // A whole number of units below zero, so that -1, where many units rest, is met exactly.
     let below = Int(saturating: (255 / (upper + 1)).rounded(.down)).clamped(to: 0...254)
-    // Or none: where steps are wider than 1, that is next to nothing, and biases take back its mean.
+    #if !hasFeature(Embedded)
+      if shape.isConvolution || below == 0 { return leastErrorRange(values, upper: upper) }
+    #endif
+    // Or none, where steps are wider than 1: biases take back the mean of that, not what comes and goes.
     if below == 0 { return ActivationRange(unit: upper / 2047, scale: upper / 255, zero: 0) }
     let scale = 1 / Double(below)
     return ActivationRange(
@@ -285,6 +293,47 @@ private func activationRange(_ values: Buffer<Float>, _ activation: Activation) 
       zero: Int(saturating: -lower / scale).clamped(to: 0...255))
   }
 }
+
+#if !hasFeature(Embedded)
+  /// The range that leaves the least squared error of ELUs of `values`, apart from their mean. Byte 0 stands for -1,
+  /// where many units rest, so that is met exactly; 0 is met where steps are no wider than 1.
+  private func leastErrorRange(_ values: Buffer<Float>, upper: Double) -> ActivationRange {
+    var least: Float = 0
+    var largest: Float = 0
+    for i in 0..<values.count {
+      least = min(least, values.base[i])
+      largest = max(largest, values.base[i])
+    }
+    let binCount = 1 << 13
+    let width = max(Double(largest) - Double(least), 1e-9) / Double(binCount)
+    var counts = [Double](repeating: 0, count: binCount)
+    for i in 0..<values.count {
+      counts[Int((Double(values.base[i]) - Double(least)) / width).clamped(to: 0...binCount - 1)] += 1
+    }
+    let activations = (0..<binCount).map { bin in
+      let x = Double(least) + (Double(bin) + 0.5) * width
+      return x > 0 ? x : ExactMath.exp(x) - 1
+    }
+    var best = (error: Double.infinity, scale: 1.0)
+    func consider(scale: Double) {
+      var error = 0.0
+      var mean = 0.0
+      for bin in 0..<binCount where counts[bin] > 0 {
+        let off = min(((activations[bin] + 1) / scale).rounded(), 255) * scale - 1 - activations[bin]
+        error += counts[bin] * off * off
+        mean += counts[bin] * off
+      }
+      error -= mean * mean / Double(values.count)
+      if error < best.error { best = (error, scale) }
+    }
+    for steps in 1...254 { consider(scale: 1 / Double(steps)) }
+    for part in 4...32 { consider(scale: max(1, (upper * Double(part) / 32 + 1) / 255)) }
+    let zero = Int(saturating: 1 / best.scale)
+    return ActivationRange(
+      unit: max(255 * best.scale - 1, 4) / 2047, scale: best.scale, zero: zero,
+      shift: 1 / best.scale - Double(zero))
+  }
+#endif
 
 /// The value below which so much of the values (or of their negatives) lies.
 private func quantile(_ values: Buffer<Float>, _ share: Double, negated: Bool = false) -> Double {
@@ -322,7 +371,12 @@ private func activationTable(_ activation: Activation, _ range: ActivationRange)
     case .elu: y = x > 0 ? x : ExactMath.exp(x) - 1
     case .sigmoid: y = 1 / (1 + ExactMath.exp(-x))
     }
-    table.base[index] = UInt8((Int(saturating: y / range.scale) + range.zero).clamped(to: 0...255))
+    #if hasFeature(Embedded)
+      let units = y / range.scale
+    #else
+      let units = y / range.scale + range.shift
+    #endif
+    table.base[index] = UInt8((Int(saturating: units) + range.zero).clamped(to: 0...255))
   }
   return table
 }
@@ -342,7 +396,7 @@ private func integerLayer(
   var ratios = [Double](repeating: 0, count: outputs)
   let largestInput = integers.largest
   #if !hasFeature(Embedded)
-    let feedback = shape.isConvolution ? nil : try ErrorFeedback(integers, rows: rows, width: inputs)
+    let feedback = try LayerFeedback(shape, integers, rows: rows, zero: UInt8(inputZero))
   #endif
   // What the weights can reach at most leaves so much of int32 to the bias, half of it in reserve for the
   // zero point's share.
@@ -359,8 +413,8 @@ private func integerLayer(
     let scale = max(Double(largest) / 127, floor, 1e-30)
     var sum = 0
     #if !hasFeature(Embedded)
-      feedback?.round(layer.weights.base + o * inputs, scale: scale, into: weights.base + o * inputs)
-      let isRounded = feedback != nil
+      feedback.round(layer.weights.base, output: o, scale: scale, into: weights.base)
+      let isRounded = true
     #else
       let isRounded = false
     #endif

@@ -2,8 +2,10 @@
 // CodecFit because libae.so leaves it out: it has no room for it, and a fit without it is a little less near.
 
 #if !hasFeature(Embedded)
+  import CKernels
   import Compute
   import Core
+  import Model
 
   /// How the rounding of one weight is made up for by those after it: inputs that go together can stand in for
   /// each other.
@@ -93,6 +95,127 @@
         rounded[order[k]] = Int8(whole)
         lost.base[k] = weight - Double(whole) * scale
       }
+    }
+  }
+
+  /// The same for all outputs of a layer. Those of a dense layer see the same inputs; so do, if pixels are taken
+  /// together, those of a convolution, whose inputs are windows. Those of a transposed one see a window, too, but
+  /// with a stride of s there are s * s kinds of pixels, each with weights of its own.
+  package struct LayerFeedback {
+    fileprivate struct Kind {
+      let feedback: ErrorFeedback
+      /// Where the weights of the first output lie in the layer; those of output o lie o rows on.
+      let places: [Int]
+      let rounded: Buffer<Int8>
+      let weights: Buffer<Float>
+    }
+
+    /// Windows that a covariance is taken of: enough for some hundred inputs.
+    fileprivate static let largestWindowCount = 1 << 15
+
+    private let kinds: [Kind]
+    private let columns: Int
+
+    /// - Parameters:
+    ///   - inputs: `rows` rows of inputs as the layer gets them.
+    ///   - zero: the byte that stands for what lies outside of a convolution's picture.
+    package init(_ shape: LayerShape, _ inputs: IntegerRows, rows: Int, zero: UInt8) throws(AEError) {
+      columns = shape.columns
+      guard shape.isConvolution, case .bytes(let bytes) = inputs else {
+        kinds = [
+          try Kind(
+            feedback: try ErrorFeedback(inputs, rows: rows, width: shape.columns), count: shape.columns)
+        ]
+        return
+      }
+      let phases = shape.geometry.transposed != 0 ? Int(shape.geometry.stride) : 1
+      var kinds: [Kind] = []
+      for phase in 0..<phases * phases {
+        kinds.append(
+          try Kind(shape, bytes, rows: rows, zero: zero, phase: (phase / phases, phase % phases)))
+      }
+      self.kinds = kinds
+    }
+
+    /// Rounds the weights of output `o` to multiples of `scale`, in -127 ... 127; both are whole layers.
+    package func round(
+      _ weights: UnsafePointer<Float>, output o: Int, scale: Double, into rounded: UnsafeMutablePointer<Int8>
+    ) {
+      for kind in kinds {
+        let offset = o * columns
+        for (i, place) in kind.places.enumerated() { kind.weights.base[i] = weights[place + offset] }
+        kind.feedback.round(kind.weights.base, scale: scale, into: kind.rounded.base)
+        for (i, place) in kind.places.enumerated() { rounded[place + offset] = kind.rounded.base[i] }
+      }
+    }
+  }
+
+  extension LayerFeedback.Kind {
+    init(feedback: ErrorFeedback, places: [Int]) throws(AEError) {
+      self.feedback = feedback
+      self.places = places
+      rounded = try Buffer(count: places.count)
+      weights = try Buffer(count: places.count)
+    }
+
+    init(feedback: ErrorFeedback, count: Int) throws(AEError) {
+      try self.init(feedback: feedback, places: [Int](0..<count))
+    }
+
+    /// Pixels that come out at one of a transposed convolution's phases, or all of them.
+    init(
+      _ shape: LayerShape, _ pictures: Buffer<UInt8>, rows: Int, zero: UInt8, phase: (y: Int, x: Int)
+    ) throws(AEError) {
+      let g = shape.geometry
+      let isTransposed = g.transposed != 0
+      let (kernel, stride, padding) = (Int(g.kernel), Int(g.stride), Int(g.padding))
+      let (fineChannels, coarseChannels) = (Int(g.fine_channels), Int(g.coarse_channels))
+      let fine = (width: Int(g.fine_width), height: Int(g.fine_height))
+      let coarse = (width: Int(g.coarse_width), height: Int(g.coarse_height))
+      let (source, target) = isTransposed ? (coarse, fine) : (fine, coarse)
+      let channels = isTransposed ? coarseChannels : fineChannels
+      let step = isTransposed ? stride : 1
+
+      var places: [Int] = []
+      var taps: [(y: Int, x: Int)] = []
+      for y in Swift.stride(from: phase.y, to: kernel, by: step) {
+        for x in Swift.stride(from: phase.x, to: kernel, by: step) {
+          taps.append((y, x))
+          let first = (y * kernel + x) * fineChannels * (isTransposed ? coarseChannels : 1)
+          for channel in 0..<channels { places.append(first + channel) }
+        }
+      }
+      // The pixels that see those taps.
+      let ys = (0..<target.height).filter { ($0 + padding) % step == phase.y % step || !isTransposed }
+      let xs = (0..<target.width).filter { ($0 + padding) % step == phase.x % step || !isTransposed }
+      let images = min(rows, max(LayerFeedback.largestWindowCount / max(ys.count * xs.count, 1), 1))
+      let width = places.count
+      let windows = try Buffer<UInt8>(count: images * ys.count * xs.count * width)
+      var window = windows.base
+      for image in 0..<images {
+        let picture = pictures.base + image * rows / images * shape.inputs
+        for y in ys {
+          for x in xs {
+            for tap in taps {
+              let fromY = isTransposed ? (y + padding - tap.y) / stride : y * stride + tap.y - padding
+              let fromX = isTransposed ? (x + padding - tap.x) / stride : x * stride + tap.x - padding
+              // What would be divided below zero lies outside, too.
+              let isInside =
+                (!isTransposed || (y + padding >= tap.y && x + padding >= tap.x))
+                && (0..<source.height).contains(fromY) && (0..<source.width).contains(fromX)
+              if isInside {
+                window.update(from: picture + (fromY * source.width + fromX) * channels, count: channels)
+              } else {
+                window.update(repeating: zero, count: channels)
+              }
+              window += channels
+            }
+          }
+        }
+      }
+      try self.init(
+        feedback: try ErrorFeedback(.bytes(windows), rows: images * ys.count * xs.count, width: width),
+        places: places)
     }
   }
 #endif

@@ -71,6 +71,22 @@ func integersStayClose(kind: ModelKind) throws {
   #expect(try WeightFile.hash(stored) == (try WeightFile.hash(model)))
 }
 
+/// The network with hidden activations that are `scale` times as large, and with layers of `shapes`.
+private func scaled(_ network: DenseNetwork?, _ shapes: [LayerShape], by scale: Float) throws -> DenseNetwork
+{
+  let layers = try #require(network).layers
+  return DenseNetwork(
+    layers: try layers.enumerated().map { index, layer in
+      let isLast = index == layers.count - 1
+      let ofWeights = (isLast ? 1 : scale) / (index == 0 ? 1 : scale)
+      let weights = try Buffer<Float>(count: layer.weights.count)
+      let bias = try Buffer<Float>(count: layer.bias.count)
+      for i in 0..<weights.count { weights[i] = layer.weights[i] * ofWeights }
+      for i in 0..<bias.count { bias[i] = layer.bias[i] * (isLast ? 1 : scale) }
+      return try DenseLayer(shape: shapes[index], weights: weights, bias: bias)
+    })
+}
+
 @Test(
   "Integer networks stay close where activations are hundreds and more",
   arguments: [30, 300, 3000] as [Float])
@@ -88,25 +104,36 @@ func integersStayCloseToLargeActivations(scale: Float) throws {
     kind: .elu, width: relu.architecture.width, height: relu.architecture.height,
     latentCount: relu.latentCount,
     hidden: relu.architecture.hidden, output: relu.architecture.output)
-  func scaled(_ network: DenseNetwork?, _ shapes: [LayerShape]) throws -> DenseNetwork {
-    let layers = try #require(network).layers
-    return DenseNetwork(
-      layers: try layers.enumerated().map { index, layer in
-        let isLast = index == layers.count - 1
-        let ofWeights = (isLast ? 1 : scale) / (index == 0 ? 1 : scale)
-        let weights = try Buffer<Float>(count: layer.weights.count)
-        let bias = try Buffer<Float>(count: layer.bias.count)
-        for i in 0..<weights.count { weights[i] = layer.weights[i] * ofWeights }
-        for i in 0..<bias.count { bias[i] = layer.bias[i] * (isLast ? 1 : scale) }
-        return try DenseLayer(shape: shapes[index], weights: weights, bias: bias)
-      })
-  }
   let model = try fitCodec(
     try Autoencoder(
       architecture: architecture, name: "large", provenance: "", storage: .float32,
-      encoder: try scaled(relu.encoder, architecture.encoderShapes),
-      decoder: try scaled(relu.decoder, architecture.decoderShapes)),
+      encoder: try scaled(relu.encoder, architecture.encoderShapes, by: scale),
+      decoder: try scaled(relu.decoder, architecture.decoderShapes, by: scale)),
     pixels: pixels.base, count: 1000)
+  let (_, rebuilt) = try throughIntegers(
+    try #require(model.integerEncoder), try #require(model.integerDecoder), pixels, count: 1000)
+  try expectClose(rebuilt, model, pixels, count: 1000)
+}
+
+@Test("So do those of convolutions, whose units below zero count however large the others are")
+func integersStayCloseToLargeConvolutions() throws {
+  let scale: Float = 100
+  let pixels = try blobs(count: 1000)
+  var options = try smallOptions(.convVAE, steps: 800)
+  options.architecture.hidden = [6, 6, 6, 24]
+  options.learningRate = 3e-3
+  options.importanceSamples = 1
+  options.gradientClip = 20
+  let trainer = try Trainer(options: options)
+  try trainer.fit(pixels.base, count: 1000)
+  let small = try trainer.model()
+  let large = try Autoencoder(
+    architecture: small.architecture, name: "large", provenance: "", storage: .float32,
+    encoder: try scaled(small.encoder, small.architecture.encoderShapes, by: scale),
+    decoder: try scaled(small.decoder, small.architecture.decoderShapes, by: scale))
+  let again = try Trainer(options: options, from: large, hash: [])
+  try again.fit(pixels.base, count: 1000)
+  let model = try fitCodec(try again.model(), pixels: pixels.base, count: 1000)
   let (_, rebuilt) = try throughIntegers(
     try #require(model.integerEncoder), try #require(model.integerDecoder), pixels, count: 1000)
   try expectClose(rebuilt, model, pixels, count: 1000)
@@ -222,6 +249,62 @@ func feedbackBeatsNearest() throws {
   }
   #expect(variance(rounded) < 0.5 * variance(nearest))
   for i in 0..<width {
+    #expect(abs(Double(rounded.base[i]) * scale - Double(weights.base[i])) < 3 * scale)
+  }
+}
+
+@Test("So are those of convolutions, plain and transposed, whatever their stride", arguments: [0, 1, 2, 3])
+func feedbackBeatsNearestInConvolutions(index: Int) throws {
+  let architecture = try Architecture(
+    kind: .convVAE, width: 11, height: 9, latentCount: 2, hidden: [6, 6, 8], output: .sigmoid)
+  let shape =
+    index < 2 ? architecture.encoderShapes[index] : architecture.decoderShapes[index]
+  try #require(shape.isConvolution)
+  let (rows, zero, scale) = (200, UInt8(90), 0.1)
+  let inputs = try Buffer<UInt8>(count: rows * shape.inputs)
+  let floats = try Buffer<Float>(count: inputs.count)
+  var stream = RandomStream(seed: 7, stream: 1)
+  for row in 0..<rows {
+    var value = 128.0
+    for i in 0..<shape.inputs {
+      value = min(max(value + 30 * (Double(stream.uniform()) - 0.5), 0), 255)
+      inputs.base[row * shape.inputs + i] = UInt8(value)
+      floats.base[row * shape.inputs + i] = Float(UInt8(value)) - Float(zero)
+    }
+  }
+  let weights = try Buffer<Float>(count: shape.weightCount)
+  for i in 0..<weights.count { weights.base[i] = 2 * Float(stream.uniform()) - 1 }
+  let feedback = try LayerFeedback(shape, .bytes(inputs), rows: rows, zero: zero)
+  let rounded = try Buffer<Int8>(count: weights.count)
+  for o in 0..<shape.channels {
+    feedback.round(weights.base, output: o, scale: scale, into: rounded.base)
+  }
+  let nearest = try Buffer<Int8>(count: weights.count)
+  for i in 0..<weights.count { nearest.base[i] = Int8((Double(weights.base[i]) / scale).rounded()) }
+
+  /// The variance over all pixels of a channel of what rounding changed, summed over channels.
+  func variance(_ whole: Buffer<Int8>) throws -> Double {
+    let lost = try Buffer<Float>(count: weights.count)
+    for i in 0..<lost.count { lost.base[i] = weights.base[i] - Float(Double(whole.base[i]) * scale) }
+    let bias = try Buffer<Float>(count: shape.channels)
+    let change = try Buffer<Float>(count: rows * shape.outputs)
+    try shape.forward(
+      floats.base, rows: rows, weights: lost.base, bias: bias.base, activation: .identity, into: change.base)
+    var total = 0.0
+    for channel in 0..<shape.channels {
+      var (sum, squares, count) = (0.0, 0.0, 0.0)
+      for i in stride(from: channel, to: change.count, by: shape.channels) {
+        sum += Double(change.base[i])
+        squares += Double(change.base[i] * change.base[i])
+        count += 1
+      }
+      total += squares / count - sum / count * sum / count
+    }
+    return total
+  }
+  let (kept, plain) = (try variance(rounded), try variance(nearest))
+  #expect(kept < 0.6 * plain, "\(kept) beside \(plain)")
+  for i in 0..<weights.count {
     #expect(abs(Double(rounded.base[i]) * scale - Double(weights.base[i])) < 3 * scale)
   }
 }
