@@ -414,18 +414,15 @@ private func integerLayer(
     var sum = 0
     #if !hasFeature(Embedded)
       feedback.round(layer.weights.base, output: o, scale: scale, into: weights.base)
-      let isRounded = true
-    #else
-      let isRounded = false
     #endif
     for row in stride(from: o, to: shape.rows, by: outputs) {
       for i in row * shape.columns..<(row + 1) * shape.columns {
-        if isRounded {
-          sum += Int(weights.base[i])
-          continue
-        }
-        let weight = Int(saturating: Double(layer.weights.base[i]) / scale).clamped(to: -127...127)
-        weights.base[i] = Int8(weight)
+        #if hasFeature(Embedded)
+          let weight = Int(saturating: Double(layer.weights.base[i]) / scale).clamped(to: -127...127)
+          weights.base[i] = Int8(weight)
+        #else
+          let weight = Int(weights.base[i])
+        #endif
         sum += weight
       }
     }
