@@ -516,7 +516,8 @@ ae_status ae_trainer_save(const ae_trainer *trainer, void *out, size_t capacity,
  * ae_trainer_resume(data, byte_count, options, trainer) stores in *trainer the trainer of a
  * checkpoint. Its options are the checkpoint's; of `options` (which may be NULL) only
  * progress_interval, progress, log and context are used. The tool alone goes on with
- * runs of `aez train --lambda`, for which this is AE_ERROR_KIND, and of `--optimizer muon`, AE_ERROR_VERSION.
+ * runs of `aez train --lambda`, for which this is AE_ERROR_KIND, and of `--optimizer muon` or `--start`, for which it
+ * is AE_ERROR_VERSION.
  */
 ae_status ae_trainer_resume(const void *data, size_t byte_count, const ae_trainer_options *options,
                             ae_trainer **trainer);

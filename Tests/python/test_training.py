@@ -39,13 +39,27 @@ def test_a_run_that_pays_for_bits_is_refused(tmp_path):
         libae.Trainer.resume(kept)
 
 
-def test_a_run_of_muon_is_refused(tmp_path):
-    """ae_trainer_resume's contract: the tool alone goes on with a run of `aez train --optimizer muon`."""
-    kept, drawn = tmp_path / "run", tmp_path / "drawn-idx3-ubyte"
-    recipe = "--kind conv-vae --latent 3 --hidden 4,16 --optimizer muon --steps 5 --checkpoint-every 2"
+@pytest.mark.parametrize("more", [["--optimizer", "muon"], ["--start", "start.aew"]])
+def test_a_run_that_only_the_tool_goes_on_with_is_refused(tmp_path, more):
+    """ae_trainer_resume's contract, for `aez train --optimizer muon` and for `--start`."""
+    kept, drawn, start = tmp_path / "run", tmp_path / "drawn-idx3-ubyte", tmp_path / "start.aew"
+    recipe = "--kind conv-vae --latent 3 --hidden 4,16 --steps 5 --quiet".split()
+    more = [start if word == start.name else word for word in more]
     for words in (
         ["draw", "--count", "200", "-o", drawn],
-        ["train", drawn, *recipe.split(), "--checkpoint", kept, "-o", tmp_path / "model.aew"],
+        ["train", drawn, *recipe, "-o", start],
+        [
+            "train",
+            drawn,
+            *recipe,
+            *more,
+            "--checkpoint-every",
+            "2",
+            "--checkpoint",
+            kept,
+            "-o",
+            tmp_path / "model",
+        ],
     ):
         subprocess.run([os.environ["AEZ"], *words], check=True, capture_output=True)
     with pytest.raises(libae.VersionError, match="version 3 expected, version 4 came"):
