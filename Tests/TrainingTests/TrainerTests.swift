@@ -54,6 +54,19 @@ func bytes(_ model: Autoencoder) throws -> [UInt8] {
   try WeightFile.write(model, storage: .float32).array
 }
 
+/// Runs a trainer to step 28 and gives the one that its checkpoint makes.
+private func cut(_ trainer: Trainer, _ pixels: Buffer<UInt8>) throws -> Trainer {
+  let stopped = #expect(throws: AEError.self) {
+    try trainer.fit(pixels.base, count: 200, progressInterval: 7) { $0.step < 28 }
+  }
+  #expect(stopped?.code == .stopped)
+  #expect(trainer.stepsDone == 28)
+  let saved = try trainer.checkpoint()
+  let resumed = try Trainer(checkpoint: saved.base, saved.count)
+  #expect(resumed.stepsDone == 28)
+  return resumed
+}
+
 private let trainedKinds: [ModelKind] = [.linear, .sigmoid, .relu, .elu, .vae, .convVAE]
 
 @Suite("Training repeats", .serialized)
@@ -83,14 +96,7 @@ struct RepeatabilityTests {
     try unbroken.fit(pixels.base, count: 200)
 
     let first = try Trainer(options: options)
-    let stopped = #expect(throws: AEError.self) {
-      try first.fit(pixels.base, count: 200, progressInterval: 7) { $0.step < 28 }
-    }
-    #expect(stopped?.code == .stopped)
-    #expect(first.stepsDone == 28)
-    let saved = try first.checkpoint()
-    let second = try Trainer(checkpoint: saved.base, saved.count)
-    #expect(second.stepsDone == 28)
+    let second = try cut(first, pixels)
     try second.fit(pixels.base, count: 200)
     #expect(try bytes(try second.model()) == (try bytes(try unbroken.model())))
     // And without leaving the process.
@@ -107,12 +113,7 @@ struct RepeatabilityTests {
     let unbroken = try Trainer(options: options)
     try unbroken.fit(pixels.base, count: 200)
     setThreadCount(3)
-    let first = try Trainer(options: options)
-    #expect(throws: AEError.self) {
-      try first.fit(pixels.base, count: 200, progressInterval: 7) { $0.step < 28 }
-    }
-    let saved = try first.checkpoint()
-    let second = try Trainer(checkpoint: saved.base, saved.count)
+    let second = try cut(try Trainer(options: options), pixels)
     #expect(second.options.optimiser == .muon)
     try second.fit(pixels.base, count: 200)
     setThreadCount(0)
@@ -138,11 +139,7 @@ struct RepeatabilityTests {
     #expect(fresh.stepsDone == 0)
     #expect(fresh.options.start == hash)
     #expect(try bytes(try fresh.model()) == (try bytes(model)))
-    #expect(throws: AEError.self) {
-      try fresh.fit(pixels.base, count: 200, progressInterval: 7) { $0.step < 28 }
-    }
-    let saved = try fresh.checkpoint()
-    let resumed = try Trainer(checkpoint: saved.base, saved.count)
+    let resumed = try cut(fresh, pixels)
     #expect(resumed.options.start == hash)
     try resumed.fit(pixels.base, count: 200)
     let unbroken = try Trainer(options: options, from: model, hash: hash)
