@@ -295,8 +295,12 @@ private func activationRange(_ values: Buffer<Float>, _ shape: LayerShape) -> Ac
 }
 
 #if !hasFeature(Embedded)
-  /// The range that leaves the least squared error of ELUs of `values`, apart from their mean. Byte 0 stands for -1,
-  /// where many units rest, so that is met exactly; 0 is met where steps are no wider than 1.
+  /// The range that leaves the least squared error of ELUs of `values`, apart from their mean, which biases take back.
+  ///
+  /// Either byte 0 stands for -1, where many units rest, so that is met exactly; 0 then is a byte, too, where steps are
+  /// between 1 and 1/254, and otherwise padding is taken for another value than 0, as is worth it for much finer steps
+  /// alone. Or bytes begin at the lowest activation that is met, and 0 is one of them: for layers that come nowhere
+  /// near -1.
   private func leastErrorRange(_ values: Buffer<Float>, upper: Double) -> ActivationRange {
     var least: Float = 0
     var largest: Float = 0
@@ -310,28 +314,37 @@ private func activationRange(_ values: Buffer<Float>, _ shape: LayerShape) -> Ac
     for i in 0..<values.count {
       counts[Int((Double(values.base[i]) - Double(least)) / width).clamped(to: 0...binCount - 1)] += 1
     }
-    let activations = (0..<binCount).map { bin in
-      let x = Double(least) + (Double(bin) + 0.5) * width
-      return x > 0 ? x : ExactMath.exp(x) - 1
-    }
-    var best = (error: Double.infinity, scale: 1.0)
-    func consider(scale: Double) {
+    func elu(_ x: Double) -> Double { x > 0 ? x : ExactMath.exp(x) - 1 }
+    let activations = (0..<binCount).map { elu(Double(least) + (Double($0) + 0.5) * width) }
+    var best = (error: Double.infinity, scale: 1.0, origin: -1.0)
+    /// `origin` is what byte 0 stands for.
+    func consider(scale: Double, origin: Double, handicap: Double = 1) {
       var error = 0.0
       var mean = 0.0
       for bin in 0..<binCount where counts[bin] > 0 {
-        let off = min(((activations[bin] + 1) / scale).rounded(), 255) * scale - 1 - activations[bin]
+        let byte = min(max(((activations[bin] - origin) / scale).rounded(), 0), 255)
+        let off = byte * scale + origin - activations[bin]
         error += counts[bin] * off * off
         mean += counts[bin] * off
       }
-      error -= mean * mean / Double(values.count)
-      if error < best.error { best = (error, scale) }
+      error = (error - mean * mean / Double(values.count)) * handicap
+      if error < best.error { best = (error, scale, origin) }
     }
-    for steps in 1...254 { consider(scale: 1 / Double(steps)) }
-    for part in 4...32 { consider(scale: max(1, (upper * Double(part) / 32 + 1) / 255)) }
-    let zero = Int(saturating: 1 / best.scale)
+    for steps in 1...254 { consider(scale: 1 / Double(steps), origin: -1) }
+    for part in 9...128 { consider(scale: 8 / Double(part * 254), origin: -1, handicap: 4) }
+    for part in 4...32 {
+      let top = upper * Double(part) / 32
+      consider(scale: max(1, (top + 1) / 255), origin: -1)
+      let scale = (top - elu(Double(least))) / 255
+      consider(scale: scale, origin: (elu(Double(least)) / scale).rounded() * scale)
+    }
+    let byteOfZero = -best.origin / best.scale
+    let zero = Int(saturating: byteOfZero).clamped(to: 0...255)
+    // From there down, an ELU is within half a byte of -1: all that are met above count.
+    let lowest = max(Double(least), ExactMath.log(min(best.scale / 2, 1)))
     return ActivationRange(
-      unit: max(255 * best.scale - 1, 4) / 2047, scale: best.scale, zero: zero,
-      shift: 1 / best.scale - Double(zero))
+      unit: max(255 * best.scale + best.origin, -lowest) / 2047, scale: best.scale, zero: zero,
+      shift: byteOfZero - Double(zero))
   }
 #endif
 

@@ -115,9 +115,10 @@ func integersStayCloseToLargeActivations(scale: Float) throws {
   try expectClose(rebuilt, model, pixels, count: 1000)
 }
 
-@Test("So do those of convolutions, whose units below zero count however large the others are")
-func integersStayCloseToLargeConvolutions() throws {
-  let scale: Float = 100
+@Test(
+  "So do those of convolutions, where units below zero count beside hundreds, and where all are hundredths",
+  arguments: [0.02, 100] as [Float])
+func integersStayCloseToConvolutionsOfAnySize(scale: Float) throws {
   let pixels = try blobs(count: 1000)
   var options = try smallOptions(.convVAE, steps: 800)
   options.architecture.hidden = [6, 6, 6, 24]
@@ -127,11 +128,11 @@ func integersStayCloseToLargeConvolutions() throws {
   let trainer = try Trainer(options: options)
   try trainer.fit(pixels.base, count: 1000)
   let small = try trainer.model()
-  let large = try Autoencoder(
-    architecture: small.architecture, name: "large", provenance: "", storage: .float32,
+  let sized = try Autoencoder(
+    architecture: small.architecture, name: "sized", provenance: "", storage: .float32,
     encoder: try scaled(small.encoder, small.architecture.encoderShapes, by: scale),
     decoder: try scaled(small.decoder, small.architecture.decoderShapes, by: scale))
-  let again = try Trainer(options: options, from: large, hash: [])
+  let again = try Trainer(options: options, from: sized, hash: [])
   try again.fit(pixels.base, count: 1000)
   let model = try fitCodec(try again.model(), pixels: pixels.base, count: 1000)
   let (_, rebuilt) = try throughIntegers(
