@@ -42,8 +42,13 @@ RUNS = {
     "conv-30": "--preset conv-30",
     "vae-50": "--preset vae-50",
     "conv-vae-50": "--preset conv-vae-50",
+    "best-vae-50": "--preset best-vae-50",
 }
-BOUNDED = {"vae-50": "images/vae-samples.png", "conv-vae-50": "images/conv-vae-samples.png"}
+BOUNDED = {
+    "vae-50": "images/vae-samples.png",
+    "conv-vae-50": "images/conv-vae-samples.png",
+    "best-vae-50": "images/best-vae-samples.png",
+}
 CODECS = ("elu-5", "best-5", "best-30")
 
 

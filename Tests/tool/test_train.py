@@ -309,6 +309,24 @@ def test_presets_are_options(tmp_path, shared):
     assert "The value 'slow' is invalid for '--preset <preset>'" in done.err
 
 
+def test_every_preset_trains_as_help_says(tmp_path, shared):
+    text = run("train", "--help", cwd=tmp_path).out.decode().split("\nPRESETS\n")[1].split("\n\n")[0]
+    presets: dict[str, str] = {}
+    for line in text.splitlines():
+        if head := re.match(r"([a-z0-9-]+): ", line):
+            presets[name := head[1]] = ""
+        else:
+            presets[name] += f"{line} "
+    assert {"study", "quick", "conv-30", "best-vae-50"} <= presets.keys()
+    for name, options in presets.items():
+        short = ["--steps", 1, "--batch", 2, "--limit", 40, "--quiet"]
+        ok("train", shared / "digits.idx", "-o", f"{name}.aew", "--preset", name, *short, cwd=tmp_path)
+        line = info(tmp_path / f"{name}.aew")["provenance"] + " "
+        for option, value in re.findall(r"--([a-z-]+) ?((?!--)\S*)", " ".join(options.split())):
+            if option not in ("steps", "batch"):
+                assert f" --{option} {value}".rstrip() + " " in line, name
+
+
 def test_what_is_no_checkpoint_is_refused(tmp_path, shared):
     resume = ["train", shared / "digits.idx", "-o", "a.aew", "--resume"]
     small = shared / "small.aew"
