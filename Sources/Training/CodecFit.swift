@@ -254,8 +254,9 @@ private struct ActivationRange {
   let scale: Double
   let zero: Int
   #if !hasFeature(Embedded)
-    /// What is added to an activation in units of bytes before it is rounded, beside `zero`: where steps are wide,
-    /// byte 0 stands for -1 and none for 0, to which `zero` is only the nearest. Biases take back the difference.
+    /// What is added to an activation in units of bytes before it is rounded, beside `zero`: where steps are wider
+    /// than 1, or finer than 1/254, byte 0 stands for -1 and none for 0, to which `zero` is only the nearest that there
+    /// is. Biases take back the difference, but not where padding is taken for `zero`.
     var shift = 0.0
   #endif
 }
@@ -312,7 +313,8 @@ private func activationRange(_ values: Buffer<Float>, _ shape: LayerShape) -> Ac
     let width = max(Double(largest) - Double(least), 1e-9) / Double(binCount)
     var counts = [Double](repeating: 0, count: binCount)
     for i in 0..<values.count {
-      counts[Int((Double(values.base[i]) - Double(least)) / width).clamped(to: 0...binCount - 1)] += 1
+      let bin = ((Double(values.base[i]) - Double(least)) / width).rounded(.down)
+      counts[Int(saturating: bin).clamped(to: 0...binCount - 1)] += 1
     }
     func elu(_ x: Double) -> Double { x > 0 ? x : ExactMath.exp(x) - 1 }
     let activations = (0..<binCount).map { elu(Double(least) + (Double($0) + 0.5) * width) }

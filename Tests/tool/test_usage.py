@@ -77,3 +77,5 @@ def test_the_manual_knows_every_option():
     for command in [[c] for c in COMMANDS] + [["fetch", "mnist"]]:
         for option in re.findall(r"--[a-z][a-z-]*", ok(*command, "--help").text):
             assert option in manual, f"{command} {option}"
+    for preset in re.findall(r"^([a-z0-9-]+): ", ok("train", "--help").text, re.MULTILINE):
+        assert re.search(rf"^\.BR? {preset}\b(?!-)", manual, re.MULTILINE), preset
