@@ -23,7 +23,7 @@ endif
 export CC CXX
 
 VERSION := $(shell awk '/define AE_VERSION_(MAJOR|MINOR|PATCH)/ { printf "%s%s", dot, $$3; dot = "." }' include/ae.h)
-MAJOR := $(firstword $(subst ., ,$(VERSION)))
+ABI_VERSION := $(shell awk '/define AE_ABI_VERSION/ { print $$3 }' include/ae.h)
 
 .DEFAULT_GOAL := all
 .PHONY: all help setup tool lib test demo verify bench bench-codecs examples install install-built standalone uninstall lint clean
@@ -76,8 +76,8 @@ install-built:
 	install -m 644 include/ae.h "$(DESTDIR)$(INCLUDEDIR)/ae.h"
 	if [ -f bindings/cpp/ae.hpp ]; then install -m 644 bindings/cpp/ae.hpp "$(DESTDIR)$(INCLUDEDIR)/ae.hpp"; fi
 	install -m 755 .build/lib/libae.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libae.so.$(VERSION)"
-	ln -sf libae.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libae.so.$(MAJOR)"
-	ln -sf libae.so.$(MAJOR) "$(DESTDIR)$(LIBDIR)/libae.so"
+	ln -sf libae.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libae.so.$(ABI_VERSION)"
+	ln -sf libae.so.$(ABI_VERSION) "$(DESTDIR)$(LIBDIR)/libae.so"
 	install -m 644 .build/lib/libae.a "$(DESTDIR)$(LIBDIR)/libae.a"
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 	  -e 's|@VERSION@|$(VERSION)|' tools/libae.pc.in > "$(DESTDIR)$(LIBDIR)/pkgconfig/libae.pc"
@@ -89,7 +89,7 @@ install-built:
 
 uninstall:  ## remove what install put there
 	rm -f "$(DESTDIR)$(INCLUDEDIR)/ae.h" "$(DESTDIR)$(INCLUDEDIR)/ae.hpp" "$(DESTDIR)$(LIBDIR)/libae.so" \
-	  "$(DESTDIR)$(LIBDIR)/libae.so.$(MAJOR)" "$(DESTDIR)$(LIBDIR)/libae.so.$(VERSION)" \
+	  "$(DESTDIR)$(LIBDIR)/libae.so.$(ABI_VERSION)" "$(DESTDIR)$(LIBDIR)/libae.so.$(VERSION)" \
 	  "$(DESTDIR)$(LIBDIR)/libae.a" "$(DESTDIR)$(LIBDIR)/pkgconfig/libae.pc" "$(DESTDIR)$(BINDIR)/aez" \
 	  "$(DESTDIR)$(MANDIR)/man1/aez.1"
 

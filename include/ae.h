@@ -27,7 +27,9 @@
  *   capacity that is always enough; otherwise they fill out and store the bytes used. If capacity
  *   is too small they return AE_ERROR_BUFFER and *size is a capacity that is enough.
  * - Structs begin with struct_size, their size in bytes as the caller knows it, so that they can
- *   grow without breaking programs built earlier. The *_init calls set it, and every default.
+ *   grow at their ends without breaking programs built earlier. The *_init calls set it, and every
+ *   default. Every size is taken from that of version 0.2.0 on: a field that the caller does not know
+ *   has its default, and one that the library does not know must be zero (AE_ERROR_VERSION if not).
  * - Nothing is printed, ever, and no input ends the process. The only global state is the number
  *   of threads and, in each thread, its last error.
  * - Threads: a model and an image set are immutable once opened; any number of threads may use
@@ -49,13 +51,26 @@ extern "C" {
  */
 
 #define AE_VERSION_MAJOR 0
-#define AE_VERSION_MINOR 1
+#define AE_VERSION_MINOR 2
 #define AE_VERSION_PATCH 0
 /** AE_VERSION_NUMBER is the version of this header, as ae_version() gives that of the library. */
 #define AE_VERSION_NUMBER (AE_VERSION_MAJOR * 1000000 + AE_VERSION_MINOR * 1000 + AE_VERSION_PATCH)
 
+/**
+ * AE_ABI_VERSION is the number in the shared library's soname, libae.so.1. As long as it stays, programs that were
+ * compiled with an earlier header run with a later library: functions are added and none is changed or
+ * removed, structs grow at their ends, and values of enumerations keep their meaning. It has been 1 since 0.2.0.
+ */
+#define AE_ABI_VERSION 1
+
 /** ae_version() returns the version of the loaded library, major * 1000000 + minor * 1000 + patch. */
 uint32_t ae_version(void);
+
+/**
+ * ae_abi_version() returns the AE_ABI_VERSION of the loaded library: for those who load it by path, where no linker
+ * compares sonames.
+ */
+uint32_t ae_abi_version(void);
 
 /**
  * ae_build_info() returns a line of text that says how the library was built and runs: version,
@@ -464,13 +479,13 @@ typedef struct ae_trainer_options {
                                     more than 1 tightens the bound that is maximised; default 1 */
   int32_t binarize;              /* 1: every batch's pixels are drawn as 0 or 1 with their value as
                                     probability; default 0 */
+  uint64_t importance_warmup_steps; /* so many steps draw once, whatever importance_samples says; default 0 */
   double validation_fraction;    /* share of the images held out, [0, 0.5]; default 0 */
   uint64_t progress_interval;    /* steps between progress calls; default 500 */
   ae_progress_callback progress; /* may be NULL */
   ae_log_callback log;           /* may be NULL */
   void *context;                 /* handed to the callbacks */
   const char *name;              /* the model's name, at most 64 bytes of UTF-8; NULL: the kind's name */
-  uint64_t importance_warmup_steps; /* so many steps draw once, whatever importance_samples says; default 0 */
 } ae_trainer_options;
 
 /** ae_trainer_options_init(options, struct_size) sets every default; see ae_compress_options_init. */

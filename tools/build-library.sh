@@ -13,7 +13,7 @@ export -n CC CXX
 out=.build/lib
 scratch=.build/embedded
 version=$(awk '/#define AE_VERSION_(MAJOR|MINOR|PATCH)/ { printf "%s%s", dot, $3; dot = "." }' include/ae.h)
-major=${version%%.*}
+abi_version=$(awk '/#define AE_ABI_VERSION/ { print $3 }' include/ae.h)
 mkdir -p "$out" "$scratch"
 
 # The toolchain's folders: embedded Swift's own archive of Unicode tables lies beside its modules.
@@ -49,14 +49,14 @@ env -u CC -u CXX "$SWIFT" build -c release --product ae --scratch-path "$scratch
   -Xcc -Os -Xcc -DAE_EMBEDDED -Xcc -ffunction-sections -Xcc -fdata-sections -Xcc -fno-asynchronous-unwind-tables \
   -Xcc -mllvm -Xcc -unroll-runtime=0 \
   -Xswiftc -use-ld=lld -Xlinker --gc-sections -Xlinker --icf=all -Xlinker --version-script="$PWD/$script" -Xlinker -z -Xlinker defs -Xlinker -z -Xlinker nodelete \
-  -Xlinker -soname="libae.so.$major" -Xlinker -L"$embedded" -Xlinker -lswiftUnicodeDataTables -Xlinker -lm
+  -Xlinker -soname="libae.so.$abi_version" -Xlinker -L"$embedded" -Xlinker -lswiftUnicodeDataTables -Xlinker -lm
 bin=$(cd "$scratch/release" && pwd -P)
 
 # The shared library: stripped, under its full version, with the two links that linkers and loaders want.
 strip --strip-all --remove-section=.comment --remove-section=.swift_modhash -o "$out/libae.so.$version.new" "$bin/libae.so"
 mv "$out/libae.so.$version.new" "$out/libae.so.$version"
-ln -sf "libae.so.$version" "$out/libae.so.$major"
-ln -sf "libae.so.$major" "$out/libae.so"
+ln -sf "libae.so.$version" "$out/libae.so.$abi_version"
+ln -sf "libae.so.$abi_version" "$out/libae.so"
 
 # The static library: the same objects as one, in which only the header's functions stay visible, so
 # that it meets no other symbols in the program it is linked into.

@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 lib=${1:-.build/lib}
 header=include/ae.h
 CC=${CC:-cc}
-largest_size=400000
+largest_size=1200000
 largest_glibc=2.31
 passed=0
 failed=0
@@ -29,7 +29,7 @@ check() {
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 version=$(awk '/#define AE_VERSION_(MAJOR|MINOR|PATCH)/ { printf "%s%s", dot, $3; dot = "." }' "$header")
-major=${version%%.*}
+abi_version=$(awk '/#define AE_ABI_VERSION/ { print $3 }' "$header")
 so=$lib/libae.so.$version
 
 [ -f "$so" ] && [ -f "$lib/libae.a" ] || {
@@ -37,7 +37,7 @@ so=$lib/libae.so.$version
   exit 1
 }
 
-for link in libae.so "libae.so.$major"; do
+for link in libae.so "libae.so.$abi_version"; do
   found=$(readlink -f "$lib/$link")
   check "$link leads to libae.so.$version" "$([ "$found" = "$(readlink -f "$so")" ] || echo "it leads to $found")"
 done
@@ -49,8 +49,8 @@ check "every function of ae.h is exported ($(wc -l <"$work/declared"))" \
 check "nothing else is exported" "$(LC_ALL=C comm -13 "$work/declared" "$work/exported")"
 
 dynamic=$(readelf -dW "$so")
-check "soname is libae.so.$major" \
-  "$(grep -q "soname: \[libae.so.$major\]" <<<"$dynamic" || grep SONAME <<<"$dynamic" || echo "there is none")"
+check "soname is libae.so.$abi_version" \
+  "$(grep -q "soname: \[libae.so.$abi_version\]" <<<"$dynamic" || grep SONAME <<<"$dynamic" || echo "there is none")"
 check "no RPATH or RUNPATH" "$(grep -E 'RPATH|RUNPATH' <<<"$dynamic")"
 check "no text relocations" "$(grep TEXTREL <<<"$dynamic")"
 check "needs libc, libm, libz and the loader alone" \

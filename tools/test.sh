@@ -132,7 +132,7 @@ run_install() {
 
   make --no-print-directory standalone install-built DESTDIR="$place" PREFIX=/usr >/dev/null
   fact $? "make install DESTDIR=... PREFIX=/usr"
-  for file in usr/include/ae.h usr/include/ae.hpp usr/lib/libae.so usr/lib/libae.so.0 usr/lib/libae.a \
+  for file in usr/include/ae.h usr/include/ae.hpp usr/lib/libae.so usr/lib/libae.so.1 usr/lib/libae.a \
     usr/lib/pkgconfig/libae.pc usr/bin/aez; do
     [ -s "$place/$file" ]
     fact $? "puts $file there"

@@ -1,5 +1,5 @@
 // The conventions of the C boundary, each in one place: how errors become statuses, how handles are
-// made and checked, how counts, arrays and structs from outside are tested before the engine sees them.
+// made and checked, how counts and arrays from outside are tested before the engine sees them.
 // The entry points beside this file convert, check and forward; the engine knows nothing of C.
 
 import Bytes
@@ -215,73 +215,6 @@ func produce(
     size.pointee = bytes.count
     out.copyMemory(from: bytes.base, byteCount: bytes.count)
   }
-}
-
-// MARK: Structs that grow
-
-/// The largest struct_size taken for one: anything above is a mistake, and would be read.
-private let largestStructSize = 4096
-
-/// Copies a struct from outside over `value`, which holds the defaults.
-///
-/// A caller built with an earlier header sends a shorter struct, and what it does not know keeps its default.
-/// One built with a later header may send a longer one: what this library does not know must be zero, or the
-/// caller asks for something that it cannot have.
-/// - Parameter least: bytes of the struct's first version, if it has grown.
-func readStruct<Struct: BitwiseCopyable>(
-  _ source: UnsafePointer<Struct>, over value: inout Struct, least: Int = MemoryLayout<Struct>.size,
-  _ name: StaticString
-) throws(AEError) {
-  let raw = UnsafeRawPointer(source)
-  let known = MemoryLayout<Struct>.size
-  let size = try checkedStructSize(raw.loadUnaligned(as: Int.self), least: least, name)
-  for index in known..<max(known, size) where raw.load(fromByteOffset: index, as: UInt8.self) != 0 {
-    throw AEError(
-      .version,
-      "\(name) sets byte \(index), of a field that this version does not know (it has \(known) bytes)")
-  }
-  withUnsafeMutableBytes(of: &value) { $0.baseAddress!.copyMemory(from: raw, byteCount: min(size, known)) }
-}
-
-/// Fills a struct of the caller's, whose struct_size says how long it is, from `value`; fields of later
-/// versions are zeroed.
-func writeStruct<Struct: BitwiseCopyable>(
-  _ target: UnsafeMutablePointer<Struct>, _ value: Struct, least: Int = MemoryLayout<Struct>.size,
-  _ name: StaticString
-) throws(AEError) {
-  let raw = UnsafeMutableRawPointer(target)
-  try writeStruct(raw, value, size: raw.loadUnaligned(as: Int.self), least: least, name)
-}
-
-/// Refuses a struct that `writeStruct` would refuse, before there is anything to write.
-func checkStruct<Struct: BitwiseCopyable>(_ target: UnsafeMutablePointer<Struct>, _ name: StaticString)
-  throws(AEError)
-{
-  _ = try checkedStructSize(
-    UnsafeRawPointer(target).loadUnaligned(as: Int.self), least: MemoryLayout<Struct>.size, name)
-}
-
-/// `writeStruct` for a struct whose size comes beside it, as in the `_init` calls.
-func writeStruct<Struct: BitwiseCopyable>(
-  _ target: UnsafeMutableRawPointer, _ value: Struct, size: Int, least: Int = MemoryLayout<Struct>.size,
-  _ name: StaticString
-) throws(AEError) {
-  let known = MemoryLayout<Struct>.size
-  let size = try checkedStructSize(size, least: least, name)
-  var value = value
-  withUnsafeMutableBytes(of: &value) {
-    target.copyMemory(from: $0.baseAddress!, byteCount: min(size, known))
-  }
-  for index in known..<max(known, size) { target.storeBytes(of: 0, toByteOffset: index, as: UInt8.self) }
-  target.storeBytes(of: size, as: Int.self)
-}
-
-private func checkedStructSize(_ size: Int, least: Int, _ name: StaticString) throws(AEError) -> Int {
-  guard size >= least, size <= largestStructSize else {
-    throw AEError(
-      .version, "\(name) has a struct_size of \(UInt(bitPattern: size)), at least \(least) bytes expected")
-  }
-  return size
 }
 
 // MARK: Text

@@ -14,10 +14,6 @@ private func imageSet(_ handle: OpaquePointer?) throws(AEError) -> CompressedSet
 
 // MARK: Compressing
 
-/// Bytes of the structs' first versions, before exact sets.
-private let leastOptionsSize = 32
-private let leastInformationSize = 200
-
 @implementation @_cdecl("ae_compress_options_init")
 public func ae_compress_options_init(
   _ options: UnsafeMutablePointer<ae_compress_options>!, _ struct_size: Int
@@ -25,8 +21,7 @@ public func ae_compress_options_init(
   boundary { () throws(AEError) in
     guard let options else { throw AEError(.argument, "options is NULL") }
     // Every default is 0 or NULL.
-    try writeStruct(
-      options, ae_compress_options(), size: struct_size, least: leastOptionsSize, "ae_compress_options")
+    try writeStruct(options, ae_compress_options(), size: struct_size)
   }
 }
 
@@ -41,7 +36,7 @@ private struct CompressionOrder {
   init(_ handle: OpaquePointer?, _ pointer: UnsafePointer<ae_compress_options>?) throws(AEError) {
     var given = ae_compress_options()
     if let pointer {
-      try readStruct(pointer, over: &given, least: leastOptionsSize, "ae_compress_options")
+      try readStruct(pointer, over: &given)
     }
     try CompressionOrder.checkFlag(given.embed_model, "embed_model")
     try CompressionOrder.checkFlag(given.preview, "preview")
@@ -183,7 +178,7 @@ public func ae_imageset_info(
     result.max_error = Int32(truncatingIfNeeded: source.maxError)
     result.effort = Int32(truncatingIfNeeded: source.effort)
     result.needs_model = source.needsModel ? 1 : 0
-    try writeStruct(information, result, least: leastInformationSize, "ae_imageset_information")
+    try writeStruct(information, result)
   }
 }
 

@@ -11,6 +11,9 @@ public func ae_version() -> UInt32 {
   UInt32(AE_VERSION_MAJOR * 1_000_000 + AE_VERSION_MINOR * 1000 + AE_VERSION_PATCH)
 }
 
+@implementation @_cdecl("ae_abi_version")
+public func ae_abi_version() -> UInt32 { UInt32(AE_ABI_VERSION) }
+
 #if hasFeature(Embedded)
   private let buildMode: StaticString = "embedded Swift"
 #else

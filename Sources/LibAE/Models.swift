@@ -70,7 +70,7 @@ public func ae_model_info(
       storeText(SHA256.hex(try WeightFile.hash(source)), in: &result.hash)
     }
     storeText(source.name, in: &result.name)
-    try writeStruct(information, result, "ae_model_information")
+    try writeStruct(information, result)
   }
 }
 

@@ -80,13 +80,13 @@ public func ae_trainer_options_init(
 ) -> ae_status {
   boundary { () throws(AEError) in
     guard let options else { throw AEError(.argument, "options is NULL") }
-    try writeStruct(options, defaultOptions(), size: struct_size, "ae_trainer_options")
+    try writeStruct(options, defaultOptions(), size: struct_size)
   }
 }
 
 private func readOptions(_ options: UnsafePointer<ae_trainer_options>) throws(AEError) -> ae_trainer_options {
   var result = defaultOptions()
-  try readStruct(options, over: &result, "ae_trainer_options")
+  try readStruct(options, over: &result)
   return result
 }
 
@@ -233,9 +233,9 @@ public func ae_trainer_step(
     let source = try Input(
       images, count: count, of: box.trainer.options.architecture.pixelCount, "images")
     // Before the step: an error must leave the trainer where it was.
-    if let progress { try checkStruct(progress, "ae_training_progress") }
+    if let progress { try checkStruct(progress) }
     let state = try box.trainer.step(source.base, count: count)
-    if let progress { try writeStruct(progress, LibAE.progress(state), "ae_training_progress") }
+    if let progress { try writeStruct(progress, LibAE.progress(state)) }
   }
 }
 

@@ -100,6 +100,7 @@ void test_library(void) {
   pthread_t thread;
 
   check(ae_version() == AE_VERSION_NUMBER, "the library is of the header's version");
+  check(ae_abi_version() == AE_ABI_VERSION, "and of its ABI version");
   snprintf(version, sizeof version, "libae %d.%d.%d,", AE_VERSION_MAJOR, AE_VERSION_MINOR, AE_VERSION_PATCH);
   check(strncmp(ae_build_info(), version, strlen(version)) == 0, "ae_build_info begins with the version");
   check(ae_build_info() == ae_build_info(), "ae_build_info gives the same string every time");

@@ -103,6 +103,7 @@ def test_words_stand_for_the_numbers_of_the_header(root, words, prefix):
 
 def test_versions_agree(root):
     header = (root / "include" / "ae.h").read_text()
+    assert int(re.search(r"#define AE_ABI_VERSION (\d+)", header).group(1)) == _foreign.ABI_VERSION
     parts = [
         re.search(rf"#define AE_VERSION_{part} (\d+)", header).group(1)
         for part in ("MAJOR", "MINOR", "PATCH")
@@ -112,17 +113,17 @@ def test_versions_agree(root):
 
 
 def test_the_version_check_knows_what_fits():
-    assert _library._version_fault(1_000) is None
-    assert _library._version_fault(1_007) is None
-    assert "0.2.0" in _library._version_fault(2_000)
-    assert "1.1.0" in _library._version_fault(1_001_000)
+    for later in (2_000, 2_007, 3_000, 1_000_000):
+        assert _library._version_fault(later) is None
+    assert "0.1.0" in _library._version_fault(1_000)
+    assert "0.1.9" in _library._version_fault(1_009)
 
 
 def test_a_library_that_is_missing_is_an_import_error_that_says_where_it_looked(tmp_path):
     done = run("import libae")
     assert done.returncode == 1
     assert "ImportError: libae's shared library was not found. Looked at:" in done.stderr
-    for place in (str(PACKAGE / "libae.so"), "LIBAE_LIBRARY: not set", "the system's libae.so.0"):
+    for place in (str(PACKAGE / "libae.so"), "LIBAE_LIBRARY: not set", "the system's libae.so.1"):
         assert place in done.stderr
 
 
@@ -152,11 +153,14 @@ def compile_library(tmp_path, text) -> str:
 def test_other_libraries_are_refused_by_name(tmp_path):
     stranger = compile_library(tmp_path, "int other(void) { return 1; }\n")
     assert "is not libae" in run("import libae", LIBAE_LIBRARY=stranger).stderr
-    later = compile_library(tmp_path, "unsigned ae_version(void) { return 2003004; }\n")
-    done = run("import libae", LIBAE_LIBRARY=later)
-    assert f"is version 2.3.4, this package was written for {libae.__version__}" in done.stderr
-    partial = compile_library(tmp_path, "unsigned ae_version(void) { return 1000; }\n")
+    earlier = compile_library(tmp_path, "unsigned ae_version(void) { return 1000; }\n")
+    done = run("import libae", LIBAE_LIBRARY=earlier)
+    assert f"is version 0.1.0, this package was written for {libae.__version__}" in done.stderr
+    partial = compile_library(tmp_path, "unsigned ae_version(void) { return 2003004; }\n")
     assert "has no function ae_" in run("import libae", LIBAE_LIBRARY=partial).stderr
+    functions = "".join(f"unsigned {name}(void) {{ return 2000000; }}\n" for name in _foreign.SIGNATURES)
+    other = compile_library(tmp_path, functions)
+    assert "has ABI version 2000000" in run("import libae", LIBAE_LIBRARY=other).stderr
 
 
 def test_a_default_model_that_is_missing_says_where_it_looked(library, tmp_path):

@@ -46,7 +46,7 @@ def prefix(root, library, tmp_path_factory):
     shutil.copy(root / "bindings" / "cpp" / "ae.hpp", place / "include")
     name = f"libae.so.{libae.version()}"
     shutil.copy(library, place / "lib" / name)
-    (place / "lib" / "libae.so.0").symlink_to(name)
+    (place / "lib" / "libae.so.1").symlink_to(name)
     (place / "lib" / "libae.so").symlink_to(name)
     shutil.copy(library.parent / "libae.a", place / "lib")
     text = (root / "tools" / "libae.pc.in").read_text()

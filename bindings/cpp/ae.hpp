@@ -64,10 +64,11 @@ inline void check(ae_status status) {
 inline void require_version() {
   constexpr std::uint32_t built = AE_VERSION_NUMBER;
   const std::uint32_t loaded = ae_version();
-  // Before 1.0 every minor version may differ.
-  const bool fits = built < 1000000 ? loaded / 1000 == built / 1000
-                                    : loaded / 1000000 == built / 1000000 && loaded / 1000 >= built / 1000;
-  if (!fits)
+  if (ae_abi_version() != AE_ABI_VERSION)
+    throw error(AE_ERROR_VERSION, "libae's ABI version is " + std::to_string(ae_abi_version()) +
+                                      ", this program was built for " + std::to_string(AE_ABI_VERSION));
+  // A later library of the same ABI version has all that this header knows.
+  if (loaded / 1000 < built / 1000)
     throw error(AE_ERROR_VERSION, "libae's version number is " + std::to_string(loaded) +
                                       ", this program was built for " + std::to_string(built));
 }

@@ -33,7 +33,7 @@ struct AEZ: ParsableCommand {
       Sample.self, Reconstruct.self, Draw.self, Fetch.self, Export.self, Study.self,
     ])
 
-  static let version = "aez 0.1.0"
+  static let version = "aez 0.2.0"
 
   static func main() {
     // A reader that has gone is an error like a full disk, not the end by a signal.

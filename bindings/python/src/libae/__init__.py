@@ -68,7 +68,7 @@ __all__ = [
 
 
 def version() -> str:
-    """The version of the C library, such as "0.1.0"."""
+    """The version of the C library, such as "0.2.0"."""
     return _version_text(lib.ae_version())
 
 

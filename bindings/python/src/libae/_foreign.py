@@ -26,6 +26,7 @@ LOSSES = ("mse", "bernoulli")
 OUTPUTS = ("linear", "sigmoid")
 SCHEDULES = ("constant", "cosine", "one-cycle")
 
+ABI_VERSION = 1
 SAVE_DECODER_ONLY = 1
 STATUS_OK = 0
 STATUS_KIND = 7
@@ -143,13 +144,13 @@ class TrainerOptions(ctypes.Structure):
         ("weight_average", c_double),
         ("importance_samples", c_int32),
         ("binarize", c_int32),
+        ("importance_warmup_steps", c_uint64),
         ("validation_fraction", c_double),
         ("progress_interval", c_uint64),
         ("progress", ProgressCallback),
         ("log", LogCallback),
         ("context", c_void_p),
         ("name", c_char_p),
-        ("importance_warmup_steps", c_uint64),
     )
 
 
@@ -162,6 +163,7 @@ _OUT_SIZE = POINTER(c_size_t)
 
 SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "ae_version": (c_uint32, ()),
+    "ae_abi_version": (c_uint32, ()),
     "ae_build_info": (c_char_p, ()),
     "ae_status_string": (c_char_p, (c_int32,)),
     "ae_last_error": (c_char_p, ()),

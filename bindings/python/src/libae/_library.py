@@ -17,7 +17,9 @@ from ._errors import ArgumentError, error_for
 from ._version import __version__
 
 _FILE_NAME = "libae.dylib" if sys.platform == "darwin" else "libae.so"
-_SYSTEM_NAME = "libae.0.dylib" if sys.platform == "darwin" else "libae.so.0"
+_SYSTEM_NAME = (
+    f"libae.{_foreign.ABI_VERSION}.dylib" if sys.platform == "darwin" else f"libae.so.{_foreign.ABI_VERSION}"
+)
 
 
 def _version_text(number: int) -> str:
@@ -25,11 +27,9 @@ def _version_text(number: int) -> str:
 
 
 def _version_fault(number: int) -> str | None:
-    """Why a library of that version will not do, or None. Before 1.0 every minor version may differ."""
+    """Why a library of that version will not do, or None. Later ones of the same ABI version do."""
     wanted = tuple(int(part) for part in __version__.split("."))
-    found = (number // 1_000_000, number // 1_000 % 1_000)
-    fits = found == wanted[:2] if wanted[0] == 0 else found[0] == wanted[0] and found >= wanted[:2]
-    if fits:
+    if (number // 1_000_000, number // 1_000 % 1_000) >= wanted[:2]:
         return None
     return f"is version {_version_text(number)}, this package was written for {__version__}"
 
@@ -58,6 +58,10 @@ def _open(path: str) -> ctypes.CDLL:
             raise OSError(f"has no function {name}") from None
         function.restype = result
         function.argtypes = arguments
+    if library.ae_abi_version() != _foreign.ABI_VERSION:
+        raise OSError(
+            f"has ABI version {library.ae_abi_version()}, this package was written for {_foreign.ABI_VERSION}"
+        )
     return library
 
 

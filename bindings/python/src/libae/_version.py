@@ -3,4 +3,4 @@
 It is its own file so that the build can read it without loading the library.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
