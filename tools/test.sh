@@ -2,7 +2,7 @@
 # Every test, the cheap ones first. Each suite writes its whole output to .build/test/NAME.log and shows
 # what failed; the last line of all sums them up: "N passed, N failed, N skipped".
 #
-# usage: tools/test.sh [SUITE...]     suites: lint build swift kernels races library conformance emulated fuzz
+# usage: tools/test.sh [SUITE...]     suites: lint build swift kernels races library abi conformance emulated fuzz
 #                                     python tool install
 #                                     environment: AE_MNIST, CC, CXX, SWIFT, PYTHON
 set -uo pipefail
@@ -168,6 +168,7 @@ fi
 suite kernels count_lines run_kernels
 suite races count_lines run_races
 if suite library count_own bash -c 'tools/build-library.sh && tools/check-library.sh' || [ -f .build/lib/libae.so ]; then
+  suite abi count_own "${PYTHON:-python3}" Tests/abi/abi.py check
   suite conformance count_own tools/conformance.sh
   suite emulated count_lines tools/emulated.sh
   suite fuzz count_lines Tests/fuzz/abi.sh 20000
