@@ -324,8 +324,9 @@ ae_status ae_compress_bound(const ae_model *model, size_t count, const ae_compre
  *   model:   NULL is allowed for exact and near-exact sets with width and height in the options.
  *   images:  count * ae_input_size bytes, or count * width * height if the options say so.
  *   options: NULL for the defaults.
- * The same input gives the same bytes on every machine. AE_ERROR_KIND if the model has no encoder
- * or no codec.
+ * The same images, model and options give the same bytes on every machine, with any number of threads, from
+ * libraries of one version; `aez compress` searches codes, which this does not, and writes others. AE_ERROR_KIND if
+ * the model has no encoder or no codec.
  */
 ae_status ae_compress(const ae_model *model, const uint8_t *images, size_t count,
                       const ae_compress_options *options, void *out, size_t capacity, size_t *size);
