@@ -50,7 +50,8 @@ let package = Package(
     .target(
       name: "LibAE",
       dependencies: [
-        "CAE", "CSystem", "Bytes", "Compression", "Compute", "Core", "Model", "Storage", "Training",
+        "CAE", "CKernels", "CSystem", "Bytes", "Compression", "Compute", "Core", "Model", "Storage",
+        "Training",
       ]),
     .target(name: "CPNG", path: "tools/CPNG", linkerSettings: [.linkedLibrary("png")]),
     .target(name: "CDefaultModel", path: "tools/CDefaultModel"),

@@ -32,6 +32,8 @@
  *   has its default, and one that the library does not know must be zero (AE_ERROR_VERSION if not).
  * - Nothing is printed, ever, and no input ends the process. The only global state is the number
  *   of threads and, in each thread, its last error.
+ * - Each call works in the default floating-point environment (to nearest, denormals kept, no traps)
+ *   and puts the caller's back, flags included. Callbacks run in the default one.
  * - Threads: a model and an image set are immutable once opened; any number of threads may use
  *   one at the same time. A trainer is used by one thread at a time. Freeing a handle while
  *   another thread uses it is an error that cannot be detected.

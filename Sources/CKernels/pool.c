@@ -160,6 +160,8 @@ static void *work(void *argument) {
   int rank = (int)(intptr_t)argument;
   worker *self = &pool.workers[rank];
   in_task = 1;
+  /* A thread begins with the environment of the one that started it. */
+  ck_float_enter();
   for (;;) {
     run_tasks(rank);
     int spins = SPINS;

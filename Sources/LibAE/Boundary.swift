@@ -4,13 +4,19 @@
 
 import Bytes
 import CAE
+import CKernels
 import CSystem
 import Core
 
 // MARK: Errors
 
 /// Runs the body of an entry point and turns what it throws into a status and this thread's last error.
+///
+/// The body runs in the default floating-point environment, whatever the host has set: results that are promised
+/// bit for bit must not hang on it. The host's comes back, flags included.
 func boundary(_ body: () throws(AEError) -> Void) -> ae_status {
+  let environment = ck_float_enter()
+  defer { ck_float_leave(environment) }
   // No message is under way when a caller comes in; one that was never taken must not grow.
   cs_text_cut(0)
   do throws(AEError) {

@@ -223,6 +223,7 @@ int main(int argc, char **argv) {
   test_image_sets();
   test_training();
   test_hostile_files();
+  test_environment();
   test_process();
   ae_model_free(elu);
   ae_model_free(vae);

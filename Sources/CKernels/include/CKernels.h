@@ -46,6 +46,16 @@ void ck_set_thread_count(int count);
  */
 void ck_parallel(size_t task_count, void (*task)(void *context, size_t index), void *context);
 
+/* ---- Floating-point environment ---- */
+
+/**
+ * ck_float_enter() makes the calling thread's floating-point environment the default one: to nearest, denormals kept,
+ * exceptions masked. Returns what it was, for ck_float_leave(before), which puts it back, flags included. The pool's
+ * threads are always in the default one.
+ */
+uint64_t ck_float_enter(void);
+void ck_float_leave(uint64_t before);
+
 /* ---- Float matrix product ---- */
 
 enum { CK_IDENTITY = 0, CK_SIGMOID = 1, CK_RELU = 2, CK_ELU = 3 };
