@@ -30,6 +30,8 @@ struct Deflater {
   private var tokenCount = 0
   private var blockStart = 0
   private var bits: BitWriter
+  /// Asked after every block whether to go on.
+  private var monitor: Monitor?
 
   private init(_ input: UnsafePointer<UInt8>, _ count: Int) throws(AEError) {
     self.input = input
@@ -41,10 +43,11 @@ struct Deflater {
   }
 
   /// `count` bytes in the zlib format (RFC 1950).
-  static func zlib(_ input: UnsafePointer<UInt8>, _ count: Int, strategy: Zlib.Strategy) throws(AEError)
-    -> Buffer<UInt8>
-  {
+  static func zlib(
+    _ input: UnsafePointer<UInt8>, _ count: Int, strategy: Zlib.Strategy, monitor: Monitor?
+  ) throws(AEError) -> Buffer<UInt8> {
     var deflater = try Deflater(input, count)
+    deflater.monitor = monitor
     let writer = deflater.bits.writer
     // 32 KB window, strongest effort; the two bytes make a multiple of 31.
     try writer.u8(0x78)
@@ -208,6 +211,7 @@ struct Deflater {
 
   /// Writes the tokens so far as a block of whichever of the three kinds is smallest.
   private mutating func endBlock(at end: Int, isLast: Bool) throws(AEError) {
+    try monitor.check()
     var literalCounts = [Int](repeating: 0, count: 286)
     var distanceCounts = [Int](repeating: 0, count: 30)
     var extraBits = 0

@@ -16,10 +16,10 @@ public enum Zlib {
   }
 
   /// Compressed bytes in the zlib format: the same ones on every machine, whatever its zlib.
-  public static func deflate(_ p: UnsafePointer<UInt8>, _ count: Int, strategy: Strategy = .strings)
-    throws(AEError) -> Buffer<UInt8>
-  {
-    try Deflater.zlib(p, count, strategy: strategy)
+  public static func deflate(
+    _ p: UnsafePointer<UInt8>, _ count: Int, strategy: Strategy = .strings, monitor: Monitor? = nil
+  ) throws(AEError) -> Buffer<UInt8> {
+    try Deflater.zlib(p, count, strategy: strategy, monitor: monitor)
   }
 
   /// Compressed bytes as a gzip file of one member, without name or time: the same bytes give the same file,

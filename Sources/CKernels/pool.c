@@ -20,6 +20,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MAX_THREADS 256
@@ -231,7 +232,38 @@ static void run_alone(size_t task_count, task_function task, void *context) {
     task(context, i);
 }
 
+/* Waits for the workers' last tasks, and lets `watch` look at the clock meanwhile. */
+static void wait_for_workers(void *context, void (*watch)(void *context)) {
+  pthread_mutex_lock(&pool.mutex);
+  atomic_store(&pool.owner_asleep, 1);
+  while (atomic_load(&pool.pending) != 0) {
+    if (!watch) {
+      pthread_cond_wait(&pool.done, &pool.mutex);
+      continue;
+    }
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += 100 * 1000 * 1000;
+    if (until.tv_nsec >= 1000 * 1000 * 1000) {
+      until.tv_sec++;
+      until.tv_nsec -= 1000 * 1000 * 1000;
+    }
+    pthread_cond_timedwait(&pool.done, &pool.mutex, &until);
+    /* It may take long, and must not keep a worker from its signal. */
+    pthread_mutex_unlock(&pool.mutex);
+    watch(context);
+    pthread_mutex_lock(&pool.mutex);
+  }
+  atomic_store(&pool.owner_asleep, 0);
+  pthread_mutex_unlock(&pool.mutex);
+}
+
 void ck_parallel(size_t task_count, task_function task, void *context) {
+  ck_parallel_watched(task_count, task, context, NULL);
+}
+
+void ck_parallel_watched(size_t task_count, task_function task, void *context,
+                         void (*watch)(void *context)) {
   int free_pool = 0;
   if (task_count < 2 || task_count > UINT32_MAX || in_task || ck_thread_count() < 2 ||
       !atomic_compare_exchange_strong(&pool.owned, &free_pool, 1)) {
@@ -269,14 +301,8 @@ void ck_parallel(size_t task_count, task_function task, void *context) {
     relax();
     spins--;
   }
-  if (atomic_load_explicit(&pool.pending, memory_order_acquire) != 0) {
-    pthread_mutex_lock(&pool.mutex);
-    atomic_store(&pool.owner_asleep, 1);
-    while (atomic_load(&pool.pending) != 0)
-      pthread_cond_wait(&pool.done, &pool.mutex);
-    atomic_store(&pool.owner_asleep, 0);
-    pthread_mutex_unlock(&pool.mutex);
-  }
+  if (atomic_load_explicit(&pool.pending, memory_order_acquire) != 0)
+    wait_for_workers(context, watch);
   atomic_store_explicit(&pool.owned, 0, memory_order_release);
 }
 

@@ -17,6 +17,8 @@ void cs_free(void *memory) { free(memory); }
 
 static _Thread_local char last_error[1024];
 
+uintptr_t cs_thread(void) { return (uintptr_t)last_error; }
+
 void cs_error_set(const char *text, size_t byte_count) {
   if (byte_count > sizeof last_error - 1) {
     byte_count = sizeof last_error - 1;

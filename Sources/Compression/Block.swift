@@ -39,6 +39,8 @@ enum BlockFault: UInt8, Sendable {
   case memory = 6
   case missing = 7
   case unreadable = 8
+  /// None of the block's: its reader was asked to stop.
+  case stopped = 9
 
   var reason: StaticString {
     switch self {
@@ -50,6 +52,7 @@ enum BlockFault: UInt8, Sendable {
     case .memory: return "there is no memory to decode it"
     case .missing: return "the file ends before it does"
     case .unreadable: return "it cannot be read from the file"
+    case .stopped: return "reading was stopped"
     }
   }
 }
@@ -104,9 +107,12 @@ final class BlockCoder: Sendable {
   }
 
   /// Packs `count` images into whatever kind of block is smallest; never more bytes than the pixels.
-  func encode(_ pixels: UnsafePointer<UInt8>, count: Int) throws(AEError) -> Encoded {
+  /// - Parameter monitor: told of all `count` images, as they are done.
+  func encode(_ pixels: UnsafePointer<UInt8>, count: Int, monitor: Monitor? = nil) throws(AEError) -> Encoded
+  {
     if layer == .latent {
-      return try smallest(pixels, count: count, coded: encodeCodes(pixels, count: count))
+      return try smallest(
+        pixels, count: count, coded: encodeCodes(pixels, count: count, monitor), monitor)
     }
     // What is kept, and so what deflate and the pixel network see, is the nearest level of every pixel.
     var kept = Buffer<UInt8>(borrowing: pixels, count: count * imageSize)
@@ -116,18 +122,18 @@ final class BlockCoder: Sendable {
         kept.base[index] = NearExact.level(of: pixels[index], maxError: maxError)
       }
     }
-    let exact = try encodeExact(kept.base, originals: pixels, count: count)
-    return try smallest(kept.base, count: count, coded: exact)
+    let exact = try encodeExact(kept.base, originals: pixels, count: count, monitor)
+    return try smallest(kept.base, count: count, coded: exact, monitor)
   }
 
   /// The smallest of a coded block, if there is one, and the pixels deflated or as they are.
-  private func smallest(_ pixels: UnsafePointer<UInt8>, count: Int, coded: Encoded?) throws(AEError)
-    -> Encoded
-  {
+  private func smallest(
+    _ pixels: UnsafePointer<UInt8>, count: Int, coded: Encoded?, _ monitor: Monitor?
+  ) throws(AEError) -> Encoded {
     let pixelCount = count * imageSize
     var best = coded
     if try isDeflateWorthTrying(pixels, count: count, against: coded?.byteCount) {
-      let deflated = try Zlib.deflate(pixels, pixelCount)
+      let deflated = try Zlib.deflate(pixels, pixelCount, monitor: monitor)
       // Of two equal sizes, the one that keeps every pixel and needs no model.
       if deflated.count <= coded?.byteCount ?? .max {
         best = Encoded(kind: .deflated, bytes: deflated, offset: 0, byteCount: deflated.count)
@@ -139,24 +145,30 @@ final class BlockCoder: Sendable {
   }
 
   /// The block as the pixel network codes it, codes first; nil without a network.
-  private func encodeExact(_ kept: UnsafePointer<UInt8>, originals: UnsafePointer<UInt8>, count: Int)
-    throws(AEError) -> Encoded?
-  {
-    guard let pixelModel else { return nil }
+  private func encodeExact(
+    _ kept: UnsafePointer<UInt8>, originals: UnsafePointer<UInt8>, count: Int, _ monitor: Monitor?
+  ) throws(AEError) -> Encoded? {
+    guard let pixelModel else {
+      monitor.advance(count)
+      return nil
+    }
     let writer = ByteWriter()
     if let latents {
-      let codes = try latents.codes(of: originals, count: count)
+      let codes = try latents.codes(of: originals, count: count, monitor)
       let region = try Buffer<UInt8>(count: count * imageSize)
       guard
         let range = latents.coder.encode(
           codes.base, count: count, into: region.base, capacity: region.count)
-      else { return nil }
+      else {
+        monitor.advance(count)
+        return nil
+      }
       try writer.u32(UInt32(truncatingIfNeeded: range.count))
       try writer.bytes(region.base + range.lowerBound, range.count)
     } else {
       try writer.u32(0)
     }
-    try writer.bytes(try pixelModel.encode(kept, originals: originals, count: count))
+    try writer.bytes(try pixelModel.encode(kept, originals: originals, count: count, monitor: monitor))
     let bytes = try writer.finish()
     return Encoded(kind: .exact, bytes: bytes, offset: 0, byteCount: bytes.count)
   }
@@ -175,7 +187,9 @@ final class BlockCoder: Sendable {
 
   /// The block as codes: `coded` if the model does well on every image, `mixed` if not on all; nil if on
   /// none, or if codes would take more bytes than pixels.
-  private func encodeCodes(_ pixels: UnsafePointer<UInt8>, count: Int) throws(AEError) -> Encoded? {
+  private func encodeCodes(_ pixels: UnsafePointer<UInt8>, count: Int, _ monitor: Monitor?) throws(AEError)
+    -> Encoded?
+  {
     guard let latents else { throw AEError(.internal, "codes without a model") }
     let (encoder, decoder, coder) = (try latents.sureEncoder(), latents.decoder, latents.coder)
     let latentCount = coder.latentCount
@@ -183,29 +197,38 @@ final class BlockCoder: Sendable {
     let isKept = try Buffer<UInt8>(count: count)
     var keptCount = 0
     do {
-      let words = try Buffer<Int16>(count: count * encoder.outputCount)
-      let pictures = try Buffer<UInt8>(count: count * imageSize)
-      try encoder.encode(pixels, count: count, into: words.base)
-      coder.quantise(words.base, stride: encoder.outputCount, count: count, into: codes.base)
-      // A variational encoder's rows go on with log-variances; what counts here is the means, in place.
-      for image in 1..<max(count, 1) where encoder.outputCount > latentCount {
-        (words.base + image * latentCount).update(
-          from: words.base + image * encoder.outputCount, count: latentCount)
-      }
-      try decoder.decode(words.base, count: count, into: pictures.base)
-      for image in 0..<count
-      where BlockCoder.saysTooLittle(
-        pictures.base + image * imageSize, of: pixels + image * imageSize, imageSize)
-      {
-        isKept.base[image] = 1
-        keptCount += 1
+      let run = min(count, LatentLayer.imagesInRun)
+      let words = try Buffer<Int16>(count: run * encoder.outputCount)
+      let pictures = try Buffer<UInt8>(count: run * imageSize)
+      try LatentLayer.inRuns(count, monitor) { first, count throws(AEError) in
+        let originals = pixels + first * imageSize
+        try encoder.encode(originals, count: count, into: words.base)
+        coder.quantise(
+          words.base, stride: encoder.outputCount, count: count, into: codes.base + first * latentCount)
+        // A variational encoder's rows go on with log-variances; what counts here is the means, in place.
+        for image in 1..<max(count, 1) where encoder.outputCount > latentCount {
+          (words.base + image * latentCount).update(
+            from: words.base + image * encoder.outputCount, count: latentCount)
+        }
+        try decoder.decode(words.base, count: count, into: pictures.base)
+        for image in 0..<count
+        where BlockCoder.saysTooLittle(
+          pictures.base + image * imageSize, of: originals + image * imageSize, imageSize)
+        {
+          isKept.base[first + image] = 1
+          keptCount += 1
+        }
       }
     }
-    if keptCount == count { return nil }
-    try latents.improve(codes, pixels: pixels, count: count)
+    if keptCount == count {
+      monitor.advance(count)
+      return nil
+    }
+    try latents.improve(codes, pixels: pixels, count: count, monitor)
 
     guard keptCount == 0 else {
-      return try mixed(pixels, count: count, codes: codes, isKept: isKept, keptCount: keptCount, coder)
+      return try mixed(
+        pixels, count: count, codes: codes, isKept: isKept, keptCount: keptCount, coder, monitor)
     }
     let region = try Buffer<UInt8>(count: count * imageSize)
     guard let range = coder.encode(codes.base, count: count, into: region.base, capacity: region.count)
@@ -217,7 +240,7 @@ final class BlockCoder: Sendable {
   @inline(never)
   private func mixed(
     _ pixels: UnsafePointer<UInt8>, count: Int, codes: Buffer<Int16>, isKept: Buffer<UInt8>, keptCount: Int,
-    _ coder: LatentCoder
+    _ coder: LatentCoder, _ monitor: Monitor?
   ) throws(AEError) -> Encoded? {
     let latentCount = coder.latentCount
     let region = try Buffer<UInt8>(count: count * imageSize)
@@ -236,7 +259,7 @@ final class BlockCoder: Sendable {
           from: codes.base + image * latentCount, count: latentCount)
       }
     }
-    let deflated = try Zlib.deflate(kept.base, kept.count)
+    let deflated = try Zlib.deflate(kept.base, kept.count, monitor: monitor)
     let headSize = BlockCoder.mixedHeadSize + positions.count + deflated.count
     guard
       let range = coder.encode(
@@ -279,9 +302,10 @@ final class BlockCoder: Sendable {
   // MARK: Reading a block
 
   /// Decodes images `range` of a block of `count` images into `pixels`, row after row.
+  /// - Parameter monitor: may stop it, in the middle of a block.
   func decode(
     _ kind: BlockKind, _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, count: Int, range: Range<Int>,
-    into pixels: UnsafeMutablePointer<UInt8>
+    into pixels: UnsafeMutablePointer<UInt8>, monitor: Monitor? = nil
   ) -> BlockFault? {
     do throws(AEError) {
       switch kind {
@@ -299,9 +323,10 @@ final class BlockCoder: Sendable {
         if let fault = latents.coder.decode(bytes, byteCount: byteCount, count: count, into: codes.base) {
           return fault
         }
-        try latents.picture(codes, range, into: pixels)
+        try latents.picture(codes, range, into: pixels, monitor)
         return nil
-      case .exact: return try decodeExact(bytes, byteCount, count: count, range: range, into: pixels)
+      case .exact:
+        return try decodeExact(bytes, byteCount, count: count, range: range, into: pixels, monitor)
       case .mixed:
         guard let latents else { return .codes }
         let mixed: Mixed
@@ -320,7 +345,7 @@ final class BlockCoder: Sendable {
         let keptHere = mixed.keptCount(before: range.upperBound) - before
         let firstCoded = range.lowerBound - before
         var nextCoded = firstCoded + range.count - keptHere
-        try latents.picture(codes, firstCoded..<nextCoded, into: pixels)
+        try latents.picture(codes, firstCoded..<nextCoded, into: pixels, monitor)
         var nextKept = before + keptHere
         for image in range.reversed() {
           let target = pixels + (image - range.lowerBound) * imageSize
@@ -336,22 +361,28 @@ final class BlockCoder: Sendable {
         return nil
       }
     } catch {
-      return error.code == .memory ? .memory : .pixels
+      switch error.code {
+      case .memory: return .memory
+      case .stopped: return .stopped
+      default: return .pixels
+      }
     }
   }
 
   /// Goes through everything in a block but the pixels' picture, which cannot fail.
-  func verify(_ kind: BlockKind, _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, count: Int) -> BlockFault? {
+  func verify(
+    _ kind: BlockKind, _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, count: Int, monitor: Monitor? = nil
+  ) -> BlockFault? {
     // An empty range of pixels decodes codes and inflates pixels all the same, and writes nothing.
     var nothing: UInt8 = 0
     return withUnsafeMutablePointer(to: &nothing) { nothing in
-      decode(kind, bytes, byteCount, count: count, range: 0..<0, into: nothing)
+      decode(kind, bytes, byteCount, count: count, range: 0..<0, into: nothing, monitor: monitor)
     }
   }
 
   private func decodeExact(
     _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, count: Int, range: Range<Int>,
-    into pixels: UnsafeMutablePointer<UInt8>
+    into pixels: UnsafeMutablePointer<UInt8>, _ monitor: Monitor?
   ) throws(AEError) -> BlockFault? {
     guard let pixelModel else { return .codes }
     guard let codesCount = BlockCoder.exactCodesCount(bytes, byteCount), (codesCount > 0) == (latents != nil)
@@ -359,7 +390,8 @@ final class BlockCoder: Sendable {
     let start = BlockCoder.exactHeadSize + codesCount
     let whole = range == 0..<count ? nil : try Buffer<UInt8>(count: count * imageSize)
     let fault = try pixelModel.decode(
-      bytes + start, byteCount: byteCount - start, count: count, into: whole?.base ?? pixels)
+      bytes + start, byteCount: byteCount - start, count: count, into: whole?.base ?? pixels,
+      monitor: monitor)
     if fault == nil, let whole {
       pixels.update(from: whole.base + range.lowerBound * imageSize, count: range.count * imageSize)
     }
@@ -488,36 +520,66 @@ final class LatentLayer: Sendable {
     return encoder
   }
 
+  /// Images that go through the networks at a time: enough to keep the kernels busy, and few enough for a
+  /// request to stop to be obeyed soon, however large a block is.
+  static let imagesInRun = 512
+
+  /// Calls `body` with the first image and the number of images of every run of `count`.
+  static func inRuns(_ count: Int, _ monitor: Monitor?, _ body: (Int, Int) throws(AEError) -> Void)
+    throws(AEError)
+  {
+    var first = 0
+    while first < count {
+      try monitor.check()
+      let run = min(imagesInRun, count - first)
+      try body(first, run)
+      first += run
+    }
+  }
+
   /// The codes of images, [count, latentCount].
-  func codes(of pixels: UnsafePointer<UInt8>, count: Int) throws(AEError) -> Buffer<Int16> {
+  func codes(of pixels: UnsafePointer<UInt8>, count: Int, _ monitor: Monitor?) throws(AEError)
+    -> Buffer<Int16>
+  {
     let encoder = try sureEncoder()
-    let words = try Buffer<Int16>(count: count * encoder.outputCount)
-    try encoder.encode(pixels, count: count, into: words.base)
+    let words = try Buffer<Int16>(count: min(count, LatentLayer.imagesInRun) * encoder.outputCount)
     let codes = try Buffer<Int16>(count: count * coder.latentCount)
-    coder.quantise(words.base, stride: encoder.outputCount, count: count, into: codes.base)
+    try LatentLayer.inRuns(count, monitor) { first, count throws(AEError) in
+      try encoder.encode(pixels + first * encoder.inputCount, count: count, into: words.base)
+      coder.quantise(
+        words.base, stride: encoder.outputCount, count: count, into: codes.base + first * coder.latentCount)
+    }
     return codes
   }
 
   /// Searches codes of images for better ones, where there is a search.
-  func improve(_ codes: Buffer<Int16>, pixels: UnsafePointer<UInt8>, count: Int) throws(AEError) {
+  /// - Parameter monitor: told of every image, also where there is nothing to search.
+  func improve(_ codes: Buffer<Int16>, pixels: UnsafePointer<UInt8>, count: Int, _ monitor: Monitor?)
+    throws(AEError)
+  {
     #if !hasFeature(Embedded)
-      try search?.refine(codes.base, pixels: pixels, count: count, passes: searchPasses)
+      if let search {
+        try LatentLayer.inRuns(count, monitor) { first, count throws(AEError) in
+          try search.refine(
+            codes.base + first * coder.latentCount, pixels: pixels + first * decoder.outputCount,
+            count: count, passes: searchPasses, monitor: monitor)
+          monitor.advance(count)
+        }
+        return
+      }
     #endif
+    monitor.advance(count)
   }
 
   /// The pictures of images `range`, whose codes become latents in place.
-  func picture(_ codes: Buffer<Int16>, _ range: Range<Int>, into pixels: UnsafeMutablePointer<UInt8>)
-    throws(AEError)
-  {
-    if range.isEmpty { return }
-    try picture(codes.base + range.lowerBound * coder.latentCount, count: range.count, into: pixels)
-  }
-
-  func picture(_ codes: UnsafeMutablePointer<Int16>, count: Int, into pixels: UnsafeMutablePointer<UInt8>)
-    throws(AEError)
-  {
-    coder.dequantise(codes, count: count, into: codes)
-    try decoder.decode(codes, count: count, into: pixels)
+  func picture(
+    _ codes: Buffer<Int16>, _ range: Range<Int>, into pixels: UnsafeMutablePointer<UInt8>, _ monitor: Monitor?
+  ) throws(AEError) {
+    try LatentLayer.inRuns(range.count, monitor) { first, count throws(AEError) in
+      let codes = codes.base + (range.lowerBound + first) * coder.latentCount
+      coder.dequantise(codes, count: count, into: codes)
+      try decoder.decode(codes, count: count, into: pixels + first * decoder.outputCount)
+    }
   }
 }
 

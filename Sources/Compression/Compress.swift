@@ -40,15 +40,20 @@ public struct CompressionOptions: Sendable {
 /// Packs a set of images.
 ///
 /// The same images, model and options give the same bytes on every machine, whatever the number of threads.
-/// - Parameter model: nil only for exact and near-exact sets, which are then of deflated pixels.
+/// - Parameters:
+///   - model: nil only for exact and near-exact sets, which are then of deflated pixels.
+///   - onProgress: see `SetWriter.onProgress`.
 /// - Throws: `.shape` if the images are not of the model's size; `.kind` if the model has no codec or is a
-///   decoder alone; `.argument` for options or names that are out of range; `.memory`.
+///   decoder alone; `.argument` for options or names that are out of range; `.memory`; `.stopped` if
+///   `onProgress` asked for it.
 public func compress(
-  _ set: ImageSet, with model: Autoencoder?, options: CompressionOptions = CompressionOptions()
+  _ set: ImageSet, with model: Autoencoder?, options: CompressionOptions = CompressionOptions(),
+  onProgress: Monitor.Hook? = nil
 ) throws(AEError) -> Buffer<UInt8> {
   let packer = try SetWriter(
     width: set.width, height: set.height, count: set.count, source: set.source, labels: set.labels,
     names: set.names, model: model, options: options)
+  packer.onProgress = onProgress
   let writer = ByteWriter()
   _ = try writer.zeros(packer.headSize)
   try packer.add(set.pixels.base, count: set.count) { bytes, count throws(AEError) in
@@ -90,6 +95,9 @@ public final class SetWriter {
   private let index: Buffer<UInt8>
   private var blocksDone = 0
 
+  /// Told, on the thread that adds, how many of the set's images are done, some ten times a second; false makes
+  /// `add` throw `.stopped` within a few images' time, after which the writer is of no more use.
+  public var onProgress: Monitor.Hook?
   /// Whether what is added is also decoded, for `squaredError`.
   public var isMeasuring = false
   /// The squared error of all pixels so far, in steps of 1/255.
@@ -156,9 +164,10 @@ public final class SetWriter {
     // A few blocks at a time, so that memory beside input and output stays bounded.
     let waveCount = 64
     var done = 0
+    let monitor = onProgress.map { Monitor(done: start, total: header.count, hook: $0) }
     while done < count {
       let blockCount = min(waveCount, (count - done + header.blockImages - 1) / header.blockImages)
-      let wave = try encodeWave(pixels + done * header.imageSize, blockCount: blockCount)
+      let wave = try encodeWave(pixels + done * header.imageSize, blockCount: blockCount, monitor)
       for block in wave {
         let images = header.imageCount(ofBlock: blocksDone)
         try append(block.base, block.byteCount)
@@ -167,7 +176,7 @@ public final class SetWriter {
         SetWriter.store(UInt32(truncatingIfNeeded: block.byteCount), at: entry + 1)
         SetWriter.store(Checksum.crc32(block.base, block.byteCount), at: entry + 5)
         if isMeasuring {
-          squaredError += try measure(block, pixels + done * header.imageSize, count: images)
+          squaredError += try measure(block, pixels + done * header.imageSize, count: images, monitor)
         }
         blockByteCount += block.byteCount
         keptImageCount += coder.keptCount(block, count: images)
@@ -195,12 +204,14 @@ public final class SetWriter {
     UnsafeMutableRawPointer(target).storeBytes(of: value.littleEndian, as: UInt32.self)
   }
 
-  private func measure(_ block: BlockCoder.Encoded, _ pixels: UnsafePointer<UInt8>, count: Int)
-    throws(AEError) -> Int
-  {
+  private func measure(
+    _ block: BlockCoder.Encoded, _ pixels: UnsafePointer<UInt8>, count: Int, _ monitor: Monitor?
+  ) throws(AEError) -> Int {
     let decoded = try Buffer<UInt8>(count: count * header.imageSize)
     let fault = coder.decode(
-      block.kind, block.base, block.byteCount, count: count, range: 0..<count, into: decoded.base)
+      block.kind, block.base, block.byteCount, count: count, range: 0..<count, into: decoded.base,
+      monitor: monitor)
+    try monitor.check()
     if let fault { throw AEError(.internal, "a block just made cannot be read: \(fault.reason)") }
     var sum = 0
     for index in 0..<decoded.count {
@@ -211,20 +222,23 @@ public final class SetWriter {
   }
 
   /// Encodes the next blocks on as many threads as there are.
-  private func encodeWave(_ pixels: UnsafePointer<UInt8>, blockCount: Int) throws(AEError)
-    -> [BlockCoder.Encoded]
+  private func encodeWave(_ pixels: UnsafePointer<UInt8>, blockCount: Int, _ monitor: Monitor?)
+    throws(AEError) -> [BlockCoder.Encoded]
   {
     let slots = WaveSlots(count: blockCount)
     let (header, coder, first) = (header, coder, blocksDone)
-    parallel(blockCount) { index in
+    parallel(blockCount, monitor: monitor) { index in
+      if monitor.isStopped { return }
       let images = header.imageCount(ofBlock: first + index)
       do throws(AEError) {
         slots[index] = .done(
-          try coder.encode(pixels + index * header.blockImages * header.imageSize, count: images))
+          try coder.encode(
+            pixels + index * header.blockImages * header.imageSize, count: images, monitor: monitor))
       } catch {
         slots[index] = .failed(error)
       }
     }
+    try monitor.check()
     var blocks: [BlockCoder.Encoded] = []
     for index in 0..<blockCount {
       switch slots[index] {

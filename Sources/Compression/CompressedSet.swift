@@ -185,24 +185,31 @@ public final class CompressedSet: Sendable {
 
   /// Decodes images `first ..< first + count`.
   ///
-  /// - Parameter pixels: count * width * height bytes, written, also where an error is thrown: images that are
-  ///   lost are then zeros, and all others as they should be.
+  /// - Parameters:
+  ///   - pixels: count * width * height bytes, written, also where an error is thrown: images that are lost are
+  ///     then zeros, and all others as they should be.
+  ///   - onProgress: told, on the calling thread, how many of the images are done, some ten times a second;
+  ///     false stops within a few images' time, and leaves `pixels` half written.
   /// - Throws: `.argument` if the range is not within the set; `.checksum` or `.format` if blocks are damaged,
-  ///   naming the images lost; `.memory`.
-  public func read(first: Int, count: Int, into pixels: UnsafeMutablePointer<UInt8>) throws(AEError) {
-    try report(try decode(first: first, count: count, into: pixels), first: first, count: count)
+  ///   naming the images lost; `.memory`; `.stopped` if `onProgress` asked for it.
+  public func read(
+    first: Int, count: Int, into pixels: UnsafeMutablePointer<UInt8>, onProgress: Monitor.Hook? = nil
+  ) throws(AEError) {
+    try report(try decode(first: first, count: count, into: pixels, onProgress), first: first, count: count)
   }
 
   /// Decodes what can be decoded of images `first ..< first + count`: those that are lost are zeros.
   ///
   /// - Parameters:
   ///   - pixels: as in `read`; nil only checks.
+  ///   - onProgress: as in `read`.
   ///   - onLoss: called for each damaged block, in order, with those of its images that are in the range.
-  /// - Throws: `.argument` if the range is not within the set; `.memory`.
+  /// - Throws: `.argument` if the range is not within the set; `.memory`; `.stopped` if `onProgress` asked for it.
   public func salvage(
-    first: Int, count: Int, into pixels: UnsafeMutablePointer<UInt8>?, onLoss: (Damage) -> Void
+    first: Int, count: Int, into pixels: UnsafeMutablePointer<UInt8>?, onProgress: Monitor.Hook? = nil,
+    onLoss: (Damage) -> Void
   ) throws(AEError) {
-    let failures = try decode(first: first, count: count, into: pixels)
+    let failures = try decode(first: first, count: count, into: pixels, onProgress)
     for index in 0..<failures.count {
       guard let fault = BlockFault(rawValue: failures[index]) else { continue }
       let block = first / file.header.blockImages + index
@@ -214,17 +221,18 @@ public final class CompressedSet: Sendable {
     }
   }
 
-  private func decode(first: Int, count: Int, into pixels: UnsafeMutablePointer<UInt8>?) throws(AEError)
-    -> Buffer<UInt8>
-  {
+  private func decode(
+    first: Int, count: Int, into pixels: UnsafeMutablePointer<UInt8>?, _ onProgress: Monitor.Hook?
+  ) throws(AEError) -> Buffer<UInt8> {
     let imageSize = file.header.imageSize
-    return try forEachBlock(first: first, count: count) { block, range, offset in
-      guard let pixels else { return verify(block)?.rawValue ?? 0 }
+    let monitor = onProgress.map { Monitor(total: count, hook: $0) }
+    return try forEachBlock(first: first, count: count, monitor) { block, range, offset in
+      guard let pixels else { return verify(block, monitor)?.rawValue ?? 0 }
       let target = pixels + offset * imageSize
       let fault = file.withBlock(block) { bytes, byteCount in
         coder.decode(
           file.blockKind(block), bytes, byteCount, count: file.header.imageCount(ofBlock: block),
-          range: range, into: target)
+          range: range, into: target, monitor: monitor)
       }
       if fault != nil { target.update(repeating: 0, count: range.count * imageSize) }
       return fault?.rawValue ?? 0
@@ -275,7 +283,7 @@ public final class CompressedSet: Sendable {
   /// (counted from its first), and where they come in the request.
   /// - Returns: what `body` returned: 0, the number of a `BlockFault`, or `keptMark`.
   private func forEachBlock(
-    first: Int, count: Int, _ body: (Int, Range<Int>, Int) -> UInt8
+    first: Int, count: Int, _ monitor: Monitor? = nil, _ body: (Int, Range<Int>, Int) -> UInt8
   ) throws(AEError) -> Buffer<UInt8> {
     let header = file.header
     guard first >= 0, count >= 0, first <= header.count, count <= header.count - first else {
@@ -286,13 +294,17 @@ public final class CompressedSet: Sendable {
     let firstBlock = first / header.blockImages
     let blockCount = (first + count - 1) / header.blockImages - firstBlock + 1
     let results = try Buffer<UInt8>(count: blockCount)
-    parallel(blockCount) { index in
+    parallel(blockCount, monitor: monitor) { index in
+      if monitor.isStopped { return }
       let block = firstBlock + index
       let start = block * header.blockImages
       let lower = max(first, start)
       let upper = min(first + count, start + header.imageCount(ofBlock: block))
       results.base[index] = body(block, lower - start..<upper - start, lower - first)
+      monitor.advance(upper - lower)
+      monitor?.poll()
     }
+    if monitor.isStopped { try monitor.check() }
     return results
   }
 
@@ -363,8 +375,10 @@ public final class CompressedSet: Sendable {
   }
 
   /// Checks every checksum and decodes every block.
-  /// - Throws: `.memory`.
-  public func verify() throws(AEError) -> Verification {
+  /// - Parameter onProgress: told, on the calling thread, how many of the set's images are done, some ten times a
+  ///   second; false stops.
+  /// - Throws: `.memory`; `.stopped` if `onProgress` asked for it.
+  public func verify(onProgress: Monitor.Hook? = nil) throws(AEError) -> Verification {
     var found = Verification()
     let header = file.header
     if let section = header.model,
@@ -389,12 +403,17 @@ public final class CompressedSet: Sendable {
     let waveCount = 64
     var first = 0
     let faults = try Buffer<UInt8>(count: waveCount)
+    let monitor = onProgress.map { Monitor(total: header.count, hook: $0) }
     while first < header.blockCount {
       let count = min(waveCount, header.blockCount - first)
-      parallel(count) { index in
+      parallel(count, monitor: monitor) { index in
+        if monitor.isStopped { return }
         let block = first + index
-        faults.base[index] = verify(block)?.rawValue ?? 0
+        faults.base[index] = verify(block, monitor)?.rawValue ?? 0
+        monitor.advance(header.imageCount(ofBlock: block))
+        monitor?.poll()
       }
+      if monitor.isStopped { try monitor.check() }
       for index in 0..<count {
         guard let fault = BlockFault(rawValue: faults.base[index]) else { continue }
         if fault == .memory { throw outOfMemory(first + index) }
@@ -414,10 +433,11 @@ public final class CompressedSet: Sendable {
     return found
   }
 
-  private func verify(_ block: Int) -> BlockFault? {
+  private func verify(_ block: Int, _ monitor: Monitor?) -> BlockFault? {
     file.withBlock(block) { bytes, byteCount in
       coder.verify(
-        file.blockKind(block), bytes, byteCount, count: file.header.imageCount(ofBlock: block))
+        file.blockKind(block), bytes, byteCount, count: file.header.imageCount(ofBlock: block),
+        monitor: monitor)
     }
   }
 }

@@ -32,19 +32,19 @@ final class PixelModel: Sendable {
   /// - Parameters:
   ///   - kept: count * imageSize bytes, each a level of `NearExact` where errors are allowed.
   ///   - originals: what the levels were made of.
-  func encode(_ kept: UnsafePointer<UInt8>, originals: UnsafePointer<UInt8>, count: Int) throws(AEError)
-    -> Buffer<
-      UInt8
-    >
-  {
-    try coder.encode(originals: originals, kept: kept, count: count)
+  ///   - monitor: told of every image.
+  func encode(
+    _ kept: UnsafePointer<UInt8>, originals: UnsafePointer<UInt8>, count: Int, monitor: Monitor? = nil
+  ) throws(AEError) -> Buffer<UInt8> {
+    try coder.encode(originals: originals, kept: kept, count: count, monitor: monitor)
   }
 
   /// Decodes `count` images from exactly `byteCount` bytes.
   /// - Returns: nil if all went well, or what is wrong.
   func decode(
-    _ bytes: UnsafePointer<UInt8>, byteCount: Int, count: Int, into pixels: UnsafeMutablePointer<UInt8>
+    _ bytes: UnsafePointer<UInt8>, byteCount: Int, count: Int, into pixels: UnsafeMutablePointer<UInt8>,
+    monitor: Monitor? = nil
   ) throws(AEError) -> BlockFault? {
-    try coder.decode(bytes, byteCount, count: count, into: pixels)
+    try coder.decode(bytes, byteCount, count: count, into: pixels, monitor: monitor)
   }
 }

@@ -75,17 +75,18 @@ final class ScanCoder: Sendable {
   /// - Parameters:
   ///   - originals: what scans are looked for in.
   ///   - kept: the pixels that are coded where there is no scan.
-  func encode(originals: UnsafePointer<UInt8>, kept: UnsafePointer<UInt8>, count: Int) throws(AEError)
-    -> Buffer<
-      UInt8
-    >
-  {
+  ///   - monitor: told of every image where the time goes: at its search, or without one at its pixels.
+  func encode(
+    originals: UnsafePointer<UInt8>, kept: UnsafePointer<UInt8>, count: Int, monitor: Monitor?
+  ) throws(AEError) -> Buffer<UInt8> {
     let size = width * height
     var scanned: [Scanned] = []
     let pixels = try Buffer(copying: kept, count: count * size)
     if model != nil {
       let search = try ScanSearch(width: width, height: height)
       for image in 0..<count {
+        try monitor.check()
+        monitor.advance(1)
         guard let scan = try search.find(originals + image * size) else { continue }
         if try draws(scan, originals + image * size) {
           scanned.append(try Scanned(image: image, scan))
@@ -95,7 +96,7 @@ final class ScanCoder: Sendable {
     }
     let writer = ByteWriter()
     var coder = BinaryCoder(writer: writer)
-    try code(&scanned, pixels.base, count: count, &coder)
+    try code(&scanned, pixels.base, count: count, &coder, monitor)
     try coder.finish()
     return try writer.finish()
   }
@@ -139,12 +140,13 @@ final class ScanCoder: Sendable {
 
   /// Decodes a block of `count` images, or says what is wrong with it.
   func decode(
-    _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, count: Int, into pixels: UnsafeMutablePointer<UInt8>
+    _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, count: Int, into pixels: UnsafeMutablePointer<UInt8>,
+    monitor: Monitor?
   ) throws(AEError) -> BlockFault? {
     var scanned: [Scanned] = []
     var coder = BinaryCoder(reading: bytes, count: byteCount)
     do throws(AEError) {
-      try code(&scanned, pixels, count: count, &coder)
+      try code(&scanned, pixels, count: count, &coder, monitor)
     } catch {
       guard error.code == .format else { throw error }
       return .pixels
@@ -156,7 +158,8 @@ final class ScanCoder: Sendable {
 
   /// Codes a block: heads, ink, what the drawn images leave to say, other images. A decoder fills `scanned`.
   private func code(
-    _ scanned: inout [Scanned], _ pixels: UnsafeMutablePointer<UInt8>, count: Int, _ coder: inout BinaryCoder
+    _ scanned: inout [Scanned], _ pixels: UnsafeMutablePointer<UInt8>, count: Int, _ coder: inout BinaryCoder,
+    _ monitor: Monitor?
   ) throws(AEError) {
     let learned = try AdaptiveBits(count: Slot.count)
     let size = width * height
@@ -173,15 +176,20 @@ final class ScanCoder: Sendable {
         if coder.isReading { scanned.append(try Scanned(image: image, measured)) }
         next += 1
       }
-      try codeInk(scanned, model, learned, &coder)
+      try codeInk(scanned, model, learned, &coder, monitor)
     }
     for one in scanned {
+      try monitor.check()
       if coder.isReading { one.scan = try one.raster.scan(like: one.scan) }
       try codeRest(one.scan, pixels + one.image * size, learned, &coder)
     }
     guard scanned.count < count else { return }
     let pixelCoder = try PixelCoder(width: width, height: height)
-    for image in 0..<count where isScanned.base[image] == 0 { pixelCoder.code(pixels + image * size, &coder) }
+    for image in 0..<count where isScanned.base[image] == 0 {
+      try monitor.check()
+      if model == nil && !coder.isReading { monitor.advance(1) }
+      pixelCoder.code(pixels + image * size, &coder)
+    }
   }
 
   /// Side, extent and margins. A decoder, which has no scan, gets one without ink.
@@ -216,7 +224,8 @@ final class ScanCoder: Sendable {
   /// The ink of all scans in step: pixel 0 of every scan, then pixel 1, so that the network takes many pixels at
   /// a time.
   private func codeInk(
-    _ scanned: [Scanned], _ model: ScanModel, _ learned: AdaptiveBits, _ coder: inout BinaryCoder
+    _ scanned: [Scanned], _ model: ScanModel, _ learned: AdaptiveBits, _ coder: inout BinaryCoder,
+    _ monitor: Monitor?
   ) throws(AEError) {
     let count = scanned.count
     let inputs = try Buffer<UInt8>(count: count * ScanRaster.inputCount)
@@ -225,6 +234,7 @@ final class ScanCoder: Sendable {
     var last = 0
     for one in scanned { last = max(last, one.scan.width * one.scan.height) }
     for step in 0..<last {
+      try monitor.check()
       var asked = 0
       for index in 0..<count {
         let raster = scanned[index].raster

@@ -15,20 +15,29 @@ public func setThreadCount(_ count: Int) { ck_set_thread_count(Int32(count.clamp
 /// Calls `body` for every index below `count`, on several threads, and returns when all are done.
 ///
 /// Order is not fixed: a body writes only what belongs to its index.
+/// - Parameter monitor: polled while this thread waits for the others, not in between tasks, which may do so
+///   themselves.
 @inline(never)
-public func parallel(_ count: Int, _ body: (Int) -> Void) {
+public func parallel(_ count: Int, monitor: Monitor? = nil, _ body: (Int) -> Void) {
   guard count > 0 else { return }
   if count == 1 {
     body(0)
     return
   }
   withoutActuallyEscaping(body) { escapable in
-    var task = escapable
-    withUnsafeMutablePointer(to: &task) { pointer in
-      ck_parallel(
-        count, { $0!.assumingMemoryBound(to: ((Int) -> Void).self).pointee(Int($1)) }, pointer)
+    var work = Work(task: escapable, monitor: monitor)
+    withUnsafeMutablePointer(to: &work) { pointer in
+      ck_parallel_watched(
+        count, { $0!.assumingMemoryBound(to: Work.self).pointee.task(Int($1)) }, pointer,
+        monitor == nil ? nil : { $0!.assumingMemoryBound(to: Work.self).pointee.monitor?.poll() })
     }
   }
+}
+
+/// What the tasks of a parallel loop and its watch are given.
+private struct Work {
+  let task: (Int) -> Void
+  let monitor: Monitor?
 }
 
 /// Activation functions, numbered as in files and in CKernels.

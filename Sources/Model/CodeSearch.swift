@@ -71,8 +71,10 @@
     ///   - codes: [count, latents].
     ///   - pixels: [count, pixels] bytes of the images they stand for.
     ///   - passes: how often every latent has its turn.
+    ///   - monitor: may stop it.
     public func refine(
-      _ codes: UnsafeMutablePointer<Int16>, pixels: UnsafePointer<UInt8>, count: Int, passes: Int
+      _ codes: UnsafeMutablePointer<Int16>, pixels: UnsafePointer<UInt8>, count: Int, passes: Int,
+      monitor: Monitor? = nil
     ) throws(AEError) {
       let d = rate.steps.count
       let size = decoder.outputCount
@@ -89,6 +91,7 @@
       }
       // Every latent one step down, then one step up.
       for turn in 0..<2 &* d &* passes {
+        try monitor.check()
         let latent = (turn >> 1) % d
         let move = (turn & 1) &* 2 &- 1
         let largest = Codec.largestLatent / Int(rate.steps[latent])

@@ -121,6 +121,36 @@ static void test_callers(void) {
   report(atomic_load(&total) != (size_t)5 * 300 * 7 * 55, "nested loops of concurrent callers are complete");
 }
 
+static _Atomic int caller_tasks, watched, let_go;
+static pthread_t caller;
+
+/* The caller ends its task at once, everybody else's lasts until the watch has been heard three times. */
+static void dawdle(void *context, size_t index) {
+  (void)context, (void)index;
+  if (pthread_equal(pthread_self(), caller)) {
+    atomic_fetch_add(&caller_tasks, 1);
+    while (!atomic_load(&let_go))
+      rest(1); /* Until a worker has a task, too: else there is nobody to wait for. */
+    return;
+  }
+  atomic_store(&let_go, 1);
+  for (int i = 0; i < 5000 && atomic_load(&watched) < 3; i++)
+    rest(1);
+}
+
+static void watch(void *context) {
+  atomic_fetch_add((_Atomic int *)context, 1);
+  if (!pthread_equal(pthread_self(), caller))
+    atomic_store(&watched, 1000);
+}
+
+static void test_watch(void) {
+  caller = pthread_self();
+  ck_parallel_watched(2, dawdle, (void *)&watched, watch);
+  int heard = atomic_load(&watched);
+  report(heard < 3 || heard > 20, "the caller watches on its own thread while it waits for workers");
+}
+
 static void test_bits(void) {
   enum { M = 130, N = 300, K = 200 };
   float *a = malloc(sizeof(float) * M * K), *b = malloc(sizeof(float) * N * K);
@@ -155,6 +185,8 @@ int main(void) {
   test_fork();
   test_rest();
   test_callers();
+  ck_set_thread_count(2);
+  test_watch();
   ck_set_thread_count(4);
   test_bits();
   return failures != 0;

@@ -46,6 +46,13 @@ void ck_set_thread_count(int count);
  */
 void ck_parallel(size_t task_count, void (*task)(void *context, size_t index), void *context);
 
+/**
+ * ck_parallel_watched(task_count, task, context, watch) is ck_parallel that also calls watch(context) on the
+ * calling thread, ten times a second while that waits for other threads' tasks; NULL is nobody.
+ */
+void ck_parallel_watched(size_t task_count, void (*task)(void *context, size_t index), void *context,
+                         void (*watch)(void *context));
+
 /* ---- Floating-point environment ---- */
 
 /**

@@ -41,6 +41,9 @@ void cs_text_append_number(double value);
 /** cs_environment(name) returns the variable's value, or NULL. */
 const char *cs_environment(const char *name);
 
+/** cs_thread() returns a number that no other thread has that runs at the same time. */
+uintptr_t cs_thread(void);
+
 /** cs_seconds() returns a clock that only goes forward, in seconds from an arbitrary start. */
 double cs_seconds(void);
 
