@@ -39,6 +39,12 @@ rule "Sources use neither Dictionary nor Set" \
 rule "nothing is left for later" \
   "$(git grep -nIE '\b(TODO|FIXME|XXX)\b' -- . ':!tools/lint.sh' 2>/dev/null)"
 
+# Names of files are bytes: what hands a path to the system gets them from FileName.
+calls='(l?stat|access|opendir|unlink|rename|mkdir|rmdir|mkdtemp|chmod|symlink|readlink|realpath|fopen|posix_spawnp?)'
+rule "paths reach the system by FileName alone" \
+  "$(grep -nE "\.(withCString|utf8CString)\>|(^|[^.a-zA-Z_])(Glibc\.)?$calls\([a-z\"]|CommandLine\.arguments|getenv\(" \
+    -r Sources tools/aez --include='*.swift' | grep -vE '^[^:]+:[0-9]+: *//|func |FileName\.withCString\(')"
+
 if swift format --version >/dev/null 2>&1; then
   rule "swift format lint --strict" \
     "$(git ls-files -z '*.swift' | xargs -0 swift format lint --strict --parallel 2>&1 | head -40)"

@@ -1,5 +1,5 @@
 // Whole files, in and out. Reading is bounded; writing leaves the old file or the new one, never half of
-// one. Paths come as Swift text or as C strings: the latter need not be UTF-8.
+// one. Paths come as text in which any bytes have a form (FileName), or as C strings.
 
 import CSystem
 import Core
@@ -10,14 +10,14 @@ public enum File {
   /// - Parameter limit: a file with more bytes than this is refused.
   /// - Throws: `.io` if it is missing, a directory, unreadable, or longer than `limit`; `.memory`.
   public static func read(_ path: String, limit: Int = 1 << 32) throws(AEError) -> Buffer<UInt8> {
-    let descriptor = path.withCString { cs_open_to_read($0) }
+    let descriptor = FileName.withCString(path) { cs_open_to_read($0) }
     return try read(opened: descriptor, name: path, limit: limit)
   }
 
   /// `read` for a path that need not be UTF-8.
   public static func read(cPath: UnsafePointer<CChar>, limit: Int = 1 << 32) throws(AEError) -> Buffer<UInt8>
   {
-    try read(opened: cs_open_to_read(cPath), name: UTF8Text.string(cPath), limit: limit)
+    try read(opened: cs_open_to_read(cPath), name: FileName.text(cPath), limit: limit)
   }
 
   /// What is left to read from a descriptor, which stays open. `name` is for messages.
@@ -51,7 +51,7 @@ public enum File {
     throws(AEError)
   {
     var doing: UnsafePointer<CChar>?
-    let error = path.withCString { cs_file_write($0, p, count, overwrite ? 1 : 0, &doing) }
+    let error = FileName.withCString(path) { cs_file_write($0, p, count, overwrite ? 1 : 0, &doing) }
     try check(error, doing: doing, name: path)
   }
 
@@ -61,7 +61,7 @@ public enum File {
   ) throws(AEError) {
     var doing: UnsafePointer<CChar>?
     let error = cs_file_write(cPath, p, count, overwrite ? 1 : 0, &doing)
-    if error != 0 { try check(error, doing: doing, name: UTF8Text.string(cPath)) }
+    if error != 0 { try check(error, doing: doing, name: FileName.text(cPath)) }
   }
 
   /// Writes all bytes to a descriptor, which stays open. `name` is for messages.
@@ -75,7 +75,7 @@ public enum File {
   /// A file to be read at any place, a piece at a time; nil for what has no length, such as a pipe.
   /// - Throws: `.io` if it is missing or unreadable.
   public static func source(_ path: String) throws(AEError) -> ByteSource? {
-    let descriptor = path.withCString { cs_open_to_read($0) }
+    let descriptor = FileName.withCString(path) { cs_open_to_read($0) }
     guard descriptor >= 0 else { throw failure(-descriptor, doing: "open", name: path) }
     // A directory's length means nothing, and reading it says what it is.
     var none: UInt8 = 0
@@ -88,7 +88,7 @@ public enum File {
   }
 
   /// Whether the name is taken. Only for an early word to the user: `write` does its own, safe check.
-  public static func exists(_ path: String) -> Bool { path.withCString { cs_file_exists($0) } != 0 }
+  public static func exists(_ path: String) -> Bool { FileName.withCString(path) { cs_file_exists($0) } != 0 }
 
   private static func read(opened descriptor: Int32, name: String, limit: Int) throws(AEError)
     -> Buffer<UInt8>
@@ -123,7 +123,7 @@ public final class OutputFile {
   public init(_ path: String, overwrite: Bool) throws(AEError) {
     name = path
     var doing: UnsafePointer<CChar>?
-    let error = path.withCString { cs_output_open($0, overwrite ? 1 : 0, &output, &doing) }
+    let error = FileName.withCString(path) { cs_output_open($0, overwrite ? 1 : 0, &output, &doing) }
     try File.check(error, doing: doing, name: name)
   }
 

@@ -29,11 +29,10 @@ func boundary(_ body: () throws(AEError) -> Void) -> ae_status {
 
 /// Keeps an error as this thread's last one and gives its status.
 ///
-/// Messages may quote names from files and paths: control characters become question marks, so that a
-/// message is one line.
+/// Messages may quote names from files and paths: what controls or is not UTF-8 is spelled out, so that a message
+/// is one line.
 func report(_ error: AEError) -> ae_status {
-  var text = UTF8Text.bytes(error.message)
-  for index in text.indices where text[index] < 0x20 || text[index] == 0x7F { text[index] = 0x3F }
+  let text = UTF8Text.bytes(oneLine(error.message))
   text.withUnsafeBytes { bytes in
     cs_error_set(bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
   }

@@ -133,7 +133,7 @@ public func ae_imageset_open(
     let model = try optionalModel(model)
     let file = try File.read(cPath: path)
     return try makeHandle(
-      .imageSet, try CompressedSet(file, model: model, name: UTF8Text.string(path)))
+      .imageSet, try CompressedSet(file, model: model, name: FileName.text(path)))
   }
 }
 

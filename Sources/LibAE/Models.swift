@@ -27,7 +27,7 @@ public func ae_model_open(
     guard let path else { throw AEError(.argument, "path is NULL") }
     let data = try File.read(cPath: path)
     return try makeHandle(
-      .model, try WeightFile.read(lazily: data, name: UTF8Text.string(path)))
+      .model, try WeightFile.read(lazily: data, name: FileName.text(path)))
   }
 }
 

@@ -38,7 +38,7 @@ def environment(**changes: str) -> dict[str, str]:
 
 def run(*arguments, stdin: bytes = b"", cwd=None, env: dict[str, str] | None = None, timeout=300) -> Run:
     done = subprocess.run(
-        [TOOL, *map(str, arguments)],
+        [TOOL, *(each if isinstance(each, bytes) else str(each) for each in arguments)],
         input=stdin,
         capture_output=True,
         cwd=cwd,

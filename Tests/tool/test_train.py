@@ -177,7 +177,7 @@ def test_an_interrupted_run_keeps_its_work(tmp_path, shared):
     )
     assert code == 1
     pattern = (
-        r"aez: training was stopped after step (\d+) of 1073741824\n"
+        r"aez: training was stopped after step (\d+) of 1073741824; "
         r"go on with: aez train \S+digits.idx -o 'x y.aew' --resume 'x y.aew.checkpoint' --limit 500 "
         r"--storage int8 --checkpoint-every 1\n"
     )

@@ -1,6 +1,7 @@
 // The tool's root: its name, its subcommands, and how errors become messages and exit statuses.
 
 import ArgumentParser
+import Bytes
 import Core
 import Glibc
 
@@ -39,7 +40,7 @@ struct AEZ: ParsableCommand {
     // A reader that has gone is an error like a full disk, not the end by a signal.
     signal(SIGPIPE, SIG_IGN)
     do {
-      var command = try parseAsRoot()
+      var command = try parseAsRoot(Process.arguments)
       try command.run()
     } catch {
       leave(error)
@@ -49,23 +50,29 @@ struct AEZ: ParsableCommand {
   /// Says what was wrong and ends with the status that says so, too.
   private static func leave(_ error: any Error) -> Never {
     if let error = error as? AEError {
-      Console.warn("aez: \(error.message)\n")
+      Console.warn("aez: \(error.message)")
       Glibc.exit(1)
     }
     let code = exitCode(for: error)
-    var message = fullMessage(for: error)
+    let message = fullMessage(for: error)
     if code.isSuccess {
       // Help and version are output like any other.
       do throws(AEError) {
         if !message.isEmpty { try Console.print(message) }
       } catch {
-        Console.warn("aez: \(error.message)\n")
+        Console.warn("aez: \(error.message)")
         Glibc.exit(1)
       }
       Glibc.exit(0)
     }
-    if message.hasPrefix("Error: ") { message = "aez: " + message.dropFirst("Error: ".count) }
-    if !message.isEmpty { Console.warn(message + "\n") }
+    // What is wrong is one line, whatever it quotes; after it comes how the command is used.
+    let what = self.message(for: error)
+    let whole = "Error: " + what
+    if message.hasPrefix(whole) {
+      Console.warn("aez: " + what, andLines: String(message.dropFirst(whole.count)))
+    } else if !message.isEmpty {
+      Console.warn("", andLines: message)
+    }
     Glibc.exit(code.rawValue)
   }
 }

@@ -1,5 +1,6 @@
 // Running another program to its end, without a shell in between.
 
+import Bytes
 import Core
 import Glibc
 
@@ -8,7 +9,7 @@ enum ChildProcess {
   /// - Returns: its exit status; 128 and the signal's number if a signal ended it.
   /// - Throws: `.io` if it cannot be started.
   static func run(_ arguments: [String]) throws(AEError) -> Int32 {
-    var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
+    var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { FileName.withCString($0) { strdup($0) } }
     pointers.append(nil)
     defer { for pointer in pointers { free(pointer) } }
     var actions = posix_spawn_file_actions_t()
@@ -25,7 +26,7 @@ enum ChildProcess {
     posix_spawnattr_setsigdefault(&attributes, &signals)
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
     var child = pid_t()
-    let error = posix_spawnp(&child, arguments[0], &actions, &attributes, pointers, environ)
+    let error = posix_spawnp(&child, pointers[0]!, &actions, &attributes, pointers, environ)
     guard error == 0 else {
       throw AEError(.io, "cannot run \(arguments[0]): \(String(cString: strerror(error)))")
     }

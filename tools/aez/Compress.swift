@@ -124,6 +124,7 @@ struct Compress: ParsableCommand {
     }
     var model = try rung?.model.load() ?? (isExactAlone ? BuiltInModel.exact.load() : model.load())
     let stream = try input.stream(images)
+    let names = try storableNames(stream)
     let fits = model.architecture.width == stream.width && model.architecture.height == stream.height
     if layer == .latent, !fits {
       throw AEError(
@@ -151,12 +152,13 @@ struct Compress: ParsableCommand {
     try stream.next(done, into: wave.base)
     if let bytesPerImage {
       (model, options.quality) = try fittingQuality(
-        of: wave, count: min(done, 10_000), stream, isRated ? nil : model, options, limit: bytesPerImage)
+        of: wave, count: min(done, 10_000), stream, names, isRated ? nil : model, options,
+        limit: bytesPerImage)
     }
 
     let writer = try SetWriter(
       width: stream.width, height: stream.height, count: stream.count, source: stream.source,
-      labels: stream.labels, names: stream.names, model: model, options: options)
+      labels: stream.labels, names: names, model: model, options: options)
     let isReporting = report.json || !(report.quiet || output.isStandardOutput)
     // An exact set has no error to measure.
     writer.isMeasuring = isReporting && layer != .exact && stream.count > 0
@@ -203,12 +205,25 @@ struct Compress: ParsableCommand {
     try report.show(facts)
   }
 
+  /// The names of the images as an image set holds them, which is in UTF-8.
+  private func storableNames(_ stream: ImageStream) throws(AEError) -> [String]? {
+    try stream.names?.map { name throws(AEError) in
+      guard let text = FileName.utf8(name) else {
+        throw AEError(
+          .format,
+          "\(Path.trimmed(images))/\(name): an image set keeps names in UTF-8, which this one is not: rename the file"
+        )
+      }
+      return text
+    }
+  }
+
   /// The best quality at which the first images take no more than `limit` bytes each, their share of the head
   /// counted. Qualities are taken to need the more bytes, the better they are.
   ///
   /// - Parameter model: nil for those compiled in.
   private func fittingQuality(
-    of wave: Buffer<UInt8>, count: Int, _ stream: ImageStream, _ model: Autoencoder?,
+    of wave: Buffer<UInt8>, count: Int, _ stream: ImageStream, _ names: [String]?, _ model: Autoencoder?,
     _ options: CompressionOptions, limit: Double
   ) throws -> (Autoencoder, quality: Int) {
     var loaded: [BuiltInModel: Autoencoder] = [:]
@@ -226,7 +241,7 @@ struct Compress: ParsableCommand {
       options.searchPasses = searchPasses
       let whole = try SetWriter(
         width: stream.width, height: stream.height, count: stream.count, source: stream.source,
-        labels: stream.labels, names: stream.names, model: model, options: options)
+        labels: stream.labels, names: names, model: model, options: options)
       let sample = try SetWriter(
         width: stream.width, height: stream.height, count: count, source: stream.source, labels: nil,
         names: nil, model: model, options: options)

@@ -18,8 +18,14 @@ enum Console {
     try File.writeDescriptor(output, name: "standard output", bytes, bytes.count)
   }
 
-  /// Writes text to standard error, as far as that goes: there is nobody to tell of a failure.
-  static func warn(_ text: String) {
+  /// Writes a message to standard error, as far as that goes: there is nobody to tell of a failure. A message is
+  /// one line, whatever names it quotes; `lines` that follow it are the tool's own.
+  static func warn(_ message: String, andLines lines: String = "") {
+    draw(oneLine(message) + lines + "\n")
+  }
+
+  /// Writes to standard error as it is: what a terminal is to obey.
+  static func draw(_ text: String) {
     let bytes = Array(text.utf8)
     try? File.writeDescriptor(error, name: "standard error", bytes, bytes.count)
   }
@@ -76,8 +82,16 @@ func grouped(_ number: Int) -> String {
 func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
 
 extension String {
-  /// As a word that a shell takes for just this text.
+  /// As a word that a shell takes for just this text: what a line cannot show is spelled out in $'...'.
   var shellQuoted: String {
+    if oneLine(self) != self {
+      let escaped = FileName.bytes(self).map { byte in
+        if byte == 0x27 || byte == 0x5C { return "\\" + String(UnicodeScalar(byte)) }
+        if (0x20...0x7E).contains(byte) { return String(UnicodeScalar(byte)) }
+        return "\\x" + (byte < 0x10 ? "0" : "") + String(byte, radix: 16)
+      }
+      return "$'" + escaped.joined() + "'"
+    }
     let isPlain =
       !isEmpty
       && utf8.allSatisfy { byte in

@@ -116,14 +116,14 @@ struct Decompress: ParsableCommand {
     mutating func add(_ reason: String, images: Range<Int>) {
       partCount += 1
       imageCount += images.count
-      guard !images.isEmpty else { return Console.warn("aez: \(reason)\n") }
+      guard !images.isEmpty else { return Console.warn("aez: \(reason)") }
       if let last = ranges.last, last.upperBound == images.lowerBound {
         ranges[ranges.count - 1] = last.lowerBound..<images.upperBound
       } else {
         ranges.append(images)
       }
       Console.warn(
-        "aez: \(name): \(reason); images \(images.lowerBound) to \(images.upperBound - 1) are lost\n")
+        "aez: \(name): \(reason); images \(images.lowerBound) to \(images.upperBound - 1) are lost")
     }
   }
 

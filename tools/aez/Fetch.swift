@@ -54,7 +54,7 @@ struct FetchMNIST: ParsableCommand {
     }
     try Path.makeFolders(folder)
     var mirrors = mirror
-    if mirrors.isEmpty, let listed = MNIST.environment("AE_MNIST_MIRROR") {
+    if mirrors.isEmpty, let listed = Process.environment("AE_MNIST_MIRROR") {
       mirrors = listed.split(whereSeparator: { $0.isWhitespace }).map { String($0) }
     }
     if mirrors.isEmpty { mirrors = FetchMNIST.mirrors }
@@ -99,12 +99,12 @@ private struct Download {
       let url = "\(mirror)/\(name).gz"
       // Twice: what is there of an earlier attempt may be of another file, or of a server that cannot resume.
       for isResumed in Path.kind(part) == .file ? [true, false] : [false] {
-        if !isResumed { unlink(part) }
+        if !isResumed { Path.remove(part) }
         if let failure = try fetch(url, isResumed: isResumed) {
           failures.append("\(url): \(failure)")
         } else if let problem = try problem(part) {
           failures.append("\(url): \(problem)")
-          unlink(part)
+          Path.remove(part)
         } else {
           try keep()
           return (target, true)
@@ -123,7 +123,7 @@ private struct Download {
     let isShown = !isQuiet && Console.isTerminal(Console.error)
     arguments += isShown ? ["--progress-bar"] : ["--silent"]
     arguments += ["--", url]
-    if isShown { Console.warn("\(name)\n") }
+    if isShown { Console.warn(name) }
     let status = try ChildProcess.run(arguments)
     switch status {
     case 0: return nil
@@ -155,7 +155,7 @@ private struct Download {
   }
 
   private func keep() throws(AEError) {
-    guard rename(part, target) == 0 else { throw Path.systemError(target, "rename") }
+    try Path.rename(part, to: target)
   }
 }
 

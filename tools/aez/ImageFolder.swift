@@ -90,7 +90,7 @@ enum ImageFolder {
       if let labels = set.labels {
         try writeNew("\(temporary)/\(labelsName)", try IDX.writeLabels(labels))
       }
-      try check(cs_file_system_sync(temporary), target, "sync")
+      try check(FileName.withCString(temporary, { cs_file_system_sync($0) }), target, "sync")
       try moveIntoPlace(temporary, target)
     } catch {
       remove(temporary)
@@ -127,7 +127,8 @@ enum ImageFolder {
         return String(repeating: "0", count: width - digits.count) + digits + ending
       }
     }
-    return try names.map { name throws(AEError) in
+    return try names.map { text throws(AEError) in
+      let name = FileName.text(text)
       // Names come from files that anyone may have made: none may lead out of the folder.
       guard !name.isEmpty, name.utf8.count <= 255, !name.hasPrefix("."),
         !name.utf8.contains(where: { $0 == 0x2F || $0 == 0 })
@@ -139,17 +140,21 @@ enum ImageFolder {
   }
 
   private static func makeTemporary(beside target: String) throws(AEError) -> String {
-    var template = Array("\(Path.folder(target))/.\(Path.last(target)).aez-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw Path.systemError(target, "make a folder beside it") }
+    var template = FileName.bytes("\(Path.folder(target))/.\(Path.last(target)).aez-XXXXXX") + [0]
+    let isMade = template.withUnsafeMutableBytes {
+      mkdtemp($0.baseAddress!.assumingMemoryBound(to: CChar.self)) != nil
+    }
+    guard isMade else { throw Path.systemError(target, "make a folder beside it") }
     // mkdtemp makes folders for the owner alone; this one is to be like any other.
     let mask = umask(0)
     umask(mask)
-    chmod(template, 0o777 & ~mask)
-    return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    let path = template.withUnsafeBufferPointer { FileName.text($0) }
+    _ = FileName.withCString(path) { chmod($0, 0o777 & ~mask) }
+    return path
   }
 
   private static func writeNew(_ path: String, _ bytes: Buffer<UInt8>) throws(AEError) {
-    let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+    let descriptor = FileName.withCString(path) { open($0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) }
     guard descriptor >= 0 else { throw Path.systemError(path, "create") }
     defer { close(descriptor) }
     try File.writeDescriptor(descriptor, name: path, bytes.base, bytes.count)
@@ -157,9 +162,15 @@ enum ImageFolder {
 
   private static func moveIntoPlace(_ temporary: String, _ target: String) throws(AEError) {
     // Onto nothing or an empty folder, rename is enough; one with files in it changes places first.
-    if rename(temporary, target) == 0 { return }
-    guard errno == ENOTEMPTY || errno == EEXIST else { throw Path.systemError(target, "rename") }
-    try check(cs_file_exchange(temporary, target), target, "exchange with the new folder")
+    do throws(AEError) {
+      return try Path.rename(temporary, to: target)
+    } catch {
+      guard errno == ENOTEMPTY || errno == EEXIST else { throw error }
+    }
+    let exchanged = FileName.withCString(temporary) { from in
+      FileName.withCString(target) { cs_file_exchange(from, $0) }
+    }
+    try check(exchanged, target, "exchange with the new folder")
     remove(temporary)
   }
 
@@ -171,7 +182,7 @@ enum ImageFolder {
 
   /// Removes a folder of files, as far as that goes.
   private static func remove(_ folder: String) {
-    for name in (try? Path.list(folder)) ?? [] { unlink("\(folder)/\(name)") }
-    rmdir(folder)
+    for name in (try? Path.list(folder)) ?? [] { Path.remove("\(folder)/\(name)") }
+    Path.removeFolder(folder)
   }
 }

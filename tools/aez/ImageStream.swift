@@ -144,7 +144,7 @@ private final class ByteInput {
     if path == "-" {
       (name, descriptor, isOwned) = ("standard input", Console.input, false)
     } else {
-      let opened = path.withCString { cs_open_to_read($0) }
+      let opened = FileName.withCString(path) { cs_open_to_read($0) }
       guard opened >= 0 else {
         // The reader of whole files has the words for it.
         _ = try File.read(path)

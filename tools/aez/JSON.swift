@@ -1,4 +1,7 @@
-// JSON as the tool writes it: objects keep their order, numbers that JSON cannot say are null.
+// JSON as the tool writes it: objects keep their order, numbers that JSON cannot say are null, and so that it is
+// UTF-8, bytes of names that are not are spelled \\xE9.
+
+import Bytes
 
 /// A JSON value.
 enum JSON {
@@ -66,6 +69,7 @@ enum JSON {
       case _ where scalar.value < 0x20 || scalar.value == 0x7F:
         let digits = String(scalar.value, radix: 16)
         text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+      case "\u{10FF80}"..."\u{10FFFF}": text += "\\" + oneLine(String(scalar))
       default: text.unicodeScalars.append(scalar)
       }
     }

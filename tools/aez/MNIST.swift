@@ -1,7 +1,6 @@
 // The four files of MNIST: their names, their sums, and the folders where commands look for them.
 
 import ArgumentParser
-import CSystem
 import Core
 
 /// The two parts of MNIST.
@@ -26,8 +25,8 @@ enum MNIST {
 
   /// Where `aez fetch mnist` puts the files, if the environment tells of a place.
   static var cacheFolder: String? {
-    if let cache = environment("XDG_CACHE_HOME") { return cache + "/libae/mnist" }
-    return environment("HOME").map { $0 + "/.cache/libae/mnist" }
+    if let cache = Process.environment("XDG_CACHE_HOME") { return cache + "/libae/mnist" }
+    return Process.environment("HOME").map { $0 + "/.cache/libae/mnist" }
   }
 
   /// Whether a folder holds files of MNIST by their names.
@@ -45,7 +44,7 @@ enum MNIST {
 
   /// The folder that `mnist:train` and `mnist:test` mean: AE_MNIST, else the cache.
   static func folder() throws(AEError) -> String {
-    if let folder = environment("AE_MNIST") {
+    if let folder = Process.environment("AE_MNIST") {
       guard isFolder(folder) else {
         throw AEError(.io, "\(folder): AE_MNIST names this folder, but it holds no MNIST files")
       }
@@ -56,12 +55,5 @@ enum MNIST {
         .io, "MNIST is not here: run `aez fetch mnist`, or set AE_MNIST to the folder that holds it")
     }
     return folder
-  }
-
-  /// A variable that is set and not empty.
-  static func environment(_ name: String) -> String? {
-    guard let value = cs_environment(name) else { return nil }
-    let text = String(cString: value)
-    return text.isEmpty ? nil : text
   }
 }

@@ -89,7 +89,7 @@ enum Models {
   /// The model of that hash, from those compiled in, on `paths` or on `AE_MODEL_PATH`.
   private static func find(_ hash: [UInt8], _ paths: String?) throws(AEError) -> Autoencoder? {
     for model in BuiltInModel.allCases where try model.summary().hash == hash { return try model.load() }
-    for path in candidates(paths) + candidates(MNIST.environment("AE_MODEL_PATH")) {
+    for path in candidates(paths) + candidates(Process.environment("AE_MODEL_PATH")) {
       // A file there that is damaged, or something else, is not what was asked for.
       guard let file = try? File.read(path),
         let summary = try? WeightFile.summary(file.base, file.count, name: path), summary.hash == hash
@@ -103,7 +103,7 @@ enum Models {
   private static func candidates(_ paths: String?) -> [String] {
     guard let paths else { return [] }
     var result: [String] = []
-    for path in paths.split(separator: ":").map({ String($0) }) {
+    for path in Path.listed(paths) {
       if Path.kind(path) == .folder {
         let names = (try? Path.list(path)) ?? []
         result += names.filter { Path.has($0, ".aew") }.map { "\(path)/\($0)" }

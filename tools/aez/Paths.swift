@@ -27,11 +27,16 @@ enum Path {
   /// Whether a name ends so, in upper or lower case.
   static func has(_ path: String, _ suffix: String) -> Bool { path.lowercased().hasSuffix(suffix) }
 
+  /// What the system says of the file that a path leads to, links followed; nil if there is none.
+  static func status(_ path: String) -> stat? {
+    var information = stat()
+    return FileName.withCString(path) { stat($0, &information) } == 0 ? information : nil
+  }
+
   enum Kind { case missing, file, folder, device }
 
   static func kind(_ path: String) -> Kind {
-    var information = stat()
-    guard stat(path, &information) == 0 else { return .missing }
+    guard let information = status(path) else { return .missing }
     switch information.st_mode & S_IFMT {
     case S_IFDIR: return .folder
     case S_IFREG: return .file
@@ -41,15 +46,14 @@ enum Path {
 
   /// Whether two paths lead to the same file, which is there.
   static func isSame(_ a: String, _ b: String) -> Bool {
-    var (x, y) = (stat(), stat())
-    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino
+    guard let x = status(a), let y = status(b) else { return false }
+    return x.st_dev == y.st_dev && x.st_ino == y.st_ino
   }
 
   /// Whether a path is a terminal's.
   static func isTerminal(_ path: String) -> Bool {
-    var information = stat()
-    guard stat(path, &information) == 0, information.st_mode & S_IFMT == S_IFCHR else { return false }
-    let descriptor = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+    guard let information = status(path), information.st_mode & S_IFMT == S_IFCHR else { return false }
+    let descriptor = FileName.withCString(path) { open($0, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) }
     guard descriptor >= 0 else { return false }
     defer { close(descriptor) }
     return Console.isTerminal(descriptor)
@@ -57,14 +61,15 @@ enum Path {
 
   /// The names in a folder, but for hidden ones, in natural order.
   static func list(_ folder: String) throws(AEError) -> [String] {
-    guard let directory = opendir(folder) else { throw systemError(folder, "open") }
+    guard let directory = FileName.withCString(folder, { opendir($0) }) else {
+      throw systemError(folder, "open")
+    }
     defer { closedir(directory) }
     var names: [String] = []
     while let entry = readdir(directory) {
-      let name: String? = withUnsafePointer(to: &entry.pointee.d_name) { tuple in
-        tuple.withMemoryRebound(to: CChar.self, capacity: 256) { String(validatingCString: $0) }
+      let name = withUnsafePointer(to: &entry.pointee.d_name) { tuple in
+        tuple.withMemoryRebound(to: CChar.self, capacity: 256) { FileName.text($0) }
       }
-      guard let name else { throw AEError(.io, "\(folder): holds a file whose name is not UTF-8") }
       if !name.hasPrefix(".") { names.append(name) }
     }
     return names.sorted(by: isBefore)
@@ -75,9 +80,30 @@ enum Path {
     guard kind(path) != .folder else { return }
     let parent = folder(path)
     if parent != path { try makeFolders(parent) }
-    guard mkdir(path, 0o777) == 0 || errno == EEXIST && kind(path) == .folder else {
+    guard FileName.withCString(path, { mkdir($0, 0o777) }) == 0 || errno == EEXIST && kind(path) == .folder
+    else {
       throw systemError(path, "make the folder")
     }
+  }
+
+  /// Removes a file, as far as that goes.
+  static func remove(_ path: String) { _ = FileName.withCString(path) { unlink($0) } }
+
+  /// Removes an empty folder, as far as that goes.
+  static func removeFolder(_ path: String) { _ = FileName.withCString(path) { rmdir($0) } }
+
+  /// Gives a file or folder another name, which loses what it named.
+  static func rename(_ path: String, to target: String) throws(AEError) {
+    let error = FileName.withCString(path) { from in
+      FileName.withCString(target) { Glibc.rename(from, $0) == 0 ? 0 : errno }
+    }
+    errno = error
+    if error != 0 { throw systemError(target, "rename") }
+  }
+
+  /// The paths of a list that colons separate.
+  static func listed(_ paths: String) -> [String] {
+    paths.utf8.split(separator: 0x3A).compactMap { String($0) }
   }
 
   /// Natural order: runs of digits compare as numbers, so that `2.png` comes before `10.png`; all else, and

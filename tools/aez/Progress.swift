@@ -39,14 +39,14 @@ final class Progress {
     let filled = Int(share * Double(room))
     let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: room - filled)
     let line = "[\(bar)]\(text)"
-    Console.warn("\r\u{1B}[K" + String(line.prefix(Console.columnCount - 1)))
+    Console.draw("\r\u{1B}[K" + String(line.prefix(Console.columnCount - 1)))
     isDirty = true
   }
 
   /// Clears the line, so that what is said next stands alone.
   func finish() {
     guard isDirty else { return }
-    Console.warn("\r\u{1B}[K")
+    Console.draw("\r\u{1B}[K")
     isDirty = false
   }
 

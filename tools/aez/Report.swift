@@ -2,6 +2,7 @@
 // neither can say more than the other.
 
 import ArgumentParser
+import Bytes
 import Core
 import Glibc
 
@@ -49,7 +50,7 @@ struct Report {
     let width = lines.map { $0.title.count }.max() ?? 0
     return lines.map { line in
       let space = String(repeating: " ", count: width - line.title.count)
-      return width == 0 ? line.text : "\(line.title)\(space)  \(line.text)"
+      return oneLine(width == 0 ? line.text : "\(line.title)\(space)  \(line.text)")
     }.joined(separator: "\n")
   }
 }

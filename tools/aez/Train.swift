@@ -213,7 +213,7 @@ struct Train: ParsableCommand {
       let what =
         error.code == .stopped
         ? "go on with" : "its state is in \(path), which can be looked at, or resumed with"
-      throw AEError(error.code, "\(error.message)\n\(what): \(resumingCommand(path))")
+      throw AEError(error.code, "\(error.message); \(what): \(resumingCommand(path))")
     }
     progress.finish()
     return last

@@ -74,7 +74,7 @@ struct Study: ParsableCommand {
       guard Path.kind(trained) == .folder else { throw AEError(.io, "\(trained): is no folder") }
       for (run, set) in try experiments.flatMap({ try $0.runs(context) }) {
         let remark = try StudyWork.adopt(run, on: set, from: Path.trimmed(trained), to: folder)
-        if let remark, !report.quiet { Console.warn("aez: \(remark)\n") }
+        if let remark, !report.quiet { Console.warn("aez: \(remark)") }
       }
     }
 

@@ -84,6 +84,6 @@ struct StudyFolder {
 
   /// Takes away what was kept of a run under way.
   func dropCheckpoint(of name: String) {
-    for file in ["\(name).checkpoint", "\(name).partial.json"] { unlink("\(kept)/\(file)") }
+    for file in ["\(name).checkpoint", "\(name).partial.json"] { Path.remove("\(kept)/\(file)") }
   }
 }
