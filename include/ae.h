@@ -115,6 +115,12 @@ const char *ae_status_string(ae_status status);
  */
 const char *ae_last_error(void);
 
+/**
+ * ae_last_errno() returns the errno of the system call behind the last failed call on this thread, such as
+ * ENOENT for a file that is not there, or 0 if the fault was no system call's.
+ */
+int32_t ae_last_errno(void);
+
 /* ------------------------------------------------------------------------------------------------
  * Threads
  */
@@ -206,7 +212,9 @@ ae_status ae_model_save(const ae_model *model, int32_t storage, uint32_t flags, 
 
 /**
  * ae_model_save_file(model, storage, flags, path) writes the same bytes to a file: beside it first,
- * synced, then renamed over it, so that a killed process leaves the old file or the new one.
+ * synced, then renamed over it, so that a killed process leaves the old file or the new one. A file that
+ * is replaced passes its permissions on; of a symbolic link, what it points at is replaced; a device or a
+ * pipe is written to as it is.
  */
 ae_status ae_model_save_file(const ae_model *model, int32_t storage, uint32_t flags, const char *path);
 
@@ -333,6 +341,11 @@ ae_status ae_compress_bound(const ae_model *model, size_t count, const ae_compre
 ae_status ae_compress(const ae_model *model, const uint8_t *images, size_t count,
                       const ae_compress_options *options, void *out, size_t capacity, size_t *size);
 
+/** ae_compress_file(model, images, count, options, path) writes the same bytes to a file, as
+ *  ae_model_save_file does. */
+ae_status ae_compress_file(const ae_model *model, const uint8_t *images, size_t count,
+                           const ae_compress_options *options, const char *path);
+
 /**
  * ae_imageset_open(path, model, set) opens an image set. `model` is the model it was made with, or
  * NULL if the set has its own embedded or needs none. AE_ERROR_MODEL names the model that is needed if it
@@ -367,6 +380,8 @@ typedef struct ae_imageset_information {
   int32_t max_error;      /* the most a pixel may be off in a near-exact set; else 0 */
   int32_t effort;         /* how exact blocks are coded: 1 by contexts, 2 by scans; 0 for codes */
   int32_t needs_model;    /* 0 if every block can be read without a model */
+  uint64_t kept_count;    /* of an AE_LAYER_LATENT set: images that are kept as pixels, since the model does
+                             badly on them */
 } ae_imageset_information;
 
 /** ae_imageset_info(set, information) fills *information, whose struct_size the caller has set. */
@@ -531,6 +546,11 @@ ae_status ae_trainer_model(const ae_trainer *trainer, const uint8_t *images, siz
 ae_status ae_trainer_save(const ae_trainer *trainer, void *out, size_t capacity, size_t *size);
 
 /**
+ * ae_trainer_save_file(trainer, path) writes the same bytes to a file, as ae_model_save_file does.
+ */
+ae_status ae_trainer_save_file(const ae_trainer *trainer, const char *path);
+
+/**
  * ae_trainer_resume(data, byte_count, options, trainer) stores in *trainer the trainer of a
  * checkpoint. Its options are the checkpoint's; of `options` (which may be NULL) only
  * progress_interval, progress, log and context are used. The tool alone goes on with
@@ -539,6 +559,9 @@ ae_status ae_trainer_save(const ae_trainer *trainer, void *out, size_t capacity,
  */
 ae_status ae_trainer_resume(const void *data, size_t byte_count, const ae_trainer_options *options,
                             ae_trainer **trainer);
+
+/** ae_trainer_resume_file(path, options, trainer) is ae_trainer_resume for a file. */
+ae_status ae_trainer_resume_file(const char *path, const ae_trainer_options *options, ae_trainer **trainer);
 
 #ifdef __cplusplus
 }

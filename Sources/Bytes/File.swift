@@ -100,7 +100,9 @@ public enum File {
 
   fileprivate static func check(_ error: Int32, doing: UnsafePointer<CChar>?, name: String) throws(AEError) {
     guard error != 0 else { return }
-    if cs_error_exists(error) != 0 { throw AEError(.io, "\(name): exists already") }
+    if cs_error_exists(error) != 0 {
+      throw AEError(.io, text: sentence("\(name): exists already"), systemError: error)
+    }
     throw failure(error, doing: doing == nil ? "write" : UTF8Text.string(doing.unsafelyUnwrapped), name: name)
   }
 
@@ -108,7 +110,7 @@ public enum File {
     let reason = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { text in
       UTF8Text.string(cs_error_text(error, text.baseAddress.unsafelyUnwrapped, text.count))
     }
-    return AEError(.io, "\(name): cannot \(doing): \(reason)")
+    return AEError(.io, text: sentence("\(name): cannot \(doing): \(reason)"), systemError: error)
   }
 }
 

@@ -31,6 +31,12 @@ void cs_error_set(const char *text, size_t byte_count) {
 
 const char *cs_error_get(void) { return last_error; }
 
+static _Thread_local int last_errno;
+
+void cs_errno_set(int error) { last_errno = error; }
+
+int cs_errno_get(void) { return last_errno; }
+
 const char *cs_environment(const char *name) { return getenv(name); }
 
 double cs_seconds(void) {

@@ -36,6 +36,7 @@ func report(_ error: AEError) -> ae_status {
   text.withUnsafeBytes { bytes in
     cs_error_set(bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
   }
+  cs_errno_set(error.systemError)
   return error.code.rawValue
 }
 

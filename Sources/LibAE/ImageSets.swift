@@ -117,6 +117,18 @@ public func ae_compress(
     make: { () throws(AEError) in try CompressionOrder(model, options).make(images, count: count) })
 }
 
+@implementation @_cdecl("ae_compress_file")
+public func ae_compress_file(
+  _ model: OpaquePointer!, _ images: UnsafePointer<UInt8>!, _ count: Int,
+  _ options: UnsafePointer<ae_compress_options>!, _ path: UnsafePointer<CChar>!
+) -> ae_status {
+  boundary { () throws(AEError) in
+    guard let path else { throw AEError(.argument, "path is NULL") }
+    let file = try CompressionOrder(model, options).make(images, count: count)
+    try File.write(cPath: path, file.base, file.count, overwrite: true)
+  }
+}
+
 // MARK: Opening
 
 /// The model given with a set, or nil for NULL.
@@ -178,6 +190,7 @@ public func ae_imageset_info(
     result.max_error = Int32(truncatingIfNeeded: source.maxError)
     result.effort = Int32(truncatingIfNeeded: source.effort)
     result.needs_model = source.needsModel ? 1 : 0
+    result.kept_count = source.layer == .latent ? UInt64(clamping: source.keptImageCount) : 0
     try writeStruct(information, result)
   }
 }

@@ -62,6 +62,9 @@ public func ae_status_string(_ status: ae_status) -> UnsafePointer<CChar>! {
 @implementation @_cdecl("ae_last_error")
 public func ae_last_error() -> UnsafePointer<CChar>! { cs_error_get() }
 
+@implementation @_cdecl("ae_last_errno")
+public func ae_last_errno() -> Int32 { cs_errno_get() }
+
 @implementation @_cdecl("ae_set_threads")
 public func ae_set_threads(_ threads: Int32) -> ae_status {
   boundary { () throws(AEError) in

@@ -28,7 +28,7 @@ extension ae_compress_options: GrowingStruct {
 
 extension ae_imageset_information: GrowingStruct {
   static var structName: StaticString { "ae_imageset_information" }
-  static var firstSize: Int { 216 }
+  static var firstSize: Int { 224 }
 }
 
 extension ae_training_progress: GrowingStruct {

@@ -272,6 +272,15 @@ public func ae_trainer_save(
     make: { () throws(AEError) in try LibAE.trainer(trainer).trainer.checkpoint() })
 }
 
+@implementation @_cdecl("ae_trainer_save_file")
+public func ae_trainer_save_file(_ trainer: OpaquePointer!, _ path: UnsafePointer<CChar>!) -> ae_status {
+  boundary { () throws(AEError) in
+    guard let path else { throw AEError(.argument, "path is NULL") }
+    let file = try LibAE.trainer(trainer).trainer.checkpoint()
+    try File.write(cPath: path, file.base, file.count, overwrite: true)
+  }
+}
+
 @implementation @_cdecl("ae_trainer_resume")
 public func ae_trainer_resume(
   _ data: UnsafeRawPointer!, _ byte_count: Int, _ options: UnsafePointer<ae_trainer_options>!,
@@ -279,9 +288,27 @@ public func ae_trainer_resume(
 ) -> ae_status {
   storeHandle(trainer, .trainer) { () throws(AEError) in
     let data = try bytes(data, byte_count, "data")
-    var reports = Reports()
-    if let options { reports = try Reports(try readOptions(options)) }
-    return try makeHandle(
-      .trainer, TrainerBox(try Trainer(checkpoint: data.base, data.elementCount), reports))
+    return try resumed(Buffer(borrowing: data.base, count: data.elementCount), options)
   }
+}
+
+@implementation @_cdecl("ae_trainer_resume_file")
+public func ae_trainer_resume_file(
+  _ path: UnsafePointer<CChar>!, _ options: UnsafePointer<ae_trainer_options>!,
+  _ trainer: UnsafeMutablePointer<OpaquePointer?>!
+) -> ae_status {
+  storeHandle(trainer, .trainer) { () throws(AEError) in
+    guard let path else { throw AEError(.argument, "path is NULL") }
+    return try resumed(try File.read(cPath: path), options)
+  }
+}
+
+/// The trainer of a checkpoint.
+private func resumed(
+  _ checkpoint: Buffer<UInt8>, _ options: UnsafePointer<ae_trainer_options>?
+) throws(AEError) -> OpaquePointer {
+  var reports = Reports()
+  if let options { reports = try Reports(try readOptions(options)) }
+  return try makeHandle(
+    .trainer, TrainerBox(try Trainer(checkpoint: checkpoint.base, checkpoint.count), reports))
 }

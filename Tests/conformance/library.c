@@ -82,6 +82,10 @@ static void test_nulls(void) {
   check(model == NULL, "a failed ae_trainer_model stores NULL");
   check_status(ae_trainer_save(NULL, NULL, 0, &size), AE_ERROR_ARGUMENT, "ae_trainer_save(NULL)");
   check_status(ae_trainer_resume(NULL, 1, NULL, &trainer), AE_ERROR_ARGUMENT, "ae_trainer_resume(NULL data)");
+  check_status(ae_trainer_save_file(NULL, "x"), AE_ERROR_ARGUMENT, "ae_trainer_save_file(NULL)");
+  check_status(ae_trainer_resume_file(NULL, NULL, &trainer), AE_ERROR_ARGUMENT, "ae_trainer_resume_file(NULL path)");
+  check_status(ae_trainer_resume_file("x", NULL, NULL), AE_ERROR_ARGUMENT, "ae_trainer_resume_file(NULL out)");
+  check_status(ae_compress_file(NULL, NULL, 0, NULL, "x"), AE_ERROR_ARGUMENT, "ae_compress_file(NULL)");
   check_status(ae_trainer_resume(room, 0, NULL, &trainer), AE_ERROR_FORMAT, "no bytes are no checkpoint");
   check_status(ae_trainer_resume(room, 8, NULL, NULL), AE_ERROR_ARGUMENT, "ae_trainer_resume(NULL out)");
 

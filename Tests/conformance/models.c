@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "check.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,9 +118,14 @@ static void test_files(void) {
   }
   check_status(ae_model_save_file(elu, 0, 0, other), AE_ERROR_IO, "a folder that is not there");
   check(strstr(ae_last_error(), other) != NULL, "is named in the message");
+  check(ae_last_errno() == ENOENT, "and ae_last_errno says ENOENT (%d)", (int)ae_last_errno());
   check_status(ae_model_save_file(elu, 0, 0, NULL), AE_ERROR_ARGUMENT, "a path of NULL");
   check_status(ae_model_open(other, &model), AE_ERROR_IO, "a file that is not there");
+  check(ae_last_errno() == ENOENT, "is ENOENT, too");
   check_status(ae_model_open(folder, &model), AE_ERROR_IO, "a folder is no file");
+  check(ae_last_errno() == EISDIR, "but EISDIR");
+  check_status(ae_model_open(path, NULL), AE_ERROR_ARGUMENT, "a NULL out-pointer");
+  check(ae_last_errno() == 0, "is no system call's fault");
   check_status(ae_model_open("", &model), AE_ERROR_IO, "an empty path");
   check_status(ae_model_open("/dev/null", &model), AE_ERROR_FORMAT, "an empty file");
   check_status(ae_model_save(elu, -1, 0, NULL, 0, &size), AE_ERROR_ARGUMENT, "storage -1");

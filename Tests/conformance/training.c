@@ -1,10 +1,14 @@
 /* Training: options and their limits, callbacks, steps, and the promises on repeatable runs. */
+#define _XOPEN_SOURCE 700
 #include "check.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 typedef struct told {
   int calls, stop_at, lines;
@@ -113,6 +117,65 @@ static void test_repeatable(int32_t kind, const char *name) {
   }
   free(file);
   free(whole);
+}
+
+/* Checkpoints and sets in files: the bytes of those in memory, links followed, permissions kept, a device written to. */
+static void test_files(void) {
+  char folder[] = "/tmp/libae-conformance-XXXXXX", path[64], link[64], none[64];
+  ae_trainer_options options;
+  ae_trainer *trainer = NULL, *resumed = NULL;
+  ae_imageset *set = NULL;
+  struct stat status;
+  size_t size = 0, set_size = 0;
+  void *bytes, *packed;
+  char *back;
+  FILE *file;
+  if (mkdtemp(folder) == NULL) require(NULL);
+  snprintf(path, sizeof path, "%s/run", folder);
+  snprintf(link, sizeof link, "%s/link", folder);
+  snprintf(none, sizeof none, "%s/none/run", folder);
+  small_options(&options, AE_KIND_ELU);
+  if (ae_trainer_create(&options, &trainer) != AE_OK) require(NULL);
+  bytes = checkpoint(trainer, &size);
+  back = require(malloc(size + 1));
+  file = require(fopen(path, "w"));
+  fclose(file);
+  if (chmod(path, 0600) != 0 || symlink("run", link) != 0) require(NULL);
+  check_status(ae_trainer_save_file(trainer, link), AE_OK, "a checkpoint is saved through a link");
+  check(lstat(link, &status) == 0 && S_ISLNK(status.st_mode), "which stays one");
+  check(lstat(path, &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & 0777) == 0600,
+        "the file keeps its permissions");
+  file = require(fopen(path, "rb"));
+  check(fread(back, 1, size + 1, file) == size && memcmp(back, bytes, size) == 0, "and has ae_trainer_save's bytes");
+  fclose(file);
+  check_status(ae_trainer_resume_file(link, NULL, &resumed), AE_OK, "and resumes");
+  ae_trainer_free(resumed);
+  check_status(ae_trainer_save_file(trainer, "/dev/null"), AE_OK, "a device is written to");
+  check(stat("/dev/null", &status) == 0 && S_ISCHR(status.st_mode), "and stays one");
+  check_status(ae_trainer_save_file(trainer, folder), AE_ERROR_IO, "a folder is refused");
+  check(ae_last_errno() == EISDIR, "with EISDIR");
+  check_status(ae_trainer_save_file(trainer, none), AE_ERROR_IO, "a folder that is not there");
+  check(ae_last_errno() == ENOENT && strstr(ae_last_error(), none) != NULL, "is ENOENT and named");
+  check_status(ae_trainer_resume_file(none, NULL, &resumed), AE_ERROR_IO, "a checkpoint that is not there");
+  check(resumed == NULL && ae_last_errno() == ENOENT, "is ENOENT");
+
+  packed = compressed(elu, COUNT, NULL, &set_size);
+  check_status(ae_compress_file(elu, pixels, COUNT, NULL, path), AE_OK, "a set is packed to a file");
+  file = require(fopen(path, "rb"));
+  free(back);
+  back = require(malloc(set_size + 1));
+  check(fread(back, 1, set_size + 1, file) == set_size && memcmp(back, packed, set_size) == 0,
+        "of ae_compress's bytes");
+  fclose(file);
+  check_status(ae_imageset_open(none, elu, &set), AE_ERROR_IO, "a set that is not there");
+  check(ae_last_errno() == ENOENT, "is ENOENT");
+  free(packed);
+  free(back);
+  free(bytes);
+  ae_trainer_free(trainer);
+  unlink(link);
+  unlink(path);
+  check(rmdir(folder) == 0, "nothing else is left in the folder");
 }
 
 static void test_option(const char *what, ae_trainer_options *options) {
@@ -311,6 +374,7 @@ void test_training(void) {
   test_repeatable(AE_KIND_CONV_VAE, "conv-vae");
   test_steps();
   test_pca();
+  test_files();
 
   small_options(&options, AE_KIND_LINEAR);
   if (ae_trainer_create(&options, &trainer) != AE_OK) require(NULL);

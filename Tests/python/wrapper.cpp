@@ -2,6 +2,7 @@
 // Exit 0 if all holds; otherwise it says which line does not.
 
 #include <ae.hpp>
+#include <cerrno>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -88,6 +89,18 @@ static void models_and_sets() {
   EXPECT(ae::model::open("bars.aew").info().storage == AE_STORAGE_FLOAT16);
 
   EXPECT(status_of([] { ae::model::open("/nowhere.aew"); }) == AE_ERROR_IO);
+  try {
+    model.save("/nowhere/at/all.aew");
+    EXPECT(!"reached");
+  } catch (const ae::error &error) {
+    EXPECT(error.system_errno() == ENOENT);
+  }
+  try {
+    ae::model::open(std::vector<std::uint8_t>(100));
+    EXPECT(!"reached");
+  } catch (const ae::error &error) {
+    EXPECT(error.system_errno() == 0);
+  }
   EXPECT(status_of([] { ae::model::open(std::vector<std::uint8_t>(100)); }) == AE_ERROR_FORMAT);
   EXPECT(status_of([&] { model.encode(std::vector<float>(pixels + 1)); }) == AE_ERROR_SHAPE);
   EXPECT(status_of([&] { model.encode(std::vector<float>(pixels, NAN)); }) == AE_ERROR_ARGUMENT);
@@ -98,6 +111,9 @@ static void models_and_sets() {
   options.labels = labels.data();
   options.block_images = 16;
   const std::vector<std::uint8_t> packed = ae::compress(model, images, options);
+  ae::compress_file(model, images, "bars.aez", options);
+  EXPECT(ae::image_set::open("bars.aez", model).info().byte_count == packed.size());
+  EXPECT(ae::image_set::open("bars.aez", model).info().kept_count == 0);
   ae::image_set moved = ae::image_set::open(packed, model);
   const ae::image_set set = std::move(moved);
   const std::vector<std::uint8_t> decoded = set.read();
@@ -140,6 +156,10 @@ static void training() {
   EXPECT(unbroken.take_model().to_bytes() == trainer.take_model().to_bytes());
   ae::trainer resumed = ae::trainer::resume(checkpoint);
   EXPECT(resumed.fit(images));
+  resumed.save("bars.run");
+  EXPECT(ae::trainer::resume_file("bars.run").take_model().to_bytes() == trainer.take_model().to_bytes());
+  EXPECT(status_of([&] { resumed.save("/nowhere/at.all"); }) == AE_ERROR_IO);
+  EXPECT(status_of([] { ae::trainer::resume_file("/nowhere/at.all"); }) == AE_ERROR_IO);
   EXPECT(resumed.take_model().to_bytes() == trainer.take_model().to_bytes());
 
   EXPECT(trainer.step(std::vector<float>(2 * pixels, 0.5f)).step == 61);

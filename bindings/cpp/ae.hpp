@@ -44,20 +44,24 @@ namespace ae {
 /** error is what every failed call throws. */
 class error : public std::runtime_error {
 public:
-  error(ae_status status, const std::string &message) : std::runtime_error(message), status_(status) {}
+  error(ae_status status, const std::string &message, std::int32_t system_errno = 0)
+      : std::runtime_error(message), status_(status), system_errno_(system_errno) {}
   /** status() is the status of the call, such as AE_ERROR_FORMAT. */
   ae_status status() const noexcept { return status_; }
   /** name() is its name, such as "AE_ERROR_FORMAT". */
   const char *name() const noexcept { return ae_status_string(status_); }
+  /** system_errno() is ae_last_errno(): of the system call that failed, such as ENOENT; 0 if none did. */
+  std::int32_t system_errno() const noexcept { return system_errno_; }
 
 private:
   ae_status status_;
+  std::int32_t system_errno_;
 };
 
 /** check(status) throws the error for a status that is not AE_OK, with this thread's last message. */
 inline void check(ae_status status) {
   if (status != AE_OK)
-    throw error(status, ae_last_error());
+    throw error(status, ae_last_error(), ae_last_errno());
 }
 
 /** require_version() throws AE_ERROR_VERSION if the library loaded does not fit this header. */
@@ -281,6 +285,19 @@ inline std::vector<std::uint8_t> compress(const std::uint8_t *images, std::size_
   });
 }
 
+/** compress_file(made_with, images, count, path, options) is ae_compress_file: the same bytes to a file. */
+inline void compress_file(const model &made_with, const std::uint8_t *images, std::size_t count,
+                          const std::string &path,
+                          const ae_compress_options &options = compress_options()) {
+  check(ae_compress_file(made_with.get(), images, count, &options, path.c_str()));
+}
+inline void compress_file(const model &made_with, const std::vector<std::uint8_t> &images,
+                          const std::string &path,
+                          const ae_compress_options &options = compress_options()) {
+  const std::size_t count = detail::count_of(images.size(), made_with.input_size(), "images");
+  compress_file(made_with, images.data(), count, path, options);
+}
+
 /** salvaged is what can be read of a set that may be damaged. */
 struct salvaged {
   std::vector<std::uint8_t> images; /* those that are lost are black */
@@ -447,7 +464,15 @@ public:
 
   /** resume(data, options) is ae_trainer_resume: of the options only the callbacks and their interval. */
   static trainer resume(const std::vector<std::uint8_t> &data, const trainer_options &options = {}) {
-    return trainer(data, options);
+    return trainer(options, [&](const ae_trainer_options &fields, ae_trainer **handle) {
+      return ae_trainer_resume(data.data(), data.size(), &fields, handle);
+    });
+  }
+  /** resume_file(path, options) is resume for a file. */
+  static trainer resume_file(const std::string &path, const trainer_options &options = {}) {
+    return trainer(options, [&](const ae_trainer_options &fields, ae_trainer **handle) {
+      return ae_trainer_resume_file(path.c_str(), &fields, handle);
+    });
   }
 
   const ae_trainer *get() const noexcept { return handle_.get(); }
@@ -499,6 +524,9 @@ public:
     });
   }
 
+  /** save(path) is ae_trainer_save_file: the same bytes to a file. */
+  void save(const std::string &path) const { check(ae_trainer_save_file(get(), path.c_str())); }
+
 private:
   // What C's context points to: on the heap, so that a trainer can be moved.
   struct callbacks {
@@ -508,11 +536,11 @@ private:
     std::exception_ptr thrown;
   };
 
-  trainer(const std::vector<std::uint8_t> &data, const trainer_options &options)
-      : callbacks_(new callbacks(options)) {
+  template <class Resume>
+  trainer(const trainer_options &options, Resume &&call) : callbacks_(new callbacks(options)) {
     const ae_trainer_options fields = connected(options);
     ae_trainer *handle = nullptr;
-    check(ae_trainer_resume(data.data(), data.size(), &fields, &handle));
+    check(call(fields, &handle));
     handle_.reset(handle);
     pixels_ = take_model().input_size();
   }

@@ -21,6 +21,12 @@ void cs_error_set(const char *text, size_t byte_count);
 /** cs_error_get() returns this thread's last error, "" if there was none. */
 const char *cs_error_get(void);
 
+/** cs_errno_set(error) keeps the errno behind this thread's last error, 0 if no system call was. */
+void cs_errno_set(int error);
+
+/** cs_errno_get() returns it. */
+int cs_errno_get(void);
+
 /* ---- A text under way, one for each thread: what Core makes messages of ---- */
 
 /** cs_text_count() returns the bytes of the thread's text so far. */

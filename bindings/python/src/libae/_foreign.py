@@ -95,6 +95,7 @@ class ImageSetInformation(ctypes.Structure):
         ("max_error", c_int32),
         ("effort", c_int32),
         ("needs_model", c_int32),
+        ("kept_count", c_uint64),
     )
 
 
@@ -167,6 +168,7 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "ae_build_info": (c_char_p, ()),
     "ae_status_string": (c_char_p, (c_int32,)),
     "ae_last_error": (c_char_p, ()),
+    "ae_last_errno": (c_int32, ()),
     "ae_set_threads": (c_int32, (c_int32,)),
     "ae_threads": (c_int32, ()),
     "ae_model_open": (c_int32, (c_char_p, _OUT_HANDLE)),
@@ -192,6 +194,7 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
         c_int32,
         (_HANDLE, _ARRAY, c_size_t, POINTER(CompressOptions), _ARRAY, c_size_t, _OUT_SIZE),
     ),
+    "ae_compress_file": (c_int32, (_HANDLE, _ARRAY, c_size_t, POINTER(CompressOptions), c_char_p)),
     "ae_imageset_open": (c_int32, (c_char_p, _HANDLE, _OUT_HANDLE)),
     "ae_imageset_open_memory": (c_int32, (_ARRAY, c_size_t, _HANDLE, _OUT_HANDLE)),
     "ae_imageset_free": (None, (_HANDLE,)),
@@ -208,5 +211,7 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "ae_trainer_step": (c_int32, (_HANDLE, _ARRAY, c_size_t, POINTER(Progress))),
     "ae_trainer_model": (c_int32, (_HANDLE, _ARRAY, c_size_t, _OUT_HANDLE)),
     "ae_trainer_save": (c_int32, (_HANDLE, _ARRAY, c_size_t, _OUT_SIZE)),
+    "ae_trainer_save_file": (c_int32, (_HANDLE, c_char_p)),
     "ae_trainer_resume": (c_int32, (_ARRAY, c_size_t, POINTER(TrainerOptions), _OUT_HANDLE)),
+    "ae_trainer_resume_file": (c_int32, (c_char_p, POINTER(TrainerOptions), _OUT_HANDLE)),
 }
