@@ -106,21 +106,55 @@ def test_the_installed_package_works_by_itself(wheel, model, images, tmp_path):
     np.testing.assert_array_equal(np.load(tmp_path / "back.npy"), libae.decompress(packed, model))
 
 
+def make_checkout(place, sources, weights, makefile):
+    """A checkout with a Makefile of the test's, and its bindings/python."""
+    (place / "include").mkdir(parents=True)
+    (place / "include" / "ae.h").touch()
+    (place / "Package.swift").touch()
+    (place / "Makefile").write_text(makefile)
+    (place / "models").mkdir()
+    shutil.copy(weights, place / "models" / "default.aew")
+    return Path(shutil.copytree(sources, place / "bindings" / "python"))
+
+
+def lines_of(done):
+    """What the build itself said: the lines after pip's own."""
+    text = done.stdout + done.stderr
+    assert "Traceback" not in text
+    return [line.strip() for line in text.splitlines() if "libae: " in line]
+
+
+@pytest.mark.parametrize("fault", ["no Swift", "make fails"])
+def test_a_build_that_cannot_be_says_why_in_a_line(sources, weights, tmp_path, fault):
+    inside = make_checkout(tmp_path / "checkout", sources, weights, "lib:\n\tfalse\n")
+    wheels, tools = tmp_path / "wheels", tmp_path / "tools"
+    wheels.mkdir()
+    tools.mkdir()
+    for tool in ("make", "sh", "false"):
+        (tools / tool).symlink_to(shutil.which(tool))
+    if fault == "make fails":
+        (tools / "swift").symlink_to("/bin/true")
+    done = build(inside, wheels, PATH=str(tools), PWD="/")
+    assert done.returncode != 0
+    (line,) = lines_of(done)
+    assert "set LIBAE_PREBUILT to a libae.so that is built" in line
+    assert ("swift.org/install" in line) == (fault == "no Swift")
+    assert ("make lib failed in" in line) == (fault == "make fails")
+
+
 @pytest.mark.parametrize("where", ["in the checkout", "in a copy, started in the checkout", "LIBAE_ROOT"])
 def test_without_a_library_make_lib_is_run_in_the_checkout(sources, library, weights, tmp_path, where):
     checkout = tmp_path / "checkout"
-    (checkout / "include").mkdir(parents=True)
-    (checkout / "include" / "ae.h").touch()
-    (checkout / "Package.swift").touch()
-    (checkout / "Makefile").write_text(STUB.format(library=library))
-    (checkout / "models").mkdir()
-    shutil.copy(weights, checkout / "models" / "default.aew")
-    inside = Path(shutil.copytree(sources, checkout / "bindings" / "python"))
+    inside = make_checkout(checkout, sources, weights, STUB.format(library=library))
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "swift").symlink_to("/bin/true")
     folder, environment = {
         "in the checkout": (inside, {"PWD": "/"}),
         "in a copy, started in the checkout": (sources, {"PWD": str(checkout / "bindings")}),
         "LIBAE_ROOT": (sources, {"PWD": "/", "LIBAE_ROOT": str(checkout)}),
     }[where]
+    environment["PATH"] = f"{tools}{os.pathsep}{os.environ['PATH']}"
     wheels = tmp_path / "wheels"
     wheels.mkdir()
     done = build(folder, wheels, **environment)
@@ -135,8 +169,8 @@ def test_without_a_library_make_lib_is_run_in_the_checkout(sources, library, wei
 def test_a_build_with_nothing_to_carry_says_what_to_set(sources, library, tmp_path):
     done = build(sources, tmp_path, PWD="/")
     assert done.returncode != 0
-    assert "set LIBAE_PREBUILT to one, or LIBAE_ROOT to a checkout" in done.stdout + done.stderr
+    assert "set LIBAE_PREBUILT to one, or LIBAE_ROOT to a checkout" in lines_of(done)[0]
     done = build(sources, tmp_path, PWD="/", LIBAE_PREBUILT="/nowhere")
     assert "LIBAE_PREBUILT=/nowhere: no libae.so there" in done.stdout + done.stderr
     done = build(sources, tmp_path, PWD="/", LIBAE_PREBUILT=str(library))
-    assert "no default model: set LIBAE_DEFAULT_MODEL" in done.stdout + done.stderr
+    assert "no default model: set LIBAE_DEFAULT_MODEL" in lines_of(done)[0]

@@ -6,6 +6,8 @@ Everything else about the package stands in pyproject.toml. The library comes fr
 2. .build/lib/ of the checkout that this folder is part of;
 3. `make lib` in that checkout, which takes a Swift toolchain.
 
+What is missing is said in one line, and without a traceback: whoever runs pip is to read what to do.
+
 The checkout is found from LIBAE_ROOT, from where this file is, or, if the build runs in a copy of this
 folder, from the folder that it was started in.
 """
@@ -20,7 +22,6 @@ from setuptools import setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 from setuptools.dist import Distribution
-from setuptools.errors import SetupError
 
 LIBRARY = "libae.dylib" if sys.platform == "darwin" else "libae.so"
 MODEL = "default.aew"
@@ -39,22 +40,38 @@ def checkout() -> "Path | None":
     return None
 
 
+def make_library(root: Path) -> None:
+    """Runs `make lib`, or ends with a line that says what is missing for it."""
+    instead = f"or set LIBAE_PREBUILT to a {LIBRARY} that is built"
+    tools = {
+        "make": "make (of build-essential)",
+        os.environ.get("SWIFT") or "swift": "a Swift toolchain, 6.3 or later (https://swift.org/install)",
+    }
+    for tool, what in tools.items():
+        if shutil.which(tool) is None:
+            raise SystemExit(f"libae: no {tool} here to build {LIBRARY} with: install {what}, {instead}")
+    if subprocess.run(["make", "-C", str(root), "lib"]).returncode != 0:
+        raise SystemExit(f"libae: make lib failed in {root}, see above: mend that, {instead}")
+
+
 def library() -> Path:
     """Path of the shared library, which is built if it has to be."""
     named = os.environ.get("LIBAE_PREBUILT")
     if named:
         path = Path(named) / LIBRARY if Path(named).is_dir() else Path(named)
         if not path.is_file():
-            raise SetupError(f"LIBAE_PREBUILT={named}: no {LIBRARY} there")
+            raise SystemExit(f"libae: LIBAE_PREBUILT={named}: no {LIBRARY} there")
         return path
     root = checkout()
     if root is None:
-        raise SetupError(f"no {LIBRARY}: set LIBAE_PREBUILT to one, or LIBAE_ROOT to a checkout of libae")
+        raise SystemExit(
+            f"libae: no {LIBRARY}: set LIBAE_PREBUILT to one, or LIBAE_ROOT to a checkout of libae"
+        )
     path = root / ".build" / "lib" / LIBRARY
     if not path.is_file():
-        subprocess.run(["make", "-C", str(root), "lib"], check=True)
+        make_library(root)
     if not path.is_file():
-        raise SetupError(f"make lib did not make {path}")
+        raise SystemExit(f"libae: make lib did not make {path}")
     return path
 
 
@@ -64,9 +81,9 @@ def default_model() -> Path:
     root = checkout()
     path = Path(named) if named else root / "models" / MODEL if root else None
     if path is None or not path.is_file():
-        raise SetupError(
-            f"no default model: set LIBAE_DEFAULT_MODEL to a weight file, or LIBAE_ROOT to a checkout of "
-            f"libae (looked at {path})"
+        raise SystemExit(
+            f"libae: no default model: set LIBAE_DEFAULT_MODEL to a weight file, or LIBAE_ROOT to a checkout "
+            f"of libae (looked at {path})"
         )
     return path
 
