@@ -33,15 +33,16 @@ def sets(images: np.ndarray) -> dict[str, tuple[bytes, libae.Model | None]]:
     labels = np.arange(len(images)) % 10
     scans = libae.Model.open(ROOT / "models/exact.aew")
     small = libae.Model.open(ROOT / "Tests/golden/scans-28.aew")
+    usual = libae.default_model()
     drawn = libae.decompress((ROOT / "Tests/golden/exact-scans.aez").read_bytes(), small)
     # Digits that were drawn from scans, strokes that were not, and noise, in every block.
     noise = np.random.default_rng(2).integers(0, 256, (8, 28, 28), np.uint8)
     mixed = np.concatenate([np.tile(drawn, (4, 1, 1)), images[:32], noise])
     mixed = mixed[np.random.default_rng(3).permutation(len(mixed))]
     return {
-        "codes": (libae.compress(images, block_images=32), None),
+        "codes": (libae.compress(images, usual, block_images=32), None),
         "codes, embedded, labels": (
-            libae.compress(images[:64], block_images=16, labels=labels[:64], embed_model=True),
+            libae.compress(images[:64], usual, block_images=16, labels=labels[:64], embed_model=True),
             None,
         ),
         "exact": (libae.compress(images, exact=True, block_images=32, labels=labels), None),

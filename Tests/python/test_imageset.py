@@ -1,9 +1,16 @@
 """Image sets: packing, random access, labels, models that belong and models that do not."""
 
+import base64
+import copy
 import os
 import pickle
+import re
+import struct
 import subprocess
 import sys
+import threading
+import time
+import zlib
 from pathlib import Path
 
 import libae
@@ -39,6 +46,56 @@ def test_info_tells_what_was_packed(opened, packed, model):
     assert len(opened) == 700
     assert opened.shape == (700, 12, 10)
     assert "700 images" in repr(opened)
+    assert (opened.ndim, opened.dtype, opened.nbytes) == (3, np.uint8, 700 * 120)
+    assert opened.size == 700 * 120
+    assert (info.kept_count, info.layer) == (0, "latent")
+
+
+def test_numpys_array_knows_of_copies(opened, decoded):
+    np.testing.assert_array_equal(opened.__array__(), decoded)
+    np.testing.assert_array_equal(opened.__array__(np.float32, copy=True), decoded.astype(np.float32))
+    np.testing.assert_array_equal(opened.__array__(copy=None), decoded)
+    with pytest.raises(ValueError, match="copy"):
+        opened.__array__(copy=False)
+
+
+def test_repr_says_what_the_set_keeps(model, images):
+    for options, words in (
+        ({"model": model, "quality": 2}, "quality 2"),
+        ({"exact": True}, "every pixel,"),
+        ({"max_error": 3}, "every pixel to within 3,"),
+    ):
+        with libae.ImageSet.open(libae.compress(images[:50], **options), model) as opened:
+            assert words in repr(opened)
+            assert ("quality" in repr(opened)) == ("quality" in options)
+    assert repr(opened).endswith(", closed>")
+
+
+def unpacked(html):
+    """The grey picture inside a line of HTML."""
+    data = base64.b64decode(re.search(r'src="data:image/png;base64,([^"]*)"', html).group(1))
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    width, height = struct.unpack(">II", data[16:24])
+    rows = np.frombuffer(zlib.decompress(data[41 : 41 + int.from_bytes(data[33:37], "big")]), np.uint8)
+    return rows.reshape(height, width + 1)[:, 1:]
+
+
+def test_a_notebook_shows_the_first_images(opened, decoded, vae, model, packed):
+    sheet = unpacked(opened._repr_html_())
+    assert sheet.shape == (2 * 13 + 1, 10 * 11 + 1)
+    np.testing.assert_array_equal(sheet[1:13, 1:11], decoded[0])
+    np.testing.assert_array_equal(sheet[14:26, 100:110], decoded[19])
+    assert "700 images" in opened._repr_html_()
+    assert len(opened._repr_html_()) < 10000
+    drawn = unpacked(vae._repr_html_())
+    np.testing.assert_array_equal(drawn[1:13, 1:11], vae.sample(20, dtype=np.uint8)[0])
+    assert "&lt;libae.Model" in model._repr_html_()
+    assert "<img" not in model._repr_html_()
+    with libae.ImageSet.open(packed, model) as closed:
+        pass
+    assert "closed" in closed._repr_html_()
+    with libae.ImageSet.open(libae.compress(np.zeros((0, 12, 10), np.uint8), model), model) as none:
+        assert "<img" not in none._repr_html_()
 
 
 def test_integers_index_images(opened, decoded):
@@ -163,6 +220,7 @@ def test_images_that_the_model_does_badly_on_are_kept_and_have_no_code(model, im
     mixed[7] = np.random.default_rng(2).integers(0, 256, (12, 10))
     with libae.ImageSet.open(libae.compress(mixed, model), model) as opened:
         np.testing.assert_array_equal(opened[7], mixed[7])
+        assert opened.info.kept_count == 1
         assert opened.codes(slice(0, 7)).shape == (7, 6)
         with pytest.raises(libae.KindError, match="7"):
             opened.codes(7)
@@ -283,13 +341,173 @@ def test_bad_sets_are_refused_with_a_reason(packed, model, tmp_path):
         libae.ImageSet.open(model.to_bytes(), model)
 
 
-def test_a_closed_set_says_so_and_sets_are_not_pickled(packed, model):
-    with libae.ImageSet.open(packed, model) as opened, pytest.raises(TypeError, match="pickle its bytes"):
+def test_a_closed_set_says_so(packed, model):
+    with libae.ImageSet.open(packed, model) as opened:
+        pass
+    with pytest.raises(libae.ArgumentError, match="this ImageSet is closed"):
         pickle.dumps(opened)
     for call in (lambda: opened[0], lambda: opened.labels, lambda: opened.latents, lambda: opened.names):
         with pytest.raises(libae.ArgumentError, match="this ImageSet is closed"):
             call()
     assert len(opened) == 700
+
+
+@pytest.mark.parametrize("cache_bytes", [0, 64 * 120, 5 * 64 * 120, 64 << 20])
+def test_blocks_that_are_kept_change_nothing_but_time(packed, model, decoded, cache_bytes):
+    random = np.random.default_rng(3)
+    with libae.ImageSet.open(packed, model, cache_bytes=cache_bytes) as opened:
+        expected = opened.latents
+        for _ in range(60):
+            place = int(random.integers(700))
+            one = opened[place]
+            np.testing.assert_array_equal(one, decoded[place])
+            one[...] = 0  # the caller's own
+            some = random.integers(0, 700, 9)
+            np.testing.assert_array_equal(opened[some], decoded[some])
+            np.testing.assert_array_equal(opened.codes(some), expected[some])
+            np.testing.assert_array_equal(opened[place : place + 9], decoded[place : place + 9])
+            np.testing.assert_array_equal(opened.codes(place), expected[place])
+        assert opened._blocks._byte_count <= cache_bytes
+        assert opened._blocks._byte_count == sum(block.nbytes for block in opened._blocks._held.values())
+
+
+def test_threads_share_what_is_kept(packed, model, decoded):
+    wrong = []
+    with libae.ImageSet.open(packed, model, cache_bytes=3 * 64 * 120) as opened:
+
+        def look(seed):
+            for place in np.random.default_rng(seed).integers(0, 700, 300):
+                if not np.array_equal(opened[place], decoded[place]):
+                    wrong.append(place)
+
+        threads = [threading.Thread(target=look, args=(seed,)) for seed in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert not wrong
+
+
+def test_a_shuffled_epoch_is_about_as_fast_as_one_in_order(model, images):
+    data = libae.compress(np.concatenate([images] * 8), model)
+    seconds = []
+    for order in (np.arange(5600), np.random.default_rng(0).permutation(5600)):
+        with libae.ImageSet.open(data, model) as opened:
+            start = time.perf_counter()
+            for place in order.tolist():
+                opened[place]
+            seconds.append(time.perf_counter() - start)
+    # Without the blocks that are kept it is some 40 times.
+    assert seconds[1] < 5 * seconds[0]
+
+
+def test_sets_are_pickled_by_their_path_and_copied(packed, model, images, decoded, tmp_path, monkeypatch):
+    embedded = libae.compress(images, model, embed_model=True, block_images=64)
+    path = tmp_path / "set.aez"
+    path.write_bytes(embedded)
+    monkeypatch.chdir(tmp_path)
+    for source, given in (
+        ("set.aez", None),
+        (path, None),
+        (embedded, None),
+        (bytearray(embedded), None),
+        (packed, model),
+    ):
+        opened = libae.ImageSet.open(source, given, cache_bytes=10**6)
+        data = pickle.dumps(opened)
+        assert (len(data) < 1500) == isinstance(source, (str, Path))
+        monkeypatch.chdir("/")
+        again = pickle.loads(data)
+        monkeypatch.chdir(tmp_path)
+        assert again.info == opened.info
+        assert again._blocks.limit == 10**6
+        np.testing.assert_array_equal(again[:], decoded)
+        for twin in (copy.copy(opened), copy.deepcopy(opened)):
+            twin.close()
+        np.testing.assert_array_equal(opened[5], decoded[5])
+        # What was copied goes on when the first is closed.
+        twin = copy.copy(opened)
+        opened.close()
+        np.testing.assert_array_equal(twin[5], decoded[5])
+
+
+def test_a_file_that_has_changed_is_not_taken_for_the_one_that_was_pickled(model, images, tmp_path):
+    path = tmp_path / "set.aez"
+    libae.compress_file(path, images[:100], model, embed_model=True)
+    opened = libae.ImageSet.open(path)
+    data = pickle.dumps(opened)
+    # Of the same size, and as sound.
+    libae.compress_file(path, images[:100], model, embed_model=True, labels=None)
+    pickle.loads(data)
+    with pytest.raises(libae.FileError, match="has changed since it was opened"):
+        pickle.dumps(opened)
+    libae.compress_file(path, images[100:200], model, embed_model=True)
+    with pytest.raises(libae.FormatError, match=r"set\.aez: is not the image set any more"):
+        pickle.loads(data)
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        pickle.loads(data)
+    with pytest.raises(libae.FileError, match="has changed"):
+        pickle.dumps(opened)
+
+
+WORKERS = """
+import multiprocessing, sys
+import libae
+
+def look(given):
+    images, model, trainer, place = given
+    return images[place].tobytes(), model.encode(images[place]).tobytes(), trainer.image_shape
+
+if __name__ == "__main__":
+    model = libae.Model.open(sys.argv[1])
+    images = libae.ImageSet.open(sys.argv[2], model)
+    trainer = libae.Trainer((12, 10), hidden=(4,), latent_size=2)
+    expected = [look((images, model, trainer, place)) for place in (5, 600)]
+    for method in ("spawn", "forkserver", "fork"):
+        with multiprocessing.get_context(method).Pool(2) as pool:
+            assert pool.map(look, [(images, model, trainer, place) for place in (5, 600)]) == expected, method
+    print("done")
+"""
+
+
+def test_workers_get_sets_models_and_trainers_however_they_start(packed, model, tmp_path):
+    (tmp_path / "set.aez").write_bytes(packed)
+    model.save(tmp_path / "model.aew")
+    (tmp_path / "workers.py").write_text(WORKERS)
+    done = subprocess.run(
+        [sys.executable, "workers.py", "model.aew", "set.aez"],
+        env={**os.environ, "PYTHONPATH": str(Path(libae.__file__).parents[1])},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+
+
+def test_images_unlike_the_default_models_are_warned_of():
+    noise = np.random.default_rng(1).integers(0, 256, (40, 28, 28), np.uint8)
+    digits = libae.default_model()
+    with pytest.warns(libae.PoorFitWarning, match=r"40 of 40 images .* train a model .*exact=True") as caught:
+        libae.compress(noise)
+    assert caught[0].filename == __file__
+    # Asked for by name, or exact, or few of them: nothing to say.
+    libae.compress(noise, digits)
+    libae.compress(noise, exact=True)
+    libae.compress(np.concatenate([np.zeros((400, 28, 28), np.uint8), noise]))
+
+
+def test_a_size_that_is_not_the_models_says_what_to_do(model):
+    with pytest.raises(
+        libae.ShapeError, match=r"the default model.*takes 28 x 28; train .*libae\.train.*exact=True"
+    ):
+        libae.compress(np.zeros((3, 32, 32), np.uint8))
+    with pytest.raises(libae.ShapeError, match=r'the model "strokes" takes 12 x 10; train .*exact=True'):
+        libae.compress(np.zeros((3, 32, 32), np.uint8), model)
+    with pytest.raises(libae.ShapeError, match=r"libae\.train"):
+        model.encode(np.zeros((3, 32, 32), np.uint8))
 
 
 def test_every_kernel_path_makes_and_reads_the_same_sets(model, images, packed, decoded, tmp_path):

@@ -1,6 +1,8 @@
 """Training: repeatable, resumable, stoppable; what a callback raises comes through."""
 
+import copy
 import gc
+import inspect
 import os
 import pickle
 import signal
@@ -182,10 +184,26 @@ def test_what_a_callback_raises_stops_training_and_comes_through(images, kind):
 
 
 def test_other_results_of_a_callback_go_on(images):
-    for result in (None, True, 0, "", []):
+    for result in (None, True, 0, "", [], np.True_, np.array(True), np.zeros(3, bool)):
         assert libae.Trainer((12, 10), steps=20, progress_interval=10, **SMALL).fit(
             images, lambda _, r=result: r
         )
+
+
+class Tensor:
+    """A boolean as other array libraries have them."""
+
+    dtype, ndim = "torch.bool", 0
+
+    def __bool__(self):
+        return False
+
+
+def test_any_librarys_false_stops(images):
+    for result in (False, np.False_, np.array(False), Tensor()):
+        trainer = libae.Trainer((12, 10), steps=10**9, progress_interval=10, **SMALL)
+        assert trainer.fit(images, lambda _, r=result: r) is False
+        assert trainer.step(images[:50]).step == 11
 
 
 def test_a_trainer_is_not_used_from_its_own_callback_or_another_thread(images):
@@ -364,10 +382,42 @@ def test_bad_checkpoints_are_refused(images, model):
         libae.Trainer.resume("/nowhere/at.all")
 
 
-def test_trainers_close_are_freed_and_are_not_pickled(images):
+def test_trainers_are_pickled_and_copied_as_checkpoints(images):
+    trainer = libae.Trainer((12, 10), steps=40, progress_interval=20, **SMALL)
+    trainer.fit(images, lambda _: False)
+    for again in (pickle.loads(pickle.dumps(trainer)), copy.copy(trainer), copy.deepcopy(trainer)):
+        assert again.image_shape == (12, 10)
+        told = []
+        assert again.fit(images, told.append)
+        assert [each.step for each in told] == [40]
+        assert again.model().to_bytes() != trainer.model().to_bytes()
+    trainer.fit(images)
+    assert again.model().to_bytes() == trainer.model().to_bytes()
+
+
+def test_misspelt_options_are_told_which_was_meant(images):
+    for call in (libae.Trainer, lambda **options: libae.train(images, **options)):
+        with pytest.raises(TypeError, match="'step'; did you mean 'steps'"):
+            call(step=10)
+        with pytest.raises(TypeError, match="'latent_dim'; did you mean 'latent_size'"):
+            call(latent_dim=10)
+    with pytest.raises(TypeError, match="'qualty'; did you mean 'quality'"):
+        libae.compress(images, qualty=3)
+    with pytest.raises(TypeError, match="'zzz'; there are .*steps"):
+        libae.train(images, zzz=3)
+    with pytest.raises(TypeError, match="progress_interval"):
+        libae.Trainer.resume(b"", progress_intervall=3)
+
+
+def test_the_options_that_type_checkers_know_are_those_of_the_trainer():
+    parameters = inspect.signature(libae.Trainer).parameters
+    named = {name for name, each in parameters.items() if each.kind is each.KEYWORD_ONLY}
+    assert named == set(libae.TrainingOptions.__annotations__)
+    assert "kind" in named
+
+
+def test_trainers_close_and_are_freed(images):
     trainer = libae.Trainer((12, 10), steps=10, **SMALL)
-    with pytest.raises(TypeError, match="save and resume"):
-        pickle.dumps(trainer)
     gone = weakref.ref(trainer._handle)
     with trainer:
         trainer.fit(images)

@@ -12,51 +12,71 @@ from __future__ import annotations
 
 from ._arrays import whole as _whole
 from ._errors import (
+    AccessError,
     ArgumentError,
     CapacityError,
     ChecksumError,
+    ClosedPipeError,
     DivergedError,
     Error,
     FileError,
+    FolderError,
     FormatError,
     InternalError,
+    InterruptedCallError,
     KindError,
+    MissingFileError,
     ModelError,
+    NoFolderError,
     OutOfMemoryError,
+    PoorFitWarning,
     ShapeError,
     StoppedError,
+    TakenNameError,
     VersionError,
+    WouldBlockError,
 )
-from ._imageset import ImageSet, ImageSetInfo, compress, decompress
+from ._imageset import ImageSet, ImageSetInfo, compress, compress_file, decompress
 from ._library import _version_text, check, lib, library_path
 from ._model import Model, ModelInfo, default_model
-from ._training import Trainer, TrainingProgress, train
+from ._training import Trainer, TrainingOptions, TrainingProgress, train
 from ._version import __version__
 
 __all__ = [
+    "AccessError",
     "ArgumentError",
     "CapacityError",
     "ChecksumError",
+    "ClosedPipeError",
     "DivergedError",
     "Error",
     "FileError",
+    "FolderError",
     "FormatError",
     "ImageSet",
     "ImageSetInfo",
     "InternalError",
+    "InterruptedCallError",
     "KindError",
+    "MissingFileError",
     "Model",
     "ModelError",
     "ModelInfo",
+    "NoFolderError",
     "OutOfMemoryError",
+    "PoorFitWarning",
     "ShapeError",
     "StoppedError",
+    "TakenNameError",
     "Trainer",
+    "TrainingOptions",
     "TrainingProgress",
     "VersionError",
+    "WouldBlockError",
     "__version__",
     "build_info",
     "compress",
+    "compress_file",
     "decompress",
     "default_model",
     "library_path",

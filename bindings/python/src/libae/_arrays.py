@@ -2,8 +2,9 @@
 
 Images for the networks: `uint8` (0 to 255) and `float32` ([0, 1]) are handed over as they are; other
 floating-point types and `bool` (0 and 1) are converted to `float32`; other types are refused, since
-their scale is not known. Images to store or train on: `uint8` alone. Latent codes: any real type,
-converted to `float32`. Arrays that are not contiguous are copied, all others are not.
+their scale is not known, and so are floats outside [0, 1]. Images to store or train on: `uint8` alone.
+Latent codes: any real type, converted to `float32`. Arrays that are not contiguous, not aligned or not in the
+machine's byte order are copied, all others are not.
 """
 
 from __future__ import annotations
@@ -23,6 +24,11 @@ Array = npt.NDArray[Any]
 # In the machine's byte order: a type of the other one compares as different.
 _UINT8: np.dtype[Any] = np.dtype(np.uint8)
 _FLOAT32: np.dtype[Any] = np.dtype(np.float32)
+
+# How far a value may lie outside [0, 1]: what interpolation and half precision leave there.
+_ROUNDING = 1e-3
+# What the last of three axes is when an image has colours: red, green and blue, and transparency.
+_COLOURS = (3, 4)
 
 
 def address(array: Array) -> int:
@@ -61,60 +67,157 @@ def choice(value: Any, name: str, choices: tuple[str, ...]) -> int:
     raise ArgumentError(f"{name}: one of {', '.join(choices)} expected, {value!r} came")
 
 
+def _array(value: Any, name: str) -> Array:
+    """Whatever numpy can read as an array: arrays, buffers, nested lists, tensors in the machine's memory.
+
+    Raises:
+        TypeError: it cannot, or values are masked: what stands under a mask means nothing.
+        ShapeError: nested lists of different lengths.
+    """
+    if type(value) is np.ndarray:
+        return value
+    if isinstance(value, bytes):  # numpy would take them for text
+        return np.frombuffer(value, np.uint8)
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise TypeError(f"{name}: some values are masked; say what they are with {name}.filled(...)")
+    try:
+        array = np.asarray(value)
+        if array.dtype == object and hasattr(value, "__dlpack__"):
+            array = np.from_dlpack(value)
+    except MemoryError:
+        raise
+    except ValueError as error:
+        raise ShapeError(f"{name}: cannot be read as an array: {error}") from error
+    # Each library has its own way to say that a tensor is on a device or records gradients.
+    except Exception as error:
+        raise TypeError(f"{name}: cannot be read as an array: {error}") from error
+    return array
+
+
 def _contiguous(array: Array, dtype: np.dtype[Any]) -> Array:
-    """The array itself if it is of that type and contiguous, otherwise a copy that is; the shape is kept."""
-    if array.dtype == dtype and array.flags.c_contiguous:
+    """The array itself if C can read it as that type, otherwise a copy that it can; the shape is kept."""
+    if array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned:
         return array
     # Values beyond float32 become infinite, which the library refuses with a message of its own.
     with np.errstate(over="ignore"):
-        return np.ascontiguousarray(array, dtype=dtype).reshape(array.shape)
+        return np.array(array, dtype=dtype, order="C", copy=True, subok=False)
 
 
 def pixels(images: npt.ArrayLike) -> Array:
-    """Images as `uint8` or `float32`, contiguous, of the shape they came in."""
-    array = np.asarray(images)
+    """Images as `uint8` or `float32`, contiguous, of the shape they came in.
+
+    Raises:
+        TypeError: another type, whose scale is not known.
+        ArgumentError: floating-point values outside [0, 1].
+    """
+    array = _array(images, "images")
     if array.dtype == _UINT8:
         return _contiguous(array, _UINT8)
-    if array.dtype.kind in "fb":
-        return _contiguous(array, _FLOAT32)
-    raise TypeError(
-        f"images: uint8 (0 to 255) or floating point ([0, 1]) expected, {array.dtype} came; "
-        "say which scale it is with images.astype(numpy.uint8) or images.astype(numpy.float32)"
-    )
+    if array.dtype.kind not in "fb":
+        raise TypeError(
+            f"images: uint8 (0 to 255) or floating point ([0, 1]) expected, {array.dtype} came; "
+            "say which scale it is with images.astype(numpy.uint8) or images.astype(numpy.float32)"
+        )
+    array = _contiguous(array, _FLOAT32)
+    if array.size:
+        low, high = float(array.min()), float(array.max())
+        # What is not finite the library refuses, and says where it is.
+        outside = low < -_ROUNDING or high > 1 + _ROUNDING
+        if outside and math.isfinite(low) and math.isfinite(high):
+            advice = (
+                "for values of 0 to 255 pass images / 255, or images.astype(numpy.uint8)"
+                if low >= 0 and high <= 255
+                else "undo what they were normalised with"
+            )
+            raise ArgumentError(f"images: values in [0, 1] expected, {low:g} to {high:g} came; {advice}")
+    return array
 
 
 def byte_pixels(images: npt.ArrayLike) -> Array:
     """Images as contiguous `uint8`, of the shape they came in."""
-    array = np.asarray(images)
+    array = _array(images, "images")
     if array.dtype != _UINT8:
         raise TypeError(
             f"images: uint8 (0 to 255) expected, {array.dtype} came; for values in [0, 1] pass "
-            "numpy.rint(images * 255).astype(numpy.uint8)"
+            "numpy.rint(images * 255).astype(numpy.uint8), for values of 0 to 255 images.astype(numpy.uint8)"
         )
     return _contiguous(array, _UINT8)
 
 
 def codes(latents: npt.ArrayLike) -> Array:
     """Latent codes as contiguous `float32`, of the shape they came in."""
-    array = np.asarray(latents)
+    array = _array(latents, "latents")
     if array.dtype.kind not in "fiub":
         raise TypeError(f"latents: real numbers expected, {array.dtype} came")
     return _contiguous(array, _FLOAT32)
 
 
-def image_leading(shape: tuple[int, ...], height: int, width: int) -> tuple[int, ...]:
-    """The leading part of a shape that ends in (height, width) or else in (height * width).
+def _refuse_colour(shape: tuple[int, ...], channels: int, grey: str) -> None:
+    raise ShapeError(
+        f"images: shape {shape} looks like colour, {channels} channels, and libae codes grey; "
+        f"convert them: {grey}"
+    )
+
+
+def image_leading(
+    shape: tuple[int, ...], height: int, width: int, advice: str = "", is_set: bool = False
+) -> tuple[int, ...]:
+    """The leading part of a shape that ends in (height, width), (height, width, 1) or (height * width).
+
+    Args:
+        shape: of the images.
+        height: of the model's images.
+        width: of the model's images.
+        advice: what else could be done with images of another size.
+        is_set: all leading axes become one; that of colours must not be among them.
 
     Raises:
-        ShapeError: it ends in neither.
+        ShapeError: it ends in neither, or has colours.
     """
-    if len(shape) >= 2 and shape[-2:] == (height, width):
-        return shape[:-2]
+    if shape[-2:] == (height, width):
+        leading = shape[:-2]
+        if is_set and len(leading) >= 2 and leading[-1] in _COLOURS:
+            _refuse_colour(
+                shape, leading[-1], f"images[:, :3].mean(axis={len(shape) - 3}).astype(numpy.uint8)"
+            )
+        return leading
+    if shape[-3:] == (height, width, 1):
+        return shape[:-3]
     if len(shape) >= 1 and shape[-1] == height * width:
         return shape[:-1]
+    if len(shape) >= 3 and shape[-1] in _COLOURS:
+        _refuse_colour(shape, shape[-1], "images[..., :3].mean(axis=-1), as the type that they have")
     raise ShapeError(
-        f"images: a shape that ends in ({height}, {width}) or ({height * width}) expected, {shape} came"
+        f"images: a shape that ends in ({height}, {width}) or ({height * width}) expected, "
+        f"{shape} came{advice}"
     )
+
+
+def image_stack(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """(N, H, W) of images whose size nobody else knows.
+
+    Their shape is (N, H, W), (H, W), or has an axis of one channel, (N, H, W, 1) or (N, 1, H, W).
+
+    Raises:
+        ShapeError: it is another one: which axes are rows and columns would be a guess.
+    """
+    if len(shape) == 2:
+        return (1, *shape)  # type: ignore[return-value]
+    if len(shape) == 4 and shape[3] == 1:
+        return shape[:3]  # type: ignore[return-value]
+    if len(shape) == 4 and shape[1] == 1:
+        return (shape[0], *shape[2:])  # type: ignore[return-value]
+    # A row of 3 or 4 pixels is no picture: what has such rows is one picture in colour.
+    if len(shape) >= 3 and shape[-1] in _COLOURS and (len(shape) > 3 or shape[-2] > 4):
+        _refuse_colour(shape, shape[-1], "images[..., :3].mean(axis=-1).astype(numpy.uint8)")
+    if len(shape) == 4 and shape[1] in _COLOURS:
+        _refuse_colour(shape, shape[1], "images[:, :3].mean(axis=1).astype(numpy.uint8)")
+    if len(shape) != 3:
+        advice = ""
+        if len(shape) > 3:
+            advice = f"; images.reshape(-1, {shape[-2]}, {shape[-1]}) makes one set of them"
+        raise ShapeError(f"images: shape (N, H, W) or (H, W) expected, {shape} came{advice}")
+    return shape  # type: ignore[return-value]
 
 
 def code_leading(shape: tuple[int, ...], latent_size: int) -> tuple[int, ...]:
@@ -145,8 +248,8 @@ def result(shape: tuple[int, ...], dtype: npt.DTypeLike, out: Array | None, *inp
         raise TypeError(f"out: an array of {np.dtype(dtype)} expected, {came} came")
     if out.shape != shape:
         raise ShapeError(f"out: shape {shape} expected, {out.shape} came")
-    if not (out.flags.c_contiguous and out.flags.writeable):
-        raise ArgumentError("out: a contiguous array that can be written to expected")
+    if not (out.flags.c_contiguous and out.flags.aligned and out.flags.writeable):
+        raise ArgumentError("out: a contiguous, aligned array that can be written to expected")
     if any(np.may_share_memory(out, array) for array in inputs):
         raise ArgumentError("out: must not overlap the input")
     return out
@@ -162,7 +265,7 @@ def raw_bytes(data: Any) -> Array:
 
 def label_bytes(labels: npt.ArrayLike, count: int) -> Array:
     """One label from 0 to 255 for each of `count` images, of any integer type and shape."""
-    array = np.asarray(labels)
+    array = _array(labels, "labels")
     if array.size != count:
         raise ShapeError(f"labels: one for each of {count} images expected, {array.size} came")
     if array.size == 0:

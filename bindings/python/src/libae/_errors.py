@@ -5,7 +5,9 @@ Each is an `Error`, and also the built-in exception that a Python programmer wou
 
 from __future__ import annotations
 
-from typing import ClassVar
+import errno as _errno
+import os
+from typing import Any, ClassVar
 
 
 class Error(Exception):
@@ -38,10 +40,75 @@ class OutOfMemoryError(Error, MemoryError):
 
 
 class FileError(Error, OSError):
-    """A file cannot be opened, read, written or renamed."""
+    """A file cannot be opened, read, written or renamed.
+
+    `errno`, `strerror` and `filename` are as on any OSError, None where no system call failed. What is raised
+    for an errno that has an exception of its own is that one, too: `except FileNotFoundError` catches a file
+    that is not there, `except FileError` every fault.
+    """
 
     status = 3
     name = "AE_ERROR_IO"
+
+    def __init__(self, message: str = "", errno: int = 0, filename: Any = None) -> None:
+        super().__init__(message)
+        self._message = message
+        if errno:
+            self.errno = errno
+            self.strerror = os.strerror(errno)
+        self.filename = filename
+
+    def __str__(self) -> str:
+        # An OSError would write its own sentence.
+        return self._message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._message, self.errno or 0, self.filename)
+
+
+class MissingFileError(FileError, FileNotFoundError):
+    """There is no such file or folder."""
+
+
+class TakenNameError(FileError, FileExistsError):
+    """The name is taken already."""
+
+
+class FolderError(FileError, IsADirectoryError):
+    """A folder stands where a file is wanted."""
+
+
+class NoFolderError(FileError, NotADirectoryError):
+    """A file stands where a folder is wanted."""
+
+
+class AccessError(FileError, PermissionError):
+    """The system does not permit it."""
+
+
+class ClosedPipeError(FileError, BrokenPipeError):
+    """Nobody reads the pipe that was written to."""
+
+
+class InterruptedCallError(FileError, InterruptedError):
+    """A signal interrupted a system call."""
+
+
+class WouldBlockError(FileError, BlockingIOError):
+    """A descriptor that does not block had nothing to give, or no room."""
+
+
+_FILE_ERRORS: dict[int, type[FileError]] = {
+    _errno.ENOENT: MissingFileError,
+    _errno.EEXIST: TakenNameError,
+    _errno.EISDIR: FolderError,
+    _errno.ENOTDIR: NoFolderError,
+    _errno.EACCES: AccessError,
+    _errno.EPERM: AccessError,
+    _errno.EPIPE: ClosedPipeError,
+    _errno.EINTR: InterruptedCallError,
+    _errno.EAGAIN: WouldBlockError,
+}
 
 
 class FormatError(Error, ValueError):
@@ -134,9 +201,22 @@ _CLASSES: dict[int, type[Error]] = {
 }
 
 
-def error_for(status: int, message: str) -> Error:
-    """The exception for a status; one that is not known here is a bug in libae."""
+class PoorFitWarning(UserWarning):
+    """The model does badly on many of the images that it compressed: they are kept as pixels."""
+
+
+def error_for(status: int, message: str, errno: int = 0, filename: Any = None) -> Error:
+    """The exception for a status; one that is not known here is a bug in libae.
+
+    Args:
+        status: of ae.h.
+        message: what it says.
+        errno: of the system call that failed; 0 for none.
+        filename: the file that the call was about, if it was about one.
+    """
     kind = _CLASSES.get(status)
     if kind is None:
         return InternalError(f"status {status}, which this package does not know: {message}")
+    if kind is FileError:
+        return _FILE_ERRORS.get(errno, FileError)(message, errno, filename)
     return kind(message)

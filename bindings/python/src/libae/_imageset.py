@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import operator
 import os
+import stat
+import threading
+import warnings
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Union
@@ -12,9 +17,9 @@ from typing import Any, Union
 import numpy as np
 import numpy.typing as npt
 
-from . import _arrays, _foreign
-from ._errors import ArgumentError, Error, ModelError, ShapeError
-from ._library import Closing, Handle, check, file_path, lib, opened
+from . import _arrays, _foreign, _picture
+from ._errors import ArgumentError, Error, FileError, FormatError, ModelError, PoorFitWarning, ShapeError
+from ._library import Closing, Handle, check, file_path, lib, opened, suggesting
 from ._model import Model, default_model, filled
 
 Index = Union[int, slice, Sequence[int], npt.NDArray[Any]]
@@ -55,11 +60,14 @@ class ImageSetInfo:
     """How exact blocks are coded: 1 by contexts that adapt, 2 by scans; 0 for codes."""
     needs_model: bool
     """False if every block can be read without a model."""
+    kept_count: int
+    """Images of a "latent" set that are kept as pixels, since the model does badly on them."""
 
 
 _LAYERS = ("latent", "exact", "near-exact")
 
 
+@suggesting()
 def compress(
     images: npt.ArrayLike,
     model: Model | None = None,
@@ -79,7 +87,9 @@ def compress(
     of images of any size up to 64 x 64. The same input gives the same bytes on every machine.
 
     Args:
-        images: (..., H, W) or, of the model's size, (..., H * W) `uint8`; the set holds them as one sequence.
+        images: `uint8`, (N, H, W) or (H, W), perhaps with an axis of one channel; of the model's size also
+            with other leading axes, or flat, (..., H * W). The set holds them as one sequence. Colour is
+            refused.
         model: with a codec; None for the default model.
         exact: keep every pixel.
         max_error: keep every pixel to within so many grey levels, 1 to 32.
@@ -98,70 +108,162 @@ def compress(
     Raises:
         ArgumentError: `exact` and `max_error` at once, or a number out of range.
         KindError: the model has no encoder or no codec, or not the effort.
-        ShapeError: the images are not of the model's size.
+        ShapeError: the images are not of the model's size, or have colours.
+
+    Warns:
+        PoorFitWarning: the default model does badly on more than a tenth of the images.
     """
-    if exact and max_error is not None:
-        raise ArgumentError("exact and max_error exclude each other")
-    options = _foreign.CompressOptions()
-    check(lib.ae_compress_options_init(ctypes.byref(options), ctypes.sizeof(options)))
-    if exact:
-        options.layer = _LAYERS.index("exact")
-    elif max_error is not None:
-        options.layer = _LAYERS.index("near-exact")
-        options.max_error = _arrays.whole(max_error, "max_error", 1, 32)
-    if effort is not None:
-        options.effort = _arrays.whole(effort, "effort", 1, 9)
-    options.preview = 1 if preview else 0
-    array = _arrays.byte_pixels(images)
-    chosen = _model_for(array.shape, model, options)
-    handle = None if chosen is None else chosen._use()
-    if chosen is not None and options.width == 0:
-        count = _arrays.total(_arrays.image_leading(array.shape, *chosen.image_shape))
-        most = max(1, chosen.info.quality_count)
-    else:
-        count, most = _arrays.total(array.shape[:-2]), 16
-    if quality is not None:
-        options.quality = _arrays.whole(quality, "quality", 1, most)
-    if block_images is not None:
-        options.block_images = _arrays.whole(block_images, "block_images", 1, 65536)
-    options.embed_model = 1 if embed_model else 0
-    if labels is not None:
-        marks = _arrays.label_bytes(labels, count)
-        options.labels = _arrays.address(marks)
-    return filled(
-        lambda out, capacity, size: lib.ae_compress(
-            None if handle is None else handle.pointer,
-            _arrays.address(array),
+    order = _Order(
+        images, model, exact, max_error, effort, preview, quality, labels, embed_model, block_images
+    )
+    packed = filled(lambda *out: lib.ae_compress(*order.arguments, *out))
+    order.warn(packed)
+    return packed
+
+
+@suggesting()
+def compress_file(
+    path: str | os.PathLike[Any],
+    images: npt.ArrayLike,
+    model: Model | None = None,
+    *,
+    exact: bool = False,
+    max_error: int | None = None,
+    effort: int | None = None,
+    preview: bool = False,
+    quality: int | None = None,
+    labels: npt.ArrayLike | None = None,
+    embed_model: bool = False,
+    block_images: int | None = None,
+) -> None:
+    """Packs images into a file, replacing what is there, with the care of `Model.save`.
+
+    Args:
+        path: where to.
+        images, model, exact, max_error, effort, preview, quality, labels, embed_model, block_images: as in
+            `compress`.
+
+    Raises:
+        FileError: it cannot be written; what was there is as it was.
+    """
+    target = file_path(path)
+    order = _Order(
+        images, model, exact, max_error, effort, preview, quality, labels, embed_model, block_images
+    )
+    check(lib.ae_compress_file(*order.arguments, target), path)
+    # What cannot be read again, such as a pipe, is not looked at.
+    if os.path.isfile(path):
+        order.warn(path)
+
+
+class _Order:
+    """What `compress` is to do, checked and as C takes it."""
+
+    def __init__(
+        self,
+        images: npt.ArrayLike,
+        model: Model | None,
+        exact: bool,
+        max_error: int | None,
+        effort: int | None,
+        preview: bool,
+        quality: int | None,
+        labels: npt.ArrayLike | None,
+        embed_model: bool,
+        block_images: int | None,
+    ) -> None:
+        if exact and max_error is not None:
+            raise ArgumentError("exact and max_error exclude each other")
+        self.options = options = _foreign.CompressOptions()
+        check(lib.ae_compress_options_init(ctypes.byref(options), ctypes.sizeof(options)))
+        if exact:
+            options.layer = _LAYERS.index("exact")
+        elif max_error is not None:
+            options.layer = _LAYERS.index("near-exact")
+            options.max_error = _arrays.whole(max_error, "max_error", 1, 32)
+        if effort is not None:
+            options.effort = _arrays.whole(effort, "effort", 1, 9)
+        options.preview = 1 if preview else 0
+        self.array = _arrays.byte_pixels(images)
+        chosen, count = _model_for(self.array.shape, model, options)
+        most = max(1, chosen.info.quality_count) if chosen is not None and options.width == 0 else 16
+        if quality is not None:
+            options.quality = _arrays.whole(quality, "quality", 1, most)
+        if block_images is not None:
+            options.block_images = _arrays.whole(block_images, "block_images", 1, 65536)
+        options.embed_model = 1 if embed_model else 0
+        self.marks = None if labels is None else _arrays.label_bytes(labels, count)
+        if self.marks is not None:
+            options.labels = _arrays.address(self.marks)
+        # Held, so that closing the model elsewhere meanwhile does not free it.
+        self.handle = None if chosen is None else chosen._use()
+        self.model = chosen
+        self.is_default = model is None
+        self.arguments = (
+            None if self.handle is None else self.handle.pointer,
+            _arrays.address(self.array),
             count,
             ctypes.byref(options),
-            out,
-            capacity,
-            size,
         )
-    )
+
+    def warn(self, packed: str | os.PathLike[Any] | Bytes) -> None:
+        """Says if the model that nobody chose does badly on many of the images."""
+        if not self.is_default or self.options.layer != 0 or self.model is None:
+            return
+        information = _information(_open(packed, self.model))
+        kept, count = information.kept_count, information.count
+        # Of blank images and the like, pixels are smaller than codes; that is nothing to warn of.
+        if 10 * kept > count and self._does_badly(self.model):
+            warnings.warn(
+                f'{kept} of {count} images are kept as pixels: the default model, "{self.model.name}", does '
+                "badly on them; train a model of their own (libae.train), or keep every pixel (exact=True)",
+                PoorFitWarning,
+                stacklevel=4,
+            )
+
+    def _does_badly(self, model: Model) -> bool:
+        """Whether the model says too little of more than a tenth of some images, evenly spread."""
+        images = self.array.reshape(-1, *model.image_shape)
+        sample = images[:: max(1, len(images) // 200)]
+        pictures = model.decode(model.encode(sample), dtype=np.uint8)
+        # The rule by which the library keeps an image.
+        error = np.square(pictures.astype(np.float64) - sample).mean(axis=(1, 2))
+        variance = sample.var(axis=(1, 2))
+        return bool(10 * np.count_nonzero((variance > 0) & (error >= 7 / 8 * variance)) > len(sample))
 
 
 def _model_for(
     shape: tuple[int, ...], model: Model | None, options: _foreign.CompressOptions
-) -> Model | None:
-    """The model to compress with; for exact sets of images of another size, their size in the options."""
-    if options.layer == 0:
-        return default_model() if model is None else model
-    try:
-        chosen = default_model() if model is None else model
-    except Error:
-        chosen = None  # an exact set needs none
-    if chosen is not None:
+) -> tuple[Model | None, int]:
+    """The model to compress with, and the count of images.
+
+    For exact sets of images of another size than the model's, their size is put into the options.
+    """
+    chosen = model
+    if model is None:
         try:
-            _arrays.image_leading(shape, *chosen.image_shape)
-            return chosen
-        except ShapeError:
-            if len(shape) < 2:
+            chosen = default_model()
+        except Error:
+            if options.layer == 0:
                 raise
-    elif len(shape) < 2:
-        raise ShapeError(f"images: a shape that ends in (H, W) expected, {shape} came")
-    options.height, options.width = (_arrays.whole(side, "images: a side", 1, 64) for side in shape[-2:])
-    return chosen
+            # An exact set needs none.
+    if chosen is not None:
+        name = f'the default model, "{chosen.name}",' if model is None else f'the model "{chosen.name}"'
+        size = "{} x {}".format(*chosen.image_shape)
+        advice = (
+            f", and {name} takes {size}; train a model for these (libae.train), "
+            "or keep every pixel (exact=True)"
+        )
+        try:
+            leading = _arrays.image_leading(shape, *chosen.image_shape, advice, is_set=True)
+            return chosen, _arrays.total(leading)
+        except ShapeError:
+            if options.layer == 0:
+                raise
+    count, height, width = _arrays.image_stack(shape)
+    options.height = _arrays.whole(height, "images: a side", 1, 64)
+    options.width = _arrays.whole(width, "images: a side", 1, 64)
+    return chosen, count
 
 
 def decompress(source: str | os.PathLike[Any] | Bytes, model: Model | None = None) -> npt.NDArray[np.uint8]:
@@ -178,20 +280,76 @@ def decompress(source: str | os.PathLike[Any] | Bytes, model: Model | None = Non
         return images[:]
 
 
+class _Blocks:
+    """The blocks that were decoded last, so that images asked for at random do not each cost a block.
+
+    It is for one set, and holds no more than `limit` bytes. A thread that finds it taken does without, and
+    so does a process that was forked while it was.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._held: OrderedDict[tuple[str, int], npt.NDArray[Any]] = OrderedDict()
+        self._byte_count = 0
+        self._lock = threading.Lock()
+
+    def get(self, key: tuple[str, int]) -> npt.NDArray[Any] | None:
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            block = self._held.get(key)
+            if block is not None:
+                self._held.move_to_end(key)
+            return block
+        finally:
+            self._lock.release()
+
+    def put(self, key: tuple[str, int], block: npt.NDArray[Any]) -> None:
+        if block.nbytes > self.limit or not self._lock.acquire(blocking=False):
+            return
+        try:
+            old = self._held.pop(key, None)
+            self._byte_count += block.nbytes - (0 if old is None else old.nbytes)
+            self._held[key] = block
+            while self._byte_count > self.limit:
+                _, gone = self._held.popitem(last=False)
+                self._byte_count -= gone.nbytes
+        finally:
+            self._lock.release()
+
+
+_CACHE_BYTES = 64 << 20
+# Images that one call decodes: between calls, Python hears Ctrl-C.
+_IMAGES_IN_CALL = 16384
+
+
 class ImageSet(Closing):
     """An open image set, immutable: any number of threads may read one at the same time.
 
     It behaves as a sequence of (H, W) `uint8` images. `len(images)` is their count; `images[7]` and
     `images[-1]` give one image; `images[10:20]`, `images[::100]` and `images[[3, 1, 4]]` give
-    (n, H, W) and decode only the blocks they touch; `numpy.asarray(images)` gives all. Image sets cannot be
-    pickled: pickle the bytes, and open them again.
+    (n, H, W) and decode only the blocks they touch; `numpy.asarray(images)` gives all. The blocks decoded
+    last are kept, so that reading in any order costs little more than reading in order.
+
+    Image sets can be pickled and copied. One from a path is pickled as the path, and what reads it finds the
+    same file there, or says that it has changed; one from bytes is pickled as these. The model that was given
+    with it goes along.
     """
 
-    def __init__(self, handle: Handle) -> None:
+    def __init__(
+        self,
+        handle: Handle,
+        source: _Source | None = None,
+        model: Handle | None = None,
+        cache_bytes: int = _CACHE_BYTES,
+    ) -> None:
         """For the use of this package; see `ImageSet.open`."""
         self._handle: Handle | None = handle
-        information = _foreign.ImageSetInformation(struct_size=ctypes.sizeof(_foreign.ImageSetInformation))
-        check(lib.ae_imageset_info(handle.pointer, ctypes.byref(information)))
+        self._source = source
+        self._model = model
+        self._blocks = _Blocks(cache_bytes)
+        self._last_missed: tuple[str, int] | None = None
+        information = _information(handle)
         self._info = ImageSetInfo(
             count=information.count,
             width=information.width,
@@ -210,33 +368,43 @@ class ImageSet(Closing):
             max_error=information.max_error,
             effort=information.effort,
             needs_model=bool(information.needs_model),
+            kept_count=information.kept_count,
         )
 
     @classmethod
-    def open(cls, source: str | os.PathLike[Any] | Bytes, model: Model | None = None) -> ImageSet:
+    def open(
+        cls,
+        source: str | os.PathLike[Any] | Bytes,
+        model: Model | None = None,
+        *,
+        cache_bytes: int = _CACHE_BYTES,
+    ) -> ImageSet:
         """Opens an image set (.aez).
 
         Args:
             source: a path, or the set's bytes, which may go after the call.
             model: the model it was made with; None for the one embedded in it, or else the default
                 model. The model may be closed while the set is open.
+            cache_bytes: how much memory the blocks decoded last may take; 0 keeps none.
 
         Raises:
             FileError: it cannot be read.
             FormatError, ChecksumError, VersionError: it is not an image set, or damaged, or too new.
             ModelError: it was made with another model; the message names that one.
         """
+        limit = _arrays.whole(cache_bytes, "cache_bytes", 0, 2**63 - 1)
+        origin = _Source(source)
         if model is not None:
-            return cls(_open(source, model))
+            return cls(_open(source, model), origin, model._use(), limit)
         try:
-            return cls(_open(source, None))
+            return cls(_open(source, None), origin, None, limit)
         except ModelError as without:
             # The default model may be the one; if it is not, or is not there, the first message stands.
             try:
                 fallback = default_model()
             except Error:
                 raise without from None
-            return cls(_open(source, fallback))
+            return cls(_open(source, fallback), origin, None, limit)
 
     @property
     def info(self) -> ImageSetInfo:
@@ -247,6 +415,26 @@ class ImageSet(Closing):
     def shape(self) -> tuple[int, int, int]:
         """(N, H, W), as of the array of all images."""
         return (self._info.count, self._info.height, self._info.width)
+
+    @property
+    def ndim(self) -> int:
+        """3, as of the array of all images."""
+        return 3
+
+    @property
+    def dtype(self) -> np.dtype[np.uint8]:
+        """`uint8`, as of the array of all images."""
+        return np.dtype(np.uint8)
+
+    @property
+    def size(self) -> int:
+        """Pixels of all images."""
+        return _arrays.total(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the array of all images; those of the set itself are `info.byte_count`."""
+        return self.size
 
     def __len__(self) -> int:
         return self._info.count
@@ -327,37 +515,100 @@ class ImageSet(Closing):
     def _gather(
         self, index: Any, call: Any, item_shape: tuple[int, ...], dtype: npt.DTypeLike
     ) -> npt.NDArray[Any]:
-        handle = self._use()
+        self._use()
         count = len(self)
-        out: npt.NDArray[Any]
         if isinstance(index, slice):
             positions = range(*index.indices(count))
-            out = np.empty((len(positions), *item_shape), dtype)
-            if positions.step == 1:
-                check(call(handle.pointer, positions.start, len(positions), _arrays.address(out)))
-                return out
+            if positions.step == 1 and len(positions) >= self._info.block_images:
+                return self._read(call, positions.start, len(positions), item_shape, dtype)
             chosen = np.arange(positions.start, positions.stop, positions.step, dtype=np.int64)
         elif isinstance(index, (list, tuple, np.ndarray)) and np.ndim(index) == 1:
             chosen = _positions(index, count)
-            out = np.empty((chosen.size, *item_shape), dtype)
         else:
-            out = np.empty((1, *item_shape), dtype)
-            check(call(handle.pointer, _position(index, count), 1, _arrays.address(out)))
-            return out.reshape(item_shape)
+            place = _position(index, count)
+            number, offset = divmod(place, self._info.block_images)
+            block = self._block(call, number, item_shape, dtype, 1)
+            if block is not None:
+                return block[offset].copy()
+            return self._read(call, place, 1, item_shape, dtype)[0]
+        return self._items(call, chosen, item_shape, dtype)
 
-        # Block by block, so that each is decoded once, whatever the order asked for.
-        order = np.argsort(chosen, kind="stable")
-        bounds = np.flatnonzero(np.diff(chosen[order] // self._info.block_images)) + 1
-        for run in np.split(order, bounds) if order.size else ():
-            wanted = chosen[run]
-            first, last = int(wanted[0]), int(wanted[-1])
-            items = np.empty((last - first + 1, *item_shape), dtype)
-            check(call(handle.pointer, first, len(items), _arrays.address(items)))
-            out[run] = items[wanted - first]
+    def _read(
+        self, call: Any, first: int, count: int, item_shape: tuple[int, ...], dtype: npt.DTypeLike
+    ) -> npt.NDArray[Any]:
+        """Images or codes `first` to `first + count - 1`, not from the cache."""
+        handle = self._use()
+        out = np.empty((count, *item_shape), dtype)
+        # Whole blocks a call, so that none is decoded twice.
+        block = self._info.block_images
+        step = max(1, _IMAGES_IN_CALL // block) * block
+        start = first
+        while start < first + count:
+            end = min(first + count, (start // step + 1) * step)
+            check(call(handle.pointer, start, end - start, _arrays.address(out[start - first :])))
+            start = end
         return out
 
-    def __reduce__(self) -> Any:
-        raise TypeError("an ImageSet cannot be pickled: pickle its bytes, and open them again")
+    def _items(
+        self, call: Any, chosen: npt.NDArray[np.int64], item_shape: tuple[int, ...], dtype: npt.DTypeLike
+    ) -> npt.NDArray[Any]:
+        """Images or codes at any places, each block decoded once, whatever the order asked for."""
+        out = np.empty((chosen.size, *item_shape), dtype)
+        size = self._info.block_images
+        order = np.argsort(chosen, kind="stable")
+        bounds = np.flatnonzero(np.diff(chosen[order] // size)) + 1
+        for run in np.split(order, bounds) if order.size else ():
+            wanted = chosen[run]
+            first = int(wanted[0]) // size * size
+            last = int(wanted[-1])
+            block = self._block(call, first // size, item_shape, dtype, run.size)
+            if block is None:
+                first = int(wanted[0])
+                block = self._read(call, first, last - first + 1, item_shape, dtype)
+            out[run] = block[wanted - first]
+        return out
+
+    def _block(
+        self, call: Any, index: int, item_shape: tuple[int, ...], dtype: npt.DTypeLike, wanted: int
+    ) -> npt.NDArray[Any] | None:
+        """A block from the cache, or decoded and put there; None if the images are better read alone."""
+        first = index * self._info.block_images
+        count = min(self._info.block_images, len(self) - first)
+        key = (call.__name__, index)
+        block = self._blocks.get(key)
+        if block is not None:
+            return block
+        item_bytes = np.dtype(dtype).itemsize * _arrays.total(item_shape)
+        if count * item_bytes > self._blocks.limit:
+            return None
+        # All of a set that fits will be there in the end. Of a larger one, a block at random is gone before
+        # it is asked for again; one that is asked for twice in a row is being read through.
+        fits = len(self) * item_bytes <= self._blocks.limit
+        if not fits and 2 * wanted < count and self._last_missed != key:
+            self._last_missed = key
+            return None
+        try:
+            block = self._read(call, first, count, item_shape, dtype)
+        except Error:
+            # One image of the block may be damaged, or have no code, and the one wanted be whole.
+            return None
+        self._blocks.put(key, block)
+        return block
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._source is None:
+            raise TypeError("this ImageSet cannot be pickled: pickle its bytes, and open them again")
+        self._use()
+        kept, digest = self._source.pickled(self._info.byte_count)
+        model = None if self._model is None else Model(self._model)
+        return _opened_again, (kept, digest, model, self._info, self._blocks.limit)
+
+    def __copy__(self) -> ImageSet:
+        """Another `ImageSet` of the same memory: closing one leaves the other open."""
+        return type(self)(self._use(), self._source, self._model, self._blocks.limit)
+
+    def __deepcopy__(self, memo: Any) -> ImageSet:
+        return self.__copy__()
 
     def __enter__(self) -> ImageSet:
         self._use()
@@ -367,12 +618,98 @@ class ImageSet(Closing):
         self.close()
 
     def __repr__(self) -> str:
-        info = self._info
         closed = ", closed" if self.closed else ""
-        return (
-            f"<libae.ImageSet: {info.count} images of {info.height} x {info.width} pixels, "
-            f"quality {info.quality}, {info.byte_count} bytes{closed}>"
-        )
+        return f"<libae.ImageSet: {self._sentence()}{closed}>"
+
+    def _sentence(self) -> str:
+        info = self._info
+        if info.layer == "exact":
+            kept = "every pixel"
+        elif info.layer == "near-exact":
+            kept = f"every pixel to within {info.max_error}"
+        else:
+            kept = f"quality {info.quality}"
+        return f"{info.count} images of {info.height} x {info.width} pixels, {kept}, {info.byte_count} bytes"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the first images, and the sentence of `repr`."""
+        if self.closed:
+            return _picture.html(None, repr(self))
+        try:
+            # Of a block at most: a look is to be cheap.
+            images = self[: min(_picture.COUNT, self._info.block_images)]
+        except Error as error:
+            return _picture.html(None, f"{self._sentence()}; {error}")
+        return _picture.html(images, self._sentence())
+
+
+def _information(handle: Handle) -> _foreign.ImageSetInformation:
+    information = _foreign.ImageSetInformation(struct_size=ctypes.sizeof(_foreign.ImageSetInformation))
+    check(lib.ae_imageset_info(handle.pointer, ctypes.byref(information)))
+    return information
+
+
+class _Source:
+    """Where a set came from, as far as it takes to open it again in another process."""
+
+    def __init__(self, source: str | os.PathLike[Any] | Bytes) -> None:
+        self.data: bytes | None = None
+        self.path: str | bytes | None = None
+        self.state: tuple[int, ...] | None = None
+        if isinstance(source, (str, os.PathLike)):
+            file_path(source)
+            self.path = os.path.abspath(os.fspath(source))
+            self.state = self._state()
+        else:
+            # What may still change is copied.
+            self.data = source if type(source) is bytes else bytes(memoryview(source))
+
+    def _state(self) -> tuple[int, ...] | None:
+        assert self.path is not None
+        try:
+            status = os.stat(self.path)
+        except OSError:
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+    def pickled(self, byte_count: int) -> tuple[str | bytes | bytearray, bytes]:
+        """The path and a digest of its file; or the bytes, as a bytearray, since a path may be bytes."""
+        if self.path is None:
+            assert self.data is not None
+            return bytearray(self.data), b""
+        if self.state is None:
+            raise TypeError(f"this ImageSet cannot be pickled: {self.path!r} is no file to open again")
+        digest = _digest(self.path, byte_count) if self._state() == self.state else b""
+        if self._state() != self.state:
+            raise FileError(f"{os.fsdecode(self.path)}: has changed since it was opened", 0, self.path)
+        return self.path, digest
+
+
+def _digest(path: str | bytes, byte_count: int) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    with open(path, "rb", buffering=0) as file:
+        left = byte_count
+        while left > 0:
+            part = file.read(min(left, 1 << 20))
+            if not part:
+                break
+            digest.update(part)
+            left -= len(part)
+    return digest.digest()
+
+
+def _opened_again(
+    kept: str | bytes | bytearray, digest: bytes, model: Model | None, info: ImageSetInfo, cache_bytes: int
+) -> ImageSet:
+    """What unpickling calls."""
+    if isinstance(kept, bytearray):
+        return ImageSet.open(bytes(kept), model, cache_bytes=cache_bytes)
+    images = ImageSet.open(os.fsdecode(kept), model, cache_bytes=cache_bytes)
+    if images.info != info or _digest(kept, info.byte_count) != digest:
+        raise FormatError(f"{os.fsdecode(kept)}: is not the image set any more that was pickled")
+    return images
 
 
 def _open(source: str | os.PathLike[Any] | Bytes, model: Model | None) -> Handle:
@@ -381,7 +718,7 @@ def _open(source: str | os.PathLike[Any] | Bytes, model: Model | None) -> Handle
     pointer = None if held is None else held.pointer
     if isinstance(source, (str, os.PathLike)):
         path = file_path(source)
-        return opened(lib.ae_imageset_free, lambda out: lib.ae_imageset_open(path, pointer, out))
+        return opened(lib.ae_imageset_free, lambda out: lib.ae_imageset_open(path, pointer, out), path=source)
     data = _arrays.raw_bytes(source)
     return opened(
         lib.ae_imageset_free,

@@ -7,10 +7,13 @@ need to call C safely.
 from __future__ import annotations
 
 import ctypes
+import functools
+import inspect
 import os
 import sys
 import weakref
-from typing import Any, Callable
+from collections.abc import Iterable
+from typing import Any, Callable, TypeVar
 
 from . import _foreign
 from ._errors import ArgumentError, error_for
@@ -103,10 +106,44 @@ def _load() -> tuple[ctypes.CDLL, str]:
 lib, library_path = _load()
 
 
-def check(status: int) -> None:
-    """Raises the exception for a status that is not AE_OK. To be called on the thread that made the call."""
+def check(status: int, path: str | os.PathLike[Any] | None = None) -> None:
+    """Raises the exception for a status that is not AE_OK. To be called on the thread that made the call.
+
+    `path` is the file that the call was about, for the exception's `filename`.
+    """
     if status != _foreign.STATUS_OK:
-        raise error_for(status, lib.ae_last_error().decode("utf-8", "replace"))
+        message = lib.ae_last_error().decode("utf-8", "replace")
+        raise error_for(status, message, lib.ae_last_errno(), None if path is None else os.fspath(path))
+
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def suggesting(more: Iterable[str] = ()) -> Callable[[_Function], _Function]:
+    """Lets the TypeError for a misspelt option say which one may have been meant.
+
+    `more` names the options that the function takes beside those of its signature.
+    """
+
+    def decorate(function: _Function) -> _Function:
+        parameters = inspect.signature(function).parameters.values()
+        known = {each.name for each in parameters if each.kind is not each.VAR_KEYWORD} - {"self", "cls"}
+        known.update(more)
+
+        @functools.wraps(function)
+        def checked(*arguments: Any, **options: Any) -> Any:
+            if not known.issuperset(options):
+                import difflib  # here, since it is slow to import
+
+                (name, *_) = (each for each in options if each not in known)
+                near = difflib.get_close_matches(name, known, 1)
+                hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(sorted(known))}"
+                raise TypeError(f"{function.__qualname__}() has no option {name!r}{hint}")
+            return function(*arguments, **options)
+
+        return checked  # type: ignore[return-value]
+
+    return decorate
 
 
 class Handle:
@@ -130,10 +167,15 @@ def _free(free: Callable[[int], None], pointer: int, _keep: tuple[object, ...]) 
     free(pointer)
 
 
-def opened(free: Callable[[int], None], call: Callable[[Any], int], *keep: object) -> Handle:
-    """The handle that `call` stores through the pointer it is given."""
+def opened(
+    free: Callable[[int], None],
+    call: Callable[[Any], int],
+    *keep: object,
+    path: str | os.PathLike[Any] | None = None,
+) -> Handle:
+    """The handle that `call` stores through the pointer it is given, perhaps from a file."""
     pointer = ctypes.c_void_p()
-    check(call(ctypes.byref(pointer)))
+    check(call(ctypes.byref(pointer)), path)
     assert pointer.value is not None
     return Handle(pointer.value, free, *keep)
 

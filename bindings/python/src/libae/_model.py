@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import threading
 from dataclasses import dataclass
@@ -11,9 +12,9 @@ from typing import Any, Callable
 import numpy as np
 import numpy.typing as npt
 
-from . import _arrays, _foreign
+from . import _arrays, _foreign, _picture
 from ._arrays import Array
-from ._errors import FileError
+from ._errors import MissingFileError
 from ._library import Closing, Handle, beside_package, check, file_path, lib, opened
 
 
@@ -54,6 +55,25 @@ def filled(fill: Callable[[int | None, int, Any], int]) -> bytes:
     out = np.empty(size.value, np.uint8)
     check(fill(_arrays.address(out), out.size, ctypes.byref(size)))
     return out[: size.value].tobytes()
+
+
+_OTHER_SIZE = "; train a model for images of that size (libae.train)"
+
+# Images that one call takes: between calls, Python hears Ctrl-C.
+_IMAGES_IN_CALL = 16384
+
+
+def _in_parts(call: Callable[..., int], handle: Handle, count: int, *arrays: Array) -> None:
+    """A call for `count` images, some at a time: each array holds as many rows."""
+    flat = [array.reshape(count, -1) for array in arrays] if count else []
+    for first in range(0, count, _IMAGES_IN_CALL):
+        last = min(count, first + _IMAGES_IN_CALL)
+        source, *targets = (_arrays.address(array[first:last]) for array in flat)
+        check(call(handle.pointer, source, last - first, *targets))
+    if count == 0:
+        # What the model cannot do it says of nothing, too.
+        source, *targets = (_arrays.address(array) for array in arrays)
+        check(call(handle.pointer, source, 0, *targets))
 
 
 def _image_call(
@@ -107,7 +127,7 @@ class Model(Closing):
         """
         if isinstance(source, (str, os.PathLike)):
             path = file_path(source)
-            return cls(opened(lib.ae_model_free, lambda out: lib.ae_model_open(path, out)))
+            return cls(opened(lib.ae_model_free, lambda out: lib.ae_model_open(path, out), path=source))
         data = _arrays.raw_bytes(source)
         return cls(
             opened(
@@ -140,7 +160,7 @@ class Model(Closing):
         """Encodes images; a variational model gives the mean.
 
         Args:
-            images: (..., H, W) or (..., H * W): `uint8`, or floating point in [0, 1].
+            images: (..., H, W), (..., H, W, 1) or (..., H * W): `uint8`, or floating point in [0, 1].
             out: (..., d) `float32` to write to instead of a new array.
 
         Returns:
@@ -148,15 +168,15 @@ class Model(Closing):
 
         Raises:
             ShapeError: the images are not of the model's size.
-            ArgumentError: a value is not finite.
+            ArgumentError: a value is not in [0, 1].
             KindError: the model is a decoder alone.
         """
         handle = self._use()
         array = _arrays.pixels(images)
-        leading = _arrays.image_leading(array.shape, *self.image_shape)
+        leading = _arrays.image_leading(array.shape, *self.image_shape, _OTHER_SIZE)
         latents = _arrays.result((*leading, self.latent_size), np.float32, out, array)
         call = _image_call(array, lib.ae_encode, lib.ae_encode_u8)
-        check(call(handle.pointer, _arrays.address(array), _arrays.total(leading), _arrays.address(latents)))
+        _in_parts(call, handle, _arrays.total(leading), array, latents)
         return latents
 
     def decode(
@@ -182,7 +202,7 @@ class Model(Closing):
         leading = _arrays.code_leading(array.shape, self.latent_size)
         images = _arrays.result((*leading, *self.image_shape), kind, out, array)
         call = _image_call(images, lib.ae_decode, lib.ae_decode_u8)
-        check(call(handle.pointer, _arrays.address(array), _arrays.total(leading), _arrays.address(images)))
+        _in_parts(call, handle, _arrays.total(leading), array, images)
         return images
 
     def posterior(self, images: npt.ArrayLike) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
@@ -199,19 +219,11 @@ class Model(Closing):
         """
         handle = self._use()
         array = _arrays.pixels(images)
-        leading = _arrays.image_leading(array.shape, *self.image_shape)
+        leading = _arrays.image_leading(array.shape, *self.image_shape, _OTHER_SIZE)
         mean = np.empty((*leading, self.latent_size), np.float32)
         log_variance = np.empty_like(mean)
         call = _image_call(array, lib.vae_encode, lib.vae_encode_u8)
-        check(
-            call(
-                handle.pointer,
-                _arrays.address(array),
-                _arrays.total(leading),
-                _arrays.address(mean),
-                _arrays.address(log_variance),
-            )
-        )
+        _in_parts(call, handle, _arrays.total(leading), array, mean, log_variance)
         return mean, log_variance
 
     def prior(self, count: int, seed: int = 0) -> npt.NDArray[np.float32]:
@@ -265,6 +277,9 @@ class Model(Closing):
     ) -> None:
         """Writes a weight file, replacing what is there: beside it first, then renamed.
 
+        A file that is replaced passes its permissions on; of a symbolic link, what it points at is replaced;
+        a device or a pipe is written to as it is.
+
         Args:
             path: where to.
             storage: "float32", "float16" or "int8"; None for the model's own.
@@ -276,7 +291,7 @@ class Model(Closing):
         """
         handle = self._use()
         number, flags = self._save_arguments(storage, decoder_only)
-        check(lib.ae_model_save_file(handle.pointer, number, flags, file_path(path)))
+        check(lib.ae_model_save_file(handle.pointer, number, flags, file_path(path)), path)
 
     def to_bytes(self, storage: str | None = None, decoder_only: bool = False) -> bytes:
         """The weight file that `save` would write."""
@@ -288,6 +303,13 @@ class Model(Closing):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Model.open, (self.to_bytes(decoder_only=not self._info.has_encoder),)
+
+    def __copy__(self) -> Model:
+        """Another `Model` of the same memory: closing one leaves the other open."""
+        return type(self)(self._use())
+
+    def __deepcopy__(self, memo: Any) -> Model:
+        return self.__copy__()
 
     def __enter__(self) -> Model:
         self._use()
@@ -303,6 +325,12 @@ class Model(Closing):
             f"<libae.Model {info.name!r}: {info.kind}, {info.height} x {info.width} pixels, "
             f"{info.latent_size} latents, {info.storage}{closed}>"
         )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: `repr`, and images drawn from a variational model."""
+        if self.closed or not self._info.is_variational:
+            return _picture.html(None, repr(self))
+        return _picture.html(self.sample(_picture.COUNT, dtype=np.uint8), repr(self))
 
 
 _default_lock = threading.Lock()
@@ -323,8 +351,10 @@ def default_model() -> Model:
             named = os.environ.get("LIBAE_DEFAULT_MODEL")
             path = beside if os.path.exists(beside) or not named else named
             if not os.path.exists(path):
-                raise FileError(
-                    f"no default model: looked at {beside} and LIBAE_DEFAULT_MODEL ({named or 'not set'})"
+                raise MissingFileError(
+                    f"no default model: looked at {beside} and LIBAE_DEFAULT_MODEL ({named or 'not set'})",
+                    errno.ENOENT,
+                    path,
                 )
             _default_handle.append(Model.open(path)._use())
         return Model(_default_handle[0])

@@ -9,15 +9,18 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _arrays, _foreign
 from ._errors import ArgumentError, ShapeError
-from ._library import Closing, Handle, check, file_path, lib, opened
+from ._library import Closing, Handle, check, file_path, lib, opened, suggesting
 from ._model import Model, filled
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 # Options of 64 bits; the others have 31.
 _LONG = frozenset({"step_count", "seed", "beta_warmup_steps", "importance_warmup_steps"})
@@ -46,6 +49,46 @@ class TrainingProgress:
 
 ProgressFunction = Callable[[TrainingProgress], Any]
 LogFunction = Callable[[str], Any]
+
+
+class TrainingOptions(TypedDict, total=False):
+    """The options of `Trainer`, as `train` hands them on; type checkers know them by this."""
+
+    kind: str
+    latent_size: int | None
+    hidden: Sequence[int] | None
+    loss: str | None
+    output: str | None
+    schedule: str | None
+    batch_size: int | None
+    steps: int | None
+    seed: int | None
+    learning_rate: float | None
+    beta: float | None
+    beta_warmup_steps: int | None
+    noise: float | None
+    deformation: float | None
+    gradient_clip: float | None
+    weight_average: float | None
+    importance_samples: int | None
+    importance_warmup_steps: int | None
+    binarize: bool
+    validation_fraction: float | None
+    progress_interval: int | None
+    name: str | None
+
+
+def _asks_to_stop(result: Any) -> bool:
+    """Whether a callback's result is False, or the boolean of an array library that is false.
+
+    None, as of a callback that returns nothing, goes on, and so does 0, which may be a count of something.
+    """
+    if isinstance(result, bool):
+        return not result
+    is_boolean = (
+        str(getattr(result, "dtype", "")).split(".")[-1] == "bool" and getattr(result, "ndim", 0) == 0
+    )
+    return is_boolean and not bool(result)
 
 
 def _progress(told: _foreign.Progress) -> TrainingProgress:
@@ -83,7 +126,7 @@ class _Callbacks:
                 return 1
             if self.interrupt is not None:
                 self.interrupt()
-            if self.progress is not None and self.progress(_progress(told.contents)) is False:
+            if self.progress is not None and _asks_to_stop(self.progress(_progress(told.contents))):
                 return 1
         except BaseException as error:
             self.exception = error
@@ -153,7 +196,7 @@ class Trainer(Closing):
     """A network in training. It is used by one thread at a time; a second one gets `ArgumentError`.
 
     With the same options, data and seed the weights come out the same, bit for bit, on the same kind of
-    processor, whatever the number of threads. Trainers cannot be pickled: use `save` and `resume`.
+    processor, whatever the number of threads. Trainers are pickled and copied as checkpoints.
 
     Args:
         image_shape: (H, W), in pixels, 1 to 64 each.
@@ -189,6 +232,7 @@ class Trainer(Closing):
     None stands for the library's default everywhere.
     """
 
+    @suggesting()
     def __init__(
         self,
         image_shape: tuple[int, int] = (28, 28),
@@ -219,6 +263,7 @@ class Trainer(Closing):
         self._handle: Handle | None = None
         self._callbacks = _Callbacks()
         self._busy = threading.Lock()
+        self._progress_interval = progress_interval
         options = _options(self._callbacks, progress_interval)
 
         def number(field: str, value: Any, argument: str | None = None) -> None:
@@ -276,6 +321,7 @@ class Trainer(Closing):
         )
 
     @classmethod
+    @suggesting()
     def resume(
         cls,
         source: str | os.PathLike[Any] | bytes | bytearray | memoryview,
@@ -288,20 +334,29 @@ class Trainer(Closing):
             source: a path, or the checkpoint's bytes. All options are the checkpoint's.
             progress_interval: steps between progress calls.
         """
-        if isinstance(source, (str, os.PathLike)):
-            with open(source, "rb") as file:
-                source = file.read()
-        data = _arrays.raw_bytes(source)
         trainer = cls.__new__(cls)
         trainer._handle = None
         trainer._callbacks = _Callbacks()
         trainer._busy = threading.Lock()
+        trainer._progress_interval = progress_interval
         options = _options(trainer._callbacks, progress_interval)
-        trainer._handle = opened(
-            lib.ae_trainer_free,
-            lambda out: lib.ae_trainer_resume(_arrays.address(data), data.size, ctypes.byref(options), out),
-            trainer._callbacks,
-        )
+        if isinstance(source, (str, os.PathLike)):
+            path = file_path(source)
+            trainer._handle = opened(
+                lib.ae_trainer_free,
+                lambda out: lib.ae_trainer_resume_file(path, ctypes.byref(options), out),
+                trainer._callbacks,
+                path=source,
+            )
+        else:
+            data = _arrays.raw_bytes(source)
+            trainer._handle = opened(
+                lib.ae_trainer_free,
+                lambda out: lib.ae_trainer_resume(
+                    _arrays.address(data), data.size, ctypes.byref(options), out
+                ),
+                trainer._callbacks,
+            )
         with trainer.model() as model:
             trainer._image_shape = model.image_shape
         return trainer
@@ -322,8 +377,9 @@ class Trainer(Closing):
         Args:
             images: (..., H, W) or (..., H * W) `uint8`.
             progress: called with a `TrainingProgress` every `progress_interval` steps, on this thread.
-                Returning False stops training cleanly. What it raises stops training, too, and is raised
-                again here; so is KeyboardInterrupt. It must not use this trainer: stop, then save.
+                Returning False, also numpy's, stops training cleanly; None and all else goes on. What it
+                raises stops training, too, and is raised again here; so is KeyboardInterrupt. It must not use
+                this trainer: stop, then save.
             log: called with lines of text.
 
         Returns:
@@ -333,7 +389,7 @@ class Trainer(Closing):
             DivergedError: the loss is not finite any more; the trainer holds the last good state.
         """
         array = _arrays.byte_pixels(images)
-        count = _arrays.total(_arrays.image_leading(array.shape, *self._image_shape))
+        count = _arrays.total(_arrays.image_leading(array.shape, *self._image_shape, is_set=True))
         with self._alone() as handle, self._callbacks.running(progress, log):
             status = lib.ae_trainer_fit(handle.pointer, _arrays.address(array), count)
             if status != _foreign.STATUS_STOPPED:
@@ -353,7 +409,7 @@ class Trainer(Closing):
             KindError: the kind is PCA, which has no steps.
         """
         array = _arrays.pixels(images)
-        count = _arrays.total(_arrays.image_leading(array.shape, *self._image_shape))
+        count = _arrays.total(_arrays.image_leading(array.shape, *self._image_shape, is_set=True))
         if array.dtype == np.uint8:
             array = array / np.float32(255)
         told = _foreign.Progress(struct_size=ctypes.sizeof(_foreign.Progress))
@@ -373,7 +429,7 @@ class Trainer(Closing):
             array, count = np.empty(0, np.uint8), 0
         else:
             array = _arrays.byte_pixels(images)
-            count = _arrays.total(_arrays.image_leading(array.shape, *self._image_shape))
+            count = _arrays.total(_arrays.image_leading(array.shape, *self._image_shape, is_set=True))
         address = _arrays.address(array) if count else None
         with self._alone() as handle:
             return Model(
@@ -391,21 +447,14 @@ class Trainer(Closing):
             )
 
     def save(self, path: str | os.PathLike[Any]) -> None:
-        """Writes a checkpoint, replacing what is there: beside it first, then renamed."""
-        file_path(path)
-        target = os.fspath(path)
-        beside = f"{os.fsdecode(target)}.{os.getpid()}.partial"
-        data = self.to_bytes()
-        try:
-            with open(beside, "xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, target)
-        except BaseException:
-            if os.path.exists(beside):
-                os.unlink(beside)
-            raise
+        """Writes a checkpoint, replacing what is there, with the care of `Model.save`.
+
+        Raises:
+            FileError: it cannot be written; what was there is as it was.
+        """
+        target = file_path(path)
+        with self._alone() as handle:
+            check(lib.ae_trainer_save_file(handle.pointer, target), path)
 
     @contextmanager
     def _alone(self) -> Iterator[Handle]:
@@ -420,8 +469,8 @@ class Trainer(Closing):
         finally:
             self._busy.release()
 
-    def __reduce__(self) -> Any:
-        raise TypeError("a Trainer cannot be pickled: use save and resume")
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _resumed, (self.to_bytes(), self._progress_interval)
 
     def __enter__(self) -> Trainer:
         self._use()
@@ -434,6 +483,11 @@ class Trainer(Closing):
         height, width = self._image_shape
         closed = ", closed" if self.closed else ""
         return f"<libae.Trainer for {height} x {width} pixels{closed}>"
+
+
+def _resumed(data: bytes, progress_interval: int | None) -> Trainer:
+    """What unpickling calls."""
+    return Trainer.resume(data, progress_interval=progress_interval)
 
 
 def _options(callbacks: _Callbacks, progress_interval: int | None) -> _foreign.TrainerOptions:
@@ -450,6 +504,7 @@ def _options(callbacks: _Callbacks, progress_interval: int | None) -> _foreign.T
 _CODEC_IMAGES = 10_000
 
 
+@suggesting(TrainingOptions.__annotations__)
 def train(
     images: npt.ArrayLike,
     *,
@@ -457,13 +512,14 @@ def train(
     codec: bool = True,
     progress: ProgressFunction | None = None,
     log: LogFunction | None = None,
-    **options: Any,
+    **options: Unpack[TrainingOptions],
 ) -> Model:
     """Trains a model on a set of images.
 
     Args:
-        images: (..., H, W) `uint8`, at least three-dimensional; (N, 784) is taken for 28 x 28.
-        image_shape: (H, W), for images that come flat in another size.
+        images: (N, H, W) `uint8`, perhaps with an axis of one channel; (N, 784) is taken for 28 x 28.
+            Colour is refused.
+        image_shape: (H, W), for images that come flat in another size, or with other leading axes.
         codec: fit what `compress` needs, too.
         progress, log: as in `Trainer.fit`; if `progress` returns False, the model is the one so far.
         options: as in `Trainer`: kind, latent_size, hidden, steps, seed, ...
@@ -472,9 +528,19 @@ def train(
         The model, stored as float32.
     """
     array = _arrays.byte_pixels(images)
-    shape = _image_shape(array.shape) if image_shape is None else image_shape
-    leading = _arrays.image_leading(array.shape, *shape)
-    array = array.reshape(_arrays.total(leading), *shape)
+    if image_shape is not None:
+        shape = (image_shape[0], image_shape[1])
+        count = _arrays.total(_arrays.image_leading(array.shape, *shape, is_set=True))
+    elif array.ndim == 2 and array.shape[1] == 784:
+        shape, count = (28, 28), len(array)
+    elif array.ndim < 3:
+        raise ShapeError(
+            f"images: shape (N, H, W) expected, or image_shape for flat ones, {array.shape} came"
+        )
+    else:
+        count, *sides = _arrays.image_stack(array.shape)
+        shape = (sides[0], sides[1])
+    array = array.reshape(count, *shape)
     with Trainer(shape, **options) as trainer:
         trainer.fit(array, progress, log)
         if not codec:
@@ -482,11 +548,3 @@ def train(
         # Evenly spread, since sets are often sorted.
         stride = max(1, -(-len(array) // _CODEC_IMAGES))
         return trainer.model(array[::stride])
-
-
-def _image_shape(shape: tuple[int, ...]) -> tuple[int, int]:
-    if len(shape) >= 3:
-        return (shape[-2], shape[-1])
-    if len(shape) == 2 and shape[1] == 784:
-        return (28, 28)
-    raise ShapeError(f"images: shape (N, H, W) expected, or image_shape for flat ones, {shape} came")
