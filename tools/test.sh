@@ -171,7 +171,7 @@ if suite library count_own bash -c 'tools/build-library.sh && tools/check-librar
   suite abi count_own "${PYTHON:-python3}" Tests/abi/abi.py check
   suite conformance count_own tools/conformance.sh
   suite emulated count_lines tools/emulated.sh
-  suite fuzz count_lines Tests/fuzz/abi.sh 20000
+  suite fuzz count_lines Tests/fuzz/mutate.sh --library 20000
   if [ -d Tests/python ]; then suite python count_pytest run_pytest Tests/python; fi
 fi
 if [ -x .build/release/aez ] && [ -d Tests/tool ]; then suite tool count_pytest run_pytest Tests/tool; fi

@@ -2,6 +2,7 @@
 // section more that holds the options, the step and the optimiser's moments.
 
 import Bytes
+import CKernels
 import Compute
 import Core
 import Model
@@ -10,6 +11,8 @@ import Storage
 /// The tag of the section, optional for readers, and the version of what is in it.
 private let checkpointTag = WeightFile.tag("trnr")
 private let checkpointVersion: UInt16 = 3
+/// More than any run can make, and far from where sums of steps overflow.
+private let largestStep: UInt64 = 1 << 48
 #if !hasFeature(Embedded)
   /// The same with what the embedded library lacks: Muon, a start from a trained model.
   private let toolVersion: UInt16 = 4
@@ -17,7 +20,7 @@ private let checkpointVersion: UInt16 = 3
 
 extension Trainer {
   /// The run as it is: resumed from these bytes, it ends with the weights of an unbroken run.
-  /// - Throws: `.kind` for a pca that has not been fitted.
+  /// - Throws: `.kind` for a pca that has not been fitted; `.diverged` if weights or the optimiser's state overflowed.
   public func checkpoint() throws(AEError) -> Buffer<UInt8> {
     let writer = ByteWriter()
     #if hasFeature(Embedded)
@@ -35,6 +38,11 @@ extension Trainer {
     try writer.u32(UInt32(runs.count))
     for run in runs {
       try writer.u64(UInt64(run.count))
+      // A reader refuses what is not finite: the place to say so is here.
+      let bad = ck_first_not_finite(run.count, run.base)
+      guard bad == run.count else {
+        throw AEError(.diverged, "the training has diverged: its state is not finite after step \(stepsDone)")
+      }
       for i in 0..<run.count { try writer.f32(run.base[i]) }
     }
     return try WeightFile.write(
@@ -76,8 +84,9 @@ extension Trainer {
       throw reader.fail("\(error.message)")
     }
     let step = try reader.u64()
-    guard step <= UInt64(options.stepCount) else {
-      throw reader.fail("step \(step) of \(options.stepCount)")
+    // Steps on the caller's own batches may go on beyond the steps that were planned.
+    guard step <= largestStep else {
+      throw reader.fail("step \(step), where \(largestStep) is the largest")
     }
     try self.init(options: options)
     let runs = state

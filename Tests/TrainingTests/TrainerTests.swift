@@ -227,6 +227,21 @@ func linearFindsTheSubspace() throws {
   #expect(reached < floor * 1.05)
 }
 
+@Test("Steps on batches of one's own go on beyond the steps planned, and so do their checkpoints")
+func checkpointBeyondThePlan() throws {
+  var options = TrainingOptions(
+    architecture: try Architecture(
+      kind: .elu, width: 3, height: 2, latentCount: 2, hidden: [4], output: .identity))
+  options.stepCount = 2
+  let trainer = try Trainer(options: options)
+  let batch: [Float] = (0..<12).map { Float($0) / 12 }
+  for _ in 0..<3 { _ = try trainer.step(batch, count: 2) }
+  let saved = try trainer.checkpoint()
+  let resumed = try Trainer(checkpoint: saved.base, saved.count)
+  #expect(resumed.stepsDone == 3)
+  #expect(try resumed.step(batch, count: 2).loss == trainer.step(batch, count: 2).loss)
+}
+
 @Test("A checkpoint of a pca is the fitted pca")
 func pcaCheckpoints() throws {
   let pixels = try blobs(count: 200)

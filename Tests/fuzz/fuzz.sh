@@ -1,38 +1,50 @@
-#!/bin/sh
-# Builds a harness of this folder with libFuzzer and AddressSanitizer, and runs it. (The C interface has its own
-# script, abi.sh.)
+#!/usr/bin/env bash
+# Runs libFuzzer on the readers (readers.c has their names), each from the seeds of its formats: golden and attack
+# files, and files of each kind that the library makes. Inputs that were worth keeping go to .build/fuzz/corpus; one
+# that ends the process is left in .build/fuzz/READER-*.
 #
-#   Tests/fuzz/fuzz.sh NAME SECONDS      NAME: FuzzWeightFile, FuzzImageSet, FuzzImages or FuzzPNG
-#
-# Seeds are the golden and attack files. Inputs that were worth keeping go to .build/fuzz/corpus/NAME; one that
-# ends the process is left in .build/fuzz/NAME-crash-*.
-set -eu
+#   Tests/fuzz/fuzz.sh SECONDS [READER...]      all readers, if none is named; two at a time
+set -euo pipefail
 cd "$(dirname "$0")/../.."
-name=$1
-seconds=$2
-out=.build/fuzz
-corpus=$out/corpus/$name
-mkdir -p "$corpus"
 
-if [ -f "Tests/fuzz/$name.c" ]; then
-  clang -g -O1 -fsanitize=fuzzer,address -Itools/CPNG/include "Tests/fuzz/$name.c" tools/CPNG/png.c -lpng \
-    -o "$out/$name" 2>"$out/build.log" || { cat "$out/build.log" >&2; exit 1; }
-else
-  swift build -c release --target Compression --scratch-path "$out" \
-    -Xswiftc -sanitize=fuzzer,address -Xcc -fsanitize=fuzzer-no-link,address
-  modules=$out/release
-  maps=
-  for target in CKernels CSystem; do
-    maps="$maps -Xcc -fmodule-map-file=$modules/$target.build/module.modulemap -Xcc -ISources/$target/include"
-  done
-  objects=$(for module in CKernels CSystem Core Compute Bytes Model Scan Storage Compression; do
-    find "$modules/$module.build/" -name '*.o'
-  done)
-  # shellcheck disable=SC2086
-  swiftc -O -parse-as-library -sanitize=fuzzer,address -I "$modules/Modules" -I Sources/CZlib $maps \
-    "Tests/fuzz/$name.swift" $objects -lz -lm -o "$out/$name"
+out=.build/fuzz
+seconds=${1:?usage: Tests/fuzz/fuzz.sh SECONDS [READER...]}
+shift
+mkdir -p "$out/seeds" "$out/corpus"
+status=0
+Tests/fuzz/build.sh run harness || status=$?
+if [ "$status" -eq 3 ]; then exit 0; fi
+[ "$status" -eq 0 ] || exit "$status"
+
+export ASAN_OPTIONS=allocator_may_return_null=1:handle_abort=1 SWIFT_BACKTRACE=enable=no AE_FUZZ_SEEDS=$out/seeds
+.build/sanitize/bin/run Tests "$out/seeds" -s
+if [ $# -eq 0 ]; then
+  read -ra all < <(AE_FUZZ=none .build/sanitize/bin/harness 2>&1 | sed -n 's/.*one of: //p')
+  set -- "${all[@]}"
 fi
 
-find Tests/golden Tests/attack -type f ! -name '*.py' ! -name '*.md' -exec cp -n {} "$corpus/" \;
-AE_THREADS=1 exec "$out/$name" -max_total_time="$seconds" -max_len=65536 -timeout=20 -rss_limit_mb=2048 \
-  -malloc_limit_mb=1024 -print_final_stats=1 -artifact_prefix="$out/$name-" "$corpus"
+# one READER SECONDS: a line that says how it went
+one() {
+  local formats log=.build/fuzz/$1.log corpus=.build/fuzz/corpus/$1
+  case $1 in
+  model | summary | rewrite) formats='aew checkpoint' ;;
+  checkpoint | tool-checkpoint) formats=checkpoint ;;
+  set | verify) formats=aez ;;
+  idx | labels) formats='idx gzip' ;;
+  npy | floats) formats=npy ;;
+  gunzip) formats=gzip ;;
+  deflate) formats='idx pgm' ;;
+  *) formats=$1 ;;
+  esac
+  mkdir -p "$corpus"
+  # shellcheck disable=SC2086
+  if AE_FUZZ=$1 .build/sanitize/bin/harness -max_total_time="$2" -max_len=65536 -timeout=60 -rss_limit_mb=2048 \
+    -seed=1 -artifact_prefix=".build/fuzz/$1-" "$corpus" $(printf '.build/fuzz/seeds/%s ' $formats) >"$log" 2>&1; then
+    echo "ok       libFuzzer, $1: $(sed -n 's/^Done \([0-9]*\) runs.*/\1 inputs/p' "$log")"
+  else
+    echo "NOT OK   libFuzzer, $1: $(grep -m 1 -E 'ERROR:|finding:|Fatal error|runtime error|SUMMARY' "$log"); the whole output is in $log"
+  fi
+}
+export -f one
+printf '%s\n' "$@" | xargs -P 2 -I {} bash -c 'one "$1" "$2"' one {} "$seconds" | tee "$out/results"
+! grep -q '^NOT OK' "$out/results"

@@ -1,0 +1,505 @@
+/*
+ * The readers behind ae.h and the tool's PNG reader, the table of all, and the seeds: golden and attack files, and
+ * models, checkpoints and sets of each kind, made by the library itself.
+ *
+ * With -DLIBRARY_ALONE there are the readers of ae.h alone, for libae.so as it is delivered.
+ */
+#define _GNU_SOURCE
+#include "readers.h"
+
+#include <ae.h>
+#include <dirent.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <zlib.h>
+
+enum { SEEDS = 2048, MODELS = 64, ROOM = 1 << 16, LARGEST_SEED = 1 << 16 };
+
+static seed_file seeds[SEEDS];
+static size_t seed_count;
+static known_model known[MODELS];
+static ae_model *models[MODELS];
+static size_t model_count;
+
+static void finding(const char *what) {
+  fprintf(stderr, "finding: %s: %s\n", what, ae_last_error());
+  abort();
+}
+
+static int32_t expect(ae_status status) {
+  if (status == AE_ERROR_INTERNAL) finding("a call met an inner contradiction");
+  if (status != AE_OK && ae_last_error()[0] == 0) finding("an error without a message");
+  if (status != AE_OK && strchr(ae_last_error(), '\n') != NULL) finding("a message of more than a line");
+  return status;
+}
+
+/* ---- Models ---- */
+
+static void use_saved(const uint8_t *bytes, size_t size, const char *hash) {
+  ae_model *again = NULL;
+  ae_model_information info;
+  info.struct_size = sizeof info;
+  if (expect(ae_model_open_memory(bytes, size, &again)) != AE_OK) finding("a model that was saved does not open");
+  if (ae_model_info(again, &info) != AE_OK || strcmp(info.hash, hash) != 0) finding("a saved model has another hash");
+  ae_model_free(again);
+}
+
+/* `choice` picks one of several ways to save and to compress: all of them each time would only cost time. */
+static int32_t use_model(const ae_model *model, uint32_t choice) {
+  static uint8_t out[1 << 20];
+  size_t input = ae_input_size(model), latent = ae_latent_size(model), size = 0;
+  ae_model_information info;
+  info.struct_size = sizeof info;
+  int32_t status = expect(ae_model_info(model, &info));
+  /* Large networks only cost time here. */
+  if (status != AE_OK || info.parameter_count > 20000) return status;
+  uint8_t *images = malloc(3 * input), *back = malloc(3 * input);
+  float *latents = malloc(6 * latent * sizeof(float)), *floats = malloc(3 * input * sizeof(float));
+  if (images == NULL || back == NULL || latents == NULL || floats == NULL) exit(1);
+  for (size_t i = 0; i < 3 * input; i++) images[i] = (uint8_t)(i * 37), floats[i] = (float)(i % 17) / 16;
+  for (size_t i = 0; i < 6 * latent; i++) latents[i] = i % 5 == 0 ? 1e30f : (float)i - 2;
+  int32_t encoded = expect(ae_encode_u8(model, images, 3, latents));
+  expect(ae_encode(model, floats, 3, latents));
+  expect(vae_encode_u8(model, images, 3, latents, latents + 3 * latent));
+  for (size_t i = 0; i < 3 * latent; i++) latents[i] = i % 5 == 0 ? -1e30f : (float)i - 2;
+  if (expect(ae_decode_u8(model, latents, 3, back)) != AE_OK) status = AE_ERROR_FORMAT;
+  expect(ae_decode(model, latents, 3, floats));
+  expect(vae_sample_u8(model, 3, 1, back));
+  if (choice % 4 == 0) {
+    int32_t saved = expect(ae_model_save(model, (int32_t)(choice / 4 % 3), choice / 12 % 2, out, sizeof out, &size));
+    if (saved == AE_OK) use_saved(out, size, info.hash);
+  }
+  /* A set of it holds what its codes mean, and an exact one every pixel. */
+  for (int32_t layer = (int32_t)(choice / 32 % 16); layer < 2; layer += 2) {
+    ae_compress_options options;
+    ae_imageset *set = NULL;
+    ae_compress_options_init(&options, sizeof options);
+    options.layer = layer;
+    options.embed_model = layer;
+    options.preview = layer;
+    int32_t written = expect(ae_compress(model, images, 3, &options, out, sizeof out, &size));
+    if (written != AE_OK) continue;
+    if (expect(ae_imageset_open_memory(out, size, model, &set)) != AE_OK) finding("a set that was made does not open");
+    if (expect(ae_imageset_read(set, 0, 3, back)) != AE_OK) finding("a set that was made cannot be read");
+    if (layer == AE_LAYER_EXACT && memcmp(back, images, 3 * input) != 0) finding("an exact set gives other pixels");
+    ae_imageset_free(set);
+  }
+  free(images);
+  free(back);
+  free(latents);
+  free(floats);
+  return status != AE_OK ? status : encoded == AE_ERROR_KIND ? AE_OK : encoded;
+}
+
+static int32_t read_model(const uint8_t *bytes, size_t count) {
+  ae_model *model = NULL;
+  int32_t status = expect(ae_model_open_memory(bytes, count, &model));
+  if (status == AE_OK) status = use_model(model, (uint32_t)crc32(0, bytes, (uInt)count));
+  ae_model_free(model);
+  return status;
+}
+
+/* ---- Image sets ---- */
+
+static int32_t use_set(const ae_imageset *set) {
+  static uint8_t room[ROOM], again[ROOM], lost[ROOM];
+  static float latents[ROOM];
+  ae_imageset_information info;
+  info.struct_size = sizeof info;
+  int32_t status = expect(ae_imageset_info(set, &info)), labels, latent;
+  size_t each = (size_t)info.width * (size_t)info.height, size = 0, lost_count = 0;
+  uint64_t count = info.count;
+  char name[300];
+  if (count > ROOM / each) count = ROOM / each;
+  int32_t read = expect(ae_imageset_read(set, info.count - count, (size_t)count, room));
+  int32_t salvaged = expect(ae_imageset_salvage(set, info.count - count, (size_t)count, again, lost, &lost_count));
+  if (salvaged == AE_OK && (read == AE_OK) != (lost_count == 0)) finding("reading and salvaging disagree");
+  if (read == AE_OK && memcmp(room, again, (size_t)count * each) != 0) finding("reading and salvaging differ");
+  if (count > 0 && read == AE_OK) {
+    if (expect(ae_imageset_read(set, info.count - 1, 1, again)) != AE_OK) finding("the last image cannot be read alone");
+    if (memcmp(room + (count - 1) * each, again, each) != 0) finding("the last image differs when it is read alone");
+  }
+  /* Sets of pixels alone have no codes. */
+  if (info.latent_size > 0) {
+    size_t most = ROOM / (size_t)info.latent_size < count ? ROOM / (size_t)info.latent_size : (size_t)count;
+    latent = expect(ae_imageset_latents(set, 0, most, latents));
+    for (size_t i = 0; latent == AE_OK && i < most * (size_t)info.latent_size; i++)
+      if (!isfinite(latents[i])) finding("a latent that is not finite");
+  }
+  labels = expect(ae_imageset_labels(set, 0, info.count < ROOM ? (size_t)info.count : ROOM, room));
+  if (info.count > 0) {
+    int32_t named = expect(ae_imageset_name(set, info.count - 1, name, sizeof name, &size));
+    if (named == AE_OK && (size < 2 || strchr(name, '/') != NULL || strcmp(name, "..") == 0)) finding("a name that leaves its folder");
+    if (named != AE_OK && named != AE_ERROR_KIND) status = named;
+  }
+  if (labels != AE_OK && labels != AE_ERROR_KIND) status = labels;
+  return read != AE_OK ? read : status;
+}
+
+static int32_t read_set(const uint8_t *bytes, size_t count) {
+  ae_imageset *set = NULL;
+  const ae_model *model = NULL;
+  for (size_t i = 0; i < model_count && count > 72 && model == NULL; i++)
+    if (memcmp(bytes + 40, known[i].hash, 32) == 0) model = models[i];
+  int32_t status = expect(ae_imageset_open_memory(bytes, count, model, &set));
+  if (status == AE_OK) status = use_set(set);
+  ae_imageset_free(set);
+  return status;
+}
+
+/* ---- Checkpoints ---- */
+
+static int32_t read_checkpoint(const uint8_t *bytes, size_t count) {
+  static uint8_t out[1 << 20];
+  static float images[4 * 64 * 64];
+  ae_trainer *trainer = NULL;
+  int32_t status = expect(ae_trainer_resume(bytes, count, NULL, &trainer));
+  if (status != AE_OK) return status;
+  ae_model *model = NULL;
+  size_t size = 0;
+  for (size_t i = 0; i < sizeof images / sizeof *images; i++) images[i] = (float)(i * 31 % 101) / 100;
+  if (expect(ae_trainer_model(trainer, NULL, 0, &model)) == AE_OK) {
+    ae_model_information info;
+    info.struct_size = sizeof info;
+    expect(ae_model_info(model, &info));
+    if (info.parameter_count < 5000) {
+      ae_training_progress progress;
+      progress.struct_size = sizeof progress;
+      expect(ae_trainer_step(trainer, images, 4, &progress));
+    }
+    if (crc32(0, bytes, (uInt)count) % 4 == 0 && expect(ae_trainer_save(trainer, out, sizeof out, &size)) == AE_OK) {
+      ae_trainer *again = NULL;
+      if (expect(ae_trainer_resume(out, size, NULL, &again)) != AE_OK) finding("a checkpoint that was saved is refused");
+      ae_trainer_free(again);
+    }
+  }
+  ae_model_free(model);
+  ae_trainer_free(trainer);
+  return status;
+}
+
+/* ---- PNG, and what Readers.swift has ---- */
+
+#ifndef LIBRARY_ALONE
+#include <CPNG.h>
+
+static int32_t read_png(const uint8_t *bytes, size_t count) {
+  cpng_image image;
+  char message[CPNG_MESSAGE_SIZE];
+  int status = cpng_read(bytes, count, &image, message);
+  if (status != CPNG_OK) {
+    if (message[0] == 0) finding("a PNG is refused without a message");
+    return status == CPNG_MEMORY ? AE_ERROR_MEMORY : AE_ERROR_FORMAT;
+  }
+  /* Every sample is there to be read. */
+  size_t samples = (size_t)image.width * image.height * (size_t)image.channels * (size_t)(image.depth / 8);
+  unsigned sum = 0;
+  for (size_t i = 0; i < samples; i++) sum += image.samples[i];
+  if (image.channels < 1 || image.channels > 4 || (image.depth != 8 && image.depth != 16) || sum == ~0u)
+    finding("a PNG of impossible samples");
+  cpng_free(image.samples);
+  return AE_OK;
+}
+
+int32_t fuzz_summary(const uint8_t *bytes, size_t count);
+int32_t fuzz_rewrite(const uint8_t *bytes, size_t count);
+int32_t fuzz_tool_checkpoint(const uint8_t *bytes, size_t count);
+int32_t fuzz_verify(const uint8_t *bytes, size_t count);
+int32_t fuzz_idx(const uint8_t *bytes, size_t count);
+int32_t fuzz_labels(const uint8_t *bytes, size_t count);
+int32_t fuzz_npy(const uint8_t *bytes, size_t count);
+int32_t fuzz_floats(const uint8_t *bytes, size_t count);
+int32_t fuzz_pgm(const uint8_t *bytes, size_t count);
+int32_t fuzz_gunzip(const uint8_t *bytes, size_t count);
+int32_t fuzz_deflate(const uint8_t *bytes, size_t count);
+int32_t fuzz_json(const uint8_t *bytes, size_t count);
+#endif
+
+#define FOR(format) (1u << FORMAT_##format)
+
+const reader readers[] = {
+    {"model", read_model, FOR(WEIGHTS) | FOR(CHECKPOINT), FOR(WEIGHTS)},
+    {"set", read_set, FOR(SET), FOR(SET)},
+    {"checkpoint", read_checkpoint, FOR(CHECKPOINT), FOR(CHECKPOINT)},
+#ifndef LIBRARY_ALONE
+    {"summary", fuzz_summary, FOR(WEIGHTS) | FOR(CHECKPOINT), 0},
+    {"rewrite", fuzz_rewrite, FOR(WEIGHTS) | FOR(CHECKPOINT), 0},
+    {"tool-checkpoint", fuzz_tool_checkpoint, FOR(CHECKPOINT), 0},
+    {"verify", fuzz_verify, FOR(SET), 0},
+    {"idx", fuzz_idx, FOR(IDX) | FOR(GZIP), FOR(IDX) | FOR(GZIP)},
+    {"labels", fuzz_labels, FOR(IDX) | FOR(GZIP), FOR(IDX) | FOR(GZIP)},
+    {"npy", fuzz_npy, FOR(NPY), FOR(NPY)},
+    {"floats", fuzz_floats, FOR(NPY), FOR(NPY)},
+    {"pgm", fuzz_pgm, FOR(PGM), FOR(PGM)},
+    {"png", read_png, FOR(PNG), FOR(PNG)},
+    {"gunzip", fuzz_gunzip, FOR(GZIP), FOR(GZIP)},
+    {"deflate", fuzz_deflate, FOR(IDX), 0},
+    {"json", fuzz_json, FOR(JSON), FOR(JSON)},
+#endif
+};
+const size_t reader_count = sizeof readers / sizeof *readers;
+
+/* ---- Seeds ---- */
+
+static void add_seed(const uint8_t *bytes, size_t count) {
+  if (seed_count == SEEDS || count == 0 || count > LARGEST_SEED) return;
+  seed_file *seed = &seeds[seed_count];
+  seed->bytes = malloc(count);
+  if (seed->bytes == NULL) exit(1);
+  memcpy(seed->bytes, bytes, count);
+  seed->count = count;
+  seed->format = format_of(bytes, count);
+  seed_count++;
+}
+
+static int hash_of(const uint8_t *bytes, size_t count, uint8_t hash[32]) {
+  ae_model *model = NULL;
+  ae_model_information info;
+  info.struct_size = sizeof info;
+  if (ae_model_open_memory(bytes, count, &model) != AE_OK) return 0;
+  int is_known = ae_model_info(model, &info) == AE_OK && info.hash[0] != 0;
+  for (int i = 0; is_known && i < 32; i++) {
+    unsigned byte = 0;
+    sscanf(info.hash + 2 * i, "%2x", &byte);
+    hash[i] = (uint8_t)byte;
+  }
+  ae_model_free(model);
+  return is_known;
+}
+
+static void add_model(const uint8_t *bytes, size_t count) {
+  static uint8_t out[1 << 20];
+  ae_model_information info;
+  ae_model *model = NULL;
+  size_t size = 0;
+  info.struct_size = sizeof info;
+  known_model *entry = &known[model_count];
+  if (model_count == MODELS || ae_model_open_memory(bytes, count, &model) != AE_OK) return;
+  if (ae_model_info(model, &info) != AE_OK || !info.has_codec ||
+      ae_model_save(model, AE_STORAGE_INT8, AE_SAVE_DECODER_ONLY, out, sizeof out, &size) != AE_OK ||
+      !hash_of(bytes, count, entry->hash)) {
+    ae_model_free(model);
+    return;
+  }
+  entry->width = (uint16_t)info.width;
+  entry->height = (uint16_t)info.height;
+  entry->latents = (uint16_t)info.latent_size;
+  entry->bytes = malloc(size);
+  entry->count = size;
+  if (entry->bytes == NULL) exit(1);
+  memcpy(entry->bytes, out, size);
+  models[model_count++] = model;
+}
+
+static void add_file(const char *path, int is_golden) {
+  static uint8_t bytes[LARGEST_SEED + 1];
+  FILE *file = fopen(path, "rb");
+  size_t count = file == NULL ? 0 : fread(bytes, 1, sizeof bytes, file);
+  if (file != NULL) fclose(file);
+  add_seed(bytes, count);
+  if (is_golden && count > 0 && count <= LARGEST_SEED && format_of(bytes, count) == FORMAT_WEIGHTS) add_model(bytes, count);
+}
+
+static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+static void add_folder(const char *folder, int is_golden) {
+  char *names[1024], path[600];
+  size_t count = 0;
+  DIR *directory = opendir(folder);
+  struct dirent *entry;
+  if (directory == NULL) return;
+  while ((entry = readdir(directory)) != NULL && count < 1024)
+    if (entry->d_name[0] != '.') names[count++] = strdup(entry->d_name);
+  closedir(directory);
+  qsort(names, count, sizeof *names, by_name);
+  for (size_t i = 0; i < count; i++) {
+    snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+    add_file(path, is_golden);
+    free(names[i]);
+  }
+}
+
+static void need(ae_status status, const char *what) {
+  if (status == AE_OK) return;
+  fprintf(stderr, "fuzz: seeds: %s: %s\n", what, ae_last_error());
+  exit(1);
+}
+
+/* Sets of a model's images, in each manner that there is. */
+static void make_sets(const ae_model *model, const uint8_t *images, size_t count, int32_t width, int32_t height) {
+  static uint8_t out[1 << 20], labels[64];
+  size_t size = 0;
+  for (size_t i = 0; i < sizeof labels; i++) labels[i] = (uint8_t)(i % 10);
+  for (int manner = model == NULL ? 3 : 0; manner < 7; manner++) {
+    ae_compress_options options;
+    need(ae_compress_options_init(&options, sizeof options), "options");
+    options.block_images = manner % 2 == 0 ? 16 : 7;
+    options.labels = manner < 4 ? labels : NULL;
+    options.embed_model = manner == 1 || manner == 2;
+    if (manner == 2) options.quality = 1;
+    options.layer = manner < 3 ? AE_LAYER_LATENT : manner < 5 ? AE_LAYER_EXACT : AE_LAYER_NEAR_EXACT;
+    if (options.layer == AE_LAYER_NEAR_EXACT) options.max_error = manner == 5 ? 3 : 32;
+    if (model == NULL) options.width = width, options.height = height;
+    if (model != NULL && manner == 4) options.preview = 1;
+    need(ae_compress(model, images, count, &options, out, sizeof out, &size), "a set");
+    add_seed(out, size);
+  }
+}
+
+/* A model of each kind, trained for a few steps on what looks like strokes; its checkpoint and its files. */
+static void make_models(void) {
+  static const struct {
+    int32_t kind, width, height, latents, hidden[8], hidden_count;
+  } shapes[] = {
+      {AE_KIND_PCA, 5, 4, 3, {0}, 0},
+      {AE_KIND_LINEAR, 4, 4, 2, {6}, 1},
+      {AE_KIND_SIGMOID, 3, 5, 2, {7, 5}, 2},
+      {AE_KIND_RELU, 6, 6, 4, {8}, 1},
+      {AE_KIND_ELU, 8, 8, 3, {12, 9}, 2},
+      {AE_KIND_ELU, 1, 1, 1, {1, 1, 1, 1, 1, 1, 1, 1}, 8},
+      {AE_KIND_VAE, 7, 6, 2, {10}, 1},
+      {AE_KIND_CONV_VAE, 8, 7, 2, {3, 6}, 2},
+      {AE_KIND_CONV_VAE, 9, 9, 3, {2, 2, 3, 8}, 4},
+      {AE_KIND_RELU, 20, 20, 5, {9}, 1},
+  };
+  static uint8_t out[1 << 20], images[40 * 64 * 64];
+  for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+    ae_trainer_options options;
+    ae_trainer *trainer = NULL;
+    ae_model *model = NULL;
+    size_t size = 0, each = (size_t)(shapes[s].width * shapes[s].height), count = 40;
+    for (size_t i = 0; i < count * each; i++) {
+      size_t x = i % each % (size_t)shapes[s].width, y = i % each / (size_t)shapes[s].width, image = i / each;
+      images[i] = image == 7 ? (uint8_t)(i * 97 + i / 3) : (x + y + image) % 5 < 2 ? (uint8_t)(155 + image * 11 % 101) : 0;
+    }
+    need(ae_trainer_options_init(&options, sizeof options), "options");
+    options.kind = shapes[s].kind;
+    options.width = shapes[s].width;
+    options.height = shapes[s].height;
+    options.latent_size = shapes[s].latents;
+    options.hidden = shapes[s].hidden;
+    options.hidden_count = shapes[s].hidden_count;
+    options.step_count = 40;
+    options.batch_size = 10;
+    if (s % 2 == 1) options.weight_average = 0.9;
+    need(ae_trainer_create(&options, &trainer), "a trainer");
+    need(ae_trainer_fit(trainer, images, count), "training");
+    need(ae_trainer_save(trainer, out, sizeof out, &size), "a checkpoint");
+    add_seed(out, size);
+    need(ae_trainer_model(trainer, images, count, &model), "a model");
+    for (int32_t storage = 0; storage < 3; storage++) {
+      need(ae_model_save(model, storage, 0, out, sizeof out, &size), "a weight file");
+      add_seed(out, size);
+    }
+    add_model(out, size);
+    make_sets(model, images, count, 0, 0);
+    if (s % 4 == 3) make_sets(NULL, images, count, shapes[s].width, shapes[s].height);
+    ae_model_free(model);
+    ae_trainer_free(trainer);
+  }
+}
+
+static void make_small_files(void) {
+  static const uint8_t idx[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 255};
+  static const uint8_t labels[] = {0, 0, 8, 1, 0, 0, 0, 5, 1, 2, 3, 9, 0};
+  static const char *const texts[] = {
+      "P5\n3 2\n255\nabcdef", "P2\n# words\n2 2\n15\n0 1\n15 7\n", "P5 1 1 65535\n\1\2",
+      "{\"key\": \"value\", \"runs\": [{\"d\": 1, \"mse\": 0.0125, \"psnr\": -1e-3, \"ok\": true, \"none\": null}], \"e\": [1,2,3]}",
+      "[\"\\u00e9\\ud83d\\ude00\\n\", 1.5e300, -9223372036854775808, 18446744073709551616, {}, []]"};
+  add_seed(idx, sizeof idx);
+  add_seed(labels, sizeof labels);
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) add_seed((const uint8_t *)texts[i], strlen(texts[i]));
+  /* NPY: bytes, floats, doubles. */
+  static const char *const types[] = {"|u1", "<f4", "<f8"};
+  for (size_t t = 0; t < 3; t++) {
+    uint8_t file[512] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, 118, 0};
+    snprintf((char *)file + 10, 119, "%-117s\n", "");
+    char text[128];
+    int length = snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (2, 3, 4), }", types[t]);
+    memcpy(file + 10, text, (size_t)length);
+    for (size_t i = 0; i < 24 && t == 0; i++) file[128 + i] = (uint8_t)(i * 10);
+    static const size_t widths[] = {1, 4, 8};
+    add_seed(file, 128 + 24 * widths[t]);
+  }
+  /* gzip of some of these, and of what the attack files are not. */
+  size_t before = seed_count;
+  for (size_t i = 0; i < before; i++) {
+    static uint8_t out[1 << 17];
+    z_stream stream = {0};
+    format f = seeds[i].format;
+    if (f != FORMAT_IDX && f != FORMAT_NPY && f != FORMAT_PGM && i % 16 != 0) continue;
+    if (deflateInit2(&stream, 9, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY) != Z_OK) exit(1);
+    stream.next_in = seeds[i].bytes;
+    stream.avail_in = (uInt)seeds[i].count;
+    stream.next_out = out;
+    stream.avail_out = sizeof out;
+    deflate(&stream, Z_FINISH);
+    add_seed(out, sizeof out - stream.avail_out);
+    deflateEnd(&stream);
+  }
+#ifndef LIBRARY_ALONE
+  static uint8_t pixels[24 * 24];
+  for (uint32_t side = 1; side < 25; side += 5) {
+    uint8_t *bytes = NULL;
+    size_t count = 0;
+    char message[CPNG_MESSAGE_SIZE];
+    for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (uint8_t)(i * i);
+    if (cpng_write(pixels, side, 24, &bytes, &count, message) != CPNG_OK) exit(1);
+    add_seed(bytes, count);
+    cpng_free(bytes);
+  }
+#endif
+}
+
+void readers_write(const char *folder) {
+  for (size_t i = 0; i < seed_count; i++) {
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s", folder, format_names[seeds[i].format]);
+    mkdir(path, 0777);
+    snprintf(path, sizeof path, "%s/%s/seed-%04zu", folder, format_names[seeds[i].format], i);
+    FILE *file = fopen(path, "wb");
+    if (file == NULL || fwrite(seeds[i].bytes, 1, seeds[i].count, file) != seeds[i].count) {
+      fprintf(stderr, "fuzz: %s cannot be written\n", path);
+      exit(1);
+    }
+    fclose(file);
+  }
+}
+
+void readers_start(const char *tests, const char *folder) {
+  static const char *const attacks[] = {"aew", "aez", "idx", "npy", "pgm", "png"};
+  char path[600];
+  ae_set_threads(1);
+  snprintf(path, sizeof path, "%s/golden", tests);
+  add_folder(path, 1);
+  if (model_count == 0) {
+    fprintf(stderr, "fuzz: no golden model in %s\n", tests);
+    exit(1);
+  }
+  if (folder != NULL) {
+    for (size_t f = 0; f < FORMAT_COUNT; f++) {
+      snprintf(path, sizeof path, "%s/%s", folder, format_names[f]);
+      add_folder(path, 1);
+    }
+  } else {
+    for (size_t i = 0; i < sizeof attacks / sizeof *attacks; i++) {
+      snprintf(path, sizeof path, "%s/attack/%s", tests, attacks[i]);
+      add_folder(path, 0);
+    }
+    make_models();
+    make_small_files();
+  }
+  for (size_t i = 0; i < seed_count && folder == NULL; i++) {
+    seeds[i].is_sound = 0;
+    for (size_t r = 0; r < reader_count; r++)
+      if (readers[r].decides >> seeds[i].format & 1) seeds[i].is_sound |= readers[r].read(seeds[i].bytes, seeds[i].count) == AE_OK;
+  }
+  mutate_seeds = seeds;
+  mutate_seed_count = seed_count;
+  mutate_models = known;
+  mutate_model_count = model_count;
+  mutate_hash = hash_of;
+}
