@@ -100,6 +100,10 @@ static void make_input(uint64_t seed, uint64_t index) {
   unsigned draw = (unsigned)(random % 100);
   format wanted = 0;
   while (draw >= weights[wanted]) draw -= weights[wanted++];
+  /* Where a format has no reader, sets are read. */
+  unsigned readable = 0;
+  for (size_t r = 0; r < reader_count; r++) readable |= readers[r].formats;
+  if (!(readable >> wanted & 1)) wanted = FORMAT_SET;
   /* Mostly one that is sound: what is refused anyway shows little. */
   int is_sound = mix(random, 1) % 8 != 0;
   size_t at = (size_t)(mix(random, 2) % mutate_seed_count);
