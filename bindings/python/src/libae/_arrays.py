@@ -202,11 +202,11 @@ def image_stack(shape: tuple[int, ...]) -> tuple[int, int, int]:
         ShapeError: it is another one: which axes are rows and columns would be a guess.
     """
     if len(shape) == 2:
-        return (1, *shape)  # type: ignore[return-value]
+        return (1, *shape)
     if len(shape) == 4 and shape[3] == 1:
-        return shape[:3]  # type: ignore[return-value]
+        return shape[:3]
     if len(shape) == 4 and shape[1] == 1:
-        return (shape[0], *shape[2:])  # type: ignore[return-value]
+        return (shape[0], *shape[2:])
     # A row of 3 or 4 pixels is no picture: what has such rows is one picture in colour.
     if len(shape) >= 3 and shape[-1] in _COLOURS and (len(shape) > 3 or shape[-2] > 4):
         _refuse_colour(shape, shape[-1], "images[..., :3].mean(axis=-1).astype(numpy.uint8)")
@@ -217,7 +217,7 @@ def image_stack(shape: tuple[int, ...]) -> tuple[int, int, int]:
         if len(shape) > 3:
             advice = f"; images.reshape(-1, {shape[-2]}, {shape[-1]}) makes one set of them"
         raise ShapeError(f"images: shape (N, H, W) or (H, W) expected, {shape} came{advice}")
-    return shape  # type: ignore[return-value]
+    return shape
 
 
 def code_leading(shape: tuple[int, ...], latent_size: int) -> tuple[int, ...]:

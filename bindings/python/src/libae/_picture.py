@@ -1,11 +1,10 @@
-"""A picture of a few images for notebooks: a PNG, made with zlib alone, inside a line of HTML."""
+"""A picture of a few images for notebooks: a PNG, made with zlib alone, inside a line of HTML.
+
+Modules are imported where they are used: most programs show nothing.
+"""
 
 from __future__ import annotations
 
-import base64
-import html as _html
-import struct
-import zlib
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,9 @@ COUNT = 2 * COLUMNS
 
 def png(image: npt.NDArray[np.uint8]) -> bytes:
     """A grey image, (H, W), as a PNG file."""
+
+    import struct
+    import zlib
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         checked = kind + data
@@ -50,12 +52,15 @@ def grid(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 def html(images: npt.NDArray[np.uint8] | None, sentence: str) -> str:
     """The sentence, and above it the images, if there are any, twice their size."""
-    text = f"<div>{_html.escape(sentence)}</div>"
+    import base64
+    from html import escape
+
+    text = f"<div>{escape(sentence)}</div>"
     if images is None or len(images) == 0:
         return text
     sheet = grid(images)
     data: Any = base64.b64encode(png(sheet)).decode("ascii")
     return (
         f'<img src="data:image/png;base64,{data}" width="{2 * sheet.shape[1]}" height="{2 * sheet.shape[0]}" '
-        f'style="image-rendering: pixelated" alt="{_html.escape(sentence)}">{text}'
+        f'style="image-rendering: pixelated" alt="{escape(sentence)}">{text}'
     )
