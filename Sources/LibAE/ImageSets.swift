@@ -31,6 +31,8 @@ private struct CompressionOrder {
   let width: Int
   let height: Int
   let labels: UnsafePointer<UInt8>?
+  let progress: ae_count_callback?
+  let context: UnsafeMutableRawPointer?
   var options = CompressionOptions()
 
   init(_ handle: OpaquePointer?, _ pointer: UnsafePointer<ae_compress_options>?) throws(AEError) {
@@ -51,6 +53,8 @@ private struct CompressionOrder {
     options.embedModel = given.embed_model == 1
     options.blockImages = Int(given.block_images)
     labels = given.labels
+    progress = given.progress
+    context = given.context
     let hasSize = given.width != 0 || given.height != 0
     model = handle == nil && layer != .latent && hasSize ? nil : try LibAE.model(handle)
     width = hasSize ? Int(given.width) : model?.architecture.width ?? 0
@@ -85,7 +89,11 @@ private struct CompressionOrder {
       width: width, height: height, count: count,
       pixels: Buffer(borrowing: source.base, count: source.elementCount),
       labels: labels.map { Array(UnsafeBufferPointer(start: $0, count: count)) })
-    return try compress(set, with: model, options: options)
+    guard let progress else { return try compress(set, with: model, options: options) }
+    let context = context
+    return try compress(set, with: model, options: options) { done, total in
+      progress(context, UInt64(clamping: done), UInt64(clamping: total)) == 0
+    }
   }
 }
 

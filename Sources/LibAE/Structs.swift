@@ -23,7 +23,7 @@ extension ae_model_information: GrowingStruct {
 
 extension ae_compress_options: GrowingStruct {
   static var structName: StaticString { "ae_compress_options" }
-  static var firstSize: Int { 56 }
+  static var firstSize: Int { 72 }
 }
 
 extension ae_imageset_information: GrowingStruct {

@@ -16,6 +16,20 @@ static ae_compress_options defaults(void) {
   return options;
 }
 
+typedef struct counted {
+  uint64_t done, count;
+  int calls, stop, is_sound;
+} counted;
+
+static int32_t on_count(void *context, uint64_t done, uint64_t count) {
+  counted *c = context;
+  c->is_sound = c->is_sound && done >= c->done && done <= count && (c->calls == 0 || count == c->count);
+  c->done = done;
+  c->count = count;
+  c->calls++;
+  return c->stop;
+}
+
 static ae_imageset_information info_of(const ae_imageset *set) {
   ae_imageset_information info;
   memset(&info, 0xEE, sizeof info);
@@ -327,9 +341,36 @@ static void test_exact(void) {
   check_status(ae_compress_bound(elu, 1, &options, &bound), AE_ERROR_VERSION, "a struct shorter than its first version");
 }
 
+/* Packing tells how far it is, and stops when it is asked to. */
+static void test_progress(void) {
+  ae_compress_options options;
+  counted c = {0, 0, 0, 0, 1};
+  size_t count = 4000, bound = 0, size = 0;
+  uint8_t *images = require(malloc(count * SIZE)), *bytes;
+  uint32_t noise = 1;
+  for (size_t i = 0; i < count * SIZE; i++) images[i] = (uint8_t)((noise = noise * 1664525 + 1013904223) >> 24);
+  ae_compress_options_init(&options, sizeof options);
+  check(options.progress == NULL && options.context == NULL, "nobody is told by default");
+  options.layer = AE_LAYER_EXACT;
+  options.progress = on_count;
+  options.context = &c;
+  if (ae_compress(elu, images, count, &options, NULL, 0, &bound) != AE_OK) require(NULL);
+  bytes = require(malloc(bound));
+  check_status(ae_compress(elu, images, count, &options, bytes, bound, &size), AE_OK, "packs and tells");
+  check(c.calls >= 1 && c.is_sound && c.count == count, "of so many images, never fewer (%d calls)", c.calls);
+  c.stop = 1;
+  c.done = 0;
+  c.calls = 0;
+  check_status(ae_compress(elu, images, count, &options, bytes, bound, &size), AE_ERROR_STOPPED, "stops when asked");
+  check(c.calls == 1 && c.done < count, "at once, after %d images", (int)c.done);
+  free(bytes);
+  free(images);
+}
+
 void test_image_sets(void) {
   test_exact();
   test_qualities();
+  test_progress();
   test_options();
   test_access();
   test_models_needed();

@@ -529,3 +529,56 @@ def test_every_kernel_path_makes_and_reads_the_same_sets(model, images, packed, 
         )
         assert done.returncode == 0, f"{path}: {done.stderr.decode()}"
         assert done.stdout == decoded.tobytes()
+
+
+STRANGE = np.random.default_rng(8).integers(0, 256, (20000, 28, 28), np.uint8)
+
+
+def test_compress_tells_how_far_it_is_and_stops_when_asked(model, images, tmp_path):
+    told = []
+    many = np.resize(images, (200_000, 12, 10))
+    packed = libae.compress(many, model, progress=lambda *counts: told.append(counts))
+    assert packed == libae.compress(many, model)
+    assert told
+    assert all(0 <= done <= count == 200_000 for done, count in told)
+    assert told == sorted(told)
+    path = tmp_path / "set.aez"
+    path.write_bytes(b"old")
+    for result in (False, np.False_):
+        for call in (libae.compress, lambda *given, **named: libae.compress_file(path, *given, **named)):
+            start = time.perf_counter()
+            with pytest.raises(libae.StoppedError):
+                call(STRANGE, exact=True, progress=lambda done, count, result=result: result)
+            assert time.perf_counter() - start < 3
+    with pytest.raises(KeyError, match="mine"):
+        libae.compress(STRANGE, exact=True, progress=lambda done, count: {}["mine"])
+    assert path.read_bytes() == b"old"
+    assert [each.name for each in tmp_path.iterdir()] == ["set.aez"]
+
+
+def test_control_c_stops_compress_within_a_moment():
+    program = (
+        "import os, signal, threading, time\n"
+        "import libae, numpy as np\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "images = np.random.default_rng(8).integers(0, 256, (100000, 28, 28), np.uint8)\n"
+        "sent = []\n"
+        "def send():\n"
+        "    sent.append(time.perf_counter())\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "threading.Timer(0.5, send).start()\n"
+        "try:\n"
+        "    libae.compress(images, exact=True)\n"
+        "except KeyboardInterrupt:\n"
+        "    print(time.perf_counter() - sent[0])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(Path(libae.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert float(done.stdout) < 2

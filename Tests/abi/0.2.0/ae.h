@@ -300,6 +300,13 @@ enum {
 /** ae_imageset is an open image set, immutable. */
 typedef struct ae_imageset ae_imageset;
 
+/**
+ * ae_count_callback(context, done, count) is called on the thread that called, some ten times a second while a long
+ * call is at work: `done` of `count` images are done. Return 0 to go on; anything else stops the work within a few
+ * images: the call returns AE_ERROR_STOPPED and what it was to write is as it was before.
+ */
+typedef int32_t (*ae_count_callback)(void *context, uint64_t done, uint64_t count);
+
 /** ae_compress_options says how to compress. */
 typedef struct ae_compress_options {
   size_t struct_size;     /* set by ae_compress_options_init */
@@ -314,6 +321,8 @@ typedef struct ae_compress_options {
   int32_t preview;        /* 1: an exact or near-exact set holds the images' codes, too */
   int32_t width, height;  /* pixels, for exact and near-exact sets of images that are not of the model's
                              size, or without model; 0: the model's */
+  ae_count_callback progress; /* may be NULL */
+  void *context;          /* handed to the callback */
 } ae_compress_options;
 
 /**

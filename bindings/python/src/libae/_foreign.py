@@ -55,6 +55,9 @@ class ModelInformation(ctypes.Structure):
     )
 
 
+CountCallback = CFUNCTYPE(c_int32, c_void_p, c_uint64, c_uint64)
+
+
 class CompressOptions(ctypes.Structure):
     """ae_compress_options."""
 
@@ -70,6 +73,8 @@ class CompressOptions(ctypes.Structure):
         ("preview", c_int32),
         ("width", c_int32),
         ("height", c_int32),
+        ("progress", CountCallback),
+        ("context", c_void_p),
     )
 
 

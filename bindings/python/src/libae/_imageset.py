@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import operator
 import os
 import stat
@@ -12,18 +11,20 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any, Callable, Union
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _arrays, _foreign, _picture
+from ._callbacks import Callbacks
 from ._errors import ArgumentError, Error, FileError, FormatError, ModelError, PoorFitWarning, ShapeError
 from ._library import Closing, Handle, check, file_path, lib, opened, suggesting
 from ._model import Model, default_model, filled
 
 Index = Union[int, slice, Sequence[int], npt.NDArray[Any]]
 Bytes = Union[bytes, bytearray, memoryview]
+CountFunction = Callable[[int, int], Any]
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def compress(
     labels: npt.ArrayLike | None = None,
     embed_model: bool = False,
     block_images: int | None = None,
+    progress: CountFunction | None = None,
 ) -> bytes:
     """Packs images into an image set (.aez): a few bytes each, close to the originals, not equal.
 
@@ -101,6 +103,9 @@ def compress(
         embed_model: put the decoder into the set, which then needs no other file.
         block_images: images in a block, 1 to 65536; None for 512. What is read at random is decoded
             block by block.
+        progress: called on this thread some ten times a second with how many images are done and how many
+            there are. Returning False, also numpy's, stops within a few images; what it raises stops, too,
+            and is raised again here; so is KeyboardInterrupt, with or without it.
 
     Returns:
         The set, as a file would hold it.
@@ -109,14 +114,16 @@ def compress(
         ArgumentError: `exact` and `max_error` at once, or a number out of range.
         KindError: the model has no encoder or no codec, or not the effort.
         ShapeError: the images are not of the model's size, or have colours.
+        StoppedError: `progress` returned False.
 
     Warns:
         PoorFitWarning: the default model does badly on more than a tenth of the images.
     """
     order = _Order(
-        images, model, exact, max_error, effort, preview, quality, labels, embed_model, block_images
+        images, model, exact, max_error, effort, preview, quality, labels, embed_model, block_images, progress
     )
-    packed = filled(lambda *out: lib.ae_compress(*order.arguments, *out))
+    with order.callbacks.running():
+        packed = filled(lambda *out: lib.ae_compress(*order.arguments, *out))
     order.warn(packed)
     return packed
 
@@ -135,25 +142,39 @@ def compress_file(
     labels: npt.ArrayLike | None = None,
     embed_model: bool = False,
     block_images: int | None = None,
+    progress: CountFunction | None = None,
 ) -> None:
     """Packs images into a file, replacing what is there, with the care of `Model.save`.
 
     Args:
         path: where to.
-        images, model, exact, max_error, effort, preview, quality, labels, embed_model, block_images: as in
-            `compress`.
+        images, model, exact, max_error, effort, preview, quality, labels, embed_model, block_images,
+            progress: as in `compress`.
 
     Raises:
         FileError: it cannot be written; what was there is as it was.
     """
     target = file_path(path)
     order = _Order(
-        images, model, exact, max_error, effort, preview, quality, labels, embed_model, block_images
+        images, model, exact, max_error, effort, preview, quality, labels, embed_model, block_images, progress
     )
-    check(lib.ae_compress_file(*order.arguments, target), path)
+    with order.callbacks.running():
+        check(lib.ae_compress_file(*order.arguments, target), path)
     # What cannot be read again, such as a pipe, is not looked at.
     if os.path.isfile(path):
         order.warn(path)
+
+
+class _Counting(Callbacks):
+    """The C callback of `compress`, and the Python function behind it, if there is one."""
+
+    def __init__(self, progress: CountFunction | None) -> None:
+        super().__init__()
+        self.progress = progress
+        self.c_progress = _foreign.CountCallback(self._on_progress)
+
+    def _on_progress(self, _context: Any, done: int, count: int) -> int:
+        return self.stops(lambda: None if self.progress is None else self.progress(done, count))
 
 
 class _Order:
@@ -171,6 +192,7 @@ class _Order:
         labels: npt.ArrayLike | None,
         embed_model: bool,
         block_images: int | None,
+        progress: CountFunction | None,
     ) -> None:
         if exact and max_error is not None:
             raise ArgumentError("exact and max_error exclude each other")
@@ -192,6 +214,8 @@ class _Order:
         if block_images is not None:
             options.block_images = _arrays.whole(block_images, "block_images", 1, 65536)
         options.embed_model = 1 if embed_model else 0
+        self.callbacks = _Counting(progress)
+        options.progress = self.callbacks.c_progress
         self.marks = None if labels is None else _arrays.label_bytes(labels, count)
         if self.marks is not None:
             options.labels = _arrays.address(self.marks)
@@ -321,6 +345,8 @@ class _Blocks:
 _CACHE_BYTES = 64 << 20
 # Images that one call decodes: between calls, Python hears Ctrl-C.
 _IMAGES_IN_CALL = 16384
+# Each of them takes longer.
+_EXACT_IMAGES_IN_CALL = 4096
 
 
 class ImageSet(Closing):
@@ -463,11 +489,9 @@ class ImageSet(Closing):
         handle = self._use()
         images = np.empty(self.shape, np.uint8)
         lost = np.empty(len(self), np.uint8)
-        check(
-            lib.ae_imageset_salvage(
-                handle.pointer, 0, len(self), _arrays.address(images), _arrays.address(lost), None
-            )
-        )
+        for first, last in self._parts(0, len(self)):
+            into = _arrays.address(images[first:last]), _arrays.address(lost[first:last])
+            check(lib.ae_imageset_salvage(handle.pointer, first, last - first, *into, None))
         return images, lost.astype(np.bool_)
 
     def codes(self, index: Index) -> npt.NDArray[np.float32]:
@@ -528,9 +552,12 @@ class ImageSet(Closing):
             place = _position(index, count)
             number, offset = divmod(place, self._info.block_images)
             block = self._block(call, number, item_shape, dtype, 1)
+            one: npt.NDArray[Any]
             if block is not None:
-                return block[offset].copy()
-            return self._read(call, place, 1, item_shape, dtype)[0]
+                one = block[offset].copy()
+            else:
+                one = self._read(call, place, 1, item_shape, dtype)[0]
+            return one
         return self._items(call, chosen, item_shape, dtype)
 
     def _read(
@@ -539,15 +566,19 @@ class ImageSet(Closing):
         """Images or codes `first` to `first + count - 1`, not from the cache."""
         handle = self._use()
         out = np.empty((count, *item_shape), dtype)
-        # Whole blocks a call, so that none is decoded twice.
-        block = self._info.block_images
-        step = max(1, _IMAGES_IN_CALL // block) * block
-        start = first
-        while start < first + count:
-            end = min(first + count, (start // step + 1) * step)
-            check(call(handle.pointer, start, end - start, _arrays.address(out[start - first :])))
-            start = end
+        for start, end in self._parts(first, first + count):
+            check(call(handle.pointer, start, end - start, _arrays.address(out[start - first : end - first])))
         return out
+
+    def _parts(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """Ranges that one call each decodes: of whole blocks, so that none is decoded twice."""
+        block = self._info.block_images
+        images = _IMAGES_IN_CALL if self._info.layer == "latent" else _EXACT_IMAGES_IN_CALL
+        step = max(1, images // block) * block
+        while first < last:
+            end = min(last, (first // step + 1) * step)
+            yield first, end
+            first = end
 
     def _items(
         self, call: Any, chosen: npt.NDArray[np.int64], item_shape: tuple[int, ...], dtype: npt.DTypeLike
@@ -688,6 +719,8 @@ class _Source:
 
 
 def _digest(path: str | bytes, byte_count: int) -> bytes:
+    import hashlib  # here, since few need it
+
     digest = hashlib.blake2b(digest_size=16)
     with open(path, "rb", buffering=0) as file:
         left = byte_count

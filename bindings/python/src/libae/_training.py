@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _arrays, _foreign
+from ._callbacks import Callbacks
 from ._errors import ArgumentError, ShapeError
 from ._library import Closing, Handle, check, file_path, lib, opened, suggesting
 from ._model import Model, filled
@@ -78,19 +78,6 @@ class TrainingOptions(TypedDict, total=False):
     name: str | None
 
 
-def _asks_to_stop(result: Any) -> bool:
-    """Whether a callback's result is False, or the boolean of an array library that is false.
-
-    None, as of a callback that returns nothing, goes on, and so does 0, which may be a count of something.
-    """
-    if isinstance(result, bool):
-        return not result
-    is_boolean = (
-        str(getattr(result, "dtype", "")).split(".")[-1] == "bool" and getattr(result, "ndim", 0) == 0
-    )
-    return is_boolean and not bool(result)
-
-
 def _progress(told: _foreign.Progress) -> TrainingProgress:
     return TrainingProgress(
         step=told.step,
@@ -104,34 +91,25 @@ def _progress(told: _foreign.Progress) -> TrainingProgress:
     )
 
 
-class _Callbacks:
-    """The two C callbacks of a trainer, and what the Python functions behind them did.
+class _Callbacks(Callbacks):
+    """The two C callbacks of a trainer, and the Python functions behind them.
 
     C keeps their addresses as long as the trainer lives; the functions change from `fit` to `fit`.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.progress: ProgressFunction | None = None
         self.log: LogFunction | None = None
-        self.exception: BaseException | None = None
-        self.interrupt: Callable[[], None] | None = None
         # This object and not the trainer is what C's handle keeps, so a trainer goes when its user lets go.
         self.c_progress = _foreign.ProgressCallback(self._on_progress)
         self.c_log = _foreign.LogCallback(self._on_log)
 
     def _on_progress(self, _context: Any, told: Any) -> int:
-        # An exception that left this function would only be printed, and training would go on.
-        try:
-            if self.exception is not None:
-                return 1
-            if self.interrupt is not None:
-                self.interrupt()
-            if self.progress is not None and _asks_to_stop(self.progress(_progress(told.contents))):
-                return 1
-        except BaseException as error:
-            self.exception = error
-            return 1
-        return 0
+        def call() -> Any:
+            return None if self.progress is None else self.progress(_progress(told.contents))
+
+        return self.stops(call)
 
     def _on_log(self, _context: Any, message: bytes) -> None:
         try:
@@ -141,55 +119,14 @@ class _Callbacks:
             self.exception = error
 
     @contextmanager
-    def running(self, progress: ProgressFunction | None, log: LogFunction | None) -> Iterator[None]:
+    def telling(self, progress: ProgressFunction | None, log: LogFunction | None) -> Iterator[None]:
         """Sets the functions for one call, and raises again what they raised."""
-        self.progress, self.log, self.exception = progress, log, None
+        self.progress, self.log = progress, log
         try:
-            with self._signals_put_off():
+            with self.running():
                 yield
-        except BaseException:
-            if self.exception is None:
-                raise
         finally:
             self.progress = self.log = None
-        raised, self.exception = self.exception, None
-        if raised is not None:
-            raise raised
-
-    @contextmanager
-    def _signals_put_off(self) -> Iterator[None]:
-        """Lets Ctrl-C, and whatever other signals have handlers, be heard at the next progress call.
-
-        Python would run a handler on entry to the callback, outside its `try`, where KeyboardInterrupt
-        would be printed and forgotten. So the handlers are put off to a place inside.
-        """
-        handlers: dict[int, Callable[[int, Any], Any]] = {}
-        if threading.current_thread() is threading.main_thread():
-            for each in signal.valid_signals():
-                handler = signal.getsignal(each)
-                if callable(handler):
-                    handlers[each] = handler
-        pending: list[tuple[int, Any]] = []
-
-        def put_off(number: int, frame: Any) -> None:
-            pending.append((number, frame))
-
-        def interrupt() -> None:
-            while pending:
-                number, frame = pending.pop(0)
-                handlers[number](number, frame)
-
-        self.interrupt = interrupt
-        try:
-            for number in handlers:
-                signal.signal(number, put_off)
-            yield
-        finally:
-            self.interrupt = None
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-            if self.exception is None:
-                interrupt()
 
 
 class Trainer(Closing):
@@ -390,7 +327,7 @@ class Trainer(Closing):
         """
         array = _arrays.byte_pixels(images)
         count = _arrays.total(_arrays.image_leading(array.shape, *self._image_shape, is_set=True))
-        with self._alone() as handle, self._callbacks.running(progress, log):
+        with self._alone() as handle, self._callbacks.telling(progress, log):
             status = lib.ae_trainer_fit(handle.pointer, _arrays.address(array), count)
             if status != _foreign.STATUS_STOPPED:
                 check(status)
