@@ -3,7 +3,7 @@
 
 Tests/abi/VERSION/ keeps, of the first version with today's soname and of every release since: ae.h as it was;
 layout.txt, what a compiler makes of it; client.c, a program of that time. Until a version is released its
-folder follows include/ae.h (`keep`); `freeze` ends that, and writes the digests of its files into Tests/abi/frozen.
+folder follows include/ae.h (`keep`); `freeze` ends that, and writes its files' digests into Tests/abi/frozen.
 
     Tests/abi/abi.py check [LIBRARY-FOLDER]   every kept version against today's header and library
     Tests/abi/abi.py keep                     renews the folder of the header's version, unless it is frozen

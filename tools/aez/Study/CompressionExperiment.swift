@@ -25,7 +25,8 @@ extension StudyExperiment {
   )] {
     let (plan, digits) = (context.plan, context.digits)
     var findings = Findings("compression", context.folder)
-    var series: [Chart.Series] = []
+    // Apart, so that no two lines of a chart share a colour.
+    var (ownSeries, longerSeries): ([Chart.Series], [Chart.Series]) = ([], [])
     var facts: [JSON] = []
     var rows: [[String]] = []
     let (own, sweeps) = (try plan.own(digits), try longer(context))
@@ -45,10 +46,8 @@ extension StudyExperiment {
         points.append((Double(packed.information.byteCount) / Double(digits.test.count), decibels(mse)))
       }
       let d = run.latentCount
-      series.append(
-        Chart.Series(
-          name: "\(network.title) \(d)", points: points, colour: network.colour,
-          style: .line, isNamed: true))
+      let line = Chart.Series(name: "\(network.title) \(d)", points: points, colour: network.colour)
+      if isSweep { longerSeries.append(line) } else { ownSeries.append(line) }
       facts.append(
         .object([
           ("run", .string(run.name)), ("kind", .string("\(run.kind.name)")), ("latents", .int(d)),
@@ -62,26 +61,37 @@ extension StudyExperiment {
         ])
       }
     }
-    let peers = CodecCurves.all.map { codec in
+    // Measured on MNIST: beside other images they would say what is not so.
+    let isMNIST = digits.name == "MNIST"
+    let unused = [1, 2, 3, 6, 7].filter { colour in !longerSeries.contains { $0.colour == colour } }
+    let peers = zip(isMNIST ? CodecCurves.all : [], unused).map { codec, colour in
       Chart.Series(
         name: codec.name,
         points: codec.points.filter { $0.decibels <= 34 }.map { ($0.bytesPerImage, $0.decibels) },
-        colour: 0, style: .dashed)
+        colour: colour, style: .dashed)
     }
     let note = plan.note(
       "codecs fitted to the training images, \(grouped(digits.test.count)) test images of \(digits.name) as one set without "
         + "its model; the study's networks after \(grouped(plan.ownSteps)) steps, "
         + own.filter { $0.kind.isVariational }.map { "\($0.network.title) \($0.stepsInWords)" }
         .joined(separator: ", ") + ", those of d = 32 after \(grouped(plan.sweepSteps))")
-    try findings.add(
+    func rates(_ title: String, _ series: [Chart.Series]) -> Chart {
       Chart(
-        title: "Picture quality against bytes per image for every network and for other codecs",
+        title: title,
         x: Chart.Axis(title: "bytes per image", scale: .log, ticks: [2, 3, 5, 10, 20, 30, 50, 100, 200]),
-        y: Chart.Axis(title: "PSNR, dB"), series: series + peers, height: 520, labelRoom: 150),
-      name: "rates",
-      caption:
-        "Every network at all its qualities (marks), and, dashed, other codecs on one mosaic of MNIST's 10,000 test "
-        + "images: \(CodecCurves.source).", run: note)
+        y: Chart.Axis(title: "PSNR, dB"), series: series, height: 440, labelRoom: 150)
+    }
+    try findings.add(
+      rates("Picture quality against bytes per image for the study's networks", ownSeries), name: "rates",
+      caption: "Every network of the study at all its qualities (marks).", run: note)
+    try findings.add(
+      rates(
+        "Picture quality against bytes per image for codes of 32 numbers\(isMNIST ? " and for other codecs" : "")",
+        longerSeries + peers), name: "codecs",
+      caption: "Networks with codes of 32 numbers at all their qualities (marks)"
+        + (isMNIST
+          ? ", and, dashed, other codecs on one mosaic of the same images: \(CodecCurves.source)." : "."),
+      run: note)
     findings.add(
       columns: ["network", "fewest bytes", "dB", "most bytes", "dB"], rows: rows,
       caption: "Bytes per image and PSNR at the lowest and the highest quality.", run: note)
@@ -97,8 +107,10 @@ extension StudyExperiment {
           ])
         }))
     // A network that knows nothing leaves whole images to be stored as they are, which is no picture of its own.
-    let best = series.flatMap { one in one.points.map { (one.name, $0) } }.filter { $0.1.y.isFinite }
-      .max { $0.1.y < $1.1.y }
+    let best = (ownSeries + longerSeries).flatMap { one in one.points.map { (one.name, $0) } }.filter {
+      $0.1.y.isFinite
+    }
+    .max { $0.1.y < $1.1.y }
     if let best {
       let rivals = CodecCurves.all.compactMap { codec -> (String, Double)? in
         CodecCurves.bytes(of: codec, at: best.1.y).map { (codec.name, $0) }
@@ -106,15 +118,14 @@ extension StudyExperiment {
       findings.sentence =
         "The best picture of these networks, \(best.1.y.fixed(1)) dB by \(best.0), takes "
         + "\(best.1.x.fixed(1)) bytes"
-      if digits.name == "MNIST", let rival = rivals {
+      if isMNIST, let rival = rivals {
         findings.sentence += "; \(rival.0), the best of the other codecs there, takes \(rival.1.fixed(0))"
       }
       findings.sentence += "."
     }
-    if digits.name != "MNIST" {
+    if !isMNIST {
       findings.remarks.append(
-        "The networks' curves are of \(digits.name), the other codecs' of MNIST: beside each other, not to be compared."
-      )
+        "Other codecs are left out: they were measured on MNIST, and these networks on \(digits.name).")
     }
     return findings.json(title: "Bytes and pictures")
   }

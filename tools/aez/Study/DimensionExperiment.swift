@@ -246,25 +246,31 @@ extension StudyExperiment {
     return findings.json(title: "How many dimensions do digits have?")
   }
 
+  /// Whose hypothesis it is: not that of what runs here.
+  private static let hypothesis = "\"An Exploration of Auto Encoders on MNIST\" guessed"
+
   /// The sentence that answers the hypothesis, from the estimates alone.
   private static func answer(_ estimates: [Estimate]) -> String {
     let sorted = estimates.map(\.value).sorted()
-    guard let least = sorted.first, let most = sorted.last else { return "There is no estimate." }
+    guard let least = sorted.first, let most = sorted.last, let low = estimates.map(\.low).min(),
+      let high = estimates.map(\.high).max()
+    else { return "There is no estimate." }
     let middle =
       sorted.count % 2 == 1
       ? sorted[sorted.count / 2] : (sorted[sorted.count / 2 - 1] + sorted[sorted.count / 2]) / 2
     let inside = sorted.count { (10...100).contains($0) }
     let verdict: String
     if inside == sorted.count {
-      verdict = "all \(sorted.count) estimates lie between 10 and 100, as the study guessed"
+      verdict = "all \(sorted.count) estimates lie between 10 and 100, as \(hypothesis)"
     } else if inside == 0 {
-      verdict = "none of \(sorted.count) estimates lies between 10 and 100, where the study guessed it"
+      verdict = "none of \(sorted.count) estimates lies between 10 and 100, where \(hypothesis) it"
     } else {
-      verdict = "\(inside) of \(sorted.count) estimates lie between 10 and 100, where the study guessed it"
+      verdict = "\(inside) of \(sorted.count) estimates lie between 10 and 100, where \(hypothesis) it"
     }
+    // As they are: rounded, an estimate of 9.6 would lie on the other side of the hypothesis' bound.
     return
-      "About \(middle.fixed(0)) dimensions, uncertain from \(least.fixed(0)) to \(most.fixed(0)) by how one asks: "
-      + verdict + "."
+      "About \(middle.fixed(0)) dimensions: estimates are from \(least.fixed(1)) to \(most.fixed(1)) by how one asks, "
+      + "their bounds from \(low.fixed(1)) to \(high.fixed(1)); \(verdict)."
   }
 
   /// Mean KL divergence of each latent, nats, on a set's images as they are.

@@ -72,7 +72,7 @@ extension StudyExperiment {
     let lines = series.enumerated().map { index, points in
       Chart.Series(
         name: index == d - 1 ? "largest" : index == 0 ? "smallest" : "", points: points,
-        colour: index == d - 1 ? 4 : index == 0 ? 5 : 0,
+        colour: index == d - 1 ? 4 : index == 0 ? 5 : [0, 1, 2, 3, 6, 7][(index - 1) % 6],
         style: index == 0 || index == d - 1 ? .line : .dashed,
         isNamed: index == 0 || index == d - 1)
     }

@@ -26,7 +26,7 @@ struct StudyPage {
     body += """
       <footer><p>Made by <code>\(results["version"].string) study</code>, \(results["kernels"].string) kernels, \
       \(counted(results["threads"].int, "thread")). Every number is in <code>results.json</code>, every picture in a file \
-      of its own beside this page. The networks follow the study <em>An Exploration of Auto Encoders on MNIST</em>.</p>
+      of its own beside this page.</p>
       <p>\(results["study"]["data"].string == "MNIST"
         ? "MNIST: LeCun, Cortes and Burges, 1998; CC BY-SA 3.0." : "The digits were drawn by <code>aez draw</code>.")</p>
       </footer>
@@ -68,8 +68,12 @@ struct StudyPage {
       "</h1><p class=\"lead\">\(grouped(study["train_images"].int)) images of \(dataName) to learn from, "
     text +=
       "\(grouped(study["test_images"].int)) to measure on, \(study["width"].int) × \(study["height"].int) pixels each.</p>"
+    text +=
+      "<p>The networks, and the question how many dimensions digits have, are those of the study <em>An Exploration of "
+      + "Auto Encoders on MNIST</em>: where this page says <em>the study</em>, it means that one. All numbers here were "
+      + "measured on \(dataName)\(study["data"].string == "MNIST" ? "" : ", not on MNIST").</p>"
     if !answer.isEmpty {
-      text += "<div class=\"answer\"><h2>How many dimensions?</h2><p>\(Chart.escaped(answer))</p></div>"
+      text += "<div class=\"answer\"><h2>How many dimensions?</h2><p>\(prose(answer))</p></div>"
     }
     return text + "</header>\n"
   }
@@ -85,8 +89,8 @@ struct StudyPage {
   private func section(_ number: Int, _ key: String, _ json: JSON) throws(AEError) -> String {
     var text =
       "<section id=\"\(key)\"><p class=\"eyebrow\">\(number) · \(Chart.escaped(json["title"].string))</p>"
-    text += "<h2>\(Chart.escaped(json["finding"].string))</h2>\n"
-    for remark in json["remarks"].items { text += "<p>\(Chart.escaped(remark.string))</p>\n" }
+    text += "<h2>\(prose(json["finding"].string))</h2>\n"
+    for remark in json["remarks"].items { text += "<p>\(prose(remark.string))</p>\n" }
     for figure in json["figures"].items { text += try self.figure(figure) }
     return text + "</section>\n"
   }
@@ -94,7 +98,7 @@ struct StudyPage {
   private func figure(_ json: JSON) throws(AEError) -> String {
     let type = json["type"].string
     let caption =
-      "<figcaption>\(Chart.escaped(json["caption"].string)) <small>\(Chart.escaped(json["run"].string))</small></figcaption>"
+      "<figcaption>\(prose(json["caption"].string)) <small>\(prose(json["run"].string))</small></figcaption>"
     var text = "<figure class=\"of-\(type)\">"
     switch type {
     case "chart":
@@ -102,7 +106,9 @@ struct StudyPage {
       text += "<h3>\(Chart.escaped(json["alt"].string))</h3>"
       let svg = Chart.inlined(
         String(decoding: UnsafeBufferPointer(start: file.base, count: file.count), as: UTF8.self))
-      text += "<div class=\"scroll\">\(svg)</div>" + key(json["series"].items)
+      text +=
+        "<div class=\"scroll\">\(svg)</div><p class=\"swipe\">The chart goes on to the right.</p>"
+        + key(json["series"].items)
     case "strips":
       text += "<div class=\"strips\">"
       for row in json["rows"].items {
@@ -125,6 +131,14 @@ struct StudyPage {
       text += "</tbody></table></div>"
     }
     return text + caption + "</figure>\n"
+  }
+
+  /// A sentence as HTML: what stands in it `so` is code.
+  private func prose(_ text: String) -> String {
+    let parts = Chart.escaped(text).split(separator: "`", omittingEmptySubsequences: false)
+    // An odd one out is a backtick.
+    guard parts.count % 2 == 1 else { return Chart.escaped(text) }
+    return parts.enumerated().map { $0 % 2 == 1 ? "<code>\($1)</code>" : String($1) }.joined()
   }
 
   /// The names of a chart's series, for screens on which their ends are out of sight.

@@ -35,6 +35,7 @@ enum StudyStyle {
     vertical-align:bottom;line-height:1.3}
     td{text-align:right;padding:7px 10px;border-bottom:1px solid var(--lines)}
     th:first-child,td:first-child{text-align:left;padding-left:0;min-width:7em}
+    .swipe{display:none;font-size:14px;color:var(--muted);margin:4px 0 0;text-align:right}.swipe::after{content:" \\2192"}
     footer{margin-top:72px;padding-top:20px;border-top:1px solid var(--lines);color:var(--muted);font-size:14px}
     #explorer .panel{background:var(--card);border-radius:8px;padding:22px}
     .tabs{display:flex;gap:8px;flex-wrap:wrap;margin-bottom:20px}
@@ -57,7 +58,11 @@ enum StudyStyle {
     .examples canvas{width:36px;cursor:pointer;border-radius:4px}
     .examples button{padding:2px;line-height:0;background:none}
     @media (max-width:680px){.stage,.sliders{grid-template-columns:1fr}h1{font-size:34px}main{padding:0 16px 48px}header{padding-top:40px}
-    .of-chart .scroll svg{min-width:600px}.key{display:flex}}
+    .of-chart .scroll svg{min-width:600px}.key{display:flex}.swipe{display:block}
+    .of-chart .scroll{background:linear-gradient(to right,var(--page) 40%,transparent) 0 0/40px 100% no-repeat local,
+    linear-gradient(to left,var(--page) 40%,transparent) 100% 0/40px 100% no-repeat local,
+    linear-gradient(to right,var(--lines),transparent) 0 0/16px 100% no-repeat scroll,
+    linear-gradient(to left,var(--lines),transparent) 100% 0/16px 100% no-repeat scroll}}
     @media print{@page{margin:14mm}
     :root{\(Chart.palette)--fg:#000;--muted:#444;--lines:#ccc;--page:#fff;--card:#f5f5f5;--accent:#0062a3}
     body{font-size:10pt;line-height:1.45}main{max-width:none;padding:0}nav,#explorer{display:none}
