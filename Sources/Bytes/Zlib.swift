@@ -38,36 +38,58 @@ public enum Zlib {
   public static func inflate(_ p: UnsafePointer<UInt8>, _ count: Int, rawCount: Int, name: String)
     throws(AEError) -> Buffer<UInt8>
   {
-    // Sizes that cannot be are refused before memory is taken.
-    guard rawCount >= 0, count >= 0, rawCount / largestRatio <= count else {
-      throw AEError(.format, "\(name): \(count) compressed bytes cannot make \(rawCount)")
-    }
+    try checkRatio(count, rawCount, name: name)
     let raw = try Buffer<UInt8>(count: rawCount)
+    try inflate(
+      p, count, rawCount: rawCount, part: 0..<rawCount, verifiesAll: true, into: raw.base, name: name)
+    return raw
+  }
+
+  /// Bytes `part` of what `deflate` was given, as `inflate` finds them; beside them, a few pages of memory.
+  ///
+  /// - Parameters:
+  ///   - part: of 0 ..< rawCount.
+  ///   - verifiesAll: whether to go on to the stream's end behind the part, and check all that there is to.
+  ///   - target: part.count bytes, written.
+  public static func inflate(
+    _ p: UnsafePointer<UInt8>, _ count: Int, rawCount: Int, part: Range<Int>, verifiesAll: Bool,
+    into target: UnsafeMutablePointer<UInt8>, name: String
+  ) throws(AEError) {
+    try checkRatio(count, rawCount, name: name)
+    let isWhole = verifiesAll || part.upperBound == rawCount
+    let isAll = part == 0..<rawCount
+    // What is passed over goes to one place, again and again.
+    let passed = try Buffer<UInt8>(count: isAll ? 1 : min(1 << 15, rawCount) + 1)
     var stream = z_stream()
     var status = inflateInit_(&stream, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
     guard status == Z_OK else { throw AEError(.memory, "\(name): zlib cannot begin to inflate") }
     defer { inflateEnd(&stream) }
     var taken = 0
     var given = 0
-    // One byte of room after the end tells a stream that goes on from one that ends.
-    var beyond: UInt8 = 0
-    withUnsafeMutablePointer(to: &beyond) { beyond in
-      stream.next_in = UnsafeMutablePointer(mutating: p)
-      stream.next_out = raw.base
-      while status == Z_OK && given <= rawCount {
-        let input = min(count - taken, pieceCount)
-        let output = given < rawCount ? min(rawCount - given, pieceCount) : 1
-        if given == rawCount { stream.next_out = beyond }
-        stream.avail_in = uInt(input)
-        stream.avail_out = uInt(output)
-        status = CZlib.inflate(&stream, Z_NO_FLUSH)
-        taken += input - Int(stream.avail_in)
-        given += output - Int(stream.avail_out)
+    let end = isWhole ? rawCount : part.upperBound
+    stream.next_in = UnsafeMutablePointer(mutating: p)
+    while status == Z_OK && given <= rawCount && (isWhole || given < end) {
+      let input = min(count - taken, pieceCount)
+      let output: Int
+      if part.contains(given) {
+        output = min(part.upperBound - given, pieceCount)
+        stream.next_out = target + (given - part.lowerBound)
+      } else {
+        // One byte of room after the end tells a stream that goes on from one that ends.
+        let next = given < part.lowerBound ? part.lowerBound : given < rawCount ? rawCount : rawCount + 1
+        output = min(next - given, passed.count)
+        stream.next_out = passed.base
       }
+      stream.avail_in = uInt(input)
+      stream.avail_out = uInt(output)
+      status = CZlib.inflate(&stream, Z_NO_FLUSH)
+      taken += input - Int(stream.avail_in)
+      given += output - Int(stream.avail_out)
     }
     guard given <= rawCount else {
       throw AEError(.format, "\(name): the compressed bytes make more than the \(rawCount) declared")
     }
+    if !isWhole && given == end { return }
     try check(status, stream, name: name, taken: taken, count: count)
     guard given == rawCount else {
       throw AEError(.format, "\(name): the compressed bytes make \(given) bytes, \(rawCount) are declared")
@@ -75,7 +97,23 @@ public enum Zlib {
     guard taken == count else {
       throw AEError(.format, "\(name): \(count - taken) bytes follow the end of the compressed bytes")
     }
-    return raw
+  }
+
+  /// Sizes that cannot be are refused before memory is taken.
+  private static func checkRatio(_ count: Int, _ rawCount: Int, name: String) throws(AEError) {
+    guard rawCount >= 0, count >= 0, rawCount / largestRatio <= count else {
+      throw AEError(.format, "\(name): \(count) compressed bytes cannot make \(rawCount)")
+    }
+  }
+
+  /// The first bytes of what `deflate` was given: what says how much is to come, before any of that is made.
+  ///
+  /// - Parameter prefixCount: bytes asked for, few; fewer come if the stream makes no more.
+  /// - Throws: `.format` if the stream is damaged or cut short before them; `.memory`.
+  public static func inflatePrefix(
+    _ p: UnsafePointer<UInt8>, _ count: Int, prefixCount: Int, name: String
+  ) throws(AEError) -> Buffer<UInt8> {
+    try prefix(p, count, prefixCount: prefixCount, windowBits: 15, name: name)
   }
 
   /// What a gzip file holds, all its members joined.
@@ -125,9 +163,15 @@ public enum Zlib {
   public static func gunzipPrefix(
     _ p: UnsafePointer<UInt8>, _ count: Int, prefixCount: Int, name: String
   ) throws(AEError) -> Buffer<UInt8> {
+    try prefix(p, count, prefixCount: prefixCount, windowBits: 15 + 16, name: name)
+  }
+
+  private static func prefix(
+    _ p: UnsafePointer<UInt8>, _ count: Int, prefixCount: Int, windowBits: Int32, name: String
+  ) throws(AEError) -> Buffer<UInt8> {
     let prefix = try Buffer<UInt8>(count: prefixCount)
     var stream = z_stream()
-    guard inflateInit2_(&stream, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
+    guard inflateInit2_(&stream, windowBits, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
       throw AEError(.memory, "\(name): zlib cannot begin to inflate")
     }
     defer { inflateEnd(&stream) }

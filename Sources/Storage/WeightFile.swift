@@ -17,6 +17,16 @@ public struct ExtraSection: Sendable {
   }
 }
 
+/// What can be told of an extra section before it is inflated.
+public struct ExtraSectionHead: Sendable {
+  public let architecture: Architecture
+  public let modelName: String
+  /// The section's first bytes.
+  public let head: Buffer<UInt8>
+  /// Bytes of the section, as the file declares them.
+  public let byteCount: Int
+}
+
 /// What a weight file says of itself.
 public struct WeightFileSummary: Sendable {
   /// One section, as the table lists it.
@@ -192,15 +202,51 @@ public enum WeightFile {
     return { () throws(AEError) in try section.read(try stored.raw(), name: name) }
   }
 
-  /// The extra section of a tag, or nil if the file has none.
-  public static func readExtra(_ p: UnsafePointer<UInt8>, _ count: Int, tag: UInt32, name: String)
-    throws(AEError) -> Buffer<UInt8>?
-  {
+  /// What can be told of an extra section before it is inflated, or nil if the file has none of that tag.
+  ///
+  /// - Parameter headCount: how many of the section's first bytes to give; fewer come if it has no more.
+  public static func extra(
+    _ p: UnsafePointer<UInt8>, _ count: Int, tag: UInt32, headCount: Int, name: String
+  ) throws(AEError) -> ExtraSectionHead? {
     let file = try WeightFileContainer(Buffer(borrowing: p, count: count), name: name)
     let tag = SectionTag(tag)
     guard tag.isOptional, let entry = file.entry(tag) else { return nil }
-    return try file.raw(entry, allowed: 0...Int.max)
+    let contents = try Contents(file)
+    return ExtraSectionHead(
+      architecture: contents.architecture, modelName: contents.modelName,
+      head: try file.prefix(entry, count: headCount), byteCount: entry.rawCount)
   }
+
+  /// The extra section of a tag, or nil if the file has none.
+  ///
+  /// - Parameter byteCount: how many bytes it must have, so that a file does not choose what it costs.
+  public static func readExtra(
+    _ p: UnsafePointer<UInt8>, _ count: Int, tag: UInt32, byteCount: Int, name: String
+  ) throws(AEError) -> Buffer<UInt8>? {
+    let file = try WeightFileContainer(Buffer(borrowing: p, count: count), name: name)
+    let tag = SectionTag(tag)
+    guard tag.isOptional, let entry = file.entry(tag) else { return nil }
+    return try file.raw(entry, allowed: byteCount...byteCount)
+  }
+
+  /// The sizes of a model, from the first `prefixCount` bytes of its file, or all if it has fewer: what can be
+  /// told without reading, inflating or summing up its weights.
+  ///
+  /// - Returns: nil for a model without codec, which no image set names.
+  /// - Throws: as `read`, for what is wrong in header, table and architecture.
+  public static func sizes(_ p: UnsafePointer<UInt8>, _ count: Int, fileByteCount: Int, name: String)
+    throws(AEError) -> Architecture?
+  {
+    let file = try WeightFileContainer(
+      Buffer(borrowing: p, count: count), name: name, fileByteCount: fileByteCount)
+    let contents = try Contents(file)
+    return contents.codec == nil ? nil : contents.architecture
+  }
+
+  /// Header, the longest table, and the longest architecture, deflated or not.
+  public static let prefixCount =
+    WeightFileContainer.headerCount + WeightFileContainer.maximumSections * WeightFileContainer.lineCount
+    + 8192
 
   /// What a file holds, without building its networks. All checksums are verified.
   public static func summary(_ p: UnsafePointer<UInt8>, _ count: Int, name: String) throws(AEError)

@@ -111,14 +111,15 @@ struct WeightFileContainer {
 
   /// Reads header and table.
   ///
+  /// - Parameter fileByteCount: bytes of the whole file, if `bytes` are only its beginning.
   /// - Throws: `.format` if it is no weight file or cut short, `.version` if another version wrote it,
   ///   `.checksum` if header or table are damaged.
-  init(_ bytes: Buffer<UInt8>, name: String) throws(AEError) {
+  init(_ bytes: Buffer<UInt8>, name: String, fileByteCount: Int? = nil) throws(AEError) {
     self.bytes = bytes
     self.name = name
     let base = UnsafePointer(bytes.base)
-    byteCount = max(bytes.count, 0)
-    var reader = ByteReader(base, count: byteCount, name: name)
+    byteCount = max(fileByteCount ?? bytes.count, 0)
+    var reader = ByteReader(base, count: min(byteCount, bytes.count), name: name)
     let shown = min(byteCount, WeightFileContainer.magic.count)
     for index in 0..<shown where base[index] != WeightFileContainer.magic[index] {
       throw AEError(.format, "\(name): not a weight file: its first bytes are not those of an .aew")
@@ -148,7 +149,7 @@ struct WeightFileContainer {
     }
     let checksum = try reader.u32()
     let bodyStart = WeightFileContainer.headerCount + sectionCount * WeightFileContainer.lineCount
-    guard byteCount >= bodyStart else {
+    guard reader.remaining >= bodyStart - reader.offset else {
       throw reader.fail(
         "a table of \(sectionCount) sections ends at byte \(bodyStart), the file at \(byteCount)")
     }
@@ -251,6 +252,10 @@ struct WeightFileContainer {
 
   /// Checks the sum over a section's stored bytes.
   func verify(_ entry: SectionEntry) throws(AEError) {
+    guard entry.offset + entry.storedCount <= bytes.count else {
+      throw AEError(
+        .format, "\(name): section \(entry.tag.text) ends at byte \(entry.offset + entry.storedCount)")
+    }
     guard Checksum.crc32(base + entry.offset, entry.storedCount) == entry.checksum else {
       throw AEError(
         .checksum,
@@ -267,6 +272,16 @@ struct WeightFileContainer {
     return StoredSection(
       entry: entry, bytes: try bytes.part(entry.offset, entry.storedCount, as: UInt8.self),
       name: sentence("\(name): section \(entry.tag.text)"))
+  }
+
+  /// A section's first raw bytes, once all of it is verified; fewer if there are no more.
+  func prefix(_ entry: SectionEntry, count: Int) throws(AEError) -> Buffer<UInt8> {
+    try verify(entry)
+    let count = min(count, entry.rawCount)
+    let stored = base + entry.offset
+    guard entry.isDeflated else { return try Buffer(copying: stored, count: count) }
+    return try Zlib.inflatePrefix(
+      stored, entry.storedCount, prefixCount: count, name: sentence("\(name): section \(entry.tag.text)"))
   }
 
   /// A section's raw bytes: verified, inflated.

@@ -10,13 +10,79 @@ import Storage
 
 /// The tag of the section, optional for readers, and the version of what is in it.
 private let checkpointTag = WeightFile.tag("trnr")
-private let checkpointVersion: UInt16 = 3
+private let checkpointVersion: UInt16 = 5
 /// More than any run can make, and far from where sums of steps overflow.
 private let largestStep: UInt64 = 1 << 48
 #if !hasFeature(Embedded)
   /// The same with what the embedded library lacks: Muon, a start from a trained model.
-  private let toolVersion: UInt16 = 4
+  private let toolVersion: UInt16 = 6
 #endif
+
+/// Which images a run draws its batches from: a run goes on with no others.
+package struct TrainingImages: Equatable, Sendable {
+  let count: UInt64
+  /// CRC-32 of all their pixels. It tells of a mistake; it is no seal.
+  let checksum: UInt32
+
+  init(count: UInt64, checksum: UInt32) {
+    self.count = count
+    self.checksum = checksum
+  }
+
+  init(_ pixels: UnsafePointer<UInt8>, count: Int, pixelCount: Int) {
+    self.init(count: UInt64(count), checksum: Checksum.crc32(pixels, count * pixelCount))
+  }
+}
+
+/// What stands before the numbers of a checkpoint's state.
+private struct CheckpointHead {
+  /// More bytes than any version's head has.
+  static let largestByteCount = 512
+
+  let options: TrainingOptions
+  let step: Int
+  let images: TrainingImages?
+  let runCount: Int
+  /// Bytes before the first run.
+  let byteCount: Int
+
+  init(_ section: Buffer<UInt8>, architecture: Architecture, modelName: String, name: String) throws(AEError)
+  {
+    var reader = ByteReader(section.base, count: section.count, name: sentence("\(name), state of training"))
+    let version = try reader.u16()
+    #if hasFeature(Embedded)
+      let isKnown = version == checkpointVersion
+    #else
+      let isKnown = version == checkpointVersion || version == toolVersion
+    #endif
+    guard isKnown else {
+      throw reader.fail(.version, "version \(checkpointVersion) expected, version \(version) came")
+    }
+    #if hasFeature(Embedded)
+      options = try TrainingOptions(reading: &reader, architecture: architecture, name: modelName)
+    #else
+      var options = try TrainingOptions(reading: &reader, architecture: architecture, name: modelName)
+      if version == toolVersion { try options.readToolsPart(&reader) }
+      self.options = options
+    #endif
+    do throws(AEError) {
+      try options.validate()
+    } catch {
+      throw reader.fail("\(error.message)")
+    }
+    let step = try reader.u64()
+    // Steps on the caller's own batches may go on beyond the steps that were planned.
+    guard step <= largestStep else {
+      throw reader.fail("step \(step), where \(largestStep) is the largest")
+    }
+    self.step = Int(step)
+    let imageCount = try reader.u64()
+    let checksum = try reader.u32()
+    images = imageCount == 0 ? nil : TrainingImages(count: imageCount, checksum: checksum)
+    runCount = Int(try reader.u32())
+    byteCount = reader.offset
+  }
+}
 
 extension Trainer {
   /// The run as it is: resumed from these bytes, it ends with the weights of an unbroken run.
@@ -34,6 +100,8 @@ extension Trainer {
       if isTools { try options.writeToolsPart(to: writer) }
     #endif
     try writer.u64(UInt64(stepsDone))
+    try writer.u64(images?.count ?? 0)
+    try writer.u32(images?.checksum ?? 0)
     let runs = state
     try writer.u32(UInt32(runs.count))
     for run in runs {
@@ -52,47 +120,35 @@ extension Trainer {
   }
 
   /// The trainer of a checkpoint.
-  /// - Throws: `.kind` for a weight file that is not a checkpoint; `.format` for a damaged one.
+  ///
+  /// What the state has to hold follows from the architecture and the options, and is compared with what the file
+  /// declares before any of it is inflated.
+  /// - Throws: `.kind` for a weight file that is not a checkpoint; `.version` for one that another version wrote;
+  ///   `.format` for a damaged one.
   public convenience init(checkpoint bytes: UnsafePointer<UInt8>, _ count: Int, name: String = "checkpoint")
     throws(AEError)
   {
-    let model = try WeightFile.read(bytes, count, name: name)
-    guard let section = try WeightFile.readExtra(bytes, count, tag: checkpointTag, name: name) else {
+    guard
+      let section = try WeightFile.extra(
+        bytes, count, tag: checkpointTag, headCount: CheckpointHead.largestByteCount, name: name)
+    else {
       throw AEError(.kind, "\(name): this weight file is not a checkpoint: it has no state of training")
     }
-    var reader = ByteReader(section.base, count: section.count, name: sentence("\(name), state of training"))
-    let version = try reader.u16()
-    #if hasFeature(Embedded)
-      let isKnown = version == checkpointVersion
-    #else
-      let isKnown = version == checkpointVersion || version == toolVersion
-    #endif
-    guard isKnown else {
-      throw reader.fail(.version, "version \(checkpointVersion) expected, version \(version) came")
-    }
-    #if hasFeature(Embedded)
-      let options = try TrainingOptions(
-        reading: &reader, architecture: model.architecture, name: model.name)
-    #else
-      var options = try TrainingOptions(
-        reading: &reader, architecture: model.architecture, name: model.name)
-      if version == toolVersion { try options.readToolsPart(&reader) }
-    #endif
-    do throws(AEError) {
-      try options.validate()
-    } catch {
-      throw reader.fail("\(error.message)")
-    }
-    let step = try reader.u64()
-    // Steps on the caller's own batches may go on beyond the steps that were planned.
-    guard step <= largestStep else {
-      throw reader.fail("step \(step), where \(largestStep) is the largest")
-    }
-    try self.init(options: options)
+    let head = try CheckpointHead(
+      section.head, architecture: section.architecture, modelName: section.modelName, name: name)
+    let components = try Trainer.components(bytes, count, kind: section.architecture.kind, name: name)
+    try self.init(options: head.options)
+    var byteCount = head.byteCount
+    for run in state { byteCount += 8 + 4 * run.count }
+    guard
+      let raw = try WeightFile.readExtra(
+        bytes, count, tag: checkpointTag, byteCount: byteCount, name: name)
+    else { throw AEError(.internal, "\(name): the state of training is gone") }
+    var reader = ByteReader(raw.base, count: raw.count, name: sentence("\(name), state of training"))
+    _ = try reader.bytes(head.byteCount)
     let runs = state
-    let runCount = try reader.u32()
-    guard Int(runCount) == runs.count else {
-      throw reader.fail("\(runs.count) runs of numbers expected, \(runCount) came")
+    guard head.runCount == runs.count else {
+      throw reader.fail("\(runs.count) runs of numbers expected, \(head.runCount) came")
     }
     for (index, run) in runs.enumerated() {
       let length = try reader.u64()
@@ -106,11 +162,19 @@ extension Trainer {
       }
     }
     guard reader.remaining == 0 else { throw reader.fail("\(reader.remaining) bytes too many") }
-    var components: (encoder: DenseNetwork, decoder: DenseNetwork)? = nil
-    if options.architecture.kind == .pca, let encoder = model.encoder, let decoder = model.decoder {
-      components = (encoder, decoder)
+    resume(step: head.step, images: head.images, components: components)
+  }
+
+  /// Checks the model in a checkpoint, and gives back its networks for a pca, which has no other state.
+  private static func components(
+    _ bytes: UnsafePointer<UInt8>, _ count: Int, kind: ModelKind, name: String
+  ) throws(AEError) -> (encoder: DenseNetwork, decoder: DenseNetwork)? {
+    let model = try WeightFile.read(bytes, count, name: name)
+    // The trainer takes memory for an architecture that the file has paid for in weights.
+    guard let encoder = model.encoder, let decoder = model.decoder else {
+      throw AEError(.format, "\(name): a checkpoint holds encoder and decoder in floats")
     }
-    resume(step: Int(step), components: components)
+    return kind == .pca ? (encoder, decoder) : nil
   }
 }
 

@@ -13,6 +13,8 @@ import Model
 public final class Trainer {
   public let options: TrainingOptions
   public private(set) var stepsDone = 0
+  /// What `fit` draws batches from, once it has begun.
+  package private(set) var images: TrainingImages?
 
   package let encoder: TrainableNetwork
   package let decoder: TrainableNetwork
@@ -161,7 +163,8 @@ public final class Trainer {
   ///   - progressInterval: steps between calls of `progress`, at least 1.
   ///   - progress: told how it goes; false stops.
   /// - Throws: `.stopped` after a whole step; `.diverged` if the loss is not finite, and then the trainer is
-  ///   back at the last report at which it was; `.argument` if there are no images to train on.
+  ///   back at the last report at which it was; `.argument` if there are no images to train on, or if the run
+  ///   began on others.
   public func fit(
     _ pixels: UnsafePointer<UInt8>, count: Int, progressInterval: Int = 500,
     progress: (TrainingProgress) -> Bool = { _ in true }
@@ -171,6 +174,7 @@ public final class Trainer {
     guard trainCount > 0 else {
       throw AEError(.argument, "training needs at least one image beside the validation split; \(count) came")
     }
+    images = try checkedImages(pixels, count: count)
     let validation = pixels + trainCount * batches.pixelCount
     let start = monotonicSeconds()
     if options.architecture.kind == .pca {
@@ -213,6 +217,24 @@ public final class Trainer {
         }
       }
     }
+  }
+
+  /// Throws unless the run may be fitted to these images: batches are drawn from the whole set, so a run that goes
+  /// on with another set is neither the one run nor the other.
+  public func check(images pixels: UnsafePointer<UInt8>, count: Int) throws(AEError) {
+    _ = try checkedImages(pixels, count: count)
+  }
+
+  private func checkedImages(_ pixels: UnsafePointer<UInt8>, count: Int) throws(AEError) -> TrainingImages {
+    let given = TrainingImages(pixels, count: count, pixelCount: batches.pixelCount)
+    if let images, stepsDone > 0, images != given {
+      let came = sentence(
+        images.count == given.count ? "and these are others" : "and \(given.count) others came")
+      throw AEError(
+        .argument,
+        "the run began on \(images.count) images, \(came): it goes on with the images that it began with")
+    }
+    return given
   }
 
   /// One step on a batch of the caller's: `count` images of floats in [0, 1].
@@ -654,8 +676,11 @@ public final class Trainer {
   }
 
   /// Puts a fresh trainer where a checkpoint left off; `state` has been filled.
-  func resume(step: Int, components: (encoder: DenseNetwork, decoder: DenseNetwork)?) {
+  func resume(
+    step: Int, images: TrainingImages?, components: (encoder: DenseNetwork, decoder: DenseNetwork)?
+  ) {
     stepsDone = step
+    self.images = images
     self.components = components
   }
 }

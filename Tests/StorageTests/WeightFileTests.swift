@@ -190,7 +190,14 @@ func extraSections() throws {
     ])
   #expect(sameModel(model, try WeightFile.read(file.base, file.count, name: "weights file")))
   func extra(_ tag: StaticString) throws(AEError) -> [UInt8]? {
-    try WeightFile.readExtra(file.base, file.count, tag: WeightFile.tag(tag), name: "weights file")?.array
+    guard
+      let section = try WeightFile.extra(
+        file.base, file.count, tag: WeightFile.tag(tag), headCount: 3, name: "weights file")
+    else { return nil }
+    #expect(section.head.array == [UInt8](repeating: 7, count: min(3, section.byteCount)))
+    return try WeightFile.readExtra(
+      file.base, file.count, tag: WeightFile.tag(tag), byteCount: section.byteCount, name: "weights file")?
+      .array
   }
   #expect(try extra("adam") == state.array)
   #expect(try extra("none") == [])

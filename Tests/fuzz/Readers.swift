@@ -43,7 +43,7 @@ private func check(_ a: ImageSet, _ b: ImageSet) {
 public func fuzzSummary(_ data: UnsafePointer<UInt8>, _ count: Int) -> Int32 {
   attempt { () throws(AEError) in
     _ = try WeightFile.summary(data, count, name: "input")
-    _ = try WeightFile.readExtra(data, count, tag: WeightFile.tag("xtra"), name: "input")
+    _ = try WeightFile.extra(data, count, tag: WeightFile.tag("xtra"), headCount: 64, name: "input")
   }
 }
 

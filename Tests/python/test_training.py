@@ -64,7 +64,7 @@ def test_a_run_that_only_the_tool_goes_on_with_is_refused(tmp_path, more):
         ],
     ):
         subprocess.run([os.environ["AEZ"], *words], check=True, capture_output=True)
-    with pytest.raises(libae.VersionError, match="version 3 expected, version 4 came"):
+    with pytest.raises(libae.VersionError, match="version 5 expected, version 6 came"):
         libae.Trainer.resume(kept)
 
 
@@ -139,6 +139,8 @@ def test_a_run_resumed_from_a_checkpoint_ends_as_the_unbroken_one(images, tmp_pa
     for source in (path, path.read_bytes()):
         resumed = libae.Trainer.resume(source, progress_interval=40)
         assert resumed.image_shape == (12, 10)
+        with pytest.raises(libae.ArgumentError, match="goes on with the images that it began with"):
+            resumed.fit(images[::-1])
         told = []
         assert resumed.fit(images, told.append) is True
         assert told[-1].step == 120

@@ -143,7 +143,19 @@ def test_a_run_cut_in_two_ends_with_the_bytes_of_one(tmp_path, shared):
     # The last checkpoint is of the first report after step 300.
     assert info(tmp_path / "c.aew")["provenance"] == "checkpoint after step 300 of 400"
     resume = ["train", shared / "digits.idx", "-o", "again.aew", "--resume", "c.aew", "--quiet"]
-    ok(*resume, cwd=tmp_path)
+    # On other images it would be another run.
+    for change, message in [
+        (["--limit", 500], "the run began on 1000 images, and 500 others came: "),
+        (["--labels", shared / "labels.idx1"], None),
+    ]:
+        done = run(*resume, *change, "--force", cwd=tmp_path)
+        assert (done.code == 0) == (message is None), done
+        if message:
+            assert done.err.endswith(
+                message + "it goes on with the images that it began with; "
+                "--start c.aew begins a new run from its weights\n"
+            )
+    ok(*resume, "--force", cwd=tmp_path)
     assert (tmp_path / "again.aew").read_bytes() == (tmp_path / "whole.aew").read_bytes()
 
 

@@ -72,12 +72,12 @@ enum Models {
       } catch {
         // An embedded model that is damaged may be at hand elsewhere.
         guard error.code == .checksum || error.code == .format,
-          let found = try find(information.modelHash, options.modelPath)
+          let found = try find(information, options.modelPath)
         else { throw error }
         return try open(found)
       }
     }
-    guard let found = try find(information.modelHash, options.modelPath) else {
+    guard let found = try find(information, options.modelPath) else {
       throw AEError(
         .model,
         "\(name): needs the model \"\(information.modelName)\", hash \(SHA256.hex(information.modelHash)): name it "
@@ -86,17 +86,28 @@ enum Models {
     return try open(found)
   }
 
-  /// The model of that hash, from those compiled in, on `paths` or on `AE_MODEL_PATH`.
-  private static func find(_ hash: [UInt8], _ paths: String?) throws(AEError) -> Autoencoder? {
+  /// The model that a set needs, from those compiled in, on `paths` or on `AE_MODEL_PATH`.
+  private static func find(_ set: CompressedSetInformation, _ paths: String?) throws(AEError) -> Autoencoder?
+  {
+    let hash = set.modelHash
     for model in BuiltInModel.allCases where try model.summary().hash == hash { return try model.load() }
     for path in candidates(paths) + candidates(Process.environment("AE_MODEL_PATH")) {
       // A file there that is damaged, or something else, is not what was asked for.
-      guard let file = try? File.read(path),
+      guard isCandidate(path, for: set), let file = try? File.read(path),
         let summary = try? WeightFile.summary(file.base, file.count, name: path), summary.hash == hash
       else { continue }
       return try WeightFile.read(file.base, file.count, name: path)
     }
     return nil
+  }
+
+  /// Whether a file begins as a model of the set's sizes does: only such a one is read and summed up.
+  private static func isCandidate(_ path: String, for set: CompressedSetInformation) -> Bool {
+    guard let source = try? File.source(path),
+      let head = try? source.bytes(at: 0, count: min(source.byteCount, WeightFile.prefixCount)),
+      let sizes = try? WeightFile.sizes(head.base, head.count, fileByteCount: source.byteCount, name: path)
+    else { return false }
+    return sizes.width == set.width && sizes.height == set.height && sizes.latentCount == set.latentCount
   }
 
   /// The weight files that a list leads to: files, and folders of .aew files, separated by colons.

@@ -106,6 +106,13 @@ struct Train: ParsableCommand {
       trainer = resumed
       let architecture = trainer.options.architecture
       try set.check(width: architecture.width, height: architecture.height, name: images)
+      do throws(AEError) {
+        try trainer.check(images: set.pixels.base, count: set.count)
+      } catch {
+        throw AEError(
+          error.code,
+          "\(images): \(error.message); --start \(resume ?? "") begins a new run from its weights")
+      }
     } else if let started {
       let base = try Recipe.parse(started.model.recipeWords + (preset?.words ?? []))
       let options = try recipe.options(width: set.width, height: set.height, base: base)

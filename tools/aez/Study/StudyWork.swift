@@ -106,9 +106,10 @@ final class StudyWork {
     var earlier = 0.0
     let trainer: Trainer
     if let bytes = try folder.checkpoint(run.name), let partial = try folder.json("\(run.name).partial"),
-      // One that an older version wrote is of no use, nor one of another recipe.
+      // One that an older version wrote is of no use, nor one of another recipe or of other images.
       let resumed = try? Trainer(checkpoint: bytes.base, bytes.count, name: "\(run.name).checkpoint"),
-      resumed.options.commandLine == run.options.commandLine
+      resumed.options.commandLine == run.options.commandLine,
+      (try? resumed.check(images: set.pixels.base, count: set.count)) != nil
     {
       trainer = resumed
       // Of points after the checkpoint, the run to come has its own.
