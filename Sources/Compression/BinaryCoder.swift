@@ -43,6 +43,9 @@ struct BinaryCoder {
     return offset < sourceCount ? source[offset] : 0
   }
 
+  /// Whether a decoder has wanted bytes beyond those that there are, which no whole block asks for.
+  var isBeyondEnd: Bool { offset > sourceCount }
+
   /// Whether a decoder has read just the bytes that there are.
   var isAtEnd: Bool { offset == sourceCount }
 

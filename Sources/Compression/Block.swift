@@ -302,10 +302,13 @@ final class BlockCoder: Sendable {
   // MARK: Reading a block
 
   /// Decodes images `range` of a block of `count` images into `pixels`, row after row.
+  ///
+  /// No more of the block is decoded than they take, unless it is to be verified, and beside the images little
+  /// more is kept than one of them.
   /// - Parameter monitor: may stop it, in the middle of a block.
   func decode(
     _ kind: BlockKind, _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, count: Int, range: Range<Int>,
-    into pixels: UnsafeMutablePointer<UInt8>, monitor: Monitor? = nil
+    verifiesAll: Bool = false, into pixels: UnsafeMutablePointer<UInt8>, monitor: Monitor? = nil
   ) -> BlockFault? {
     do throws(AEError) {
       switch kind {
@@ -314,19 +317,19 @@ final class BlockCoder: Sendable {
         pixels.update(from: bytes + range.lowerBound * imageSize, count: range.count * imageSize)
         return nil
       case .deflated:
-        let raw = try Zlib.inflate(bytes, byteCount, rawCount: count * imageSize, name: "block")
-        pixels.update(from: raw.base + range.lowerBound * imageSize, count: range.count * imageSize)
+        try inflate(bytes, byteCount, count: count, range: range, verifiesAll, into: pixels)
         return nil
       case .coded:
         guard let latents else { return .codes }
-        let codes = try Buffer<Int16>(count: count * latents.coder.latentCount)
-        if let fault = latents.coder.decode(bytes, byteCount: byteCount, count: count, into: codes.base) {
-          return fault
-        }
-        try latents.picture(codes, range, into: pixels, monitor)
+        let codes = try Buffer<Int16>(count: range.count * latents.coder.latentCount)
+        let fault = latents.coder.decode(
+          bytes, byteCount: byteCount, count: count, range: range, into: codes.base)
+        if let fault { return fault }
+        try latents.picture(codes, 0..<range.count, into: pixels, monitor)
         return nil
       case .exact:
-        return try decodeExact(bytes, byteCount, count: count, range: range, into: pixels, monitor)
+        return try decodeExact(
+          bytes, byteCount, count: count, range: range, verifiesAll, into: pixels, monitor)
       case .mixed:
         guard let latents else { return .codes }
         let mixed: Mixed
@@ -334,24 +337,27 @@ final class BlockCoder: Sendable {
         case .failure(let fault): return fault
         case .success(let parsed): mixed = parsed
         }
-        let raw = try Zlib.inflate(
-          mixed.deflated, mixed.deflatedCount, rawCount: mixed.keptCount * imageSize, name: "block")
-        let codes = try Buffer<Int16>(count: (count - mixed.keptCount) * latents.coder.latentCount)
-        let fault = latents.coder.decode(
-          mixed.codes, byteCount: mixed.codesCount, count: count - mixed.keptCount, into: codes.base)
-        if let fault { return fault }
         // The coded images of the range first, dense at its beginning, then spread from the last one on.
         let before = mixed.keptCount(before: range.lowerBound)
         let keptHere = mixed.keptCount(before: range.upperBound) - before
         let firstCoded = range.lowerBound - before
         var nextCoded = firstCoded + range.count - keptHere
-        try latents.picture(codes, firstCoded..<nextCoded, into: pixels, monitor)
+        let raw = try Buffer<UInt8>(count: keptHere * imageSize)
+        try inflate(
+          mixed.deflated, mixed.deflatedCount, count: mixed.keptCount, range: before..<before + keptHere,
+          verifiesAll, into: raw.base)
+        let codes = try Buffer<Int16>(count: (nextCoded - firstCoded) * latents.coder.latentCount)
+        let fault = latents.coder.decode(
+          mixed.codes, byteCount: mixed.codesCount, count: count - mixed.keptCount,
+          range: firstCoded..<nextCoded, into: codes.base)
+        if let fault { return fault }
+        try latents.picture(codes, 0..<nextCoded - firstCoded, into: pixels, monitor)
         var nextKept = before + keptHere
         for image in range.reversed() {
           let target = pixels + (image - range.lowerBound) * imageSize
           if nextKept > 0 && mixed.position(nextKept - 1) == image {
             nextKept -= 1
-            target.update(from: raw.base + nextKept * imageSize, count: imageSize)
+            target.update(from: raw.base + (nextKept - before) * imageSize, count: imageSize)
           } else {
             nextCoded -= 1
             let source = pixels + (nextCoded - firstCoded) * imageSize
@@ -376,26 +382,33 @@ final class BlockCoder: Sendable {
     // An empty range of pixels decodes codes and inflates pixels all the same, and writes nothing.
     var nothing: UInt8 = 0
     return withUnsafeMutablePointer(to: &nothing) { nothing in
-      decode(kind, bytes, byteCount, count: count, range: 0..<0, into: nothing, monitor: monitor)
+      decode(
+        kind, bytes, byteCount, count: count, range: 0..<0, verifiesAll: true, into: nothing, monitor: monitor)
     }
   }
 
+  /// Inflates images `range` out of a stream of `count` images.
+  private func inflate(
+    _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, count: Int, range: Range<Int>, _ verifiesAll: Bool,
+    into pixels: UnsafeMutablePointer<UInt8>
+  ) throws(AEError) {
+    try Zlib.inflate(
+      bytes, byteCount, rawCount: count * imageSize,
+      part: range.lowerBound * imageSize..<range.upperBound * imageSize, verifiesAll: verifiesAll,
+      into: pixels, name: "block")
+  }
+
   private func decodeExact(
-    _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, count: Int, range: Range<Int>,
+    _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, count: Int, range: Range<Int>, _ verifiesAll: Bool,
     into pixels: UnsafeMutablePointer<UInt8>, _ monitor: Monitor?
   ) throws(AEError) -> BlockFault? {
     guard let pixelModel else { return .codes }
     guard let codesCount = BlockCoder.exactCodesCount(bytes, byteCount), (codesCount > 0) == (latents != nil)
     else { return .size }
     let start = BlockCoder.exactHeadSize + codesCount
-    let whole = range == 0..<count ? nil : try Buffer<UInt8>(count: count * imageSize)
-    let fault = try pixelModel.decode(
-      bytes + start, byteCount: byteCount - start, count: count, into: whole?.base ?? pixels,
-      monitor: monitor)
-    if fault == nil, let whole {
-      pixels.update(from: whole.base + range.lowerBound * imageSize, count: range.count * imageSize)
-    }
-    return fault
+    return try pixelModel.decode(
+      bytes + start, byteCount: byteCount - start, count: count, range: range, verifiesAll: verifiesAll,
+      into: pixels, monitor: monitor)
   }
 
   /// The bytes of an exact block's codes, or nil if it cannot hold so many.
@@ -442,13 +455,11 @@ final class BlockCoder: Sendable {
         firstCoded = range.lowerBound - before
       }
     }
-    guard let codes = try? Buffer<Int16>(count: codedCount * coder.latentCount) else {
-      return .fault(.memory)
-    }
-    if let fault = coder.decode(codesStart, byteCount: codesCount, count: codedCount, into: codes.base) {
-      return .fault(fault)
-    }
-    coder.dequantise(codes.base + firstCoded * coder.latentCount, count: range.count, into: target)
+    let fault = coder.decode(
+      codesStart, byteCount: codesCount, count: codedCount, range: firstCoded..<firstCoded + range.count,
+      into: target)
+    if let fault { return .fault(fault) }
+    coder.dequantise(target, count: range.count, into: target)
     return .done
   }
 }

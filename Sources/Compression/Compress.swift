@@ -23,10 +23,13 @@ public struct CompressionOptions: Sendable {
   /// Puts the decoder into the set, which then needs no other file.
   public var embedModel = false
   /// Images in a block, 1 ... 65536; 0 is 512. A block is what is decoded to read one image, and what damage
-  /// costs.
+  /// costs. See `largestBlockPixelCount`.
   public var blockImages = 0
 
   public static let defaultBlockImages = 512
+  /// Pixels of a block of exact or near-exact images, at most: one image costs the decoding of all before it.
+  /// Fewer images than were asked for are then in a block.
+  public static let largestBlockPixelCount = 1 << 24
   /// Two passes give most of what there is.
   public static let defaultSearchPasses = 2
 
@@ -295,6 +298,8 @@ private func plan(
   header.count = count
 
   if !isLatent {
+    header.blockImages = min(
+      header.blockImages, CompressionOptions.largestBlockPixelCount / header.imageSize)
     // A model that is not for images of this size is of no use to them.
     let fits = model.map { $0.architecture.width == width && $0.architecture.height == height } ?? false
     let efforts = PixelModel.effortCount(of: fits ? model : nil)

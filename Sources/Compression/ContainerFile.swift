@@ -162,6 +162,10 @@ final class ContainerFile: Sendable {
 
   func names() throws(AEError) -> NameList? {
     guard let section = header.names else { return nil }
+    // At least a byte for each name, and no more than the names themselves.
+    guard section.rawSize >= header.count, section.rawSize <= NameList.maximumByteCount else {
+      throw AEError(.format, "\(name), names: \(section.rawSize) bytes for \(header.count) images")
+    }
     let raw = try unpack(section, at: header.namesOffset, "names")
     return try NameList(
       raw: raw.base, rawCount: raw.count, count: header.count, name: sentence("\(name), names"))

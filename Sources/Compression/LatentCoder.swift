@@ -87,10 +87,12 @@ final class LatentCoder: Sendable {
     return writer.overflowed ? nil : writer.written
   }
 
-  /// Takes `count` rows of codes out of exactly `byteCount` bytes.
+  /// Takes rows `range` out of `count` rows of codes in exactly `byteCount` bytes. All are gone through, since
+  /// they lie latent by latent.
   /// - Returns: nil if all went well, or what is wrong.
   func decode(
-    _ bytes: UnsafePointer<UInt8>, byteCount: Int, count: Int, into codes: UnsafeMutablePointer<Int16>
+    _ bytes: UnsafePointer<UInt8>, byteCount: Int, count: Int, range: Range<Int>,
+    into codes: UnsafeMutablePointer<Int16>
   ) -> BlockFault? {
     var reader = RANSReader(bytes, count: byteCount)
     guard var state = RANSState(from: &reader) else { return .codes }
@@ -108,7 +110,9 @@ final class LatentCoder: Sendable {
           let inTable = value >= lowest && value - lowest + 1 < table.symbolCount
           if inTable || value > Codec.largestLatent { return .codes }
         }
-        codes[image * latentCount + latent] = Int16(truncatingIfNeeded: value)
+        if range.contains(image) {
+          codes[(image - range.lowerBound) * latentCount + latent] = Int16(truncatingIfNeeded: value)
+        }
       }
       if reader.exhausted { return .codes }
     }

@@ -39,12 +39,13 @@ final class PixelModel: Sendable {
     try coder.encode(originals: originals, kept: kept, count: count, monitor: monitor)
   }
 
-  /// Decodes `count` images from exactly `byteCount` bytes.
+  /// Decodes images `range` of `count` from exactly `byteCount` bytes; all of them if all is to be verified.
   /// - Returns: nil if all went well, or what is wrong.
   func decode(
-    _ bytes: UnsafePointer<UInt8>, byteCount: Int, count: Int, into pixels: UnsafeMutablePointer<UInt8>,
-    monitor: Monitor? = nil
+    _ bytes: UnsafePointer<UInt8>, byteCount: Int, count: Int, range: Range<Int>, verifiesAll: Bool,
+    into pixels: UnsafeMutablePointer<UInt8>, monitor: Monitor? = nil
   ) throws(AEError) -> BlockFault? {
-    try coder.decode(bytes, byteCount, count: count, into: pixels, monitor: monitor)
+    try coder.decode(
+      bytes, byteCount, count: count, range: range, verifiesAll: verifiesAll, into: pixels, monitor: monitor)
   }
 }

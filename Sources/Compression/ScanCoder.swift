@@ -51,6 +51,8 @@ final class ScanCoder: Sendable {
   private static let largestMissCount = 40
   /// Places are coded from this one on.
   private static let firstPlace = -32
+  /// Bits of ink in a block, at most: what its heads may ask of a reader, whatever the bytes that follow them.
+  static let largestInkCount = 1 << 28
 
   /// - Parameter model: foretells scans; without it all images are coded by their pixels.
   init(width: Int, height: Int, model: ScanModel?) throws(AEError) {
@@ -84,19 +86,23 @@ final class ScanCoder: Sendable {
     let pixels = try Buffer(copying: kept, count: count * size)
     if model != nil {
       let search = try ScanSearch(width: width, height: height)
+      var inkCount = 0
       for image in 0..<count {
         try monitor.check()
         monitor.advance(1)
-        guard let scan = try search.find(originals + image * size) else { continue }
+        guard let scan = try search.find(originals + image * size),
+          inkCount + scan.height * scan.width <= ScanCoder.largestInkCount
+        else { continue }
         if try draws(scan, originals + image * size) {
           scanned.append(try Scanned(image: image, scan))
+          inkCount += scan.height * scan.width
           (pixels.base + image * size).update(from: originals + image * size, count: size)
         }
       }
     }
     let writer = ByteWriter()
     var coder = BinaryCoder(writer: writer)
-    try code(&scanned, pixels.base, count: count, &coder, monitor)
+    try code(&scanned, Places(pixels.base, size: size), count: count, wanted: 0..<count, &coder, monitor)
     try coder.finish()
     return try writer.finish()
   }
@@ -138,64 +144,107 @@ final class ScanCoder: Sendable {
 
   // MARK: Decoding
 
-  /// Decodes a block of `count` images, or says what is wrong with it.
+  /// Decodes images `range` of a block of `count` images, or says what is wrong with it.
+  ///
+  /// What follows the last of them is not looked at, unless all is to be verified.
+  /// - Parameter pixels: range.count images, written.
   func decode(
-    _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, count: Int, into pixels: UnsafeMutablePointer<UInt8>,
-    monitor: Monitor?
+    _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, count: Int, range: Range<Int>, verifiesAll: Bool,
+    into pixels: UnsafeMutablePointer<UInt8>, monitor: Monitor?
   ) throws(AEError) -> BlockFault? {
     var scanned: [Scanned] = []
     var coder = BinaryCoder(reading: bytes, count: byteCount)
+    let places = try Places(pixels, size: width * height, range: range)
+    let wanted = verifiesAll ? 0..<count : range
     do throws(AEError) {
-      try code(&scanned, pixels, count: count, &coder, monitor)
+      try code(&scanned, places, count: count, wanted: wanted, &coder, monitor)
     } catch {
       guard error.code == .format else { throw error }
       return .pixels
     }
-    return coder.isAtEnd ? nil : .pixels
+    return (wanted.upperBound < count && !coder.isBeyondEnd) || coder.isAtEnd ? nil : .pixels
+  }
+
+  /// Where images of a block are: those of a range in memory of the caller's, all others in that of one image.
+  private struct Places {
+    private let base: UnsafeMutablePointer<UInt8>
+    private let size: Int
+    private let range: Range<Int>
+    private let other: Buffer<UInt8>?
+
+    init(_ base: UnsafeMutablePointer<UInt8>, size: Int) {
+      (self.base, self.size, range, other) = (base, size, 0..<Int.max, nil)
+    }
+
+    init(_ base: UnsafeMutablePointer<UInt8>, size: Int, range: Range<Int>) throws(AEError) {
+      (self.base, self.size, self.range) = (base, size, range)
+      other = try Buffer(count: size)
+    }
+
+    subscript(image: Int) -> UnsafeMutablePointer<UInt8> {
+      guard range.contains(image) else { return other?.base ?? base }
+      return base + (image - range.lowerBound) * size
+    }
   }
 
   // MARK: Both
 
-  /// Codes a block: heads, ink, what the drawn images leave to say, other images. A decoder fills `scanned`.
+  /// Codes a block: heads, ink, what the drawn images leave to say, other images. A decoder fills `scanned`, and
+  /// stops once it has the images `wanted`.
   private func code(
-    _ scanned: inout [Scanned], _ pixels: UnsafeMutablePointer<UInt8>, count: Int, _ coder: inout BinaryCoder,
+    _ scanned: inout [Scanned], _ pixels: Places, count: Int, wanted: Range<Int>, _ coder: inout BinaryCoder,
     _ monitor: Monitor?
   ) throws(AEError) {
     let learned = try AdaptiveBits(count: Slot.count)
-    let size = width * height
     let isScanned = try Buffer<UInt8>(count: count)
     for one in scanned { isScanned.base[one.image] = 1 }
     if let model {
       var next = 0
+      var inkCount = 0
+      // A decoder's scans have no ink before it is read: one run of zeros stands for all of it.
+      let noInk = try Buffer<UInt8>(
+        count: coder.isReading ? ScanCoder.largestExtent * ScanCoder.largestExtent : 0)
+      defer { withExtendedLifetime(noInk) {} }
       for image in 0..<count {
         let bit = learned.code(Int(isScanned.base[image]), Slot.isScan, &coder)
         guard bit != 0 else { continue }
         isScanned.base[image] = 1
         let known = coder.isReading ? nil : scanned[next].scan
-        let measured = try codeHead(known, learned, &coder)
+        let measured = try codeHead(known, noInk, learned, &coder)
+        inkCount += measured.height * measured.width
+        guard inkCount <= ScanCoder.largestInkCount, !coder.isBeyondEnd else { throw ScanCoder.damage() }
         if coder.isReading { scanned.append(try Scanned(image: image, measured)) }
         next += 1
       }
       try codeInk(scanned, model, learned, &coder, monitor)
     }
-    for one in scanned {
+    // Pixels come after all scans, in order: up to the last image wanted.
+    var pixelEnd = wanted.upperBound
+    while pixelEnd > wanted.lowerBound && isScanned.base[pixelEnd - 1] != 0 { pixelEnd -= 1 }
+    let needsPixels = pixelEnd > wanted.lowerBound
+    for one in scanned where needsPixels || one.image < wanted.upperBound {
       try monitor.check()
-      if coder.isReading { one.scan = try one.raster.scan(like: one.scan) }
-      try codeRest(one.scan, pixels + one.image * size, learned, &coder)
+      // A decoder needs a scan's ink as bytes once, while the scan is drawn.
+      let scan = coder.isReading ? try one.raster.scan(like: one.scan) : one.scan
+      try codeRest(scan, pixels[one.image], learned, &coder)
+      guard !coder.isBeyondEnd else { throw ScanCoder.damage() }
     }
-    guard scanned.count < count else { return }
+    guard needsPixels else { return }
     let pixelCoder = try PixelCoder(width: width, height: height)
-    for image in 0..<count where isScanned.base[image] == 0 {
+    for image in 0..<pixelEnd where isScanned.base[image] == 0 {
       try monitor.check()
       if model == nil && !coder.isReading { monitor.advance(1) }
-      pixelCoder.code(pixels + image * size, &coder)
+      pixelCoder.code(pixels[image], &coder)
+      guard !coder.isBeyondEnd else { throw ScanCoder.damage() }
     }
   }
 
+  private static let largestExtent = Resampler.sides.upperBound
+
   /// Side, extent and margins. A decoder, which has no scan, gets one without ink.
-  private func codeHead(_ scan: Scan?, _ learned: AdaptiveBits, _ coder: inout BinaryCoder) throws(AEError)
-    -> Scan
-  {
+  private func codeHead(
+    _ scan: Scan?, _ noInk: Buffer<UInt8>, _ learned: AdaptiveBits, _ coder: inout BinaryCoder
+  ) throws(AEError) -> Scan {
     let first = Resampler.sides.lowerBound
     let side =
       learned.codeNumber((scan?.side ?? first) - first, bitCount: 7, Slot.side, &coder) + first
@@ -218,7 +267,7 @@ final class ScanCoder: Sendable {
     if let scan { return scan }
     return Scan(
       side: side, top: top, left: left, height: height, width: width, row: 0, column: 0,
-      ink: try Buffer(count: height * width))
+      ink: Buffer(borrowing: noInk.base, count: height * width))
   }
 
   /// The ink of all scans in step: pixel 0 of every scan, then pixel 1, so that the network takes many pixels at
@@ -235,6 +284,7 @@ final class ScanCoder: Sendable {
     for one in scanned { last = max(last, one.scan.width * one.scan.height) }
     for step in 0..<last {
       try monitor.check()
+      guard !coder.isBeyondEnd else { throw ScanCoder.damage() }
       var asked = 0
       for index in 0..<count {
         let raster = scanned[index].raster

@@ -15,6 +15,8 @@ public final class ScanModel: Sendable {
   /// Hidden layers, and units of one, at most.
   public static let maximumHiddenCount = 4
   public static let maximumHiddenWidth = 1024
+  /// Weights at most: what a reader spends on a bit of ink follows from the weight file, which may be a stranger's.
+  public static let maximumWeightCount = 1 << 16
 
   public let network: IntegerEncoder
   /// The probability of ink in parts of 65536, for every `tableStep`th word from -16384 on.

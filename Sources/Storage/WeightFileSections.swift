@@ -417,7 +417,7 @@ struct CodecSection {
 
 /// Section SCAN: the network that foretells scans, and its table of probabilities.
 enum ScanSection {
-  static let rawCounts = 1...(1 << 23)
+  static let rawCounts = 1...(1 << 18)
 
   private static func network(_ shapes: [LayerShape]) -> IntegerSection {
     IntegerSection(half: "scan", shapes: shapes, endsInWords: true, largestInput: 255)
@@ -447,10 +447,12 @@ enum ScanSection {
         isSound = isSound && (1...ScanModel.maximumHiddenWidth).contains(width(index))
         shapes.append(LayerShape(inputs: width(index), outputs: width(index + 1), activation: .identity))
       }
+      isSound = isSound && shapes.reduce(0) { $0 + $1.weightCount } <= ScanModel.maximumWeightCount
     }
     guard isSound else {
       throw reader.fail(
-        "a scan network of 1 to 5 layers of 1 to \(ScanModel.maximumHiddenWidth) units expected")
+        "a scan network of 1 to 5 layers of 1 to \(ScanModel.maximumHiddenWidth) units and at most "
+          + "\(ScanModel.maximumWeightCount) weights expected")
     }
     var probabilities = [UInt16](repeating: 0, count: ScanModel.tableCount)
     let table = try reader.bytes(2 * ScanModel.tableCount)

@@ -32,6 +32,17 @@ public struct ScanTrainingOptions: Sendable {
         .argument,
         "a scan network's hidden layer has 1 to \(ScanModel.maximumHiddenWidth) units, not \(width)")
     }
+    var inputs = ScanRaster.inputCount
+    var weightCount = 0
+    for width in hidden + [1] {
+      weightCount += inputs * width
+      inputs = width
+    }
+    guard weightCount <= ScanModel.maximumWeightCount else {
+      throw AEError(
+        .argument,
+        "a scan network has at most \(ScanModel.maximumWeightCount) weights, not \(weightCount)")
+    }
     guard stepCount > 0, (1...65536).contains(batchSize), learningRate > 0, learningRate.isFinite,
       (0..<1).contains(weightAverage)
     else { throw AEError(.argument, "options of a scan network are out of range") }
