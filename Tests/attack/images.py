@@ -170,6 +170,11 @@ CASES: dict[str, list[tuple[str, bytes, str | None]]] = {
         (
             "bomb.png",
             png(60000, 60000, bytes(1 << 20)),
+            "60000 x 60000 pixels are declared, at most 4194304 are read (byte 41)",
+        ),
+        (
+            "few-bytes.png",
+            png(2048, 2048, bytes(1 << 10)),
             "the header declares more pixels than the file's bytes can hold (byte 41)",
         ),
         ("checksum.png", SMALL_PNG[:-20] + bytes([SMALL_PNG[-20] ^ 1]) + SMALL_PNG[-19:], None),

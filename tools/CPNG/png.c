@@ -52,11 +52,19 @@ static int read_image(reading *r, input *in, cpng_image *image) {
   if (setjmp(png_jmpbuf(r->png))) return CPNG_FORMAT;
   png_set_read_fn(r->png, in, read_bytes);
   png_set_user_limits(r->png, 65535, 65535);
-  png_set_chunk_malloc_max(r->png, 1 << 20);
-  png_set_chunk_cache_max(r->png, 64);
+  /* What no grey value depends on is passed over as it lies in the file: texts and profiles inflate. */
+  png_set_keep_unknown_chunks(r->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
+  png_set_chunk_malloc_max(r->png, 1 << 16);
+  png_set_chunk_cache_max(r->png, 16);
   png_read_info(r->png, r->info);
 
   png_uint_32 width = png_get_image_width(r->png, r->info), height = png_get_image_height(r->png, r->info);
+  if ((uint64_t)width * height > CPNG_LARGEST_PIXEL_COUNT) {
+    char text[CPNG_MESSAGE_SIZE];
+    snprintf(text, sizeof text, "%u x %u pixels are declared, at most %d are read", (unsigned)width,
+             (unsigned)height, CPNG_LARGEST_PIXEL_COUNT);
+    png_error(r->png, text);
+  }
   /* Deflate makes at most 1032 bytes of one; interlacing adds some filter bytes, which only raises it. */
   if ((uint64_t)height * png_get_rowbytes(r->png, r->info) / 1032 > in->byte_count)
     png_error(r->png, "the header declares more pixels than the file's bytes can hold");

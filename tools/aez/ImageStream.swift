@@ -113,7 +113,7 @@ extension InputOptions {
     }
     // What is no file of these kinds, or not a sound one, is read as ever.
     guard path == "-" else { return ImageStream(try load(path)) }
-    var set = try ImageFile.read(try input.rest(), name: input.name, size: size)
+    var set = try ImageFile.read(try input.rest(limit: try input.restLimit()), name: input.name, size: size)
     if let labels { set.labels = try LabelFile.read(labels, count: set.count) }
     if let limit, limit < set.count { set = try set.prefix(limit) }
     return ImageStream(set)
@@ -179,18 +179,33 @@ private final class ByteInput {
     return ahead
   }
 
+  /// How many bytes may follow: of gzipped ones as many as their header declares, since nobody sees in the file how
+  /// many they become.
+  func restLimit() throws(AEError) -> Int {
+    guard gunzip != nil else { return .max }
+    if NPY.matches(ahead.base, ahead.count) {
+      let header = try NPY.header(ahead.base, ahead.count, name: name, isWhole: false)
+      return header.dataOffset + header.elementCount * header.elementType.byteCount
+    }
+    let sizes = try IDX.imageSizes(ahead.base, ahead.count, name: name)
+    return 16 + sizes[0] * sizes[1] * sizes[2]
+  }
+
   func skip(_ count: Int) throws(AEError) -> Int {
     let bytes = try Buffer<UInt8>(count: count)
     return try read(into: bytes.base, count)
   }
 
-  /// All that is left.
-  func rest() throws(AEError) -> Buffer<UInt8> {
+  /// All that is left, if it is no more than `limit`.
+  func rest(limit: Int) throws(AEError) -> Buffer<UInt8> {
     let writer = ByteWriter()
     let piece = try Buffer<UInt8>(count: 1 << 16)
     while true {
       let got = try read(into: piece.base, piece.count)
       if got == 0 { return try writer.finish() }
+      guard writer.count + got <= limit else {
+        throw AEError(.format, "\(name): the compressed bytes make more than the \(limit) declared")
+      }
       try writer.bytes(piece.base, got)
     }
   }

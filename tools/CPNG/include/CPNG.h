@@ -18,13 +18,16 @@ typedef struct cpng_image {
 
 enum { CPNG_OK = 0, CPNG_FORMAT = 1, CPNG_MEMORY = 2 };
 
+/** Pixels of a picture that is read, at most: no command takes larger ones. */
+enum { CPNG_LARGEST_PIXEL_COUNT = 1 << 22 };
+
 /** What messages have room for. */
 enum { CPNG_MESSAGE_SIZE = 256 };
 
 /**
  * cpng_read(bytes, byte_count, image, message) decodes a whole file in memory. On failure nothing
- * has to be freed and message says why, with the byte where reading stopped. Sides above 65535, and
- * sizes that so few compressed bytes cannot fill, are refused before memory is taken.
+ * has to be freed and message says why, with the byte where reading stopped. More pixels than
+ * CPNG_LARGEST_PIXEL_COUNT, and sizes that so few compressed bytes cannot fill, are refused before memory is taken.
  */
 int cpng_read(const uint8_t *bytes, size_t byte_count, cpng_image *image, char message[CPNG_MESSAGE_SIZE]);
 
