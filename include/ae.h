@@ -312,7 +312,8 @@ typedef struct ae_compress_options {
   size_t struct_size;     /* set by ae_compress_options_init */
   int32_t quality;        /* 1 (smallest) to the model's quality_count (best); 0: the model's default */
   int32_t embed_model;    /* 1: the decoder goes into the set, which then needs no other file */
-  int32_t block_images;   /* images in a block, 1 to 65536; 0: 512 */
+  int32_t block_images;   /* images in a block, 1 to 65536; 0: 512; of exact and near-exact sets no more
+                             than make 2^24 pixels: one image costs the decoding of all before it */
   const uint8_t *labels;  /* one byte an image, or NULL */
   int32_t layer;          /* AE_LAYER_...; default AE_LAYER_LATENT */
   int32_t max_error;      /* the most a pixel may be off, 1 to 32, for AE_LAYER_NEAR_EXACT; else 0 */
@@ -527,7 +528,8 @@ void ae_trainer_free(ae_trainer *trainer);
 /**
  * ae_trainer_fit(trainer, images, count) trains on a set until step_count steps are done, batches
  * drawn at random. Called again after AE_ERROR_STOPPED, it goes on where it stopped, and ends with
- * the weights of an unbroken run.
+ * the weights of an unbroken run. A run goes on with the images that it began with, also when it was
+ * resumed: others are AE_ERROR_ARGUMENT. For batches of your own there is ae_trainer_step.
  *   images: count * width * height bytes, at least one image beside the validation split.
  */
 ae_status ae_trainer_fit(ae_trainer *trainer, const uint8_t *images, size_t count);

@@ -24,7 +24,7 @@ public func ae_abi_version() -> UInt32 { UInt32(AE_ABI_VERSION) }
 private nonisolated(unsafe) let buildInfo: UnsafePointer<CChar>? = {
   let text = sentence(
     "libae \(AE_VERSION_MAJOR).\(AE_VERSION_MINOR).\(AE_VERSION_PATCH), \(kernelPathName) kernels, "
-      + "aew 1, aez 1, \(buildMode)")
+      + "aew 1, aez 1 and 2, \(buildMode)")
   let bytes = UTF8Text.bytes(text)
   guard let memory = cs_allocate(bytes.count + 1) else { return nil }
   bytes.withUnsafeBytes { source in
