@@ -383,7 +383,8 @@ final class BlockCoder: Sendable {
     var nothing: UInt8 = 0
     return withUnsafeMutablePointer(to: &nothing) { nothing in
       decode(
-        kind, bytes, byteCount, count: count, range: 0..<0, verifiesAll: true, into: nothing, monitor: monitor)
+        kind, bytes, byteCount, count: count, range: 0..<0, verifiesAll: true, into: nothing, monitor: monitor
+      )
     }
   }
 
