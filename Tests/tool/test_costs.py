@@ -47,7 +47,7 @@ def spent(tmp_path_factory):
         path.write_bytes(data)
         words = [TOOL, *command.split(), "-" if piped else path, *options]
         cost = measure(words, env=environment(AE_THREADS="1"), stdin=str(path) if piped else None, cwd=folder)
-        return cost.peak - alone, cost.seconds, cost.code, cost.err.strip() or cost.out
+        return cost.peak - alone, cost.seconds, cost.code, cost.err + cost.out
 
     return run
 
@@ -200,7 +200,7 @@ def test_scans_ask_for_no_more_ink_than_a_block_may_have(spent):
 
 
 def test_a_scan_network_is_no_larger_than_its_page_says(spent):
-    data = scans(scans_block(1, 20), 1, widths=(66, 512, 512))
+    data = scans(scans_block(1, 20), 1, widths=(66, 256, 256))
     _, _, code, said = spent(data, "test")
     assert (code, "at most 65536 weights expected" in said) == (1, True), said
 
