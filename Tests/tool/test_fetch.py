@@ -241,3 +241,14 @@ def test_bad_sums_and_places(tmp_path, mirror):
     env = environment(PATH=str(Path("/nonexistent")))
     done = run("fetch", "mnist", "--into", tmp_path / "y", "--mirror", mirror.url, env=env)
     assert (done.code, done.err) == (1, "aez: cannot run curl: No such file or directory\n")
+
+
+def test_a_server_that_does_not_end_is_cut_off(tmp_path, mirror):
+    """The files of MNIST have sizes that are known; of other sets a file has at most 256 MB."""
+    name = f"{NAMES[0]}.gz"
+    mirror.files[name] = bytes(48 << 20)
+    arguments = ["fetch", "mnist", "--mirror", mirror.url, "--into", "data"]
+    url = f"{mirror.url}/{name}"
+    message = f"{NAMES[0]}: could not be fetched: {url}: it sends more than 47,105,552 bytes"
+    fails(1, message, *arguments, cwd=tmp_path)
+    assert os.listdir(tmp_path / "data") == []

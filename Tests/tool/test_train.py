@@ -212,7 +212,7 @@ def test_divergence_ends_with_the_last_good_state(tmp_path, shared):
     assert (done.code, done.out) == (1, b"")
     assert re.fullmatch(
         r"aez: the loss is not finite at step \d+; the network is as it was after step \d+: "
-        r"try a lower learning rate than 10 or a gradient clip\n"
+        r"try a lower learning rate than 10 or a gradient clip; "
         r"its state is in a.aew.checkpoint, which can be looked at, or resumed with: "
         r"aez train \S+digits.idx -o a.aew --resume a.aew.checkpoint\n",
         done.err,

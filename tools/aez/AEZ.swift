@@ -37,8 +37,7 @@ struct AEZ: ParsableCommand {
   static let version = "aez 0.2.0"
 
   static func main() {
-    // A reader that has gone is an error like a full disk, not the end by a signal.
-    signal(SIGPIPE, SIG_IGN)
+    Process.prepare()
     do {
       var command = try parseAsRoot(Process.arguments)
       try command.run()

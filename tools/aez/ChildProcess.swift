@@ -6,9 +6,10 @@ import Glibc
 
 enum ChildProcess {
   /// Runs a program found on PATH with this process's standard error, and waits for it.
+  /// - Parameter fileSizeLimit: where in a file it may write: further on the system ends it by SIGXFSZ.
   /// - Returns: its exit status; 128 and the signal's number if a signal ended it.
   /// - Throws: `.io` if it cannot be started.
-  static func run(_ arguments: [String]) throws(AEError) -> Int32 {
+  static func run(_ arguments: [String], fileSizeLimit: Int) throws(AEError) -> Int32 {
     var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { FileName.withCString($0) { strdup($0) } }
     pointers.append(nil)
     defer { for pointer in pointers { free(pointer) } }
@@ -23,8 +24,16 @@ enum ChildProcess {
     var signals = sigset_t()
     sigemptyset(&signals)
     sigaddset(&signals, SIGPIPE)
+    sigaddset(&signals, SIGXFSZ)
     posix_spawnattr_setsigdefault(&attributes, &signals)
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
+    // The child inherits what holds for this process at that moment.
+    var kept = rlimit()
+    getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &kept)
+    var limit = kept
+    limit.rlim_cur = min(kept.rlim_cur, rlim_t(fileSizeLimit))
+    setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+    defer { setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &kept) }
     var child = pid_t()
     let error = posix_spawnp(&child, pointers[0]!, &actions, &attributes, pointers, environ)
     guard error == 0 else {

@@ -110,7 +110,7 @@ struct Compress: ParsableCommand {
   }
 
   func run() throws {
-    try output.check()
+    try output.check(inputs: [images, input.labels, model.model])
     // Codes want a model that has learned much, exact sets one that is small.
     let isExactAlone = layer != .latent && !preview && model.model == nil
     let isRated = layer == .latent && model.model == nil && (quality != nil || bytesPerImage != nil)

@@ -25,7 +25,7 @@ struct Decode: ParsableCommand {
   func validate() throws { try report.check(dataOnStandardOutput: output.isStandardOutput) }
 
   func run() throws {
-    try output.check()
+    try output.check(inputs: [codes, model.model])
     let model = try model.load()
     let name = codes == "-" ? "standard input" : codes
     let file = codes == "-" ? try File.readDescriptor(Console.input, name: name) : try File.read(codes)

@@ -34,14 +34,18 @@ struct Decompress: ParsableCommand {
   @OptionGroup var output: ImageOutputOptions
   @OptionGroup var report: ReportOptions
 
+  private var isOnStandardOutput: Bool {
+    output.isStandardOutput || labels.map { OutputFiles.isStandardOutput($0) } ?? false
+  }
+
   func validate() throws {
-    try report.check(dataOnStandardOutput: output.isStandardOutput)
+    try report.check(dataOnStandardOutput: isOnStandardOutput)
     guard first >= 0 else { throw ValidationError("--first must be at least 0, not \(first).") }
     if let count, count < 1 { throw ValidationError("--count must be at least 1, not \(count).") }
   }
 
   func run() throws {
-    try output.check()
+    try output.check(others: [labels], inputs: [set, model.model])
     if let labels { try OutputOptions.check(labels, force: output.file.force) }
     let (name, bytes) = try SetFile.open(set)
     let packed = try Models.openSet(bytes, name: name, options: model, isCutAllowed: salvage)
@@ -58,6 +62,8 @@ struct Decompress: ParsableCommand {
       throw AEError(.kind, "\(name): has no labels")
     }
     let (width, height) = (information.width, information.height)
+    try output.checkFolder(
+      names: names, count: range.count, hasLabels: labelValues != nil, source: information.source)
     Interrupt.listen()
     if let file = try output.open(width: width, height: height, count: range.count) {
       // As many blocks at a time as some 16 MB of pixels are, but enough to keep the threads busy.
@@ -97,7 +103,7 @@ struct Decompress: ParsableCommand {
     facts.add("names", .bool(names != nil))
     facts.add("lost_images", .int(losses.imageCount))
     facts.add("lost", .array(losses.ranges.map { .array([.int($0.lowerBound), .int($0.upperBound - 1)]) }))
-    try report.show(facts, dataOnStandardOutput: output.isStandardOutput)
+    try report.show(facts, dataOnStandardOutput: isOnStandardOutput)
     if losses.partCount > 0 {
       throw AEError(
         .checksum,

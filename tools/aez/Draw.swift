@@ -33,8 +33,13 @@ struct Draw: ParsableCommand {
   @OptionGroup var output: ImageOutputOptions
   @OptionGroup var report: ReportOptions
 
+  private var isOnStandardOutput: Bool {
+    output.isStandardOutput
+      || [parameters, labels].contains { $0.map(OutputFiles.isStandardOutput) ?? false }
+  }
+
   func validate() throws {
-    try report.check(dataOnStandardOutput: output.isStandardOutput)
+    try report.check(dataOnStandardOutput: isOnStandardOutput)
     guard (1...ImageSet.maximumCount).contains(count) else {
       throw ValidationError("--count must be in 1 ... \(ImageSet.maximumCount), not \(count).")
     }
@@ -48,7 +53,8 @@ struct Draw: ParsableCommand {
   }
 
   func run() throws {
-    try output.check()
+    try output.check(others: [parameters, labels])
+    try output.checkFolder(count: count, hasLabels: true, source: .unknown)
     for extra in [parameters, labels].compactMap({ $0 }) {
       try OutputOptions.check(extra, force: output.file.force)
     }
@@ -67,7 +73,7 @@ struct Draw: ParsableCommand {
     facts.add(images: set.count, width: set.width, height: set.height)
     facts.add("seed", .string("\(seed)"), "seed")
     facts.add("parameters", .int(PenDigits.parameterCount))
-    try report.show(facts, dataOnStandardOutput: output.isStandardOutput)
+    try report.show(facts, dataOnStandardOutput: isOnStandardOutput)
   }
 }
 

@@ -36,7 +36,7 @@ struct Export: ParsableCommand {
 
   func run() throws {
     // C source is text, which a terminal may show.
-    if cArray == nil || !output.isStandardOutput { try output.check() }
+    if cArray == nil || !output.isStandardOutput { try output.check(inputs: [model]) }
     let model = try Models.open(model)
     let storage = storage ?? model.storage
     let bytes = try WeightFile.write(model, storage: storage, decoderOnly: decoderOnly)

@@ -33,6 +33,9 @@ struct FetchMNIST: ParsableCommand {
     "https://ossci-datasets.s3.amazonaws.com/mnist", "https://storage.googleapis.com/cvdf-datasets/mnist",
   ]
 
+  /// The most bytes of a file of another set, packed or not.
+  static let largestFile = 1 << 28
+
   @Option(help: ArgumentHelp("Where to fetch from; may be said again for more.", valueName: "url"))
   var mirror: [String] = []
   @Option(help: ArgumentHelp("Where to put the files; the cache unless told.", valueName: "folder"))
@@ -62,7 +65,9 @@ struct FetchMNIST: ParsableCommand {
     facts.add("folder", .string(folder), "folder")
     var rows: [JSON] = []
     for file in expected {
-      let download = Download(name: file.name, sha256: file.sha256, folder: folder, isQuiet: report.quiet)
+      let limit = sums == nil ? MNIST.byteCount(of: file.name) : FetchMNIST.largestFile
+      let download = Download(
+        name: file.name, sha256: file.sha256, byteLimit: limit, folder: folder, isQuiet: report.quiet)
       let fetched = try download.run(mirrors: mirrors.map { Path.trimmed($0) })
       rows.append(
         .object([
@@ -80,8 +85,13 @@ private struct Download {
   /// Of the uncompressed file.
   let name: String
   let sha256: String
+  /// The most bytes that it may have, packed or not: what packs it can make it larger by very little.
+  let byteLimit: Int
   let folder: String
   let isQuiet: Bool
+
+  /// Room for the head and the tail of a gzip file, and for bytes that do not pack.
+  private static let packing = 1 << 16
 
   private var target: String { "\(folder)/\(name).gz" }
   private var part: String { "\(folder)/\(name).gz.part" }
@@ -102,6 +112,7 @@ private struct Download {
         if !isResumed { Path.remove(part) }
         if let failure = try fetch(url, isResumed: isResumed) {
           failures.append("\(url): \(failure)")
+          if failure.hasPrefix("it sends more") { Path.remove(part) }
         } else if let problem = try problem(part) {
           failures.append("\(url): \(problem)")
           Path.remove(part)
@@ -124,7 +135,7 @@ private struct Download {
     arguments += isShown ? ["--progress-bar"] : ["--silent"]
     arguments += ["--", url]
     if isShown { Console.warn(name) }
-    let status = try ChildProcess.run(arguments)
+    let status = try ChildProcess.run(arguments, fileSizeLimit: byteLimit + Download.packing)
     switch status {
     case 0: return nil
     case 6: return "the host cannot be found"
@@ -135,6 +146,7 @@ private struct Download {
     case 28: return "the server did not answer in time"
     case 33: return "the server cannot resume"
     case 37: return "cannot be read"
+    case 128 + SIGXFSZ: return "it sends more than \(grouped(byteLimit + Download.packing)) bytes"
     case 127: throw AEError(.io, "fetching needs curl, which is not installed")
     case 128...: throw AEError(.stopped, "stopped; the next fetch goes on from here")
     default: return "curl failed with status \(status)"
@@ -143,10 +155,10 @@ private struct Download {
 
   /// What is wrong with a file's contents, or nil.
   private func problem(_ path: String) throws(AEError) -> String? {
-    let file = try File.read(path)
     do throws(AEError) {
+      let file = try File.read(path, limit: byteLimit + Download.packing)
       let isPacked = Zlib.isGzip(file.base, file.count)
-      let plain = isPacked ? try Zlib.gunzip(file.base, file.count, limit: 1 << 28, name: name) : file
+      let plain = isPacked ? try Zlib.gunzip(file.base, file.count, limit: byteLimit, name: name) : file
       let sum = SHA256.hex(SHA256.digest(plain.base, plain.count))
       return sum == sha256 ? nil : "its SHA-256 is \(sum), \(sha256) expected"
     } catch {

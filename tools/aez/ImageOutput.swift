@@ -18,10 +18,15 @@ struct OutputOptions: ParsableArguments {
   @Flag(name: .shortAndLong, help: "Replace what is there.")
   var force = false
 
-  var isStandardOutput: Bool { output == "-" }
+  /// Whether what is written comes out on standard output, by whatever name.
+  var isStandardOutput: Bool { OutputFiles.isStandardOutput(output) }
 
   /// Checks, before any work is done, that the file can be written.
-  func check() throws {
+  /// - Parameters:
+  ///   - others: what else is written.
+  ///   - inputs: what is read, and must not be written over.
+  func check(others: [String?] = [], inputs: [String?] = []) throws {
+    try OutputFiles.check([output] + others, inputs: inputs)
     if isStandardOutput {
       try Console.refuseTerminal()
     } else {
@@ -30,14 +35,21 @@ struct OutputOptions: ParsableArguments {
   }
 
   static func check(_ path: String, force: Bool) throws {
-    switch Path.kind(path) {
+    guard FileName.bytes(Path.last(path)).count <= 255 else {
+      throw AEError(.io, "\(path): a name of a file has at most 255 bytes")
+    }
+    let kind = Path.kind(path)
+    switch kind {
     case .folder: throw AEError(.io, "\(path): is a folder")
     case .file where !force: throw AEError(.io, "\(path): exists already (--force replaces it)")
     case .missing where Path.kind(Path.folder(path)) != .folder:
       throw AEError(.io, "\(path): there is no folder \(Path.folder(path))")
     case .device where Path.isTerminal(path): throw Console.terminalRefusal
-    default: return
+    case .device: return
+    default: break
     }
+    if kind == .file { try Path.checkReplaceable(path) }
+    try Path.checkWritable(try Path.folder(leading: path), for: path, doing: "create")
   }
 
   /// Writes the file: beside its place and renamed, or to standard output.
@@ -77,16 +89,26 @@ struct ImageOutputOptions: ParsableArguments {
   }
 
   /// Checks, before any work is done, that the output can be written.
-  func check() throws {
+  /// - Parameters: as those of `OutputOptions.check`.
+  func check(others: [String?] = [], inputs: [String?] = []) throws {
     if case .folder = try kind() {
-      let target = Path.trimmed(file.output)
-      try ImageFolder.checkTarget(target, overwrite: file.force)
-      if Path.kind(Path.folder(target)) != .folder {
-        throw AEError(.io, "\(file.output): there is no folder \(Path.folder(target))")
-      }
+      try OutputFiles.check([file.output] + others, inputs: inputs)
+      _ = try PictureFolder(file.output, overwrite: file.force)
     } else {
-      try file.check()
+      try file.check(others: others, inputs: inputs)
     }
+  }
+
+  /// Checks, before any work is done, that a folder takes these images; other outputs take any.
+  func checkFolder(names: [String]? = nil, count: Int, hasLabels: Bool, source: SourceKind) throws {
+    guard case .folder(let form) = try kind() else { return }
+    try ImageFolder.check(
+      file.output, names: names, count: count, isPNG: isPNG(form, source), hasLabels: hasLabels,
+      overwrite: file.force)
+  }
+
+  private func isPNG(_ form: OutputForm?, _ source: SourceKind) -> Bool {
+    form.map { $0 == .png } ?? (source != .pgmFolder && source != .pgmFile)
   }
 
   /// Writes a set of images.
@@ -100,8 +122,8 @@ struct ImageOutputOptions: ParsableArguments {
     case .png: try file.write(try PNG.write(try Grid.make(set, columns: columns ?? 0)))
     case .pgm: try file.write(try PGM.write(try Grid.make(set, columns: columns ?? 0)))
     case .folder(let form):
-      let isPNG = form.map { $0 == .png } ?? (set.source != .pgmFolder && set.source != .pgmFile)
-      try ImageFolder.write(set, to: file.output, isPNG: isPNG, overwrite: file.force)
+      try ImageFolder.write(
+        set, to: file.output, isPNG: isPNG(form, set.source), overwrite: file.force)
     }
   }
 
@@ -129,7 +151,7 @@ struct ImageOutputOptions: ParsableArguments {
       case .pgm: return .pgm
       }
     }
-    if path.hasSuffix("/") || Path.kind(path) == .folder {
+    if path.utf8.last == 0x2F || Path.kind(path) == .folder {
       if form == .idx || form == .npy {
         throw ValidationError("A folder holds png or pgm files, not \(form!.rawValue).")
       }

@@ -23,6 +23,12 @@ enum MNIST {
     ("t10k-labels-idx1-ubyte", "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
   ]
 
+  /// The bytes of an uncompressed file.
+  static func byteCount(of name: String) -> Int {
+    let count = name.utf8.first == 0x74 && name.utf8.dropFirst().first == 0x31 ? 10_000 : 60_000
+    return name.utf8.contains(0x33) ? 16 + 784 * count : 8 + count
+  }
+
   /// Where `aez fetch mnist` puts the files, if the environment tells of a place.
   static var cacheFolder: String? {
     if let cache = Process.environment("XDG_CACHE_HOME") { return cache + "/libae/mnist" }

@@ -1,11 +1,40 @@
 // What a process gets from whoever starts it, taken over in one place before anything else is done: arguments and
-// environment, whose names are bytes.
+// environment, whose names are bytes; standard descriptors, which may be closed; signals, which may be ignored.
 
 import Bytes
 import CSystem
 import Glibc
+import Synchronization
 
 enum Process {
+  /// Puts descriptors and signals in order. To be called first: before a file is opened, or a thread begun.
+  static func prepare() {
+    openStandardDescriptors()
+    // A reader that has gone, and a limit on the size of files, are errors like a full disk.
+    signal(SIGPIPE, SIG_IGN)
+    signal(SIGXFSZ, SIG_IGN)
+    // Swift's runtime answers SIGQUIT with a report of a crash that is none. It leaves an ignored one alone.
+    if !isIgnored(SIGQUIT) { signal(SIGQUIT, SIG_DFL) }
+  }
+
+  /// A standard descriptor that is closed would be given to the next file that is opened, and what is meant for a
+  /// person would be written into that. /dev/null takes its place, open the wrong way round, so that reading and
+  /// writing still fail as they do with a closed one.
+  private static func openStandardDescriptors() {
+    for descriptor in Int32(0)...2 where fcntl(descriptor, F_GETFD) < 0 && errno == EBADF {
+      let opened = open("/dev/null", descriptor == 0 ? O_WRONLY : O_RDONLY)
+      // Without /dev/null there is no safe way on.
+      if opened != descriptor { _exit(1) }
+    }
+  }
+
+  /// Whether a signal is ignored, as nohup and shells without job control have it for their children.
+  static func isIgnored(_ signal: Int32) -> Bool {
+    var action = sigaction()
+    guard sigaction(signal, nil, &action) == 0, action.sa_flags & Int32(SA_SIGINFO) == 0 else { return false }
+    return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
+  }
+
   /// The arguments after the tool's name, as text that stands for their bytes.
   static var arguments: [String] {
     (1..<max(Int(CommandLine.argc), 1)).compactMap { index in
@@ -18,5 +47,26 @@ enum Process {
     guard let value = cs_environment(name) else { return nil }
     let text = FileName.text(value)
     return text.isEmpty ? nil : text
+  }
+}
+
+/// Ctrl-C as a request instead of an end: the first one asks the work to stop where it is whole, the second ends the
+/// process as ever. So do SIGTERM, and SIGHUP when the terminal goes.
+enum Interrupt {
+  private static let flag = Atomic<Bool>(false)
+
+  /// Whether the user has asked to stop.
+  static var isRequested: Bool { flag.load(ordering: .relaxed) }
+
+  /// Begins to listen. A signal that the process was started without stays ignored.
+  static func listen() {
+    // Touches the flag before a handler can: what is made on first use must not be made in a signal.
+    _ = flag.load(ordering: .relaxed)
+    var action = sigaction()
+    action.__sigaction_handler.sa_handler = { _ in Interrupt.flag.store(true, ordering: .relaxed) }
+    action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND)) | Int32(SA_RESTART)
+    for signal in [SIGINT, SIGTERM, SIGHUP] where !Process.isIgnored(signal) && !isRequested {
+      sigaction(signal, &action, nil)
+    }
   }
 }

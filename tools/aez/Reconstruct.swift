@@ -36,7 +36,7 @@ struct Reconstruct: ParsableCommand {
   }
 
   func run() throws {
-    try output.check()
+    try output.check(inputs: [images, input.labels, model.model])
     let model = try model.load()
     let set = try input.load(images).prefix(count)
     try set.check(width: model.architecture.width, height: model.architecture.height, name: images)

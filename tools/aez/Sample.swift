@@ -31,7 +31,8 @@ struct Sample: ParsableCommand {
   }
 
   func run() throws {
-    try output.check()
+    try output.check(inputs: [model.model])
+    try output.checkFolder(count: count, hasLabels: false, source: .unknown)
     let model = try model.load()
     let set = try model.images(count: count) { pixels throws(AEError) in
       try model.sample(count: count, seed: seed, into: pixels)

@@ -80,7 +80,7 @@ struct Train: ParsableCommand {
   }
 
   func run() throws {
-    try output.check()
+    try output.check(inputs: [images, input.labels, start, from, resume])
     if let from {
       try addExactLayer(to: from)
       return
@@ -88,6 +88,7 @@ struct Train: ParsableCommand {
     if let checkpointPath {
       // A checkpoint that the run goes on from may be replaced by a later one.
       let isResumed = resume.map { Path.isSame($0, checkpointPath) } ?? false
+      try OutputFiles.check([output.output, checkpointPath], inputs: [images, input.labels, start])
       try OutputOptions.check(checkpointPath, force: output.force || isResumed)
     }
     // A checkpoint is small beside the images, and a bad one should be told of first.

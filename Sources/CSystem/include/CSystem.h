@@ -73,15 +73,18 @@ int64_t cs_read(int descriptor, void *memory, size_t byte_count);
 /** cs_read_at(...) is cs_read from a place in a file, whose position it leaves alone. */
 int64_t cs_read_at(int descriptor, void *memory, size_t byte_count, int64_t offset);
 
-/** cs_write(...) writes all bytes and returns 0, or returns an errno. */
+/** cs_write(...) writes all bytes and returns 0, or returns an errno; no SIGPIPE and no SIGXFSZ comes of it. */
 int cs_write(int descriptor, const void *memory, size_t byte_count);
 
 /**
- * cs_file_write(path, memory, byte_count, overwrite, doing) writes a whole file: into a temporary file
- * beside it, synced, renamed to `path`, the directory synced. Whatever fails, nothing new is left behind
- * and an old file stays as it was. Without `overwrite` a name that is taken gives EEXIST, even if it was
+ * cs_file_write(path, memory, byte_count, overwrite, doing) writes a whole file: into one without a name, or with
+ * a temporary name beside it, synced, put in its place, the directory synced. Whatever fails, nothing new is left
+ * behind and an old file stays as it was; what a killed process left behind goes when the same path is written next.
+ * A file that is replaced passes owner, group and permissions on. Links are followed. Without `overwrite` a name that
+ * is taken gives EEXIST, even if it was
  * taken in the meantime. A device, a pipe or a path such as /dev/stdout is written to as it is. Returns 0,
  * or an errno with *doing naming the step that failed: "create", "open", "write", "sync" or "rename".
+ * A pipe with a name is opened as ever, which waits for a process that reads it.
  */
 int cs_file_write(const char *path, const void *memory, size_t byte_count, int overwrite, const char **doing);
 
@@ -103,11 +106,40 @@ int cs_output_begin_again(cs_output *output);
 /** cs_output_close(output, keep, doing) ends one: renamed into its place, or removed. Returns 0 or an errno. */
 int cs_output_close(cs_output *output, int keep, const char **doing);
 
+/** cs_place is what a path leads to, by which two spellings of it can be told to be one. */
+typedef struct {
+  uint64_t device, inode; /* of the file that is there, or else of the folder that it would be in */
+  char name[256];         /* of a file that is not there, in that folder */
+  int is_there;
+  unsigned kind;          /* the type of what is there, as in st_mode */
+  int descriptor;         /* that the path names, as /dev/stdout does; else -1 */
+} cs_place;
+
+/** cs_place_of(path, place) finds it. Returns 0 or an errno. */
+int cs_place_of(const char *path, cs_place *place);
+
+/** cs_rename_to_free_name(from, to) gives a file or folder the name `to` unless that is taken. Returns 0 or an errno. */
+int cs_rename_to_free_name(const char *from, const char *to);
+
 /**
- * cs_file_exchange(a, b) lets two files or folders of one file system change names at once. Returns 0 or an
- * errno: EINVAL or ENOSYS if the file system or the kernel cannot.
+ * cs_temporary_folder(folder, target, path, capacity, lock) makes a folder in `folder` for what is to be called
+ * `target`, and holds a lock on it, *lock. What killed processes left behind of theirs is removed first. Returns 0
+ * or an errno.
  */
-int cs_file_exchange(const char *a, const char *b);
+int cs_temporary_folder(const char *folder, const char *target, char *path, size_t capacity, int *lock);
+
+/** cs_temporary_folder_remove(path, lock) removes one and its files, and gives the lock up. */
+void cs_temporary_folder_remove(const char *path, int lock);
+
+/**
+ * cs_file_stage(path, memory, byte_count, replaced, mark) writes a new file, not synced, that is to be renamed: if it
+ * will take the place of the file `replaced`, it gets that one's owner, group and permissions. `mark`, if not NULL,
+ * is kept beside its contents where the file system can. Returns 0 or an errno.
+ */
+int cs_file_stage(const char *path, const void *memory, size_t byte_count, const char *replaced, const char *mark);
+
+/** cs_file_mark(path, mark, capacity) reads the mark. Returns its length, or -1 if there is none. */
+int64_t cs_file_mark(const char *path, char *mark, size_t capacity);
 
 /**
  * cs_file_system_sync(path) puts on disk all that was written to the file system that holds `path`: what
