@@ -52,7 +52,8 @@ class Kind:
     def state(self) -> dict[str, bytes]:
         path = self.folder / self.output
         if path.is_dir():
-            return {name: (path / name).read_bytes() for name in os.listdir(path)}
+            entries = {name: path / name for name in os.listdir(path)}
+            return {name: b"" if entry.is_dir() else entry.read_bytes() for name, entry in entries.items()}
         return {"": path.read_bytes()}
 
     def listed(self) -> list[str]:
