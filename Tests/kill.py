@@ -102,7 +102,7 @@ class New(Kind):
 
 def kinds(folder: Path) -> list[Kind]:
     for name, seed in [("a.idx", "1"), ("b.idx", "2")]:
-        draw = tool("draw", "-q", "-o", name, "--count", "400", "--seed", seed)
+        draw = tool("draw", "-q", "-o", name, "--count", "150", "--seed", seed)
         subprocess.run(draw, cwd=folder, check=True)
         subprocess.run(tool("compress", "-q", name, "-o", name + ".aez"), cwd=folder, check=True)
     train = ["--hidden", "8", "--latent", "2", "--steps", "40", "--batch", "20", "-q", "-f"]

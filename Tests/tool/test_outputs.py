@@ -25,14 +25,16 @@ def digits(tmp_path) -> Path:
 
 
 def test_closed_standard_descriptors_are_not_reused(tmp_path, shared):
-    damaged = bytearray((shared / "set.aez").read_bytes())
-    damaged[-300] ^= 1
+    damaged = bytearray((shared / "bare.aez").read_bytes())
+    damaged[-100] ^= 1
     (tmp_path / "bad.aez").write_bytes(damaged)
-    expected = run("decompress", "bad.aez", "--salvage", "-o", "whole.idx", cwd=tmp_path)
+    model = shared / "small.aew"
+    salvage = ["decompress", "bad.aez", "--model", model, "--salvage"]
+    expected = run(*salvage, "-o", "whole.idx", cwd=tmp_path)
     assert expected.code == 1
     assert "are lost" in expected.err
     for closed in [">&- 2>&-", "2>&-", "<&- >&- 2>&-"]:
-        done = shell(f'"$1" decompress bad.aez --salvage --force -o o.idx {closed}', tmp_path)
+        done = shell(f'"$1" decompress bad.aez --model {model} --salvage --force -o o.idx {closed}', tmp_path)
         assert done.returncode == 1
         assert (tmp_path / "o.idx").read_bytes() == (tmp_path / "whole.idx").read_bytes()
     done = shell('"$1" draw --count 2 -o - >&-', tmp_path)
