@@ -213,3 +213,51 @@ func limits() throws {
   let endless = failure { () throws(AEError) in _ = try File.read("/dev/zero", limit: 1 << 20) }
   #expect(endless?.message == "/dev/zero: is longer than 1048576 bytes")
 }
+
+@Test("a pipe that nobody reads and a limit on files are errors, and no signal")
+func noSignals() throws {
+  let folder = Folder()
+  let code = inChild {
+    signal(SIGPIPE, SIG_DFL)
+    signal(SIGXFSZ, SIG_DFL)
+    var ends: [Int32] = [0, 0]
+    pipe(&ends)
+    close(ends[0])
+    let bytes = [UInt8](repeating: 0, count: 10_000)
+    let pipe = failure { () throws(AEError) in
+      try File.write("/dev/fd/\(ends[1])", bytes, bytes.count, overwrite: true)
+    }
+    var limit = rlimit(rlim_cur: 4096, rlim_max: 4096)
+    setrlimit(__rlimit_resource_t(1), &limit)
+    let large = failure { () throws(AEError) in
+      try File.write("\(folder.path)/a", bytes, bytes.count, overwrite: true)
+    }
+    var pending = sigset_t()
+    sigpending(&pending)
+    guard sigismember(&pending, SIGPIPE) == 0, sigismember(&pending, SIGXFSZ) == 0 else { return 9 }
+    return pipe?.message.hasSuffix(": Broken pipe") == true
+      && large?.message.hasSuffix(": File too large") == true
+      ? 7 : 8
+  }
+  #expect(code == 7)
+  #expect(folder.entries == [])
+}
+
+@Test("what a killed writer left goes with the next write of the same file, and nothing else does")
+func leftoversAreSwept() throws {
+  let folder = Folder()
+  // The hash of "a.bin" in the name, as the writer makes it.
+  var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+  for byte in "a.bin".utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+  let digits = String(hash, radix: 16)
+  let mine = ".aez-" + String(repeating: "0", count: 16 - digits.count) + digits + "-0123456789abcdef.tmp"
+  let others = [".aez-0000000000000000-0123456789abcdef.tmp", mine + "x", "notes.tmp"]
+  for name in others + [mine] { try write("\(folder.path)/\(name)", "left") }
+  let held = open("\(folder.path)/\(mine)", O_RDONLY)
+  flock(held, LOCK_EX)
+  try write("\(folder.path)/a.bin", "one")
+  #expect(folder.entries.contains(mine))
+  close(held)
+  try write("\(folder.path)/a.bin", "two", overwrite: true)
+  #expect(folder.entries == (others + ["a.bin"]).sorted())
+}
