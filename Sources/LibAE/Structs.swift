@@ -38,7 +38,7 @@ extension ae_training_progress: GrowingStruct {
 
 extension ae_trainer_options: GrowingStruct {
   static var structName: StaticString { "ae_trainer_options" }
-  static var firstSize: Int { 192 }
+  static var firstSize: Int { 200 }
 }
 
 /// The largest struct_size taken for one: anything above is a mistake, and would be read.

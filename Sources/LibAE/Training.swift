@@ -26,6 +26,7 @@ struct Reports {
   var interval = 500
   var progress: ae_progress_callback?
   var log: ae_log_callback?
+  var poll: ae_poll_callback?
   var context: UnsafeMutableRawPointer?
 
   init() {}
@@ -37,6 +38,7 @@ struct Reports {
     interval = Int(clamping: options.progress_interval)
     progress = options.progress
     log = options.log
+    poll = options.poll
     context = options.context
   }
 
@@ -216,14 +218,22 @@ public func ae_trainer_fit(
     reports.say(
       "training \(options.name) on \(count) images, from step \(box.trainer.stepsDone) to \(options.stepCount), "
         + "\(threadCount) threads, \(kernelPathName) kernels")
-    try box.trainer.fit(source.base, count: count, progressInterval: reports.interval) { state in
-      reports.say("step \(state.step) of \(state.stepCount): mse \(state.mse), loss \(state.loss)")
-      guard let callback = reports.progress else { return true }
-      var told = progress(state)
-      let goesOn = callback(reports.context, &told) == 0
-      _ = ck_float_enter()
-      return goesOn
-    }
+    try box.trainer.fit(
+      source.base, count: count, progressInterval: reports.interval,
+      progress: { state in
+        reports.say("step \(state.step) of \(state.stepCount): mse \(state.mse), loss \(state.loss)")
+        guard let callback = reports.progress else { return true }
+        var told = progress(state)
+        let goesOn = callback(reports.context, &told) == 0
+        _ = ck_float_enter()
+        return goesOn
+      },
+      goesOn: {
+        guard let poll = reports.poll else { return true }
+        let goesOn = poll(reports.context) == 0
+        _ = ck_float_enter()
+        return goesOn
+      })
     reports.say("step \(box.trainer.stepsDone) of \(options.stepCount): done")
   }
 }

@@ -162,12 +162,13 @@ public final class Trainer {
   /// - Parameters:
   ///   - progressInterval: steps between calls of `progress`, at least 1.
   ///   - progress: told how it goes; false stops.
+  ///   - goesOn: asked between steps, some ten times a second; false stops.
   /// - Throws: `.stopped` after a whole step; `.diverged` if the loss is not finite, and then the trainer is
   ///   back at the last report at which it was; `.argument` if there are no images to train on, or if the run
   ///   began on others.
   public func fit(
     _ pixels: UnsafePointer<UInt8>, count: Int, progressInterval: Int = 500,
-    progress: (TrainingProgress) -> Bool = { _ in true }
+    progress: (TrainingProgress) -> Bool = { _ in true }, goesOn: () -> Bool = { true }
   ) throws(AEError) {
     let heldOut = Int(Double(count) * options.validationFraction)
     let trainCount = count - heldOut
@@ -185,6 +186,7 @@ public final class Trainer {
     let interval = max(progressInterval, 1)
     var meter = Meter()
     var lastGood = try snapshot()
+    var polled = start
     while stepsDone < options.stepCount {
       let work = try reserve(rows: rows)
       batches.draw(
@@ -213,8 +215,13 @@ public final class Trainer {
         refresh(&lastGood)
         let goOn = progress(report)
         if !goOn && stepsDone < options.stepCount {
-          throw AEError(.stopped, "training was stopped after step \(stepsDone) of \(options.stepCount)")
+          throw stopped
         }
+      }
+      let now = monotonicSeconds()
+      if now - polled >= 0.1 {
+        polled = now
+        if !goesOn() && stepsDone < options.stepCount { throw stopped }
       }
     }
   }
@@ -235,6 +242,10 @@ public final class Trainer {
         "the run began on \(images.count) images, \(came): it goes on with the images that it began with")
     }
     return given
+  }
+
+  private var stopped: AEError {
+    AEError(.stopped, "training was stopped after step \(stepsDone) of \(options.stepCount)")
   }
 
   /// One step on a batch of the caller's: `count` images of floats in [0, 1].

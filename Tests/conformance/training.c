@@ -119,6 +119,23 @@ static void test_repeatable(int32_t kind, const char *name) {
   free(whole);
 }
 
+static int32_t on_poll(void *context) { return ++*(int *)context == 2; }
+
+/* Training can be stopped long before its first report. */
+static void test_poll(void) {
+  ae_trainer_options options;
+  ae_trainer *trainer = NULL;
+  int polled = 0;
+  small_options(&options, AE_KIND_ELU);
+  options.step_count = options.progress_interval = UINT64_C(1) << 32;
+  options.poll = on_poll;
+  options.context = &polled;
+  if (ae_trainer_create(&options, &trainer) != AE_OK) require(NULL);
+  check_status(ae_trainer_fit(trainer, pixels, COUNT), AE_ERROR_STOPPED, "a poll stops training");
+  check(polled == 2, "when it asks for it");
+  ae_trainer_free(trainer);
+}
+
 /* Checkpoints and sets in files: the bytes of those in memory, links followed, permissions kept, a device written to. */
 static void test_files(void) {
   char folder[] = "/tmp/libae-conformance-XXXXXX", path[64], link[64], none[64];
@@ -375,6 +392,7 @@ void test_training(void) {
   test_steps();
   test_pca();
   test_files();
+  test_poll();
 
   small_options(&options, AE_KIND_LINEAR);
   if (ae_trainer_create(&options, &trainer) != AE_OK) require(NULL);

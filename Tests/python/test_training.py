@@ -233,7 +233,7 @@ def test_control_c_stops_training_without_any_callback():
         import libae, numpy as np
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
         images = np.zeros((100, 12, 10), np.uint8)
-        trainer = libae.Trainer((12, 10), steps=10**9, progress_interval=5, latent_size=2, hidden=(8,))
+        trainer = libae.Trainer((12, 10), steps=10**9, progress_interval=10**9, latent_size=2, hidden=(8,))
         threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
         try:
             trainer.fit(images)

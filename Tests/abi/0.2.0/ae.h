@@ -475,6 +475,12 @@ typedef int32_t (*ae_progress_callback)(void *context, const ae_training_progres
  */
 typedef void (*ae_log_callback)(void *context, const char *message);
 
+/**
+ * ae_poll_callback(context) is called on the thread that trains between steps, some ten times a second. Return 0 to go
+ * on; anything else stops training as ae_progress_callback does, without waiting for the next report.
+ */
+typedef int32_t (*ae_poll_callback)(void *context);
+
 /** ae_trainer_options says what to train and how. */
 typedef struct ae_trainer_options {
   size_t struct_size;            /* set by ae_trainer_options_init */
@@ -514,6 +520,7 @@ typedef struct ae_trainer_options {
   ae_log_callback log;           /* may be NULL */
   void *context;                 /* handed to the callbacks */
   const char *name;              /* the model's name, at most 64 bytes of UTF-8; NULL: the kind's name */
+  ae_poll_callback poll;         /* may be NULL */
 } ae_trainer_options;
 
 /** ae_trainer_options_init(options, struct_size) sets every default; see ae_compress_options_init. */
@@ -564,7 +571,7 @@ ae_status ae_trainer_save_file(const ae_trainer *trainer, const char *path);
 /**
  * ae_trainer_resume(data, byte_count, options, trainer) stores in *trainer the trainer of a
  * checkpoint. Its options are the checkpoint's; of `options` (which may be NULL) only
- * progress_interval, progress, log and context are used. The tool alone goes on with
+ * progress_interval, progress, log, poll and context are used. The tool alone goes on with
  * runs of `aez train --lambda`, for which this is AE_ERROR_KIND, and of `--optimizer muon` or `--start`, for which it
  * is AE_ERROR_VERSION.
  */

@@ -122,6 +122,7 @@ class Progress(ctypes.Structure):
 
 ProgressCallback = CFUNCTYPE(c_int32, c_void_p, POINTER(Progress))
 LogCallback = CFUNCTYPE(None, c_void_p, c_char_p)
+PollCallback = CFUNCTYPE(c_int32, c_void_p)
 
 
 class TrainerOptions(ctypes.Structure):
@@ -157,6 +158,7 @@ class TrainerOptions(ctypes.Structure):
         ("log", LogCallback),
         ("context", c_void_p),
         ("name", c_char_p),
+        ("poll", PollCallback),
     )
 
 

@@ -104,12 +104,16 @@ class _Callbacks(Callbacks):
         # This object and not the trainer is what C's handle keeps, so a trainer goes when its user lets go.
         self.c_progress = _foreign.ProgressCallback(self._on_progress)
         self.c_log = _foreign.LogCallback(self._on_log)
+        self.c_poll = _foreign.PollCallback(self._on_poll)
 
     def _on_progress(self, _context: Any, told: Any) -> int:
         def call() -> Any:
             return None if self.progress is None else self.progress(_progress(told.contents))
 
         return self.stops(call)
+
+    def _on_poll(self, _context: Any) -> int:
+        return self.stops(lambda: None)
 
     def _on_log(self, _context: Any, message: bytes) -> None:
         try:
@@ -163,7 +167,7 @@ class Trainer(Closing):
         importance_warmup_steps: steps at first that draw once all the same, which is faster.
         binarize: draw every batch's pixels as 0 or 1, with their value as probability.
         validation_fraction: share of the images held out, up to 0.5.
-        progress_interval: steps between progress calls, which are also where Ctrl-C is heard.
+        progress_interval: steps between progress calls.
         name: the model's name, at most 64 bytes of UTF-8; None for the kind's name.
 
     None stands for the library's default everywhere.
@@ -432,6 +436,7 @@ def _options(callbacks: _Callbacks, progress_interval: int | None) -> _foreign.T
     check(lib.ae_trainer_options_init(ctypes.byref(options), ctypes.sizeof(options)))
     options.progress = callbacks.c_progress
     options.log = callbacks.c_log
+    options.poll = callbacks.c_poll
     if progress_interval is not None:
         options.progress_interval = _arrays.whole(progress_interval, "progress_interval", 1, 2**64 - 1)
     return options
