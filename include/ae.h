@@ -101,7 +101,7 @@ enum {
   AE_ERROR_MODEL = 9,     /* the image set was made with another model, or none was given */
   AE_ERROR_BUFFER = 10,   /* capacity too small */
   AE_ERROR_STOPPED = 11,  /* a callback asked to stop */
-  AE_ERROR_DIVERGED = 12, /* training met a loss that is not finite */
+  AE_ERROR_DIVERGED = 12, /* numbers overflow: a loss, or what a model gives, is not finite */
   AE_ERROR_INTERNAL = 13  /* a bug in libae: please report it */
 };
 
@@ -223,6 +223,9 @@ ae_status ae_model_save_file(const ae_model *model, int32_t storage, uint32_t fl
  *
  * Float results agree between machines and kernel paths to within rounding, not bit for bit. For
  * that, use image sets, or a model of int8 storage, whose integer arithmetic is exact everywhere.
+ *
+ * What comes out is finite: a model whose weights, or an input whose values are so large that an output
+ * is not, before it is clamped or rounded, gives AE_ERROR_DIVERGED.
  */
 
 /**

@@ -53,7 +53,8 @@ typedef struct dense_job {
   size_t count, tasks;
   size_t widest, deepest;      /* floats of a row between two layers, inputs of a layer */
   size_t columns;              /* floats that a picture takes for a convolution: with margins, or in columns */
-  atomic_size_t first_refused; /* index of the first input that is not finite */
+  atomic_size_t first_refused;  /* index of the first input that is not finite */
+  atomic_size_t first_overflow; /* index of the first output that is not */
   atomic_int out_of_memory;
 } dense_job;
 
@@ -96,10 +97,10 @@ void ck_dense_release(ck_dense_layer *layer) {
   ck_scratch_give(layer->packed);
 }
 
-/* Remembers the first of the inputs that are not finite, whichever task comes first. */
-static void refuse(dense_job *job, size_t index) {
-  size_t seen = atomic_load(&job->first_refused);
-  while (index < seen && !atomic_compare_exchange_weak(&job->first_refused, &seen, index))
+/* Remembers the first of the numbers that are not finite, whichever task comes first. */
+static void remember(atomic_size_t *first, size_t index) {
+  size_t seen = atomic_load(first);
+  while (index < seen && !atomic_compare_exchange_weak(first, &seen, index))
     ;
 }
 
@@ -185,7 +186,7 @@ static void task(void *context, size_t index) {
   } else {
     size_t bad = ck_first_not_finite(rows * inputs, tile.x);
     if (bad < rows * inputs) {
-      refuse(job, row * inputs + bad);
+      remember(&job->first_refused, row * inputs + bad);
       ck_scratch_give(memory);
       return;
     }
@@ -207,6 +208,10 @@ static void task(void *context, size_t index) {
     tile.ldx = tile.ldy;
     next ^= 1;
   }
+  /* Before anything hides it: activations keep NaN, clamping does not. */
+  size_t bad = ck_first_not_finite(rows * outputs, tile.y);
+  if (bad < rows * outputs)
+    remember(&job->first_overflow, row * outputs + bad);
   if (job->y_form == CK_ROWS_UNIT)
     ck_clamp_unit(rows * outputs, tile.y);
   if (job->y_form == CK_ROWS_BYTES)
@@ -215,8 +220,8 @@ static void task(void *context, size_t index) {
 }
 
 int ck_dense_network(const ck_dense_layer *layers, size_t layer_count, size_t count, const void *x, int x_form,
-                     void *y, int y_form, size_t *first_refused) {
-  *first_refused = SIZE_MAX;
+                     void *y, int y_form, size_t *first_refused, size_t *first_overflow) {
+  *first_refused = *first_overflow = SIZE_MAX;
   if (count == 0)
     return 0;
   dense_job job = {.layers = layers,
@@ -227,6 +232,7 @@ int ck_dense_network(const ck_dense_layer *layers, size_t layer_count, size_t co
                    .y_form = y_form,
                    .count = count};
   atomic_init(&job.first_refused, SIZE_MAX);
+  atomic_init(&job.first_overflow, SIZE_MAX);
   for (size_t l = 0; l < layer_count; l++) {
     const ck_convolution *g = &layers[l].convolution;
     size_t inputs = layers[l].inputs, outputs = CK_ROW_OUTPUTS(layers + l);
@@ -249,6 +255,7 @@ int ck_dense_network(const ck_dense_layer *layers, size_t layer_count, size_t co
   else
     ck_parallel(job.tasks, task, &job);
   *first_refused = atomic_load(&job.first_refused);
+  *first_overflow = atomic_load(&job.first_overflow);
   return atomic_load(&job.out_of_memory) ? -1 : 0;
 }
 

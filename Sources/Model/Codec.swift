@@ -75,7 +75,7 @@ public struct Codec: Sendable {
   /// The largest magnitude of a fixed-point latent.
   public static let largestLatent = 16383
 
-  /// Per latent: its standard deviation over the training images, positive and finite.
+  /// Per latent: its standard deviation over the training images, positive and below 2^122.
   public let latentScales: [Float]
   /// From quality 1 (smallest files) upwards; at least one, at most 16.
   public let rates: [CodeRate]
@@ -89,8 +89,10 @@ public struct Codec: Sendable {
     guard (1...16).contains(rates.count), (1...rates.count).contains(defaultQuality) else {
       throw AEError(.format, "a codec has 1 to 16 qualities, not \(rates.count), default \(defaultQuality)")
     }
-    for scale in latentScales where !(scale > 0 && scale.isFinite) {
-      throw AEError(.format, "a latent's scale must be positive and finite")
+    // So that the largest latent is finite, too.
+    let most = Float.greatestFiniteMagnitude / Float(Codec.largestLatent / Codec.latentUnitsPerScale + 1)
+    for scale in latentScales where !(scale > 0 && scale <= most) {
+      throw AEError(.format, "a latent's scale must be positive and below 2^122")
     }
     for rate in rates where rate.steps.count != latentScales.count {
       throw AEError(.format, "a quality has \(rate.steps.count) latents, the codec \(latentScales.count)")

@@ -64,7 +64,8 @@ public struct DenseNetwork: Sendable {
   public static let chunkCount = 1024
 
   /// Runs `count` rows of `inputCount` floats into rows of `outputCount`; memory is bounded.
-  /// - Throws: `.argument` for an input that is not finite, which it calls one of `what`; `.memory`.
+  /// - Throws: `.argument` for an input that is not finite, which it calls one of `what`; `.diverged` if an output
+  ///   is not, before it is clamped; `.memory`.
   public func run(
     _ input: UnsafePointer<Float>, count: Int, into output: UnsafeMutablePointer<Float>,
     _ what: StaticString = "inputs"
@@ -80,10 +81,11 @@ public struct DenseNetwork: Sendable {
   ) throws(AEError) {
     let packed = try packed.value { () throws(AEError) in try PackedLayers(layers) }
     var refused = 0
+    var overflow = 0
     let status = withExtendedLifetime(packed) {
       ck_dense_network(
         packed.kernels.base, packed.kernels.count, count, input, Int32(inputForm), output, Int32(outputForm),
-        &refused)
+        &refused, &overflow)
     }
     guard status == 0 else { throw AEError(.memory, "cannot allocate rows for the network") }
     guard refused == -1 else {
@@ -91,7 +93,16 @@ public struct DenseNetwork: Sendable {
         .argument,
         "\(what) must be finite; value \(refused % inputCount) of row \(refused / inputCount) is not")
     }
+    guard overflow == -1 else { throw overflowed(what, at: overflow, width: outputCount) }
   }
+}
+
+/// What is thrown where finite numbers gave one that is not.
+package func overflowed(_ what: StaticString, at index: Int, width: Int) -> AEError {
+  AEError(
+    .diverged,
+    "the model's numbers overflow on these \(what): its weights or they are too large, output \(index % width) is not finite"
+  )
 }
 
 /// The weights of a network as the kernels want them.

@@ -199,6 +199,7 @@ public final class IntegerEncoder: Sendable {
   }
 
   /// `count` rows of `inputCount` bytes into rows of `outputCount` floats: sum times `sumScales`.
+  /// - Throws: `.diverged` if one of them is not finite; `.memory`.
   public func encode(_ pixels: UnsafePointer<UInt8>, count: Int, into outputs: UnsafeMutablePointer<Float>)
     throws(AEError)
   {
@@ -206,6 +207,10 @@ public final class IntegerEncoder: Sendable {
       ck_integer_network_floats(
         $0.kernels.base, $0.kernels.count, count, pixels, $0.layers[$0.layers.count - 1].sumScales.base,
         outputs)
+    }
+    let overflow = ck_first_not_finite(count * outputCount, outputs)
+    guard overflow == count * outputCount else {
+      throw overflowed("images", at: overflow, width: outputCount)
     }
   }
 }

@@ -80,6 +80,7 @@ struct ReferenceConvolution {
       var y = [Float](repeating: 99, count: reference.rows * reference.outputs + 1), z = y
       let (inputs, outputs) = reference.matrix
       var refused = 0
+      var overflow = 0
       let status = on(path) {
         bias.withUnsafeBufferPointer { bias in
           var layer = ck_dense_layer(
@@ -88,12 +89,13 @@ struct ReferenceConvolution {
           defer { ck_dense_release(&layer) }
           ck_dense_prepare(&layer, weights)
           return ck_dense_network(
-            &layer, 1, reference.rows, x, Int32(CK_ROWS_FLOATS), &z, Int32(CK_ROWS_FLOATS), &refused)
+            &layer, 1, reference.rows, x, Int32(CK_ROWS_FLOATS), &z, Int32(CK_ROWS_FLOATS), &refused,
+            &overflow)
             | ck_convolution_forward(
               &g, reference.rows, x, weights, bias.baseAddress, Int32(activation), &y)
         }
       }
-      #expect(status == 0 && refused == -1 && y.last == 99 && z.last == 99)
+      #expect(status == 0 && refused == -1 && overflow == -1 && y.last == 99 && z.last == 99)
       var off = 0.0
       for row in 0..<reference.rows {
         let expected = reference.run(

@@ -58,8 +58,9 @@ final class ReferenceStack {
     -> Int
   {
     var refused = 0
+    var overflow = 0
     let status = ck_dense_network(
-      layers.baseAddress, layers.count, count, x, Int32(xForm), y, Int32(yForm), &refused)
+      layers.baseAddress, layers.count, count, x, Int32(xForm), y, Int32(yForm), &refused, &overflow)
     return status == 0 ? refused : -2
   }
 }

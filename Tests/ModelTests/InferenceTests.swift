@@ -191,3 +191,46 @@ func badArchitecturesAreRefused() {
     refused { try Architecture(kind: .pca, width: 3, height: 3, latentCount: 10, output: .identity) }
       == "latent size of a pca must be in 1 ... 9, not 10")
 }
+
+@Test(
+  "Weights that are finite and too large give .diverged from every call, and none an infinity",
+  arguments: [ModelKind.elu, .vae])
+func hugeWeightsOverflow(kind: ModelKind) throws {
+  let model = try randomModel(kind, output: .identity)
+  for network in [model.encoder!, model.decoder!] {
+    for layer in network.layers {
+      for i in 0..<layer.weights.count { layer.weights[i] = i % 3 == 0 ? -3e38 : 3e38 }
+    }
+  }
+  let bytes = try randomImages(count: 2, size: 36)
+  let images = try Buffer<Float>((0..<72).map { Float(bytes[$0]) / 255 })
+  let latents = try Buffer<Float>([1, 2, -1, 2, 0.5, 3])
+  let others = try Buffer<Float>(count: 6)
+  func overflows(_ call: () throws -> Void) {
+    let error = #expect(throws: AEError.self) { try call() }
+    #expect(error?.code == .diverged)
+  }
+  overflows { try model.encode(images.base, count: 2, into: others.base) }
+  overflows { try model.encode(bytes.base, count: 2, into: others.base) }
+  overflows { try model.decode(latents.base, count: 2, into: images.base) }
+  overflows { try model.decode(latents.base, count: 2, into: bytes.base) }
+  if kind == .vae {
+    overflows {
+      try model.posterior(images.base, count: 2, mean: latents.base, logVariance: others.base)
+    }
+    overflows { try model.posterior(bytes.base, count: 2, mean: latents.base, logVariance: others.base) }
+    overflows { try model.sample(count: 2, seed: 1, into: images.base) }
+    overflows { try model.sample(count: 2, seed: 1, into: bytes.base) }
+  }
+}
+
+@Test("A scale that no float latent could be had with is refused")
+func hugeScalesAreRefused() throws {
+  let rate = try CodeRate(
+    steps: [256], tables: [try CodeTable(lowest: 0, frequencies: [1, 4095])])
+  #expect(throws: AEError.self) {
+    _ = try Codec(latentScales: [0x1p122], rates: [rate], defaultQuality: 1)
+  }
+  let codec = try Codec(latentScales: [0x1p121], rates: [rate], defaultQuality: 1)
+  #expect(codec.latent(16383, latent: 0).isFinite)
+}

@@ -128,3 +128,16 @@ func quantisingIsSymmetric() {
     }
   }
 }
+
+@Test("An integer encoder whose scales make its floats overflow says so")
+func hugeScalesOverflow() throws {
+  let layer = try layer(inputs: 6, outputs: 3, seed: 1, words: true)
+  layer.sumScales[1] = 3e38
+  let encoder = try IntegerEncoder(layers: [layer])
+  let pixels = try randomImages(count: 2, size: 6)
+  let outputs = try Buffer<Float>(count: 6)
+  let error = #expect(throws: AEError.self) {
+    try encoder.encode(pixels.base, count: 2, into: outputs.base)
+  }
+  #expect(error?.code == .diverged)
+}

@@ -351,8 +351,8 @@ typedef struct layer_context {
 
 static void run_dense(const void *context) {
   const layer_context *c = context;
-  size_t refused;
-  ck_dense_network(c->dense, 1, c->count, c->x, CK_ROWS_FLOATS, c->y, CK_ROWS_FLOATS, &refused);
+  size_t refused, overflow;
+  ck_dense_network(c->dense, 1, c->count, c->x, CK_ROWS_FLOATS, c->y, CK_ROWS_FLOATS, &refused, &overflow);
 }
 
 static void run_integers(const void *context) {

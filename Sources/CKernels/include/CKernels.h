@@ -159,15 +159,16 @@ void ck_dense_release(ck_dense_layer *layer);
 enum { CK_ROWS_FLOATS = 0, CK_ROWS_UNIT = 1, CK_ROWS_BYTES = 2 };
 
 /**
- * ck_dense_network(layers, layer_count, count, x, x_form, y, y_form, first_refused) runs `count` rows through
- * layers one after another, at least one. x is floats or bytes, y any of the three forms; rows are contiguous.
+ * ck_dense_network(layers, layer_count, count, x, x_form, y, y_form, first_refused, first_overflow) runs `count` rows
+ * through layers one after another, at least one. x is floats or bytes, y any of the three forms; rows are contiguous.
  * Threads share the rows through ck_parallel, and a row's bits depend on neither them nor the other rows.
  *
  * Returns 0, or -1 if memory was refused. *first_refused becomes the index of the first float of x that is not
- * finite, and then y is undefined, or else SIZE_MAX.
+ * finite, and then y is undefined, or else SIZE_MAX; *first_overflow the index of the first number of y that is not
+ * finite before it is clamped, or SIZE_MAX.
  */
 int ck_dense_network(const ck_dense_layer *layers, size_t layer_count, size_t count, const void *x, int x_form,
-                     void *y, int y_form, size_t *first_refused);
+                     void *y, int y_form, size_t *first_refused, size_t *first_overflow);
 
 /**
  * ck_adam_step is one step of Adam (Kingma and Ba 2015, algorithm 1) on some weights, of gradient g:

@@ -168,7 +168,7 @@ class StoppedError(Error):
 
 
 class DivergedError(Error, ArithmeticError):
-    """Training met a loss that is not finite; the trainer holds the last good state."""
+    """Numbers overflow: a loss, which leaves the trainer in its last good state, or what a model gives."""
 
     status = 12
     name = "AE_ERROR_DIVERGED"
