@@ -3,6 +3,10 @@
  * with implicit shifts (Wilkinson and Reinsch 1971, procedures tred2 and imtql2; Golub and Van Loan, chapter 8). The
  * rotations of QL are kept: an eigenvector is a unit vector under all of them and all reflectors, so that a few cost
  * little beside the reduction. It waits for memory, so it is compiled for no path of its own.
+ *
+ * Nothing overflows, and what underflows is no loss: the matrix is first scaled by a power of two to a largest entry of
+ * 1/2 to 1, and what is squared is first looked at, as in LAPACK's dlarfg. Errors are of the order of rounding beside
+ * the largest eigenvalue, and vectors are orthonormal, whatever the rank is.
  */
 #include "internal.h"
 
@@ -13,6 +17,8 @@ CK_SMALL_BEGIN
 
 /* Numbers that go through a loop at once, and eigenvectors of a task; rows of one. */
 enum { LANES = 4, TASK_ROWS = 64 };
+/* Beside entries of up to 1, what is below this is no loss, and its square is still a normal number. */
+static const double least_column = 0x1p-300;
 typedef double lanes __attribute__((vector_size(LANES * sizeof(double))));
 
 typedef struct eigen_job {
@@ -24,7 +30,7 @@ typedef struct eigen_job {
   const lanes *v, *w, *next;
   /* Sine and cosine of every rotation; after those of a sweep, its first row and how many rows it turned. */
   double (*rotations)[2];
-  size_t rotation_count, most_rotations;
+  size_t rotation_count, rotation_room;
   const size_t *order;
   size_t vector_count;
   lanes *columns;
@@ -65,7 +71,13 @@ static void tridiagonalise(eigen_job *job, lanes *w) {
     memset(v, 0, (k + 1) * sizeof *v);
     if (k + 1 < n)
       job->e[k + 1] = v[k + 1];
-    if (k + 2 < n) {
+    double largest = 0;
+    for (size_t i = k + 2; i < n; i++)
+      largest = fmax(largest, fabs(v[i]));
+    if (largest < least_column) {
+      /* Nothing to reflect. */
+      memset(v + k + 1, 0, (n - k - 1) * sizeof *v);
+    } else {
       for (size_t i = k + 1; i < n; i++)
         vv += v[i] * v[i];
       double alpha = v[k + 1] > 0 ? -sqrt(vv) : sqrt(vv);
@@ -90,7 +102,38 @@ static void tridiagonalise(eigen_job *job, lanes *w) {
   }
 }
 
-/* QL on the tridiagonal matrix: its eigenvalues in d. Returns -2 if they do not converge. */
+/* Room for `count` more rotations. Returns -1 if memory was refused. */
+static int reserve_rotations(eigen_job *job, size_t count) {
+  if (job->rotation_room - job->rotation_count >= count)
+    return 0;
+  size_t room = 2 * job->rotation_room + count;
+  double(*more)[2] = ck_scratch_fresh(room * sizeof *more);
+  if (!more)
+    return -1;
+  memcpy(more, job->rotations, job->rotation_count * sizeof *more);
+  ck_scratch_give(job->rotations);
+  job->rotations = more;
+  job->rotation_room = room;
+  return 0;
+}
+
+/* sqrt(f^2 + g^2), and f and g over it; 0 if both are. */
+CK_INLINE double length(double f, double g, double *s, double *c) {
+  double r = sqrt(f * f + g * g), scale = 1;
+  if (r < least_column) {
+    scale = 0x1p-600;
+    f /= scale;
+    g /= scale;
+    r = sqrt(f * f + g * g);
+    if (r == 0)
+      return 0;
+  }
+  *s = f / r;
+  *c = g / r;
+  return r * scale;
+}
+
+/* QL on the tridiagonal matrix: its eigenvalues in d. Returns -1 if memory was refused, -2 if they do not converge. */
 static int diagonalise(eigen_job *job) {
   size_t n = job->n;
   double *d = job->d, *e = job->e, norm = 0;
@@ -100,6 +143,8 @@ static int diagonalise(eigen_job *job) {
     norm = fmax(norm, fabs(d[i]) + fabs(e[i]));
   }
   double negligible = 0x1p-52 * norm;
+  /* Two for each eigenvalue are many. */
+  size_t sweeps = 0;
   for (size_t l = 0; l < n;) {
     size_t m = l;
     while (m + 1 < n && fabs(e[m]) > negligible)
@@ -108,21 +153,21 @@ static int diagonalise(eigen_job *job) {
       l++;
       continue;
     }
-    if (job->rotation_count + m - l + 1 > job->most_rotations)
+    if (++sweeps > 30 * n)
       return -2;
+    if (reserve_rotations(job, m - l + 1) != 0)
+      return -1;
     double g = (d[l + 1] - d[l]) / (2 * e[l]), r = sqrt(g * g + 1), s = 1, c = 1, p = 0;
     g = d[m] - d[l] + e[l] / (g + (g < 0 ? -r : r));
     size_t i = m;
     while (i > l) {
       i--;
       double f = s * e[i], b = c * e[i];
-      e[i + 1] = r = sqrt(f * f + g * g);
+      e[i + 1] = r = length(f, g, &s, &c);
       if (r == 0) {
         i++;
         break;
       }
-      s = f / r;
-      c = g / r;
       g = d[i + 1] - p;
       r = (d[i] - g) * s + 2 * c * b;
       p = s * r;
@@ -177,17 +222,38 @@ static void find_vectors(void *context, size_t task) {
       job->vectors[(first + j) * n + i] = ((const double *)(y + i))[j];
 }
 
+/* Copies the matrix times a power of two, which brings its largest entry to 1/2 ... 1. Returns the power that undoes
+   it. */
+static int scale_matrix(eigen_job *job, const double *matrix) {
+  size_t n = job->n;
+  double largest = 0;
+  for (size_t i = 0; i < n * n; i++)
+    largest = fmax(largest, fabs(matrix[i]));
+  int power = 0;
+  frexp(largest, &power);
+  /* In two steps, because the whole of it may be no double. */
+  double first = ldexp(1, -power / 2), second = ldexp(1, -power - -power / 2);
+  for (size_t i = 0; i < n; i++) {
+    double *row = (double *)(job->a + i * job->stride);
+    for (size_t j = 0; j < n; j++)
+      row[j] = matrix[i * n + j] * first * second;
+  }
+  return power;
+}
+
 int ck_symmetric_eigen(size_t n, const double *matrix, size_t vector_count, double *values, double *vectors) {
   size_t stride = (n + LANES - 1) / LANES, tasks = (vector_count + LANES - 1) / LANES;
-  /* Three times what the covariance of digits takes. */
-  size_t most = (2 * n + 64) * (n + 1);
-  size_t size = ((n + 2) * stride + tasks * n) * sizeof(lanes) + 4 * n * sizeof(double) + n * sizeof(size_t) +
-                most * 2 * sizeof(double);
+  size_t size = ((n + 2) * stride + tasks * n) * sizeof(lanes) + 4 * n * sizeof(double) + n * sizeof(size_t);
+  /* What the covariance of digits takes. */
+  size_t room = (n + 64) * (n + 1);
   lanes *memory = ck_scratch_take(size);
-  if (!memory)
+  eigen_job job = {.n = n, .stride = stride, .a = memory, .vector_count = vector_count, .vectors = vectors,
+                   .rotations = ck_scratch_fresh(room * sizeof *job.rotations), .rotation_room = room};
+  if (!memory || !job.rotations) {
+    ck_scratch_give(memory);
+    ck_scratch_give(job.rotations);
     return -1;
-  eigen_job job = {.n = n, .stride = stride, .a = memory, .most_rotations = most, .vector_count = vector_count,
-                   .vectors = vectors};
+  }
   lanes *w = job.a + n * stride;
   job.columns = w + 2 * stride;
   job.d = (double *)(job.columns + tasks * n);
@@ -196,10 +262,8 @@ int ck_symmetric_eigen(size_t n, const double *matrix, size_t vector_count, doub
   job.p = job.beta + n;
   size_t *order = (size_t *)(job.p + n);
   job.order = order;
-  job.rotations = (double (*)[2])(order + n);
   memset(memory, 0, (size_t)((char *)job.d - (char *)memory));
-  for (size_t i = 0; i < n; i++)
-    memcpy(job.a + i * stride, matrix + i * n, n * sizeof *matrix);
+  int power = scale_matrix(&job, matrix);
   tridiagonalise(&job, w);
   int status = diagonalise(&job);
   /* Descending, and of equal ones the first first. */
@@ -210,9 +274,10 @@ int ck_symmetric_eigen(size_t n, const double *matrix, size_t vector_count, doub
     order[at] = i;
   }
   for (size_t i = 0; i < n; i++)
-    values[i] = job.d[order[i]];
+    values[i] = ldexp(job.d[order[i]], power);
   if (status == 0)
     ck_parallel(tasks, find_vectors, &job);
+  ck_scratch_give(job.rotations);
   ck_scratch_give(memory);
   return status;
 }

@@ -141,9 +141,9 @@ static void test_dense(void) {
   int failed = 0;
   for (size_t rows = 1; rows <= ROWS; rows += rows < 3 ? 1 : 20) {
     float y[ROWS * 5];
-    size_t refused = 0;
-    failed += ck_dense_network(layers, LAYERS, rows, bytes, CK_ROWS_BYTES, y, CK_ROWS_FLOATS, &refused);
-    failed += refused != SIZE_MAX;
+    size_t refused = 0, overflow = 0;
+    failed += ck_dense_network(layers, LAYERS, rows, bytes, CK_ROWS_BYTES, y, CK_ROWS_FLOATS, &refused, &overflow);
+    failed += refused != SIZE_MAX || overflow != SIZE_MAX;
     for (size_t i = 0; i < rows * 5; i++)
       failed += differs(y[i], wanted[i], 1e-4);
   }
@@ -283,39 +283,130 @@ static void test_integers(void) {
   report(failed, "integer layers give the very integers of plain loops");
 }
 
-/* It is the same code on all paths. A fifth of some matrices is zero, others have the same eigenvalue many times. */
+/* Forward and backward are products with the same matrix, or its transpose: dy.(W x) = dx.x = dw.W, whatever the
+   shape. That W is the right one is for the Swift tests to say. */
+static void test_convolutions(void) {
+  int failed = 0;
+  for (int round = 0; round < 60; round++) {
+    int transposed = round % 2, strided = round / 2 % 2, coarse = 1 + (int)(draw() % 7);
+    int32_t kernel = strided ? 4 : 3, stride = strided ? 2 : 1;
+    ck_convolution g = {coarse * stride, (coarse + 1) * stride, 1 + (int)(draw() % 20), coarse, coarse + 1,
+                        1 + (int)(draw() % 20), kernel, stride, 1, transposed};
+    size_t rows = 1 + draw() % 9, fine = ck_fine_count(&g), window = ck_column_count(&g);
+    size_t small = ck_coarse_pixels(&g) * (size_t)g.coarse_channels, weight_count = window * (size_t)g.coarse_channels;
+    size_t inputs = transposed ? small : fine, outputs = transposed ? fine : small;
+    size_t channels = (size_t)(transposed ? g.fine_channels : g.coarse_channels);
+    float *x = floats(rows * inputs), *dy = floats(rows * outputs), *w = floats(weight_count);
+    float *y = floats(rows * outputs), *dx = floats(rows * inputs), *dw = floats(weight_count);
+    float *bias = calloc(channels, sizeof *bias), *db = floats(channels);
+    double forward = 0, by_inputs = 0, by_weights = 0, size = 1;
+    failed += ck_convolution_forward(&g, rows, x, w, bias, CK_IDENTITY, y) != 0;
+    failed += ck_convolution_backward(&g, rows, dy, x, w, CK_IDENTITY, dx, dw, db) != 0;
+    for (size_t i = 0; i < rows * outputs; i++)
+      forward += (double)y[i] * dy[i], size += fabs((double)y[i] * dy[i]);
+    for (size_t i = 0; i < rows * inputs; i++)
+      by_inputs += (double)x[i] * dx[i];
+    for (size_t i = 0; i < weight_count; i++)
+      by_weights += (double)w[i] * dw[i];
+    failed += !(fabs(forward - by_inputs) < 1e-5 * size) || !(fabs(forward - by_weights) < 1e-5 * size);
+    free(x), free(dy), free(w), free(y), free(dx), free(dw), free(bias), free(db);
+  }
+  report(failed, "convolutions go backward as they go forward");
+}
+
+/* How far values and vectors of a matrix are from what they should be, beside its largest entry. */
+static double eigen_error(size_t n, const double *a, size_t wanted) {
+  double *values = malloc(n * sizeof *values), *vectors = malloc(wanted * n * sizeof *vectors);
+  double largest = 0, trace = 0, sum = 0, off = 0;
+  for (size_t i = 0; i < n * n; i++)
+    largest = fmax(largest, fabs(a[i]));
+  double unit = largest > 0 ? largest : 1;
+  if (ck_symmetric_eigen(n, a, wanted, values, vectors) != 0)
+    off = INFINITY;
+  for (size_t i = 0; i < n; i++) {
+    trace += a[i * n + i] / unit, sum += values[i] / unit;
+    if (!(i == 0 || values[i] <= values[i - 1]))
+      off = INFINITY;
+  }
+  off = fmax(off, fabs(sum - trace));
+  for (size_t v = 0; v < wanted; v++) {
+    for (size_t i = 0; i < n; i++) {
+      double product = 0;
+      for (size_t j = 0; j < n; j++)
+        product += a[i * n + j] / unit * vectors[v * n + j];
+      product -= values[v] / unit * vectors[v * n + i];
+      off = fabs(product) <= off ? off : fabs(product);
+    }
+    for (size_t other = 0; other <= v; other++) {
+      double dot = -(double)(v == other);
+      for (size_t j = 0; j < n; j++)
+        dot += vectors[v * n + j] * vectors[other * n + j];
+      off = fabs(dot) <= off ? off : fabs(dot);
+    }
+  }
+  free(values), free(vectors);
+  /* Values of a tiny matrix have fewer digits. */
+  return isfinite(off) ? off - (n + 1) * 0x1p-1074 / unit : 1;
+}
+
+enum { EIGEN_KINDS = 9 };
+
+/* Zeros, a diagonal, permutations, columns that are rounding or subnormal, few ranks, duplicates, and what has all. */
+static void draw_matrix(size_t n, int kind, double *a) {
+  size_t rank = kind == 5 ? 1 : kind == 6 ? n / 3 + 1 : n;
+  double *b = calloc(n * n, sizeof *b);
+  for (size_t i = 0; i < n; i++)
+    for (size_t r = 0; r < rank; r++)
+      b[i * n + r] = draw() % 200 / 100.0 - 1;
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j <= i; j++) {
+      double x = 0;
+      switch (kind) {
+      case 0: /* a constant pixel in five, whole numbers */
+        x = i % 5 == 4 || j % 5 == 4 ? 0 : draw() % 100;
+        break;
+      case 1:
+        x = i == j;
+        break;
+      case 2:
+        x = i == j ? draw() % 3 : 0;
+        break;
+      case 3:
+        x = i + j + 1 == n;
+        break;
+      case 4:
+        break;
+      case 7: /* magnitudes from 1 to 1e-300 */
+        x = ldexp(b[i * n + j], -(int)(draw() % 1000));
+        break;
+      case 8: /* one large entry, and crumbs */
+        x = i == 0 && j == 0 ? 1 : b[i * n + j] * 1e-290;
+        break;
+      default:
+        for (size_t r = 0; r < rank; r++) /* every other row twice */
+          x += b[(i & ~(size_t)1) * n + r] * b[(j & ~(size_t)1) * n + r];
+      }
+      a[i * n + j] = a[j * n + i] = x;
+    }
+  free(b);
+}
+
+/* It is the same code on all paths. */
 static void test_eigen(void) {
   int failed = 0;
-  for (size_t n = 1; n < 90; n = n * 3 / 2 + 1) {
-    size_t wanted = (n + 1) / 2;
-    double *a = malloc(n * n * sizeof *a), *values = malloc(n * sizeof *values);
-    double *vectors = malloc(wanted * n * sizeof *vectors), trace = 0, sum = 0;
-    for (size_t i = 0; i < n; i++)
-      for (size_t j = 0; j <= i; j++)
-        a[i * n + j] = a[j * n + i] = n % 2 ? i == j : i % 5 == 4 || j % 5 == 4 ? 0 : draw() % 100;
-    failed += ck_symmetric_eigen(n, a, wanted, values, vectors) != 0;
-    for (size_t i = 0; i < n; i++) {
-      trace += a[i * n + i], sum += values[i];
-      failed += i > 0 && values[i] > values[i - 1];
-    }
-    failed += differs(sum, trace, 1e-9);
-    for (size_t v = 0; v < wanted; v++) {
-      for (size_t i = 0; i < n; i++) {
-        double product = 0;
-        for (size_t j = 0; j < n; j++)
-          product += a[i * n + j] * vectors[v * n + j];
-        failed += fabs(product - values[v] * vectors[v * n + i]) > 1e-9;
+  for (size_t n = 1; n < 90; n = n * 3 / 2 + 1)
+    for (int kind = 0; kind < EIGEN_KINDS; kind++) {
+      static const double scales[] = {1, 1e-300, 1e-310, 1e-160, 1e160, 1e300};
+      double *a = malloc(n * n * sizeof *a), *scaled = malloc(n * n * sizeof *a);
+      draw_matrix(n, kind, a);
+      for (size_t s = 0; s < (n < 40 ? sizeof scales / sizeof *scales : 1); s++) {
+        for (size_t i = 0; i < n * n; i++)
+          scaled[i] = a[i] * scales[s];
+        failed += eigen_error(n, scaled, s ? (n + 1) / 2 : n) > 1e-12;
       }
-      for (size_t other = 0; other <= v; other++) {
-        double dot = 0;
-        for (size_t j = 0; j < n; j++)
-          dot += vectors[v * n + j] * vectors[other * n + j];
-        failed += fabs(dot - (v == other)) > 1e-12;
-      }
+      free(a), free(scaled);
     }
-    free(a), free(values), free(vectors);
-  }
-  report(failed, "eigenvectors are orthonormal, ranked, and what the matrix only stretches");
+  report(failed, "eigenvectors are orthonormal, ranked, and what the matrix only stretches, of any rank and scale");
 }
 
 int main(int argc, char **argv) {
@@ -329,6 +420,7 @@ int main(int argc, char **argv) {
     test_training_products();
     test_dense();
     test_passes();
+    test_convolutions();
     test_integers();
     test_eigen();
   }
