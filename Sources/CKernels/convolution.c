@@ -285,10 +285,11 @@ static window_pass *prepare_pass(const ck_convolution *g, int up, size_t togethe
 /* Copies n pictures to where each has zeros around it. */
 static void fill_margins(const window_pass *pass, size_t n, const float *from, float *margins) {
   size_t row = (size_t)pass->x.source * pass->source, wide = (size_t)pass->x.padded * pass->source;
+  /* Windows reach to the left and upwards: `low` is not above 0. */
+  size_t left = (size_t)-pass->x.low * pass->source, above = (size_t)-pass->y.low;
   for (size_t i = 0; i < n; i++)
-    for (int32_t y = 0; y < pass->y.source; y++, from += row)
-      memcpy(margins + i * pass->padded + (size_t)(y - pass->y.low) * wide - (size_t)pass->x.low * pass->source, from,
-             row * sizeof *from);
+    for (size_t y = 0; y < (size_t)pass->y.source; y++, from += row)
+      memcpy(margins + i * pass->padded + (y + above) * wide + left, from, row * sizeof *from);
 }
 
 /* Makes n pictures from others, which lie in `margins`. */
@@ -398,14 +399,14 @@ static void forward_task(void *context, size_t index) {
 /* Packs channels block by block of `rows`: [block][pixel][rows]. Those that the last block lacks hold anything. `to` has
    room for GRADIENT_ROWS more, which is how many are copied while there are as many. */
 static void pack_channels(size_t pixels, size_t channels, size_t rows, const float *from, float *to) {
-  const float *end = from + pixels * channels;
+  size_t end = pixels * channels;
   for (size_t c = 0; c < channels; c += rows) {
-    const float *pixel = from + c;
-    for (; end - pixel >= GRADIENT_ROWS; pixel += channels, to += rows)
-      memcpy(to, pixel, GRADIENT_ROWS * sizeof *to);
+    size_t pixel = c;
+    for (; pixel + GRADIENT_ROWS <= end; pixel += channels, to += rows)
+      memcpy(to, from + pixel, GRADIENT_ROWS * sizeof *to);
     for (; pixel < end; pixel += channels, to += rows)
       for (size_t r = 0; r < rows && pixel + r < end; r++)
-        to[r] = pixel[r];
+        to[r] = from[pixel + r];
   }
 }
 

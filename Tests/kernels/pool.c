@@ -155,9 +155,9 @@ static void test_bits(void) {
   enum { M = 130, N = 300, K = 200 };
   float *a = malloc(sizeof(float) * M * K), *b = malloc(sizeof(float) * N * K);
   float *one = malloc(sizeof(float) * M * N), *more = malloc(sizeof(float) * M * N);
-  for (int i = 0; i < M * K; i++)
+  for (unsigned i = 0; i < M * K; i++)
     a[i] = (float)(i * 7919 % 1000) * 1e-3f - 0.5f;
-  for (int i = 0; i < N * K; i++)
+  for (unsigned i = 0; i < N * K; i++)
     b[i] = (float)(i * 104729 % 1000) * 1e-3f - 0.5f;
   for (int path = 0; path < CK_PATH_COUNT; path++) {
     if (!ck_path_select(path))
