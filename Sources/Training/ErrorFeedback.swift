@@ -10,25 +10,60 @@
   /// How the rounding of one weight is made up for by those after it: inputs that go together can stand in for
   /// each other.
   ///
+  /// Memory is bounded: of up to 4096 inputs a matrix of their products is taken, 200 MB at most. More are cut into
+  /// blocks of some 512 neighbours, 4 KB for each input; weights make up for each other within a block alone.
+  package struct ErrorFeedback {
+    /// Inputs that are one block, and about how many of a block where there are more.
+    package static let (widestWhole, blockWidth) = (4096, 512)
+
+    private let blocks: [FeedbackBlock]
+
+    /// - Parameter inputs: `rows` rows of `n` inputs as the layer gets them.
+    package init(_ inputs: IntegerRows, rows: Int, width n: Int) throws(AEError) {
+      let count =
+        n <= ErrorFeedback.widestWhole ? 1 : (n + ErrorFeedback.blockWidth - 1) / ErrorFeedback.blockWidth
+      var blocks: [FeedbackBlock] = []
+      for block in 0..<count {
+        blocks.append(
+          try FeedbackBlock(
+            inputs, rows: rows, width: n, columns: n * block / count..<n * (block + 1) / count))
+      }
+      self.blocks = blocks
+    }
+
+    /// Rounds one output's weights to multiples of `scale`, into `rounded`, in -127 ... 127.
+    package func round(
+      _ weights: UnsafePointer<Float>, scale: Double, into rounded: UnsafeMutablePointer<Int8>
+    ) {
+      for block in blocks { block.round(weights, scale: scale, into: rounded) }
+    }
+  }
+
+  /// Inputs whose weights make up for each other.
+  ///
   /// With the covariance of the inputs H = (U + I) D (U + I)^T, U strictly upper triangular, weight k is rounded
   /// after adding the sum over j < k of U[j, k] times what the rounding of weight j took away: the least squared
   /// error of the output that rounding one after the other can have (Chee et al. 2023, "QuIP", theorem 1). Means
   /// do not count, because the bias takes them back.
-  package struct ErrorFeedback {
-    /// Inputs that vary most come first: there are most to make up for them.
+  private struct FeedbackBlock {
+    /// The first input.
+    private let start: Int
+    /// Inputs, counted from the first. Those that vary most come first: there are most to make up for them.
     private let order: [Int]
     /// Row k holds U[j, k] for j < k, places in `order`.
     private let factors: Buffer<Double>
     /// What rounding took from each weight of the output at hand.
     private let lost: Buffer<Double>
 
-    /// - Parameter inputs: `rows` rows of `n` inputs as the layer gets them.
-    package init(_ inputs: IntegerRows, rows: Int, width n: Int) throws(AEError) {
+    /// - Parameter inputs: `rows` rows of `width` inputs as the layer gets them, of which `columns` are the block's.
+    init(_ inputs: IntegerRows, rows: Int, width: Int, columns: Range<Int>) throws(AEError) {
+      let n = columns.count
       let centred = try Buffer<Float>(count: rows * n)
-      for i in 0..<rows * n {
+      for row in 0..<rows {
+        let (from, to) = (row * width + columns.lowerBound, row * n)
         switch inputs {
-        case .bytes(let bytes): centred.base[i] = Float(bytes.base[i])
-        case .words(let words): centred.base[i] = Float(words.base[i])
+        case .bytes(let bytes): for i in 0..<n { centred.base[to + i] = Float(bytes.base[from + i]) }
+        case .words(let words): for i in 0..<n { centred.base[to + i] = Float(words.base[from + i]) }
         }
       }
       parallel(n) { input in
@@ -65,15 +100,17 @@
           }
         }
       }
+      start = columns.lowerBound
       self.order = order
       factors = h
       lost = try Buffer<Double>(count: n)
     }
 
-    /// Rounds one output's weights to multiples of `scale`, into `rounded`, in -127 ... 127.
-    package func round(
+    /// Rounds the block's weights of one output; both are whole outputs.
+    func round(
       _ weights: UnsafePointer<Float>, scale: Double, into rounded: UnsafeMutablePointer<Int8>
     ) {
+      let (weights, rounded) = (weights + start, rounded + start)
       for k in 0..<order.count {
         let weight = Double(weights[order[k]])
         let row = factors.base + k * order.count
@@ -110,8 +147,8 @@
       let weights: Buffer<Float>
     }
 
-    /// Windows that a covariance is taken of: enough for some hundred inputs.
-    fileprivate static let largestWindowCount = 1 << 15
+    /// Windows that a covariance is taken of, enough for some hundred inputs, and their inputs at most.
+    fileprivate static let (largestWindowCount, largestInputCount) = (1 << 15, 1 << 27)
 
     private let kinds: [Kind]
     private let columns: Int
@@ -188,8 +225,9 @@
       // The pixels that see those taps.
       let ys = (0..<target.height).filter { ($0 + padding) % step == phase.y % step || !isTransposed }
       let xs = (0..<target.width).filter { ($0 + padding) % step == phase.x % step || !isTransposed }
-      let images = min(rows, max(LayerFeedback.largestWindowCount / max(ys.count * xs.count, 1), 1))
       let width = places.count
+      let windowCount = min(LayerFeedback.largestWindowCount, LayerFeedback.largestInputCount / max(width, 1))
+      let images = min(rows, max(windowCount / max(ys.count * xs.count, 1), 1))
       let windows = try Buffer<UInt8>(count: images * ys.count * xs.count * width)
       var window = windows.base
       for image in 0..<images {

@@ -2,6 +2,7 @@
 
 import Compute
 import Core
+import Foundation
 import Model
 import Storage
 import Testing
@@ -213,9 +214,19 @@ func bitPricesAreStored() throws {
   #expect(error?.code == .format)
 }
 
-@Test("Weights rounded with feedback err less on inputs that go together than each rounded to the nearest")
-func feedbackBeatsNearest() throws {
-  let (rows, width, scale) = (500, 40, 0.05)
+/// The most memory that the process has had, in bytes.
+private func peakMemory() -> Int {
+  var usage = rusage()
+  // RUSAGE_SELF, which is not a number everywhere.
+  getrusage(0, &usage)
+  return Int(usage.ru_maxrss) * 1024
+}
+
+@Test(
+  "Weights rounded with feedback err less on inputs that go together than each rounded to the nearest, of wide layers too",
+  arguments: [(500, 40), (60, 14_000)])
+func feedbackBeatsNearest(rows: Int, width: Int) throws {
+  let scale = 0.05
   let inputs = try Buffer<UInt8>(count: rows * width)
   var stream = RandomStream(seed: 7, stream: 1)
   // A walk along the inputs: neighbours are nearly equal, as a picture's pixels are.
@@ -230,8 +241,11 @@ func feedbackBeatsNearest() throws {
   for i in 0..<width { weights.base[i] = 2 * Float(stream.uniform()) - 1 }
   let rounded = try Buffer<Int8>(count: width)
   let nearest = try Buffer<Int8>(count: width)
+  let before = peakMemory()
   let feedback = try ErrorFeedback(.bytes(inputs), rows: rows, width: width)
   feedback.round(weights.base, scale: scale, into: rounded.base)
+  // The square of the width would be 1.6 GB, and more of it in floats.
+  #expect(peakMemory() - before < 500_000_000)
   for i in 0..<width { nearest.base[i] = Int8((Double(weights.base[i]) / scale).rounded()) }
 
   /// The variance over rows of what rounding changed; a layer's bias takes the mean.
