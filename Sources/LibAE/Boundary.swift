@@ -27,6 +27,13 @@ func boundary(_ body: () throws(AEError) -> Void) -> ae_status {
   }
 }
 
+/// Calls the host back from inside a call: what it sets of its floating-point environment does not reach the engine.
+func callHost<Result>(_ callback: () -> Result) -> Result {
+  let result = callback()
+  _ = ck_float_enter()
+  return result
+}
+
 /// Keeps an error as this thread's last one and gives its status.
 ///
 /// Messages may quote names from files and paths: what controls or is not UTF-8 is spelled out, so that a message

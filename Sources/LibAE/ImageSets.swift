@@ -2,7 +2,6 @@
 
 import Bytes
 import CAE
-import CKernels
 import CSystem
 import Compression
 import Core
@@ -93,9 +92,7 @@ private struct CompressionOrder {
     guard let progress else { return try compress(set, with: model, options: options) }
     let context = context
     return try compress(set, with: model, options: options) { done, total in
-      let goesOn = progress(context, UInt64(clamping: done), UInt64(clamping: total)) == 0
-      _ = ck_float_enter()
-      return goesOn
+      callHost { progress(context, UInt64(clamping: done), UInt64(clamping: total)) == 0 }
     }
   }
 }

@@ -3,7 +3,6 @@
 
 import Bytes
 import CAE
-import CKernels
 import CSystem
 import Compute
 import Core
@@ -48,9 +47,9 @@ struct Reports {
     guard let log else { return }
     var text = UTF8Text.bytes(line().take())
     text.append(0)
-    text.withUnsafeBytes { log(context, $0.baseAddress?.assumingMemoryBound(to: CChar.self)) }
-    // What a callback sets must not reach training.
-    _ = ck_float_enter()
+    text.withUnsafeBytes { bytes in
+      callHost { log(context, bytes.baseAddress?.assumingMemoryBound(to: CChar.self)) }
+    }
   }
 }
 
@@ -224,15 +223,11 @@ public func ae_trainer_fit(
         reports.say("step \(state.step) of \(state.stepCount): mse \(state.mse), loss \(state.loss)")
         guard let callback = reports.progress else { return true }
         var told = progress(state)
-        let goesOn = callback(reports.context, &told) == 0
-        _ = ck_float_enter()
-        return goesOn
+        return callHost { callback(reports.context, &told) == 0 }
       },
       goesOn: {
         guard let poll = reports.poll else { return true }
-        let goesOn = poll(reports.context) == 0
-        _ = ck_float_enter()
-        return goesOn
+        return callHost { poll(reports.context) == 0 }
       })
     reports.say("step \(box.trainer.stepsDone) of \(options.stepCount): done")
   }
