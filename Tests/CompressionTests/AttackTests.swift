@@ -1,5 +1,5 @@
 // Files that were made to be refused, each for one reason. They lie in Tests/attack/aez for every reader of
-// the format; here is how each was made, and which error it must give. With AE_WRITE_TEST_FILES set, the test
+// the format; here is how each was made, and which error it must give. With AE_WRITE_TEST_FILES set, a test
 // writes them.
 
 import Bytes
@@ -286,18 +286,24 @@ private func attacks() throws -> [Attack] {
   return list
 }
 
-@Suite struct AttackTests {
+@Suite(.serialized) struct AttackTests {
+  @Test(
+    "The attack files are written anew",
+    .enabled(
+      if: ProcessInfo.processInfo.environment["AE_WRITE_TEST_FILES"] != nil,
+      "a writer, for AE_WRITE_TEST_FILES=1"))
+  func writeFiles() throws {
+    if FileManager.default.fileExists(atPath: folder.path) { try FileManager.default.removeItem(at: folder) }
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    for attack in try attacks() {
+      try Data(attack.bytes).write(to: folder.appendingPathComponent(attack.name + ".aez"))
+    }
+  }
+
   @Test("Every attack file is as it was made, and is refused or named as damaged for its own reason")
   func attackFiles() throws {
     let list = try attacks()
     let model = try model()
-    if ProcessInfo.processInfo.environment["AE_WRITE_TEST_FILES"] != nil {
-      try? FileManager.default.removeItem(at: folder)
-      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-      for attack in list {
-        try Data(attack.bytes).write(to: folder.appendingPathComponent(attack.name + ".aez"))
-      }
-    }
     let present = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter {
       $0.hasSuffix(".aez")
     }

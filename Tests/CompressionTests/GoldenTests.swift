@@ -1,5 +1,5 @@
 // Image sets of the first day, kept in Tests/golden: they decode to the same pixels for ever, and the same
-// images still make the same files. With AE_WRITE_TEST_FILES set, the test writes files that are not there.
+// images still make the same files. With AE_WRITE_TEST_FILES set, a test writes files that are not there.
 
 import Bytes
 import Compression
@@ -27,23 +27,22 @@ private struct Golden {
   /// False of files that the library wrote once, before it had exact blocks: it makes smaller ones of their images.
   var isStillWritten = true
 
+  /// The models that the sets name, by the names of their files.
+  static func models() throws -> [(name: String, model: Autoencoder)] {
+    [
+      ("walsh-4.aew", try Support.model(side: 4, latentCount: 3, reach: 4)),
+      ("walsh-8.aew", try Support.model(kind: .vae)),
+      (
+        "scans-28.aew",
+        try Support.model(side: 28, latentCount: 3, name: "scans").with(
+          scanModel: try Support.scanModel(isSensible: true))
+      ),
+    ]
+  }
+
   static func all() throws -> [Golden] {
-    let small = try Support.model(side: 4, latentCount: 3, reach: 4)
-    let large = try Support.model(kind: .vae)
-    let scans = try Support.model(side: 28, latentCount: 3, name: "scans").with(
-      scanModel: try Support.scanModel(isSensible: true))
     let noise = try Support.noise(12, side: 8)
     for index in 6 * 64..<12 * 64 { noise[index] = 255 }
-    if ProcessInfo.processInfo.environment["AE_WRITE_TEST_FILES"] != nil {
-      for (name, model) in [
-        ("walsh-4.aew", small), ("walsh-8.aew", large), ("scans-28.aew", scans),
-      ] {
-        let path = root.appendingPathComponent("Tests/golden/\(name)").path
-        if File.exists(path) { continue }
-        let file = try WeightFile.write(model, storage: .int8, decoderOnly: false)
-        try File.write(path, file.base, file.count, overwrite: false)
-      }
-    }
     return [
       Golden(
         name: "tiny.aez", weights: "walsh-4.aew",
@@ -111,16 +110,33 @@ private struct Golden {
 }
 
 @Suite(.serialized) struct GoldenTests {
+  @Test(
+    "Golden files that are not there are written",
+    .enabled(
+      if: ProcessInfo.processInfo.environment["AE_WRITE_TEST_FILES"] != nil,
+      "a writer, for AE_WRITE_TEST_FILES=1"))
+  func writeFiles() throws {
+    for (name, model) in try Golden.models() {
+      let path = root.appendingPathComponent("Tests/golden/\(name)").path
+      if File.exists(path) { continue }
+      let file = try WeightFile.write(model, storage: .int8, decoderOnly: false)
+      try File.write(path, file.base, file.count, overwrite: false)
+    }
+    for golden in try Golden.all() {
+      let path = root.appendingPathComponent("Tests/golden/\(golden.name)").path
+      if File.exists(path) { continue }
+      let weights = try CompressionTests.golden(golden.weights)
+      let model = try WeightFile.read(weights.base, weights.count, name: golden.weights)
+      let file = try compress(golden.set, with: model, options: golden.options)
+      try File.write(path, file.base, file.count, overwrite: false)
+    }
+  }
+
   @Test("Files of the first day decode to the same pixels, labels and names")
   func decode() throws {
     for golden in try Golden.all() {
       let weights = try CompressionTests.golden(golden.weights)
       let model = try WeightFile.read(weights.base, weights.count, name: golden.weights)
-      let path = root.appendingPathComponent("Tests/golden/\(golden.name)").path
-      if ProcessInfo.processInfo.environment["AE_WRITE_TEST_FILES"] != nil && !File.exists(path) {
-        let file = try compress(golden.set, with: model, options: golden.options)
-        try File.write(path, file.base, file.count, overwrite: false)
-      }
       let file = try CompressionTests.golden(golden.name)
       let open = try CompressedSet(file, model: golden.options.embedModel ? nil : model, name: golden.name)
       #expect(try open.verify().isSound)

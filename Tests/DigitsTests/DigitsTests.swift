@@ -292,10 +292,12 @@ func nonsenseIsRefused() throws {
   #expect(try PenDigits.draw(count: 0, seed: 0).set.count == 0)
 }
 
-@Test("the wildest parameters within the limits still give an image")
+@Test("the wildest parameters within the limits still give an image, and all of it is written")
 func extremesAreDrawn() throws {
   var stream = RandomStream(seed: 12, stream: 0)
   let pixels = try Buffer<UInt8>(count: 28 * 28)
+  let again = try Buffer<UInt8>(count: 28 * 28)
+  var inked = 0
   for _ in 0..<3000 {
     let digit = stream.below(10)
     var parameters = try PenParameters(
@@ -309,5 +311,10 @@ func extremesAreDrawn() throws {
       }
     }
     try PenDigits.draw(parameters, into: pixels.base)
+    for index in 0..<again.count { again[index] = 255 - pixels[index] }
+    try PenDigits.draw(parameters, into: again.base)
+    #expect(again.array == pixels.array, "\(parameters)")
+    inked += pixels.array.contains { $0 > 0 } ? 1 : 0
   }
+  #expect(inked > 1500)
 }

@@ -154,14 +154,18 @@ func priorsArePrefixes() throws {
   #expect(images.array == again.array)
 }
 
-@Test("No images at all are no error")
-func zeroImagesAreFine() throws {
+@Test("No images at all are no error, and nothing is written")
+func zeroImagesWriteNothing() throws {
   let model = try randomModel(.vae)
-  let nothing = try Buffer<UInt8>(count: 0)
-  let codes = try Buffer<Float>(count: 0)
-  try model.encode(nothing.base, count: 0, into: codes.base)
-  try model.decode(codes.base, count: 0, into: nothing.base)
-  try model.sample(count: 0, seed: 1, into: nothing.base)
+  let pixels = try Buffer<UInt8>(count: model.inputCount)
+  let codes = try Buffer<Float>(count: model.latentCount)
+  for index in 0..<pixels.count { pixels[index] = 77 }
+  for index in 0..<codes.count { codes[index] = 77 }
+  try model.encode(pixels.base, count: 0, into: codes.base)
+  #expect(codes.array.allSatisfy { $0 == 77 })
+  try model.decode(codes.base, count: 0, into: pixels.base)
+  try model.sample(count: 0, seed: 1, into: pixels.base)
+  #expect(pixels.array.allSatisfy { $0 == 77 })
 }
 
 @Test("Architectures out of range are refused by name")
