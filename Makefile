@@ -12,7 +12,9 @@ INCLUDEDIR ?= $(PREFIX)/include
 MANDIR ?= $(PREFIX)/share/man
 # A folder with the four MNIST files. Without it, what needs MNIST is skipped and says so.
 AE_MNIST ?= $(abspath $(wildcard ../shared/mnist))
-export AE_MNIST SWIFT PYTHON
+# A folder of other images, for tests that want real ones; likewise.
+AE_IMAGES ?= $(abspath $(wildcard ../shared/images))
+export AE_MNIST AE_IMAGES SWIFT PYTHON
 
 ifeq ($(origin CC),default)
 CC := $(shell command -v cc || command -v clang || echo cc)
@@ -33,7 +35,7 @@ all: tool lib  ## build the tool and the libraries
 help:  ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 	@echo
-	@echo "  PREFIX=$(PREFIX)  DESTDIR=$(DESTDIR)  AE_MNIST=$(AE_MNIST)"
+	@echo "  PREFIX=$(PREFIX)  DESTDIR=$(DESTDIR)  AE_MNIST=$(AE_MNIST)  AE_IMAGES=$(AE_IMAGES)"
 
 setup:  ## find what the build needs; as root, install what is missing
 	@tools/setup.sh

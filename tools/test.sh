@@ -1,52 +1,53 @@
 #!/usr/bin/env bash
-# Every test, the cheap ones first. Each suite writes its whole output to .build/test/NAME.log and shows
-# what failed; the last line of all sums them up: "N passed, N failed, N skipped".
+# Every test, in two lanes side by side: what the Swift build makes, and what the library's build makes. Each suite
+# writes its whole output to .build/test/NAME.log and shows what failed when it has ended; the last line of all sums
+# them up: "N passed, N failed, N skipped".
 #
-# usage: tools/test.sh [SUITE...]     suites: lint build swift kernels races library abi conformance emulated fuzz
-#                                     python tool install
-#                                     environment: AE_MNIST, CC, CXX, SWIFT, PYTHON
+# usage: tools/test.sh [SUITE...]     suites: lint build swift tool install; library abi conformance python fuzz
+#                                     sanitize kernels races emulated
+#                                     environment: AE_MNIST, AE_IMAGES, CC, CXX, SWIFT, PYTHON
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 SWIFT=${SWIFT:-swift}
 logs=.build/test
 mkdir -p "$logs"
-total_passed=0
-total_failed=0
-total_skipped=0
-broken=
-
-# add PASSED FAILED SKIPPED
-add() {
-  total_passed=$((total_passed + $1))
-  total_failed=$((total_failed + $2))
-  total_skipped=$((total_skipped + $3))
-}
 
 # suite NAME COUNT-FUNCTION COMMAND...: runs the command and lets the function find counts in its log. A
-# command that fails without a failed test in its log counts as one.
+# command that fails without a failed test in its log counts as one. What it has to say comes at its end, in one piece.
 suite() {
   local name=$1 count=$2 start=$SECONDS status=0 passed=0 failed=0 skipped=0
   shift 2
-  if [ ${#wanted[@]} -gt 0 ] && [[ " ${wanted[*]} " != *" $name "* ]]; then return 0; fi
-  echo "== $name"
+  if ! is_wanted "$name"; then return 0; fi
   "$@" >"$logs/$name.log" 2>&1 || status=$?
   read -r passed failed skipped < <("$count" "$logs/$name.log")
   if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then failed=1; fi
-  add "$passed" "$failed" "$skipped"
-  if [ "$failed" -ne 0 ]; then
-    broken="$broken $name"
-    show_failures "$logs/$name.log"
-    echo "   the whole output is in $logs/$name.log"
-  fi
-  grep -E '^skipped |^SKIPPED ' "$logs/$name.log" | sed 's/^/   /' || true
-  printf '   %s: %d passed, %d failed, %d skipped (%d s)\n' "$name" "$passed" "$failed" "$skipped" $((SECONDS - start))
+  {
+    echo "== $name"
+    if [ "$failed" -ne 0 ]; then
+      show_failures "$logs/$name.log"
+      echo "   the whole output is in $logs/$name.log"
+    fi
+    grep -E '^skipped |^SKIPPED ' "$logs/$name.log" | sed 's/^/   /'
+    printf '   %s: %d passed, %d failed, %d skipped (%d s)\n' "$name" "$passed" "$failed" "$skipped" $((SECONDS - start))
+  } >"$logs/$name.said"
+  cat "$logs/$name.said"
+  # Last: others wait for it.
+  echo "$passed $failed $skipped $status" >"$logs/$name.new" && mv "$logs/$name.new" "$logs/$name.result"
   return "$status"
+}
+
+is_wanted() { [ ${#wanted[@]} -eq 0 ] || [[ " ${wanted[*]} " == *" $1 "* ]]; }
+
+# after NAME: waits for a suite of the other lane, if it is to run at all.
+after() {
+  if ! is_wanted "$1"; then return 0; fi
+  until [ -f "$logs/$1.result" ]; do sleep 0.5; done
 }
 
 show_failures() {
   local lines
-  lines=$(grep -E '^NOT OK|error:|✘|^FAILED |^ERROR |^E  |Fatal error|Segmentation|AddressSanitizer|ThreadSanitizer' "$1" | head -40)
+  lines=$(grep -E '^NOT OK|error:|✘|^FAILED |^ERROR |^E  |Fatal error|Segmentation|Sanitizer|runtime error:|^finding: ' "$1" | head -40)
   if [ -n "$lines" ]; then sed 's/^/   /' <<<"$lines"; else tail -n 30 "$1" | sed 's/^/   /'; fi
 }
 
@@ -120,6 +121,31 @@ run_races() {
   for path in generic avx2 avx512; do AE_CPU=$path AE_THREADS=4 .build/test/races-library sharing || return 1; done
 }
 
+# Under the address and undefined-behaviour sanitizers, whose findings end the program: the kernels on every path,
+# the conformance programs, all golden and attack files through all readers, mutated ones, and libFuzzer on each
+# reader for some seconds.
+run_sanitize() {
+  local clang program path status=0
+  clang=$(dirname "$(command -v "$SWIFT")")/clang
+  [ -x "$clang" ] || clang=clang
+  Tests/fuzz/build.sh run conformance || status=$?
+  if [ "$status" -eq 3 ]; then return 0; fi
+  if [ "$status" -ne 0 ]; then return 1; fi
+  # Memory that is refused is an error like others.
+  export ASAN_OPTIONS=allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 SWIFT_BACKTRACE=enable=no
+  for program in pool paths; do
+    "$clang" -fuse-ld=lld -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -Wall -Wextra -Werror \
+      -ISources/CKernels/include "Tests/kernels/$program.c" Sources/CKernels/?*.c -o ".build/test/sanitize-$program" \
+      -lm -lpthread || return 1
+    ".build/test/sanitize-$program" || status=1
+  done
+  .build/sanitize/bin/conformance || status=1
+  Tests/fuzz/mutate.sh -f Tests/golden/* Tests/attack/*/* || status=1
+  Tests/fuzz/mutate.sh 6000 || status=1
+  Tests/fuzz/fuzz.sh 1 || status=1
+  return "$status"
+}
+
 run_pytest() { # FOLDER
   env -u LD_LIBRARY_PATH LIBAE_LIBRARY="$PWD/.build/lib/libae.so" AEZ="$PWD/.build/release/aez" \
     .venv/bin/python -m pytest -q -rs -p no:cacheprovider "$1"
@@ -161,23 +187,58 @@ if ! tools/setup-python.sh; then
   exit 1
 fi
 
-suite lint count_own tools/lint.sh
-if suite build count_none build; then
-  suite swift count_swift env -u CC -u CXX "$SWIFT" test -c release --skip-build
-fi
-suite kernels count_lines run_kernels
-suite races count_lines run_races
-if suite library count_own bash -c 'tools/build-library.sh && tools/check-library.sh' || [ -f .build/lib/libae.so ]; then
-  suite abi count_own "${PYTHON:-python3}" Tests/abi/abi.py check
-  suite conformance count_own tools/conformance.sh
-  suite emulated count_lines tools/emulated.sh
-  suite fuzz count_lines Tests/fuzz/mutate.sh --library 20000
-  if [ -d Tests/python ]; then suite python count_pytest run_pytest Tests/python; fi
-fi
-if [ -x .build/release/aez ] && [ -d Tests/tool ]; then suite tool count_pytest run_pytest Tests/tool; fi
-if [ -x .build/release/aez ] && [ -f .build/lib/libae.so ]; then suite install count_lines run_install; fi
+# ---- The lanes ----
+
+swift_lane() {
+  suite lint count_own tools/lint.sh
+  if suite build count_none build; then
+    suite swift count_swift env -u CC -u CXX "$SWIFT" test -c release --skip-build
+  fi
+  after library
+  if [ -x .build/release/aez ]; then
+    suite tool count_pytest run_pytest Tests/tool
+    if [ -f .build/lib/libae.so ]; then suite install count_lines run_install; fi
+  fi
+}
+
+library_lane() {
+  if suite library count_own bash -c 'tools/build-library.sh && tools/check-library.sh' || [ -f .build/lib/libae.so ]; then
+    suite abi count_own "${PYTHON:-python3}" Tests/abi/abi.py check
+    suite conformance count_own tools/conformance.sh
+    suite fuzz count_lines Tests/fuzz/mutate.sh --library 20000
+    suite python count_pytest run_pytest Tests/python
+  fi
+  suite sanitize count_lines run_sanitize
+  suite kernels count_lines run_kernels
+  suite races count_lines run_races
+  after build
+  if [ -f .build/lib/libae.so ]; then suite emulated count_lines tools/emulated.sh; fi
+}
+
+rm -f "$logs"/*.result
+lanes=()
+swift_lane &
+lanes+=($!)
+library_lane &
+lanes+=($!)
+trap 'kill "${lanes[@]}" 2>/dev/null; exit 130' INT TERM
+wait "${lanes[@]}"
+
+total_passed=0
+total_failed=0
+total_skipped=0
+broken=
+for result in "$logs"/*.result; do
+  [ -f "$result" ] || continue
+  read -r passed failed skipped _ <"$result"
+  total_passed=$((total_passed + passed))
+  total_failed=$((total_failed + failed))
+  total_skipped=$((total_skipped + skipped))
+  if [ "$failed" -ne 0 ]; then broken="$broken $(basename "$result" .result)"; fi
+done
 
 if [ -z "${AE_MNIST:-}" ]; then echo "AE_MNIST is not set: what needs MNIST was skipped."; fi
+if [ -z "${AE_IMAGES:-}" ]; then echo "AE_IMAGES is not set: what needs real images was skipped."; fi
 if [ -n "$broken" ]; then echo "Failed in:$broken"; fi
 echo "All suites took $((SECONDS - start)) s."
 echo "$total_passed passed, $total_failed failed, $total_skipped skipped"

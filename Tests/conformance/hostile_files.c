@@ -127,6 +127,7 @@ static void refuse_at_first_use(const char *path, const char *says) {
 }
 
 void test_hostile_files(void) {
+  ae_trainer *resumed = NULL;
   ae_compress_options options;
   ae_imageset *set = NULL;
   ae_model *model = NULL;
@@ -140,9 +141,8 @@ void test_hostile_files(void) {
   bytes = saved(tiny, AE_STORAGE_FLOAT32, 0, &size);
   attack("a weight file (float32)", refuses_model, bytes, size);
   check_status(ae_imageset_open_memory(bytes, size, tiny, &set), AE_ERROR_FORMAT, "a weight file is no image set");
-  check_status(ae_trainer_resume(bytes, size, NULL, &trainer), AE_ERROR_KIND, "nor a checkpoint");
+  check_status(ae_trainer_resume(bytes, size, NULL, &resumed), AE_ERROR_KIND, "nor a checkpoint");
   free(bytes);
-  make_tiny();
   bytes = saved(tiny, AE_STORAGE_INT8, 0, &size);
   attack("a weight file (int8)", refuses_model, bytes, size);
   free(bytes);

@@ -108,7 +108,11 @@ void test_library(void) {
   snprintf(version, sizeof version, "libae %d.%d.%d,", AE_VERSION_MAJOR, AE_VERSION_MINOR, AE_VERSION_PATCH);
   check(strncmp(ae_build_info(), version, strlen(version)) == 0, "ae_build_info begins with the version");
   check(ae_build_info() == ae_build_info(), "ae_build_info gives the same string every time");
+#ifdef ORDINARY_SWIFT
+  check(strstr(ae_build_info(), "ordinary") != NULL, "the library is built in ordinary Swift");
+#else
   check(strstr(ae_build_info(), "embedded") != NULL, "the library is built in embedded Swift");
+#endif
 
   check(strcmp(ae_last_error(), "") == 0, "no error before the first");
   for (int i = 0; i < 14; i++) right = right && strcmp(ae_status_string(i), names[i]) == 0;

@@ -43,7 +43,7 @@ objects=$(tr -d "'\"" <"$modules/ae.product/Objects.LinkFileList")
 for target in "$@"; do
   case $target in
   conformance)
-    "$clang" -fuse-ld=lld -std=c99 -O1 -g -fsanitize=address "${undefined[@]}" -Iinclude Tests/conformance/*.c -o "$out/bin/conformance" \
+    "$clang" -fuse-ld=lld -std=c99 -O1 -g -DORDINARY_SWIFT -fsanitize=address "${undefined[@]}" -Iinclude Tests/conformance/*.c -o "$out/bin/conformance" \
       -L"$modules" -lae "-Wl,-rpath,$PWD/$modules" -lm -lpthread
     continue
     ;;
