@@ -36,7 +36,7 @@ let package = Package(
 
     // The engine.
     .target(name: "Core", dependencies: ["CSystem"]),
-    .target(name: "Compute", dependencies: ["CKernels", "Core"]),
+    .target(name: "Compute", dependencies: ["CKernels", "CSystem", "Core"]),
     .target(name: "Bytes", dependencies: ["CSystem", "CZlib", "Core"]),
     .target(name: "Model", dependencies: ["Bytes", "Compute", "Core"]),
     .target(name: "Storage", dependencies: ["Bytes", "Compute", "Core", "Model"]),

@@ -38,6 +38,9 @@ script=$scratch/libae.map
 cmp -s "$script.new" "$script" || cp "$script.new" "$script"
 rm "$script.new"
 
+# What embedded Swift's runtime takes its objects' memory with: CSystem/reserve.c stands in front of it.
+wrapped=$'posix_memalign\nfree'
+
 # Optimised for size: the loops that matter are in C, and as fast so (tools/bench/kernels.c). Functions in sections
 # of their own: the linker then drops the unused ones, and the copies that generic code leaves in every
 # object, and folds those that are alike. Embedded Swift has no tables to unwind by, so C needs none either.
@@ -47,9 +50,11 @@ env -u CC -u CXX "$SWIFT" build -c release --product ae --scratch-path "$scratch
   -Xswiftc -Osize -Xswiftc -disable-cmo -Xswiftc -enforce-exclusivity=unchecked \
   -Xswiftc -Xllvm -Xswiftc -sil-disable-pass=closure-specialize -Xswiftc -Xfrontend -Xswiftc -function-sections \
   -Xcc -Os -Xcc -DAE_EMBEDDED -Xcc -ffunction-sections -Xcc -fdata-sections -Xcc -fno-asynchronous-unwind-tables \
+  -Xcc -ftls-model=initial-exec \
   -Xcc -mllvm -Xcc -unroll-runtime=0 \
   -Xswiftc -use-ld=lld -Xlinker --gc-sections -Xlinker --icf=all -Xlinker --version-script="$PWD/$script" -Xlinker -z -Xlinker defs -Xlinker -z -Xlinker nodelete \
-  -Xlinker -soname="libae.so.$abi_version" -Xlinker -L"$embedded" -Xlinker -lswiftUnicodeDataTables -Xlinker -lm
+  -Xlinker -soname="libae.so.$abi_version" -Xlinker -L"$embedded" -Xlinker -lswiftUnicodeDataTables -Xlinker -lm \
+  $(sed 's/^/-Xlinker --wrap=/' <<<"$wrapped")
 bin=$(cd "$scratch/release" && pwd -P)
 
 # The shared library: stripped, under its full version, with the two links that linkers and loaders want.
@@ -63,7 +68,7 @@ ln -sf "libae.so.$abi_version" "$out/libae.so"
 work=$scratch/static
 rm -rf "$work" && mkdir -p "$work"
 tr -d "'\"" <"$bin/ae.product/Objects.LinkFileList" >"$work/objects"
-ld -r --gc-sections $(sed 's/^/-u /' <<<"$names") -o "$work/all.o" @"$work/objects" \
+ld -r --gc-sections $(sed 's/^/-u /' <<<"$names") $(sed 's/^/--wrap=/' <<<"$wrapped") -o "$work/all.o" @"$work/objects" \
   "$embedded/libswiftUnicodeDataTables.a"
 echo "$names" >"$work/names"
 objcopy --keep-global-symbols="$work/names" --strip-unneeded \

@@ -60,6 +60,11 @@ check "asks for no glibc above $largest_glibc" \
   "$(readelf -VW "$so" | grep -oE 'GLIBC_[0-9.]+' | sed 's/GLIBC_//' | sort -uV |
     awk -v largest="$largest_glibc" '
       { split($0, a, "."); split(largest, b, "."); if (a[1] > b[1] || (a[1] == b[1] && a[2] > b[2])) print }')"
+# A library that a program loads later has a thread's variables allocated at their first use, which ends the process
+# if memory is refused; those of the initial-exec model are there from the thread's start, for which room is scarce.
+check "threads' variables are never allocated" "$(nm -D --undefined-only "$so" | grep __tls_get_addr)"
+tls=$(readelf -lW "$so" | awk '$1 == "TLS" { print $6 }')
+check "they have at most 128 bytes" "$([ "$((${tls:-0}))" -le 128 ] || echo "$tls")"
 check "the stack is not executable" "$(readelf -lW "$so" | grep GNU_STACK | grep RWE)"
 check "stripped" "$(readelf -SW "$so" | grep -F .symtab)"
 size=$(stat -L -c %s "$so")

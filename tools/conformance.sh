@@ -65,5 +65,28 @@ for path in generic avx2 avx512 neon dotprod; do
   fi
 done
 
+# Every allocation refused, a share of them of every call; by hand, Tests/memory/memory.c tells how, all of them.
+echo "--- memory"
+if "$CC" -std=c11 -O1 -g -Wall -Wextra -Werror -Iinclude Tests/memory/memory.c -o "$out/memory" -L"$lib" -lae -lpthread; then
+  for threads in 1 2; do
+    AE_THREADS=$threads "$out/memory" 10 >"$out/memory-$threads.log" 2>&1
+    status=$?
+    grep -v '^ok ' "$out/memory-$threads.log" | grep -v '^memory: '
+    read -r p f s < <(sed -n 's/^memory: \([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' \
+      "$out/memory-$threads.log" | grep . || echo 0 1 0)
+    passed=$((passed + p))
+    failed=$((failed + f))
+    skipped=$((skipped + s))
+    [ "$status" -eq 0 ] || [ "$f" -gt 0 ] || failed=$((failed + 1))
+  done
+else
+  result 1 "Tests/memory/memory.c compiles"
+fi
+
+# As much stack as ae.h says, on the path that takes most.
+"$CC" -std=c11 -O1 -g -Wall -Wextra -Werror -Iinclude Tests/memory/stack.c -o "$out/stack" -L"$lib" -lae -lpthread &&
+  "$out/stack"
+result $? "every call keeps to the stack that ae.h says"
+
 echo "conformance: $passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

@@ -118,7 +118,8 @@ else
     [ "$status" -eq 0 ] && "$swiftc" -c "${flags[@]}" -module-name Decode -o "$modules/Decode.o" Tests/emulated/decode.swift &&
       "$clang" --target=aarch64-linux-gnu -fuse-ld=lld -no-pie -O2 -DAE_EMBEDDED -DZ_SOLO -Wl,--gc-sections -I"$modules/zlib" \
         -ISources/CKernels/include -ISources/CSystem/include "$modules"/*.o Tests/emulated/*.c Sources/CKernels/?*.c \
-        Sources/CSystem/*.c "$embedded/aarch64-none-none-elf/libswiftUnicodeDataTables.a" -o "$out/decode-arm" -lm -lpthread
+        Sources/CSystem/*.c "$embedded/aarch64-none-none-elf/libswiftUnicodeDataTables.a" -Wl,--wrap=posix_memalign,--wrap=free \
+        -o "$out/decode-arm" -lm -lpthread
     result $? "Arm: the modules that decoding takes compile in embedded Swift, and link"
     golden=Tests/golden
     for pair in coded:walsh-8 mixed:walsh-8 plain:walsh-8 tiny:walsh-4 embedded: exact-contexts: exact-drawings-1: exact-noise: \

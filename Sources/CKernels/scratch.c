@@ -7,8 +7,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* Blocks larger than this go back to the system at once. */
-#define LARGEST_KEPT ((size_t)64 << 20)
+/* All that is kept, in bytes and in blocks; what would exceed it goes back to the system at once. */
+#define MOST_KEPT ((size_t)64 << 20)
 #define SLOTS 8
 
 /* A block opens with its size; the memory handed out begins a cache line later. */
@@ -18,13 +18,23 @@ typedef struct block {
 } block;
 
 static _Atomic(block *) kept[SLOTS];
+/* Bytes of the blocks that are kept, and of those about to be. */
+static _Atomic size_t kept_bytes;
+
+/* Takes the block of a slot, NULL if there is none. */
+static block *take_kept(int slot) {
+  if (!atomic_load_explicit(&kept[slot], memory_order_relaxed))
+    return NULL;
+  block *found = atomic_exchange(&kept[slot], NULL);
+  if (found)
+    atomic_fetch_sub(&kept_bytes, found->byte_count);
+  return found;
+}
 
 void *ck_scratch_take(size_t byte_count) {
   block *smaller = NULL;
   for (int i = 0; i < SLOTS; i++) {
-    if (!atomic_load_explicit(&kept[i], memory_order_relaxed))
-      continue;
-    block *found = atomic_exchange(&kept[i], NULL);
+    block *found = take_kept(i);
     if (!found)
       continue;
     if (found->byte_count >= byte_count) {
@@ -40,12 +50,11 @@ void *ck_scratch_take(size_t byte_count) {
 }
 
 void *ck_scratch_fresh(size_t byte_count) {
-  void *memory = NULL;
   if (byte_count > PTRDIFF_MAX - 4096)
     return NULL;
-  if (posix_memalign(&memory, 64, byte_count + sizeof(block)) != 0)
+  block *fresh = aligned_alloc(64, (byte_count + 63) / 64 * 64 + sizeof(block));
+  if (!fresh)
     return NULL;
-  block *fresh = memory;
   fresh->byte_count = byte_count;
   return fresh + 1;
 }
@@ -54,11 +63,17 @@ void ck_scratch_give(void *memory) {
   if (!memory)
     return;
   block *back = (block *)memory - 1;
-  if (back->byte_count <= LARGEST_KEPT)
+  if (atomic_fetch_add(&kept_bytes, back->byte_count) + back->byte_count <= MOST_KEPT)
     for (int i = 0; i < SLOTS; i++) {
       block *none = NULL;
       if (atomic_compare_exchange_strong(&kept[i], &none, back))
         return;
     }
+  atomic_fetch_sub(&kept_bytes, back->byte_count);
   free(back);
+}
+
+void ck_scratch_trim(void) {
+  for (int i = 0; i < SLOTS; i++)
+    free(take_kept(i));
 }

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Messages are no hot path: in libae.so the fewest bytes count. */
@@ -11,27 +12,69 @@
 #endif
 
 /* Paths, which messages quote, have at most 4096 bytes. */
-static _Thread_local struct {
+typedef struct text {
   size_t count;
   uint8_t bytes[6144];
 } text;
 
-size_t cs_text_count(void) { return text.count; }
+#ifdef AE_EMBEDDED
 
-const uint8_t *cs_text_bytes(void) { return text.bytes; }
+/* Allocated, because the library has room for few words of a thread's own: system.c tells why. */
+static _Thread_local text *own_text;
 
-void cs_text_cut(size_t count) {
-  if (count < text.count) text.count = count;
+static text *get_text(void) {
+  if (own_text) return own_text;
+  own_text = malloc(sizeof *own_text);
+  if (!own_text) own_text = cs_reserve_take(sizeof *own_text);
+  if (own_text) own_text->count = 0;
+  return own_text;
 }
 
+void cs_text_release(void) {
+  if (!own_text) return;
+  free(own_text);
+  own_text = NULL;
+}
+
+size_t cs_text_count(void) { return own_text ? own_text->count : 0; }
+
+const uint8_t *cs_text_bytes(void) {
+  static const uint8_t none[1];
+  return own_text ? own_text->bytes : none;
+}
+
+void cs_text_cut(size_t count) {
+  if (own_text && count < own_text->count) own_text->count = count;
+}
+
+#else
+
+static _Thread_local text own_text;
+
+static text *get_text(void) { return &own_text; }
+
+void cs_text_release(void) { own_text.count = 0; }
+
+size_t cs_text_count(void) { return own_text.count; }
+
+const uint8_t *cs_text_bytes(void) { return own_text.bytes; }
+
+void cs_text_cut(size_t count) {
+  if (count < own_text.count) own_text.count = count;
+}
+
+#endif
+
 void cs_text_append(const uint8_t *from, size_t byte_count) {
-  size_t room = sizeof text.bytes - text.count;
+  text *to = get_text();
+  if (!to) return;
+  size_t room = sizeof to->bytes - to->count;
   if (byte_count > room) {
     byte_count = room;
     while (byte_count > 0 && (from[byte_count] & 0xC0) == 0x80) byte_count--;
   }
-  if (byte_count > 0) memcpy(text.bytes + text.count, from, byte_count);
-  text.count += byte_count;
+  if (byte_count > 0) memcpy(to->bytes + to->count, from, byte_count);
+  to->count += byte_count;
 }
 
 static void append_characters(const char *from) { cs_text_append((const uint8_t *)from, strlen(from)); }

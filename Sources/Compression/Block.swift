@@ -104,15 +104,24 @@ final class BlockCoder: Sendable {
     let offset: Int
     let byteCount: Int
     var base: UnsafeMutablePointer<UInt8> { bytes.base + offset }
+
+    /// The same without the room that it was made in, which is as large as the pixels: blocks wait for others.
+    func compact() throws(AEError) -> Encoded {
+      if bytes.count == byteCount { return self }
+      return Encoded(
+        kind: kind, bytes: try Buffer(copying: base, count: byteCount), offset: 0, byteCount: byteCount)
+    }
   }
 
-  /// Packs `count` images into whatever kind of block is smallest; never more bytes than the pixels.
+  /// Packs `count` images into whatever kind of block is smallest; never more bytes than the pixels, which a
+  /// block that stores them goes on to read.
   /// - Parameter monitor: told of all `count` images, as they are done.
   func encode(_ pixels: UnsafePointer<UInt8>, count: Int, monitor: Monitor? = nil) throws(AEError) -> Encoded
   {
     if layer == .latent {
       return try smallest(
-        pixels, count: count, coded: encodeCodes(pixels, count: count, monitor), monitor)
+        Buffer(borrowing: pixels, count: count * imageSize), count: count,
+        coded: encodeCodes(pixels, count: count, monitor), monitor)
     }
     // What is kept, and so what deflate and the pixel network see, is the nearest level of every pixel.
     var kept = Buffer<UInt8>(borrowing: pixels, count: count * imageSize)
@@ -123,25 +132,24 @@ final class BlockCoder: Sendable {
       }
     }
     let exact = try encodeExact(kept.base, originals: pixels, count: count, monitor)
-    return try smallest(kept.base, count: count, coded: exact, monitor)
+    return try smallest(kept, count: count, coded: exact, monitor)
   }
 
   /// The smallest of a coded block, if there is one, and the pixels deflated or as they are.
   private func smallest(
-    _ pixels: UnsafePointer<UInt8>, count: Int, coded: Encoded?, _ monitor: Monitor?
+    _ pixels: Buffer<UInt8>, count: Int, coded: Encoded?, _ monitor: Monitor?
   ) throws(AEError) -> Encoded {
-    let pixelCount = count * imageSize
+    let pixelCount = pixels.count
     var best = coded
-    if try isDeflateWorthTrying(pixels, count: count, against: coded?.byteCount) {
-      let deflated = try Zlib.deflate(pixels, pixelCount, monitor: monitor)
+    if try isDeflateWorthTrying(pixels.base, count: count, against: coded?.byteCount) {
+      let deflated = try Zlib.deflate(pixels.base, pixelCount, monitor: monitor)
       // Of two equal sizes, the one that keeps every pixel and needs no model.
       if deflated.count <= coded?.byteCount ?? .max {
         best = Encoded(kind: .deflated, bytes: deflated, offset: 0, byteCount: deflated.count)
       }
     }
-    if let best, best.byteCount < pixelCount { return best }
-    return Encoded(
-      kind: .stored, bytes: try Buffer(copying: pixels, count: pixelCount), offset: 0, byteCount: pixelCount)
+    if let best, best.byteCount < pixelCount { return try best.compact() }
+    return Encoded(kind: .stored, bytes: pixels, offset: 0, byteCount: pixelCount)
   }
 
   /// The block as the pixel network codes it, codes first; nil without a network.

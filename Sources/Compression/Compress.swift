@@ -53,13 +53,27 @@ public func compress(
   _ set: ImageSet, with model: Autoencoder?, options: CompressionOptions = CompressionOptions(),
   onProgress: Monitor.Hook? = nil
 ) throws(AEError) -> Buffer<UInt8> {
+  try compress(
+    set.pixels, width: set.width, height: set.height, count: set.count, source: set.source,
+    labels: try set.labels.map { labels throws(AEError) in try Buffer(labels) }, names: set.names,
+    with: model,
+    options: options, onProgress: onProgress)
+}
+
+/// The same for images and labels where they lie.
+public func compress(
+  _ pixels: Buffer<UInt8>, width: Int, height: Int, count: Int, source: SourceKind = .unknown,
+  labels: Buffer<UInt8>?, names: [String]? = nil, with model: Autoencoder?, options: CompressionOptions,
+  onProgress: Monitor.Hook? = nil
+) throws(AEError) -> Buffer<UInt8> {
   let packer = try SetWriter(
-    width: set.width, height: set.height, count: set.count, source: set.source, labels: set.labels,
-    names: set.names, model: model, options: options)
+    width: width, height: height, count: count, source: source, labelBytes: labels, names: names,
+    model: model,
+    options: options)
   packer.onProgress = onProgress
   let writer = ByteWriter()
   _ = try writer.zeros(packer.headSize)
-  try packer.add(set.pixels.base, count: set.count) { bytes, count throws(AEError) in
+  try packer.add(pixels.base, count: count) { bytes, count throws(AEError) in
     try writer.bytes(bytes, count)
   }
   let head = try packer.head()
@@ -78,7 +92,7 @@ public func compressedBound(
   // Sections and blocks are stored as they are where packing does not make them smaller.
   var bound: Int? = header.headerSize + header.indexSize + (hasLabels ? count : 0)
   if options.embedModel, header.namesModel, let model {
-    bound = bound?.plus(try WeightFile.write(model, storage: .int8, decoderOnly: true).count)
+    bound = bound?.plus(try WeightFile.bound(model, storage: .int8, decoderOnly: true))
   }
   guard let pixels = count.times(header.imageSize), let sum = bound?.plus(pixels) else {
     throw AEError(.memory, "\(count) images of \(width) x \(height) are more than memory can hold")
@@ -111,9 +125,20 @@ public final class SetWriter {
   public private(set) var keptImageCount = 0
 
   /// - Throws: as `compress`.
-  public init(
+  public convenience init(
     width: Int, height: Int, count: Int, source: SourceKind, labels: [UInt8]?, names: [String]?,
     model: Autoencoder?, options: CompressionOptions
+  ) throws(AEError) {
+    try self.init(
+      width: width, height: height, count: count, source: source,
+      labelBytes: try labels.map { labels throws(AEError) in try Buffer(labels) }, names: names, model: model,
+      options: options)
+  }
+
+  /// The same for labels where they lie.
+  public init(
+    width: Int, height: Int, count: Int, source: SourceKind, labelBytes labels: Buffer<UInt8>?,
+    names: [String]?, model: Autoencoder?, options: CompressionOptions
   ) throws(AEError) {
     guard labels == nil || labels!.count == count, names == nil || names!.count == count else {
       throw AEError(.argument, "labels and names must be as many as images, \(count)")
@@ -127,7 +152,7 @@ public final class SetWriter {
       sections.append(embedded)
     }
     if let labels {
-      let packed = try pack(try Buffer(labels))
+      let packed = try pack(labels)
       header.labels = section(of: packed, rawSize: labels.count)
       sections.append(packed)
     }
@@ -164,8 +189,9 @@ public final class SetWriter {
     guard count <= header.count - min(start, header.count),
       count % header.blockImages == 0 || start + count == header.count
     else { throw AEError(.argument, "\(count) images after \(start) do not make whole blocks") }
-    // A few blocks at a time, so that memory beside input and output stays bounded.
-    let waveCount = 64
+    // A few blocks at a time, so that memory beside input and output stays bounded: as many as there are threads,
+    // or more if they are small.
+    let waveCount = max(threadCount, min(64, (64 << 20) / (header.blockImages * header.imageSize)))
     var done = 0
     let monitor = onProgress.map { Monitor(done: start, total: header.count, hook: $0) }
     while done < count {

@@ -463,7 +463,10 @@ private final class LazySection<Value: AnyObject & Sendable>: Sendable {
     if let known = box.load() {
       content = known.content
     } else {
-      content = box.storeIfNil(Box(try LazySection.content(read))).content
+      let fresh = Box(try LazySection.content(read))
+      // What outlives the call must not lie in the call's reserve.
+      try checkMemory()
+      content = box.storeIfNil(fresh).content
     }
     switch content {
     case .absent: return nil

@@ -82,7 +82,7 @@ final class ScanCoder: Sendable {
     originals: UnsafePointer<UInt8>, kept: UnsafePointer<UInt8>, count: Int, monitor: Monitor?
   ) throws(AEError) -> Buffer<UInt8> {
     let size = width * height
-    var scanned: [Scanned] = []
+    var scanned = Chunks<Scanned>()
     let pixels = try Buffer(copying: kept, count: count * size)
     if model != nil {
       let search = try ScanSearch(width: width, height: height)
@@ -152,7 +152,7 @@ final class ScanCoder: Sendable {
     _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, count: Int, range: Range<Int>, verifiesAll: Bool,
     into pixels: UnsafeMutablePointer<UInt8>, monitor: Monitor?
   ) throws(AEError) -> BlockFault? {
-    var scanned: [Scanned] = []
+    var scanned = Chunks<Scanned>()
     var coder = BinaryCoder(reading: bytes, count: byteCount)
     let places = try Places(pixels, size: width * height, range: range)
     let wanted = verifiesAll ? 0..<count : range
@@ -192,12 +192,13 @@ final class ScanCoder: Sendable {
   /// Codes a block: heads, ink, what the drawn images leave to say, other images. A decoder fills `scanned`, and
   /// stops once it has the images `wanted`.
   private func code(
-    _ scanned: inout [Scanned], _ pixels: Places, count: Int, wanted: Range<Int>, _ coder: inout BinaryCoder,
+    _ scanned: inout Chunks<Scanned>, _ pixels: Places, count: Int, wanted: Range<Int>,
+    _ coder: inout BinaryCoder,
     _ monitor: Monitor?
   ) throws(AEError) {
     let learned = try AdaptiveBits(count: Slot.count)
     let isScanned = try Buffer<UInt8>(count: count)
-    for one in scanned { isScanned.base[one.image] = 1 }
+    for index in 0..<scanned.count { isScanned.base[scanned[index].image] = 1 }
     if let model {
       var next = 0
       var inkCount = 0
@@ -222,7 +223,9 @@ final class ScanCoder: Sendable {
     var pixelEnd = wanted.upperBound
     while pixelEnd > wanted.lowerBound && isScanned.base[pixelEnd - 1] != 0 { pixelEnd -= 1 }
     let needsPixels = pixelEnd > wanted.lowerBound
-    for one in scanned where needsPixels || one.image < wanted.upperBound {
+    for index in 0..<scanned.count {
+      let one = scanned[index]
+      guard needsPixels || one.image < wanted.upperBound else { continue }
       try monitor.check()
       // A decoder needs a scan's ink as bytes once, while the scan is drawn.
       let scan = coder.isReading ? try one.raster.scan(like: one.scan) : one.scan
@@ -273,7 +276,7 @@ final class ScanCoder: Sendable {
   /// The ink of all scans in step: pixel 0 of every scan, then pixel 1, so that the network takes many pixels at
   /// a time.
   private func codeInk(
-    _ scanned: [Scanned], _ model: ScanModel, _ learned: AdaptiveBits, _ coder: inout BinaryCoder,
+    _ scanned: Chunks<Scanned>, _ model: ScanModel, _ learned: AdaptiveBits, _ coder: inout BinaryCoder,
     _ monitor: Monitor?
   ) throws(AEError) {
     let count = scanned.count
@@ -281,7 +284,7 @@ final class ScanCoder: Sendable {
     let words = try Buffer<Int16>(count: count)
     let contexts = try Buffer<UInt64>(count: count)
     var last = 0
-    for one in scanned { last = max(last, one.scan.width * one.scan.height) }
+    for index in 0..<count { last = max(last, scanned[index].scan.width * scanned[index].scan.height) }
     for step in 0..<last {
       try monitor.check()
       guard !coder.isBeyondEnd else { throw ScanCoder.damage() }

@@ -1,6 +1,7 @@
 // The Swift face of CKernels: the same calls with errors that throw and closures for tasks.
 
 import CKernels
+import CSystem
 import Core
 
 /// The kernel path in use, such as "avx512".
@@ -25,10 +26,16 @@ public func parallel(_ count: Int, monitor: Monitor? = nil, _ body: (Int) -> Voi
     return
   }
   withoutActuallyEscaping(body) { escapable in
-    var work = Work(task: escapable, monitor: monitor)
+    var work = Work(task: escapable, monitor: monitor, call: cs_call_current())
     withUnsafeMutablePointer(to: &work) { pointer in
       ck_parallel_watched(
-        count, { $0!.assumingMemoryBound(to: Work.self).pointee.task(Int($1)) }, pointer,
+        count,
+        { context, index in
+          let work = context!.assumingMemoryBound(to: Work.self)
+          let before = cs_call_join(work.pointee.call)
+          work.pointee.task(Int(index))
+          _ = cs_call_join(before)
+        }, pointer,
         monitor == nil ? nil : { $0!.assumingMemoryBound(to: Work.self).pointee.monitor?.poll() })
     }
   }
@@ -38,6 +45,8 @@ public func parallel(_ count: Int, monitor: Monitor? = nil, _ body: (Int) -> Voi
 private struct Work {
   let task: (Int) -> Void
   let monitor: Monitor?
+  /// The call of the library that the loop is part of: what its threads make is made in that one's name.
+  let call: UnsafeMutableRawPointer?
 }
 
 /// Activation functions, numbered as in files and in CKernels.

@@ -82,6 +82,12 @@ public final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
   public var array: [Element] { Array(UnsafeBufferPointer(start: base, count: count)) }
 }
 
+/// Throws if the call of the library that this is part of was refused memory and is to end: what loops ask that
+/// make many small objects, which cannot be refused one by one, and no Buffer.
+public func checkMemory() throws(AEError) {
+  if cs_call_is_short() != 0 { throw AEError(.memory, "cannot allocate all that this takes") }
+}
+
 /// Zeroed memory for `count` elements of `stride` bytes.
 @inline(never)
 private func allocate(_ count: Int, of stride: Int) throws(AEError) -> UnsafeMutableRawPointer {

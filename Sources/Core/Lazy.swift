@@ -15,7 +15,10 @@ public final class Lazy<Value: AnyObject & Sendable>: Sendable {
   /// The value; `make` is called if there is none yet. What it throws is thrown, and the next use tries again.
   public func value(_ make: () throws(AEError) -> Value) throws(AEError) -> Value {
     if let made = reference(stored.load(ordering: .acquiring)) { return made.takeUnretainedValue() }
-    let fresh = Unmanaged.passRetained(try make())
+    let made = try make()
+    // What outlives the call must not lie in the call's reserve.
+    try checkMemory()
+    let fresh = Unmanaged.passRetained(made)
     let (won, earlier) = stored.compareExchange(
       expected: 0, desired: UInt(bitPattern: fresh.toOpaque()), ordering: .acquiringAndReleasing)
     if !won, let earlier = reference(earlier) {

@@ -13,10 +13,25 @@ import Core
 /// Runs the body of an entry point and turns what it throws into a status and this thread's last error.
 ///
 /// The body runs in the default floating-point environment, whatever the host has set: results that are promised
-/// bit for bit must not hang on it. The host's comes back, flags included.
+/// bit for bit must not hang on it. The host's comes back, flags included. All that the engine makes in a call, its
+/// errors among them, is made between the call's begin and its end, where a refused object comes from the reserve.
 func boundary(_ body: () throws(AEError) -> Void) -> ae_status {
+  var call = cs_call()
+  guard cs_call_begin(&call) != 0 else {
+    cs_error_set_constant(cString("cannot allocate the memory that a call begins with"))
+    cs_errno_set(0)
+    return ae_status(AE_ERROR_MEMORY)
+  }
   let environment = ck_float_enter()
-  defer { ck_float_leave(environment) }
+  let status = run(body)
+  ck_float_leave(environment)
+  cs_call_end(&call)
+  return status
+}
+
+/// Its own function, so that nothing of it is left when the call ends.
+@inline(never)
+private func run(_ body: () throws(AEError) -> Void) -> ae_status {
   // No message is under way when a caller comes in; one that was never taken must not grow.
   cs_text_cut(0)
   do throws(AEError) {
@@ -49,16 +64,6 @@ func report(_ error: AEError) -> ae_status {
 
 // MARK: Handles
 
-/// What a handle points at: a word that says which kind it is, and the engine's object.
-///
-/// The word costs nothing and turns the commonest mistakes of bindings without types, such as an image
-/// set passed for a model, into an error. It lies in memory from the engine's allocator, so that a handle
-/// can be refused.
-private struct HandleRecord {
-  var kind: HandleKind.RawValue
-  var object: UnsafeMutableRawPointer
-}
-
 /// The kinds of handles, spelled in ASCII for whoever meets one in a debugger.
 enum HandleKind: UInt64 {
   case model = 0x4C45_444F_4D5F_4541  // "AE_MODEL"
@@ -75,47 +80,51 @@ enum HandleKind: UInt64 {
 }
 
 /// Makes a handle that owns `object`.
+///
+/// It is the last that its call makes: an object of which parts lie in the call's reserve gets none.
 func makeHandle<Object: AnyObject>(_ kind: HandleKind, _ object: Object) throws(AEError) -> OpaquePointer {
-  guard let memory = cs_allocate(MemoryLayout<HandleRecord>.size) else {
-    throw AEError(.memory, "cannot allocate a handle")
+  let owned = Unmanaged.passRetained(object)
+  guard cs_call_is_short() == 0, let handle = cs_handle_make(kind.rawValue, owned.toOpaque()) else {
+    owned.release()
+    throw AEError(.memory, "cannot allocate the \(kind.name)")
   }
-  memory.initializeMemory(
-    as: HandleRecord.self,
-    to: HandleRecord(kind: kind.rawValue, object: Unmanaged.passRetained(object).toOpaque()))
-  return OpaquePointer(memory)
+  return OpaquePointer(handle)
+}
+
+/// The object of a handle, or nil for whatever is none of that kind.
+func liveObject<Object: AnyObject>(_ handle: OpaquePointer?, _ kind: HandleKind, _ type: Object.Type)
+  -> Object?
+{
+  guard let object = cs_handle_object(UnsafeRawPointer(handle), kind.rawValue) else { return nil }
+  return Unmanaged<Object>.fromOpaque(object).takeUnretainedValue()
 }
 
 /// The object of a handle.
-/// - Throws: `.argument` for NULL and for a handle of another kind.
+/// - Throws: `.argument` for NULL, for a handle of another kind and for one that has been freed.
 func object<Object: AnyObject>(_ handle: OpaquePointer?, _ kind: HandleKind, _ type: Object.Type)
   throws(AEError) -> Object
 {
-  guard let handle else { throw AEError(.argument, "the \(kind.name) is NULL") }
-  let record = UnsafePointer<HandleRecord>(handle)
-  guard record.pointee.kind == kind.rawValue else {
-    throw AEError(.argument, "the handle given as \(kind.name) is not one, or has been freed")
-  }
-  return Unmanaged<Object>.fromOpaque(record.pointee.object).takeUnretainedValue()
+  if let object = liveObject(handle, kind, type) { return object }
+  if handle == nil { throw AEError(.argument, "the \(kind.name) is NULL") }
+  throw AEError(.argument, "the handle given as \(kind.name) is not one, or has been freed")
 }
 
-/// Gives a handle's object up; NULL and handles of another kind are left alone.
+/// Gives a handle's object up; NULL, what has been freed and handles of another kind are left alone.
 func freeHandle<Object: AnyObject>(_ handle: OpaquePointer?, _ kind: HandleKind, _ type: Object.Type) {
-  guard let handle else { return }
-  let record = UnsafeMutablePointer<HandleRecord>(handle)
-  guard record.pointee.kind == kind.rawValue else { return }
-  record.pointee.kind = 0
-  Unmanaged<Object>.fromOpaque(record.pointee.object).release()
-  cs_free(UnsafeMutableRawPointer(record))
+  guard let object = cs_handle_take(UnsafeMutableRawPointer(handle), kind.rawValue) else { return }
+  Unmanaged<Object>.fromOpaque(object).release()
 }
 
 /// Stores a new handle through an out-pointer, which holds NULL if `make` throws.
 func storeHandle(
-  _ out: UnsafeMutablePointer<OpaquePointer?>?, _ kind: HandleKind, make: () throws(AEError) -> OpaquePointer
+  _ out: UnsafeMutablePointer<OpaquePointer?>?, _ kind: HandleKind,
+  reading source: Span = Span(nil, 0, isWritten: false), make: () throws(AEError) -> OpaquePointer
 ) -> ae_status {
   boundary { () throws(AEError) in
     guard let out else {
       throw AEError(.argument, "the pointer that takes the new \(kind.name) is NULL")
     }
+    try Span(writes: out).apart(from: source, "what is read and the pointer that takes the handle")
     out.pointee = nil
     out.pointee = try make()
   }
@@ -168,22 +177,45 @@ struct Output<Element: BitwiseCopyable> {
       mutating: try checkedBase(UnsafePointer(base), count: elementCount, name))
   }
 
-  /// Refuses an output that shares bytes with an input or another output: what the call reads would
-  /// change under it, after it was checked.
-  func apart<Other>(from other: UnsafePointer<Other>, count: Int, _ names: StaticString) throws(AEError) {
-    let start = UInt(bitPattern: base)
-    let end = start + UInt(elementCount * MemoryLayout<Element>.stride)
-    let otherStart = UInt(bitPattern: other)
-    let otherEnd = otherStart + UInt(count * MemoryLayout<Other>.stride)
-    guard end <= otherStart || otherEnd <= start else { throw AEError(.argument, "\(names) overlap") }
+  var span: Span { Span(base, elementCount * MemoryLayout<Element>.stride, isWritten: true) }
+}
+
+extension Input {
+  var span: Span { Span(base, elementCount * MemoryLayout<Element>.stride, isWritten: false) }
+}
+
+/// Bytes of the caller's that a call reads or writes: an array, a struct, a number.
+struct Span {
+  private let start: UInt
+  private let end: UInt
+  private let isWritten: Bool
+
+  /// - Parameter byteCount: for NULL it does not matter.
+  init(_ base: UnsafeRawPointer?, _ byteCount: Int, isWritten: Bool) {
+    start = UInt(bitPattern: base)
+    let (end, isPastTheEnd) = start.addingReportingOverflow(
+      base == nil ? 0 : UInt(bitPattern: byteCount))
+    self.end = isPastTheEnd ? .max : end
+    self.isWritten = isWritten
   }
 
-  func apart<Other>(from input: Input<Other>, _ names: StaticString) throws(AEError) {
-    try apart(from: input.base, count: input.elementCount, names)
+  /// Something of a type that a call writes, or nothing.
+  init<Value: BitwiseCopyable>(writes pointer: UnsafeMutablePointer<Value>?) {
+    self.init(pointer, MemoryLayout<Value>.size, isWritten: true)
   }
 
-  func apart<Other>(from output: Output<Other>, _ names: StaticString) throws(AEError) {
-    try apart(from: UnsafePointer(output.base), count: output.elementCount, names)
+  /// Something of a type that a call reads, or nothing.
+  init<Value: BitwiseCopyable>(reads pointer: UnsafePointer<Value>?) {
+    self.init(pointer, MemoryLayout<Value>.size, isWritten: false)
+  }
+
+  /// Refuses two of which one is written and that share bytes: what a call reads would change under it after it
+  /// was checked, and what it has written would be overwritten.
+  func apart(from other: Span, _ names: StaticString) throws(AEError) {
+    guard isWritten || other.isWritten else { return }
+    guard start == end || other.start == other.end || end <= other.start || other.end <= start else {
+      throw AEError(.argument, "\(names) overlap")
+    }
   }
 }
 
@@ -206,14 +238,23 @@ private func checkedBase<Element>(_ base: UnsafePointer<Element>?, count: Int, _
 /// The pattern of every call that takes (out, capacity, size).
 ///
 /// - Parameters:
-///   - bound: a capacity that is always enough; asked for when `out` is NULL or too small.
+///   - check: is given what will be written, `out` and `size`, and refuses what overlaps with it.
+///   - bound: a capacity that is always enough, which costs little to tell; asked for when `out` is NULL or too
+///     small.
 ///   - make: the bytes themselves.
 func produce(
   _ out: UnsafeMutableRawPointer?, capacity: Int, size: UnsafeMutablePointer<Int>?,
+  check: (Span, Span) throws(AEError) -> Void = { (_, _) throws(AEError) in },
   bound: () throws(AEError) -> Int, make: () throws(AEError) -> Buffer<UInt8>
 ) -> ae_status {
   boundary { () throws(AEError) in
     guard let size else { throw AEError(.argument, "the pointer that takes the size is NULL") }
+    // A capacity may be as good as infinite; more than the bound is never written.
+    let capacityUsed = out == nil ? 0 : capacity < 0 ? try bound() : min(capacity, try bound())
+    let target = Span(out, capacityUsed, isWritten: true)
+    let sizeSpan = Span(writes: size)
+    try sizeSpan.apart(from: target, "out and size")
+    try check(target, sizeSpan)
     size.pointee = 0
     guard let out else {
       size.pointee = try bound()
@@ -235,8 +276,23 @@ func produce(
 /// Text from outside: NUL-terminated UTF-8.
 func text(_ pointer: UnsafePointer<CChar>?, _ name: StaticString) throws(AEError) -> String {
   guard let pointer else { throw AEError(.argument, "\(name) is NULL") }
+  try checkLength(pointer, name)
   guard let text = String(validatingCString: pointer) else {
     throw AEError(.argument, "\(name) is not UTF-8")
   }
   return text
+}
+
+/// The name of a file, for messages; any bytes.
+func pathName(_ path: UnsafePointer<CChar>) throws(AEError) -> String {
+  try checkLength(path, "path")
+  return FileName.text(path)
+}
+
+/// Text is a Swift object, whose memory cannot be refused, so it is not of any length.
+private func checkLength(_ pointer: UnsafePointer<CChar>, _ name: StaticString) throws(AEError) {
+  let longest = 4096
+  var count = 0
+  while count <= longest && pointer[count] != 0 { count += 1 }
+  guard count <= longest else { throw AEError(.argument, "\(name) has more than \(longest) bytes") }
 }

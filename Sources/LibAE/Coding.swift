@@ -17,7 +17,7 @@ private func code<In, Out>(
     let size = sizes(model)
     let source = try Input(input, count: count, of: size.input, inputName)
     let target = try Output(output, count: count, of: size.output, outputName)
-    try target.apart(from: source, "images and latents")
+    try target.span.apart(from: source.span, "images and latents")
     try body(model, source.base, target.base)
   }
 }
@@ -82,9 +82,9 @@ private func posterior<In>(
     let source = try Input(images, count: count, of: model.inputCount, "images")
     let mean = try Output(mean, count: count, of: model.latentCount, "mean")
     let logVariance = try Output(logVariance, count: count, of: model.latentCount, "log_variance")
-    try mean.apart(from: source, "images and mean")
-    try logVariance.apart(from: source, "images and log_variance")
-    try logVariance.apart(from: mean, "mean and log_variance")
+    try mean.span.apart(from: source.span, "images and mean")
+    try logVariance.span.apart(from: source.span, "images and log_variance")
+    try logVariance.span.apart(from: mean.span, "mean and log_variance")
     try body(model, source.base, mean.base, logVariance.base)
   }
 }

@@ -83,17 +83,18 @@ private struct CompressionOrder {
 
   func make(_ images: UnsafePointer<UInt8>?, count: Int) throws(AEError) -> Buffer<UInt8> {
     let source = try Input(images, count: count, of: width * height, "images")
-    _ = try bound(count)
     // The engine keeps nothing of a set that it compresses.
-    let set = try ImageSet(
-      width: width, height: height, count: count,
-      pixels: Buffer(borrowing: source.base, count: source.elementCount),
-      labels: labels.map { Array(UnsafeBufferPointer(start: $0, count: count)) })
-    guard let progress else { return try compress(set, with: model, options: options) }
-    let context = context
-    return try compress(set, with: model, options: options) { done, total in
-      callHost { progress(context, UInt64(clamping: done), UInt64(clamping: total)) == 0 }
+    var hook: Monitor.Hook?
+    if let progress {
+      let context = context
+      hook = { done, total in
+        callHost { progress(context, UInt64(clamping: done), UInt64(clamping: total)) == 0 }
+      }
     }
+    return try compress(
+      Buffer(borrowing: source.base, count: source.elementCount), width: width, height: height, count: count,
+      labels: labels.map { Buffer(borrowing: $0, count: count) }, with: model, options: options,
+      onProgress: hook)
   }
 }
 
@@ -104,6 +105,7 @@ public func ae_compress_bound(
 ) -> ae_status {
   boundary { () throws(AEError) in
     guard let size else { throw AEError(.argument, "the pointer that takes the size is NULL") }
+    try Span(writes: size).apart(from: Span(reads: options), "options and size")
     size.pointee = 0
     size.pointee = try CompressionOrder(model, options).bound(count)
   }
@@ -117,6 +119,18 @@ public func ae_compress(
 ) -> ae_status {
   produce(
     out, capacity: capacity, size: size,
+    check: { (out, size) throws(AEError) in
+      let order = try CompressionOrder(model, options)
+      let source = try Input(images, count: count, of: order.width * order.height, "images").span
+      let labels = Span(order.labels, count, isWritten: false)
+      let options = Span(reads: options)
+      try out.apart(from: source, "images and out")
+      try out.apart(from: labels, "labels and out")
+      try out.apart(from: options, "options and out")
+      try size.apart(from: source, "images and size")
+      try size.apart(from: labels, "labels and size")
+      try size.apart(from: options, "options and size")
+    },
     bound: { () throws(AEError) in
       let order = try CompressionOrder(model, options)
       _ = try Input(images, count: count, of: order.width * order.height, "images")
@@ -153,7 +167,7 @@ public func ae_imageset_open(
     let model = try optionalModel(model)
     let file = try File.read(cPath: path)
     return try makeHandle(
-      .imageSet, try CompressedSet(file, model: model, name: FileName.text(path)))
+      .imageSet, try CompressedSet(file, model: model, name: try pathName(path)))
   }
 }
 
@@ -162,7 +176,7 @@ public func ae_imageset_open_memory(
   _ data: UnsafeRawPointer!, _ byte_count: Int, _ model: OpaquePointer!,
   _ set: UnsafeMutablePointer<OpaquePointer?>!
 ) -> ae_status {
-  storeHandle(set, .imageSet) { () throws(AEError) in
+  storeHandle(set, .imageSet, reading: Span(data, byte_count, isWritten: false)) { () throws(AEError) in
     let model = try optionalModel(model)
     let data = try bytes(data, byte_count, "data")
     let copy = try Buffer<UInt8>(copying: data.base, count: data.elementCount)
@@ -209,7 +223,7 @@ public func ae_imageset_info(
 private func read<Element: BitwiseCopyable>(
   _ handle: OpaquePointer?, _ first: UInt64, _ count: Int, _ output: UnsafeMutablePointer<Element>?,
   _ name: StaticString, size: (CompressedSetInformation) -> Int,
-  _ body: (CompressedSet, Int, UnsafeMutablePointer<Element>) throws(AEError) -> Void
+  _ body: (CompressedSet, Int, Output<Element>) throws(AEError) -> Void
 ) -> ae_status {
   boundary { () throws(AEError) in
     let set = try imageSet(handle)
@@ -217,7 +231,7 @@ private func read<Element: BitwiseCopyable>(
     guard let first = Int(exactly: first) else {
       throw AEError(.argument, "image \(first) was asked for; the set has \(set.information.count)")
     }
-    try body(set, first, target.base)
+    try body(set, first, target)
   }
 }
 
@@ -227,7 +241,7 @@ public func ae_imageset_read(
 ) -> ae_status {
   read(set, first, count, images, "images", size: { $0.width * $0.height * $0.channels }) {
     (set, first, images) throws(AEError) in
-    try set.read(first: first, count: count, into: images)
+    try set.read(first: first, count: count, into: images.base)
   }
 }
 
@@ -238,10 +252,17 @@ public func ae_imageset_salvage(
 ) -> ae_status {
   read(set, first, count, images, "images", size: { images == nil ? 0 : $0.width * $0.height }) {
     (set, first, target) throws(AEError) in
-    let marks = lost == nil ? nil : try Output(lost, count: count, of: 1, "lost").base
+    let lostOutput = lost == nil ? nil : try Output(lost, count: count, of: 1, "lost")
+    let countSpan = Span(writes: lost_count)
+    if let lostOutput {
+      try lostOutput.span.apart(from: target.span, "images and lost")
+      try lostOutput.span.apart(from: countSpan, "lost and lost_count")
+    }
+    try target.span.apart(from: countSpan, "images and lost_count")
+    let marks = lostOutput?.base
     marks?.update(repeating: 0, count: count)
     var total = 0
-    try set.salvage(first: first, count: count, into: images == nil ? nil : target) { damage in
+    try set.salvage(first: first, count: count, into: images == nil ? nil : target.base) { damage in
       marks.map { $0 + damage.images.lowerBound - first }?.update(repeating: 1, count: damage.images.count)
       total += damage.images.count
     }
@@ -255,7 +276,7 @@ public func ae_imageset_latents(
 ) -> ae_status {
   read(set, first, count, latents, "latents", size: { $0.latentCount }) {
     (set, first, latents) throws(AEError) in
-    try set.latents(first: first, count: count, into: latents)
+    try set.latents(first: first, count: count, into: latents.base)
   }
 }
 
@@ -269,7 +290,7 @@ public func ae_imageset_labels(
       throw AEError(
         .argument, "labels of \(count) images from \(first) on were asked for; it has \(labels.count)")
     }
-    target.update(from: labels.base + first, count: count)
+    target.base.update(from: labels.base + first, count: count)
   }
 }
 

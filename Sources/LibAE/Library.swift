@@ -2,6 +2,7 @@
 
 import Bytes
 import CAE
+import CKernels
 import CSystem
 import Compute
 import Core
@@ -21,21 +22,33 @@ public func ae_abi_version() -> UInt32 { UInt32(AE_ABI_VERSION) }
 #endif
 
 /// Made at first use and kept: callers hold on to the pointer.
-private nonisolated(unsafe) let buildInfo: UnsafePointer<CChar>? = {
-  let text = sentence(
-    "libae \(AE_VERSION_MAJOR).\(AE_VERSION_MINOR).\(AE_VERSION_PATCH), \(kernelPathName) kernels, "
-      + "aew 1, aez 1 and 2, \(buildMode)")
-  let bytes = UTF8Text.bytes(text)
-  guard let memory = cs_allocate(bytes.count + 1) else { return nil }
-  bytes.withUnsafeBytes { source in
-    if let base = source.baseAddress { memory.copyMemory(from: base, byteCount: source.count) }
+private final class BuildInfo: Sendable {
+  nonisolated(unsafe) let text: UnsafePointer<CChar>
+
+  init() throws(AEError) {
+    let bytes = UTF8Text.bytes(
+      sentence(
+        "libae \(AE_VERSION_MAJOR).\(AE_VERSION_MINOR).\(AE_VERSION_PATCH), \(kernelPathName) kernels, "
+          + "aew 1, aez 1 and 2, \(buildMode)"))
+    guard let memory = cs_allocate(bytes.count + 1) else { throw AEError(.memory, "cannot allocate a text") }
+    bytes.withUnsafeBytes { source in
+      if let base = source.baseAddress { memory.copyMemory(from: base, byteCount: source.count) }
+    }
+    text = UnsafePointer(memory.assumingMemoryBound(to: CChar.self))
   }
-  return UnsafePointer(memory.assumingMemoryBound(to: CChar.self))
-}()
+
+  deinit { cs_free(UnsafeMutableRawPointer(mutating: text)) }
+}
+
+private let buildInfo = Lazy<BuildInfo>()
 
 @implementation @_cdecl("ae_build_info")
 public func ae_build_info() -> UnsafePointer<CChar>! {
-  buildInfo ?? cString("libae")
+  var text = cString("libae")
+  _ = boundary { () throws(AEError) in
+    text = try buildInfo.value { () throws(AEError) in try BuildInfo() }.text
+  }
+  return text
 }
 
 @implementation @_cdecl("ae_status_string")
@@ -76,10 +89,16 @@ public func ae_set_threads(_ threads: Int32) -> ae_status {
   }
 }
 
+@implementation @_cdecl("ae_release_memory")
+public func ae_release_memory() {
+  ck_scratch_trim()
+  cs_reserve_trim()
+}
+
 @implementation @_cdecl("ae_threads")
 public func ae_threads() -> Int32 { Int32(truncatingIfNeeded: threadCount) }
 
 /// A literal as C sees it: literals lie in the library's read-only data, with a closing NUL.
-private func cString(_ literal: StaticString) -> UnsafePointer<CChar> {
+func cString(_ literal: StaticString) -> UnsafePointer<CChar> {
   UnsafeRawPointer(literal.utf8Start).assumingMemoryBound(to: CChar.self)
 }

@@ -27,7 +27,7 @@ public func ae_model_open(
     guard let path else { throw AEError(.argument, "path is NULL") }
     let data = try File.read(cPath: path)
     return try makeHandle(
-      .model, try WeightFile.read(lazily: data, name: FileName.text(path)))
+      .model, try WeightFile.read(lazily: data, name: try pathName(path)))
   }
 }
 
@@ -35,7 +35,7 @@ public func ae_model_open(
 public func ae_model_open_memory(
   _ data: UnsafeRawPointer!, _ byte_count: Int, _ model: UnsafeMutablePointer<OpaquePointer?>!
 ) -> ae_status {
-  storeHandle(model, .model) { () throws(AEError) in
+  storeHandle(model, .model, reading: Span(data, byte_count, isWritten: false)) { () throws(AEError) in
     let data = try bytes(data, byte_count, "data")
     return try makeHandle(
       .model,
@@ -76,26 +76,40 @@ public func ae_model_info(
 
 @implementation @_cdecl("ae_input_size")
 public func ae_input_size(_ model: OpaquePointer!) -> Int {
-  (try? LibAE.model(model))?.inputCount ?? 0
+  liveObject(model, .model, Autoencoder.self)?.inputCount ?? 0
 }
 
 @implementation @_cdecl("ae_latent_size")
 public func ae_latent_size(_ model: OpaquePointer!) -> Int {
-  (try? LibAE.model(model))?.latentCount ?? 0
+  liveObject(model, .model, Autoencoder.self)?.latentCount ?? 0
 }
 
-/// The weight file that ae_model_save and ae_model_save_file write.
-private func weightFile(_ model: OpaquePointer?, storage: Int32, flags: UInt32) throws(AEError)
-  -> Buffer<UInt8>
-{
-  let source = try LibAE.model(model)
-  guard let kind = UInt8(exactly: storage).flatMap({ WeightStorage(rawValue: $0) }) else {
-    throw AEError(.argument, "storage must be one of AE_STORAGE_FLOAT32 ... AE_STORAGE_INT8, not \(storage)")
+/// What ae_model_save and ae_model_save_file are to write, checked.
+private struct SaveOrder {
+  let model: Autoencoder
+  let storage: WeightStorage
+  let decoderOnly: Bool
+
+  init(_ handle: OpaquePointer?, _ storage: Int32, _ flags: UInt32) throws(AEError) {
+    model = try LibAE.model(handle)
+    guard let kind = UInt8(exactly: storage).flatMap({ WeightStorage(rawValue: $0) }) else {
+      throw AEError(
+        .argument, "storage must be one of AE_STORAGE_FLOAT32 ... AE_STORAGE_INT8, not \(storage)")
+    }
+    self.storage = kind
+    guard flags & ~UInt32(AE_SAVE_DECODER_ONLY) == 0 else {
+      throw AEError(.argument, "flags must be 0 or AE_SAVE_DECODER_ONLY, not \(flags)")
+    }
+    decoderOnly = flags & UInt32(AE_SAVE_DECODER_ONLY) != 0
   }
-  guard flags & ~UInt32(AE_SAVE_DECODER_ONLY) == 0 else {
-    throw AEError(.argument, "flags must be 0 or AE_SAVE_DECODER_ONLY, not \(flags)")
+
+  func bound() throws(AEError) -> Int {
+    try WeightFile.bound(model, storage: storage, decoderOnly: decoderOnly)
   }
-  return try WeightFile.write(source, storage: kind, decoderOnly: flags & UInt32(AE_SAVE_DECODER_ONLY) != 0)
+
+  func make() throws(AEError) -> Buffer<UInt8> {
+    try WeightFile.write(model, storage: storage, decoderOnly: decoderOnly)
+  }
 }
 
 @implementation @_cdecl("ae_model_save")
@@ -105,8 +119,8 @@ public func ae_model_save(
 ) -> ae_status {
   produce(
     out, capacity: capacity, size: size,
-    bound: { () throws(AEError) in try weightFile(model, storage: storage, flags: flags).count },
-    make: { () throws(AEError) in try weightFile(model, storage: storage, flags: flags) })
+    bound: { () throws(AEError) in try SaveOrder(model, storage, flags).bound() },
+    make: { () throws(AEError) in try SaveOrder(model, storage, flags).make() })
 }
 
 @implementation @_cdecl("ae_model_save_file")
@@ -115,7 +129,8 @@ public func ae_model_save_file(
 ) -> ae_status {
   boundary { () throws(AEError) in
     guard let path else { throw AEError(.argument, "path is NULL") }
-    let file = try weightFile(model, storage: storage, flags: flags)
+    _ = try pathName(path)
+    let file = try SaveOrder(model, storage, flags).make()
     try File.write(cPath: path, file.base, file.count, overwrite: true)
   }
 }

@@ -243,6 +243,7 @@ public func ae_trainer_step(
     let source = try Input(
       images, count: count, of: box.trainer.options.architecture.pixelCount, "images")
     // Before the step: an error must leave the trainer where it was.
+    try Span(writes: progress).apart(from: source.span, "images and progress")
     if let progress { try checkStruct(progress) }
     let state = try box.trainer.step(source.base, count: count)
     if let progress { try writeStruct(progress, LibAE.progress(state)) }
@@ -258,6 +259,7 @@ public func ae_trainer_model(
     let box = try LibAE.trainer(trainer)
     let options = box.trainer.options
     let source = try Input(images, count: count, of: options.architecture.pixelCount, "images")
+    try Span(writes: model).apart(from: source.span, "images and the pointer that takes the model")
     let trained = try box.trainer.model(
       provenance: sentence("ae_trainer, \(box.trainer.stepsDone) steps, seed \(options.seed)"))
     guard count > 0 else { return try makeHandle(.model, trained) }
@@ -273,7 +275,7 @@ public func ae_trainer_save(
 ) -> ae_status {
   produce(
     out, capacity: capacity, size: size,
-    bound: { () throws(AEError) in try LibAE.trainer(trainer).trainer.checkpoint().count },
+    bound: { () throws(AEError) in try LibAE.trainer(trainer).trainer.checkpointBound() },
     make: { () throws(AEError) in try LibAE.trainer(trainer).trainer.checkpoint() })
 }
 
@@ -291,7 +293,7 @@ public func ae_trainer_resume(
   _ data: UnsafeRawPointer!, _ byte_count: Int, _ options: UnsafePointer<ae_trainer_options>!,
   _ trainer: UnsafeMutablePointer<OpaquePointer?>!
 ) -> ae_status {
-  storeHandle(trainer, .trainer) { () throws(AEError) in
+  storeHandle(trainer, .trainer, reading: Span(data, byte_count, isWritten: false)) { () throws(AEError) in
     let data = try bytes(data, byte_count, "data")
     return try resumed(Buffer(borrowing: data.base, count: data.elementCount), options)
   }

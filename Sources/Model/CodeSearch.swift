@@ -8,18 +8,6 @@
   import Compute
   import Core
 
-  extension Codec {
-    /// The same with prices of a bit, one for every quality, or none.
-    public func with(bitPrices: [UInt32]) throws(AEError) -> Codec {
-      guard bitPrices.isEmpty || bitPrices.count == rates.count else {
-        throw AEError(.format, "\(rates.count) qualities, but \(bitPrices.count) prices of a bit")
-      }
-      var codec = self
-      codec.bitPrices = bitPrices
-      return codec
-    }
-  }
-
   /// Searches codes of one quality for a lower squared error + price * bits, one latent at a time ("trellis" or
   /// rate-distortion optimised quantisation without the trellis: Ortega and Ramchandran 1998).
   public final class CodeSearch: Sendable {

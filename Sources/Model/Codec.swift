@@ -83,7 +83,7 @@ public struct Codec: Sendable {
   public let defaultQuality: Int
   /// Per quality, the squared error, summed over an image's pixels as bytes, that a bit of code is worth to an
   /// encoder; empty if that is not known. What decoding gives does not depend on it.
-  public internal(set) var bitPrices: [UInt32] = []
+  public private(set) var bitPrices: [UInt32] = []
 
   public init(latentScales: [Float], rates: [CodeRate], defaultQuality: Int) throws(AEError) {
     guard (1...16).contains(rates.count), (1...rates.count).contains(defaultQuality) else {
@@ -100,5 +100,15 @@ public struct Codec: Sendable {
     self.latentScales = latentScales
     self.rates = rates
     self.defaultQuality = defaultQuality
+  }
+
+  /// The same with prices of a bit, one for every quality, or none.
+  public func with(bitPrices: [UInt32]) throws(AEError) -> Codec {
+    guard bitPrices.isEmpty || bitPrices.count == rates.count else {
+      throw AEError(.format, "\(rates.count) qualities, but \(bitPrices.count) prices of a bit")
+    }
+    var codec = self
+    codec.bitPrices = bitPrices
+    return codec
   }
 }

@@ -74,42 +74,11 @@ public enum WeightFile {
   public static func write(
     _ model: Autoencoder, storage: WeightStorage, decoderOnly: Bool = false, extra: [ExtraSection] = []
   ) throws(AEError) -> Buffer<UInt8> {
-    let architecture = model.architecture
-    let keepsEncoder = model.hasEncoder && !decoderOnly
     var sections: [(tag: SectionTag, raw: Buffer<UInt8>)] = []
     @inline(never)
     func add(_ tag: SectionTag, _ raw: Buffer<UInt8>) { sections.append((tag, raw)) }
-    add(.architecture, try ArchitectureSection.write(model))
-    if storage == .int8 {
-      guard model.integerDecoder != nil, !keepsEncoder || model.integerEncoder != nil else {
-        throw AEError(.kind, "int8 storage needs integer networks, which this model does not have")
-      }
-    } else {
-      let width = storage == .float32 ? 4 : 2
-      guard let decoder = model.decoder, !keepsEncoder || model.encoder != nil else {
-        throw AEError(.kind, "\(storage.name) storage needs float networks; a model read from int8 has none")
-      }
-      if keepsEncoder, let encoder = model.encoder {
-        add(
-          storage == .float32 ? .floatEncoder32 : .floatEncoder16,
-          try FloatSection(half: "encoder", shapes: architecture.encoderShapes, width: width).write(encoder))
-      }
-      add(
-        storage == .float32 ? .floatDecoder32 : .floatDecoder16,
-        try FloatSection(half: "decoder", shapes: architecture.decoderShapes, width: width).write(decoder))
-    }
-    if keepsEncoder, let encoder = model.integerEncoder {
-      add(.integerEncoder, try IntegerSection.encoder(architecture).write(try encoder.layers()))
-    }
-    if let decoder = model.integerDecoder, let codec = model.codec {
-      add(.integerDecoder, try IntegerSection.decoder(architecture).write(try decoder.layers()))
-      add(.codec, try CodecSection(latentCount: architecture.latentCount).write(codec))
-      if let scan = model.scanModel { add(.scan, try ScanSection.write(scan)) }
-      #if !hasFeature(Embedded)
-        if keepsEncoder && !codec.bitPrices.isEmpty {
-          add(.bitPrices, try BitPricesSection.write(codec))
-        }
-      #endif
+    try forEachSection(model, storage: storage, decoderOnly: decoderOnly) { tag, _, make throws(AEError) in
+      add(tag, try make())
     }
     for section in extra {
       let tag = SectionTag(section.tag)
@@ -128,6 +97,80 @@ public enum WeightFile {
         .argument, "\(sections.count) sections; a file has at most \(WeightFileContainer.maximumSections)")
     }
     return try WeightFileContainer.write(sections)
+  }
+
+  /// Bytes that `write` with the same arguments never exceeds, without making them.
+  /// - Throws: `.kind` as `write`.
+  public static func bound(
+    _ model: Autoencoder, storage: WeightStorage, decoderOnly: Bool = false
+  ) throws(AEError) -> Int {
+    var rawCounts: [Int] = []
+    try forEachSection(model, storage: storage, decoderOnly: decoderOnly) { _, rawCount, _ throws(AEError) in
+      rawCounts.append(rawCount)
+    }
+    return WeightFileContainer.bound(rawCounts)
+  }
+
+  /// The same for a model of float32 storage without codec, as checkpoints are, of which only the architecture is
+  /// known, with one extra section of `extraCount` bytes.
+  public static func bound(_ architecture: Architecture, extraCount: Int) -> Int {
+    let encoder = FloatSection(half: "encoder", shapes: architecture.encoderShapes, width: 4).rawCount
+    let decoder = FloatSection(half: "decoder", shapes: architecture.decoderShapes, width: 4).rawCount
+    return WeightFileContainer.bound([ArchitectureSection.rawCounts.upperBound, encoder, decoder, extraCount])
+  }
+
+  /// Visits the sections of a model's file in their order: tag, raw bytes, and what makes them.
+  private static func forEachSection(
+    _ model: Autoencoder, storage: WeightStorage, decoderOnly: Bool,
+    _ visit: (SectionTag, Int, () throws(AEError) -> Buffer<UInt8>) throws(AEError) -> Void
+  ) throws(AEError) {
+    let architecture = model.architecture
+    let keepsEncoder = model.hasEncoder && !decoderOnly
+    let head = try ArchitectureSection.write(model)
+    try visit(.architecture, head.count) { () throws(AEError) in head }
+    func visitFloats(
+      _ half: StaticString, _ tag32: SectionTag, _ tag16: SectionTag, _ shapes: [LayerShape],
+      _ network: DenseNetwork
+    ) throws(AEError) {
+      let isSingle = storage == .float32
+      let section = FloatSection(half: half, shapes: shapes, width: isSingle ? 4 : 2)
+      try visit(isSingle ? tag32 : tag16, section.rawCount) { () throws(AEError) in try section.write(network)
+      }
+    }
+    if storage == .int8 {
+      guard model.integerDecoder != nil, !keepsEncoder || model.integerEncoder != nil else {
+        throw AEError(.kind, "int8 storage needs integer networks, which this model does not have")
+      }
+    } else {
+      guard let decoder = model.decoder, !keepsEncoder || model.encoder != nil else {
+        throw AEError(.kind, "\(storage.name) storage needs float networks; a model read from int8 has none")
+      }
+      if keepsEncoder, let encoder = model.encoder {
+        try visitFloats("encoder", .floatEncoder32, .floatEncoder16, architecture.encoderShapes, encoder)
+      }
+      try visitFloats("decoder", .floatDecoder32, .floatDecoder16, architecture.decoderShapes, decoder)
+    }
+    if keepsEncoder, let encoder = model.integerEncoder {
+      let section = IntegerSection.encoder(architecture)
+      try visit(.integerEncoder, section.rawCount) { () throws(AEError) in
+        try section.write(try encoder.layers())
+      }
+    }
+    guard let decoder = model.integerDecoder, let codec = model.codec else { return }
+    let section = IntegerSection.decoder(architecture)
+    try visit(.integerDecoder, section.rawCount) { () throws(AEError) in
+      try section.write(try decoder.layers())
+    }
+    let codecSection = CodecSection(latentCount: architecture.latentCount)
+    try visit(.codec, codecSection.rawCount(codec)) { () throws(AEError) in try codecSection.write(codec) }
+    if let scan = model.scanModel {
+      try visit(.scan, ScanSection.rawCount(scan)) { () throws(AEError) in try ScanSection.write(scan) }
+    }
+    if keepsEncoder && !codec.bitPrices.isEmpty {
+      try visit(.bitPrices, 4 * codec.bitPrices.count) { () throws(AEError) in
+        try BitPricesSection.write(codec)
+      }
+    }
   }
 
   /// The model of a weight file. Nothing of the bytes is kept.
@@ -174,13 +217,10 @@ public enum WeightFile {
       codec = try CodecSection(latentCount: architecture.latentCount).read(
         try contents.rawCodec(entry), name: contents.place(entry))
     }
-    #if !hasFeature(Embedded)
-      // Only a search of codes asks for them: see CodeSearch.
-      if let known = codec, let entry = file.entry(.bitPrices) {
-        codec = try BitPricesSection.read(
-          try file.raw(entry, allowed: BitPricesSection.rawCounts), into: known, name: contents.place(entry))
-      }
-    #endif
+    if let known = codec, let entry = file.entry(.bitPrices) {
+      codec = try BitPricesSection.read(
+        try file.raw(entry, allowed: BitPricesSection.rawCounts), into: known, name: contents.place(entry))
+    }
     let scanModel = try contents.scan.map { entry throws(AEError) in
       try ScanSection.read(try contents.rawScan(entry), name: contents.place(entry))
     }

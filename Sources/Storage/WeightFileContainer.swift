@@ -30,9 +30,7 @@ struct SectionTag: Equatable {
   static let integerDecoder = SectionTag("IDEC")
   static let codec = SectionTag("CODC")
   static let scan = SectionTag("SCAN")
-  #if !hasFeature(Embedded)
-    static let bitPrices = SectionTag("bitp")
-  #endif
+  static let bitPrices = SectionTag("bitp")
 
   /// The required sections of version 1, in the order they have in files.
   static let required = [
@@ -306,6 +304,13 @@ struct WeightFileContainer {
       )
     }
     try verify(entry)
+  }
+
+  /// Bytes that a file of sections with so many raw bytes never exceeds: none is stored larger.
+  static func bound(_ rawCounts: [Int]) -> Int {
+    var bound = headerCount + rawCounts.count * lineCount
+    for count in rawCounts { bound += count }
+    return bound
   }
 
   /// A whole file out of raw sections, each deflated where that makes it smaller.

@@ -348,6 +348,16 @@ struct CodecSection {
   /// hundred times what 64 latents in 8 qualities take.
   var rawCounts: ClosedRange<Int> { (2 + 4 * latentCount + 10 * latentCount)...(1 << 24) }
 
+  /// Of a codec as `write` writes it.
+  func rawCount(_ codec: Codec) -> Int {
+    var count = 2 + 4 * latentCount
+    for rate in codec.rates {
+      count += 2 * latentCount
+      for table in rate.tables { count += 4 + 2 * table.frequencies.count }
+    }
+    return count
+  }
+
   func write(_ codec: Codec) throws(AEError) -> Buffer<UInt8> {
     let writer = ByteWriter()
     try writer.u8(UInt8(codec.rates.count))
@@ -370,8 +380,6 @@ struct CodecSection {
 
   func read(_ raw: Buffer<UInt8>, name: String) throws(AEError) -> Codec {
     var reader = ByteReader(raw.base, count: raw.count, name: name)
-    // The tables become many small arrays, which cannot be refused one by one: ask for as much at once.
-    _ = try Buffer<UInt8>(count: 2 * raw.count + 16 * latentCount * 64)
     let rateCount = Int(try reader.u8())
     guard (1...16).contains(rateCount) else {
       throw reader.fail("a codec has 1 to 16 qualities, not \(rateCount)")
@@ -385,6 +393,7 @@ struct CodecSection {
       var tables: [CodeTable] = []
       for _ in 0..<latentCount { steps.append(try reader.u16()) }
       for latent in 0..<latentCount {
+        try checkMemory()
         let lowest = Int(Int16(bitPattern: try reader.u16()))
         let count = Int(try reader.u16())
         guard (2...4096).contains(count) else {
@@ -421,6 +430,10 @@ enum ScanSection {
 
   private static func network(_ shapes: [LayerShape]) -> IntegerSection {
     IntegerSection(half: "scan", shapes: shapes, endsInWords: true, largestInput: 255)
+  }
+
+  static func rawCount(_ model: ScanModel) -> Int {
+    1 + 2 * model.shapes.count + 2 * model.probabilities.count + network(model.shapes).rawCount
   }
 
   static func write(_ model: ScanModel) throws(AEError) -> Buffer<UInt8> {

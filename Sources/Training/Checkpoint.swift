@@ -119,6 +119,16 @@ extension Trainer {
       decoderOnly: false, extra: [ExtraSection(tag: checkpointTag, bytes: try writer.finish())])
   }
 
+  /// Bytes that `checkpoint` never exceeds, without making it.
+  /// - Throws: `.kind` for a pca that has not been fitted.
+  public func checkpointBound() throws(AEError) -> Int {
+    try checkFitted()
+    // Generous for the options and the counts, which are some hundred bytes.
+    var extraCount = 1024
+    for run in state { extraCount += 8 + 4 * run.count }
+    return WeightFile.bound(options.architecture, extraCount: extraCount)
+  }
+
   /// The trainer of a checkpoint.
   ///
   /// What the state has to hold follows from the architecture and the options, and is compared with what the file

@@ -567,6 +567,7 @@ func codeTables(
   let width = steps.count
   var tables: [CodeTable] = []
   for latent in 0..<width {
+    try checkMemory()
     var lowest = Int.max
     var highest = Int.min
     for row in 0..<rows {

@@ -285,11 +285,16 @@ public final class Trainer {
       encoder: networks.encoder, decoder: networks.decoder)
   }
 
-  private func networks() throws(AEError) -> (encoder: DenseNetwork, decoder: DenseNetwork) {
-    if options.architecture.kind == .pca {
-      guard let components else { throw AEError(.kind, "the pca has not been fitted yet") }
-      return components
+  /// - Throws: `.kind` for a pca that has not been fitted.
+  func checkFitted() throws(AEError) {
+    guard options.architecture.kind != .pca || components != nil else {
+      throw AEError(.kind, "the pca has not been fitted yet")
     }
+  }
+
+  private func networks() throws(AEError) -> (encoder: DenseNetwork, decoder: DenseNetwork) {
+    try checkFitted()
+    if let components { return components }
     return (
       try encoder.network(options.architecture.encoderShapes),
       try decoder.network(options.architecture.decoderShapes)

@@ -54,6 +54,7 @@ void test_image_sets(void);
 void test_training(void);
 void test_hostile_files(void);
 void test_environment(void);
+void test_ownership(void);
 void test_process(void);
 void test_sharing(void); /* of test_process what the thread sanitizer is to see */
 

@@ -224,6 +224,7 @@ int main(int argc, char **argv) {
   test_training();
   test_hostile_files();
   test_environment();
+  test_ownership();
   test_process();
   ae_model_free(elu);
   ae_model_free(vae);

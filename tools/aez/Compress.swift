@@ -3,6 +3,7 @@
 import ArgumentParser
 import Bytes
 import Compression
+import Compute
 import Core
 import Glibc
 import Model
@@ -144,7 +145,7 @@ struct Compress: ParsableCommand {
 
     // As many whole blocks at a time as 16 MB of pixels hold, but enough to keep the threads busy, and for
     // --bytes-per-image the sample that decides.
-    var step = max((16 << 20) / (block * stream.imageSize), 8) * block
+    var step = max((16 << 20) / (block * stream.imageSize), min(8, threadCount)) * block
     if bytesPerImage != nil { step = max(step, (10_000 + block - 1) / block * block) }
     step = min(step, max(stream.count, 1))
     let wave = try Buffer<UInt8>(count: try elements(step, stream.imageSize))

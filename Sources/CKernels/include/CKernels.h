@@ -19,6 +19,9 @@
 
 enum { CK_PATH_GENERIC = 0, CK_PATH_AVX2 = 1, CK_PATH_AVX512 = 2, CK_PATH_NEON = 3, CK_PATH_DOTPROD = 4, CK_PATH_COUNT = 5 };
 
+/** ck_scratch_trim() gives the memory that products keep between calls back to the system. */
+void ck_scratch_trim(void);
+
 /** ck_path() returns the path in use: the best the machine has, or what AE_CPU names and it has. */
 int ck_path(void);
 /** ck_path_available(path) returns 1 if this machine can run the path. */

@@ -9,7 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** cs_allocate(byte_count) returns zeroed memory on a 64-byte boundary, or NULL if it is refused. */
+/**
+ * cs_allocate(byte_count) returns zeroed memory on a 64-byte boundary, or NULL if it is refused, as all is in a
+ * call that is short of memory.
+ */
 void *cs_allocate(size_t byte_count);
 
 /** cs_free(memory) frees what cs_allocate returned; NULL does nothing. */
@@ -17,6 +20,9 @@ void cs_free(void *memory);
 
 /** cs_error_set(text, byte_count) keeps a copy of text, cut to what fits, as this thread's last error. */
 void cs_error_set(const char *text, size_t byte_count);
+
+/** cs_error_set_constant(text) makes text, which lives for ever, this thread's last error. Takes no memory. */
+void cs_error_set_constant(const char *text);
 
 /** cs_error_get() returns this thread's last error, "" if there was none. */
 const char *cs_error_get(void);
@@ -27,15 +33,60 @@ void cs_errno_set(int error);
 /** cs_errno_get() returns it. */
 int cs_errno_get(void);
 
+/* ---- Calls: what each entry point of libae.so stands between (reserve.c). In the tool they do nothing. ---- */
+
+/** cs_call is one call of the library that is under way. */
+typedef struct cs_call {
+  void *outer;
+} cs_call;
+
+/**
+ * cs_call_begin(call) takes a reserve of memory for the call of this thread that begins, and returns 1; 0 if there
+ * is none and no memory for another. Swift's objects come from it when the system refuses them, which makes
+ * the call short of memory. Calls may be nested, as by callbacks; each has its own.
+ */
+int cs_call_begin(cs_call *call);
+/** cs_call_end(call) ends the call that began last. Objects that were placed in its reserve may live on. */
+void cs_call_end(const cs_call *call);
+/** cs_call_is_short() returns 1 if the thread's call was refused memory and drew on its reserve. */
+int cs_call_is_short(void);
+
+/** cs_call_current() returns the thread's call, for threads that work for it; NULL if there is none. */
+void *cs_call_current(void);
+/** cs_call_join(call) makes a thread work for a call, and returns which one it worked for before. */
+void *cs_call_join(void *call);
+
+/** cs_reserve_take(byte_count) returns memory of the call's reserve, or NULL. In libae.so alone. */
+void *cs_reserve_take(size_t byte_count);
+/** cs_reserve_trim() frees the reserves that no call uses. */
+void cs_reserve_trim(void);
+
+/* ---- Handles: what callers of libae.so hold. Any thread may call these. ---- */
+
+/** cs_handle_make(kind, object) returns a handle that stands for object, or NULL if memory is refused. */
+void *cs_handle_make(uint64_t kind, void *object);
+/**
+ * cs_handle_object(handle, kind) returns the object, or NULL for what is no handle of that kind: freed, of
+ * another kind, NULL or any other pointer, at which it does not look.
+ */
+void *cs_handle_object(const void *handle, uint64_t kind);
+/** cs_handle_take(handle, kind) ends a handle and returns its object, or NULL: to one caller, once. */
+void *cs_handle_take(void *handle, uint64_t kind);
+
 /* ---- A text under way, one for each thread: what Core makes messages of ---- */
 
 /** cs_text_count() returns the bytes of the thread's text so far. */
 size_t cs_text_count(void);
-/** cs_text_bytes() returns the text, valid until the thread ends. */
+/** cs_text_bytes() returns the text, valid until the call ends. */
 const uint8_t *cs_text_bytes(void);
+/** cs_text_release() forgets the text and frees its memory. */
+void cs_text_release(void);
 /** cs_text_cut(count) forgets all but the first `count` bytes. */
 void cs_text_cut(size_t count);
-/** cs_text_append(text, byte_count) appends UTF-8; what does not fit is left out, never half a character. */
+/**
+ * cs_text_append(text, byte_count) appends UTF-8; what does not fit is left out, never half a character. All is
+ * if there is no memory.
+ */
 void cs_text_append(const uint8_t *text, size_t byte_count);
 /** cs_text_append_signed(value) appends a whole number. */
 void cs_text_append_signed(int64_t value);

@@ -21,22 +21,27 @@
  *   [0, 1], or uint8_t in [0, 255], where 255 stands for 1. A set of images is one array, image
  *   after image. A latent code is ae_latent_size(model) floats. Counts are of images, not of bytes.
  * - A count of 0 is allowed wherever a count is, and then array pointers may be NULL.
- * - Input and output arrays belong to the caller and must not overlap. Handles belong to the
+ * - Input and output arrays belong to the caller; what a call writes (arrays, structs, sizes) must not
+ *   overlap with anything else that it is given: AE_ERROR_ARGUMENT if it does. Handles belong to the
  *   caller, too, and are freed with the call named for them; freeing NULL does nothing.
  * - Calls that produce bytes take (out, capacity, size): with out NULL they store in *size a
- *   capacity that is always enough; otherwise they fill out and store the bytes used. If capacity
+ *   capacity that is always enough, which costs next to nothing and may be more than what comes;
+ *   otherwise they fill out and store the bytes used. If capacity
  *   is too small they return AE_ERROR_BUFFER and *size is a capacity that is enough.
  * - Structs begin with struct_size, their size in bytes as the caller knows it, so that they can
  *   grow at their ends without breaking programs built earlier. The *_init calls set it, and every
  *   default. Every size is taken from that of version 0.2.0 on: a field that the caller does not know
  *   has its default, and one that the library does not know must be zero (AE_ERROR_VERSION if not).
- * - Nothing is printed, ever, and no input ends the process. The only global state is the number
- *   of threads and, in each thread, its last error.
+ * - Nothing is printed, ever, and no input ends the process, nor does the lack of memory. The only
+ *   global state is the number of threads, sleeping ones of which are kept, the memory that is kept
+ *   between calls (see Memory), and, in each thread, its last error.
+ * - A call takes at most 192 KiB of the calling thread's stack, most of it in products with AVX-512.
  * - Each call works in the default floating-point environment (to nearest, denormals kept, no traps)
  *   and puts the caller's back, flags included. Callbacks run in the default one.
  * - Threads: a model and an image set are immutable once opened; any number of threads may use
- *   one at the same time. A trainer is used by one thread at a time. Freeing a handle while
- *   another thread uses it is an error that cannot be detected.
+ *   one at the same time. A trainer is used by one thread at a time. A handle that was freed, or is
+ *   of another kind, is AE_ERROR_ARGUMENT, and freeing it again does nothing; but freeing one while
+ *   another thread's call uses it is an error that cannot be detected.
  */
 #ifndef AE_H
 #define AE_H
@@ -91,7 +96,7 @@ typedef int32_t ae_status;
 enum {
   AE_OK = 0,
   AE_ERROR_ARGUMENT = 1,  /* NULL, a count or size out of range, a value that is not finite */
-  AE_ERROR_MEMORY = 2,    /* the allocator returned NULL, or the size does not fit */
+  AE_ERROR_MEMORY = 2,    /* the allocator returned NULL, or the size does not fit: see Memory below */
   AE_ERROR_IO = 3,        /* a file cannot be opened, read, written or renamed */
   AE_ERROR_FORMAT = 4,    /* not a file of this kind, or damaged in its structure */
   AE_ERROR_CHECKSUM = 5,  /* a section or block whose checksum does not match */
@@ -134,6 +139,18 @@ ae_status ae_set_threads(int32_t threads);
 
 /** ae_threads() returns how many threads a call may use. */
 int32_t ae_threads(void);
+
+/* ------------------------------------------------------------------------------------------------
+ * Memory
+ *
+ * All that a call may need can be refused: it then returns AE_ERROR_MEMORY, frees what it took, and works
+ * when it is called again with memory at hand. To that end each call begins with a reserve of 1 MiB, most of it
+ * never touched; there are as many as calls have run at the same time (1024 at most), and they are kept. So is
+ * memory that products work in, at most 64 MiB in all, and 1 KiB in each thread that met an error.
+ */
+
+/** ae_release_memory() gives what is kept between calls, but for last errors, back. Calls may be under way. */
+void ae_release_memory(void);
 
 /* ------------------------------------------------------------------------------------------------
  * Models
