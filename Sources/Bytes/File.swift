@@ -14,6 +14,30 @@ public enum File {
     return try read(opened: descriptor, name: path, limit: limit)
   }
 
+  /// The bytes of a regular file. Anything else of that name is refused and not waited for: names that were
+  /// found in a folder or on a list of places may be those of a FIFO or a device.
+  public static func readRegular(_ path: String, limit: Int = 1 << 32) throws(AEError) -> Buffer<UInt8> {
+    let descriptor = try openRegular(path)
+    defer { cs_close(descriptor) }
+    return try readDescriptor(descriptor, name: path, limit: limit)
+  }
+
+  /// A descriptor of a regular file.
+  /// - Throws: `.io` with what else it is, or why it cannot be opened.
+  static func openRegular(_ path: String) throws(AEError) -> Int32 {
+    var kind: Int32 = 0
+    let descriptor = FileName.withCString(path) { cs_open_regular($0, &kind) }
+    guard descriptor < 0 else { return descriptor }
+    switch Int(kind) {
+    case CS_KIND_FOLDER: throw AEError(.io, "\(path): is a folder, not a file")
+    case CS_KIND_FIFO: throw AEError(.io, "\(path): is a FIFO (named pipe), not a file")
+    case CS_KIND_SOCKET: throw AEError(.io, "\(path): is a socket, not a file")
+    case CS_KIND_CHARACTER_DEVICE, CS_KIND_BLOCK_DEVICE:
+      throw AEError(.io, "\(path): is a device, not a file")
+    default: throw failure(-descriptor, doing: "open", name: path)
+    }
+  }
+
   /// `read` for a path that need not be UTF-8.
   public static func read(cPath: UnsafePointer<CChar>, limit: Int = 1 << 32) throws(AEError) -> Buffer<UInt8>
   {
@@ -106,7 +130,7 @@ public enum File {
     throw failure(error, doing: doing == nil ? "write" : UTF8Text.string(doing.unsafelyUnwrapped), name: name)
   }
 
-  fileprivate static func failure(_ error: Int32, doing: String, name: String) -> AEError {
+  static func failure(_ error: Int32, doing: String, name: String) -> AEError {
     let reason = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { text in
       UTF8Text.string(cs_error_text(error, text.baseAddress.unsafelyUnwrapped, text.count))
     }

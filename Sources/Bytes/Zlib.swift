@@ -113,65 +113,9 @@ public enum Zlib {
   public static func inflatePrefix(
     _ p: UnsafePointer<UInt8>, _ count: Int, prefixCount: Int, name: String
   ) throws(AEError) -> Buffer<UInt8> {
-    try prefix(p, count, prefixCount: prefixCount, windowBits: 15, name: name)
-  }
-
-  /// What a gzip file holds, all its members joined.
-  ///
-  /// - Parameter limit: more bytes than this are refused.
-  /// - Throws: `.format` if the file is damaged, cut short, followed by other bytes, or makes more than
-  ///   `limit` bytes; `.memory`.
-  public static func gunzip(_ p: UnsafePointer<UInt8>, _ count: Int, limit: Int, name: String)
-    throws(AEError) -> Buffer<UInt8>
-  {
-    var stream = z_stream()
-    // 15 bits of window, 16 for gzip alone.
-    var status = inflateInit2_(&stream, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
-    guard status == Z_OK else { throw AEError(.memory, "\(name): zlib cannot begin to inflate") }
-    defer { inflateEnd(&stream) }
-    let out = ByteWriter()
-    let piece = try Buffer<UInt8>(count: 1 << 16)
-    var taken = 0
-    stream.next_in = UnsafeMutablePointer(mutating: p)
-    while true {
-      let input = min(count - taken, pieceCount)
-      stream.avail_in = uInt(input)
-      stream.next_out = piece.base
-      stream.avail_out = uInt(piece.count)
-      status = CZlib.inflate(&stream, Z_NO_FLUSH)
-      taken += input - Int(stream.avail_in)
-      let made = piece.count - Int(stream.avail_out)
-      guard made <= limit - out.count else {
-        throw AEError(.format, "\(name): the compressed bytes make more than \(limit) bytes")
-      }
-      try out.bytes(piece.base, made)
-      if status == Z_STREAM_END {
-        if taken == count { break }
-        guard inflateReset(&stream) == Z_OK else { throw AEError(.internal, "\(name): zlib cannot go on") }
-      } else if status != Z_OK {
-        try check(status, stream, name: name, taken: taken, count: count)
-      }
-    }
-    return try out.finish()
-  }
-
-  /// The first bytes of what a gzip file holds, such as a header that tells how much there is to be; fewer if
-  /// there are no more in its first member.
-  ///
-  /// - Parameter prefixCount: bytes asked for, few.
-  /// - Throws: `.format` if the file is damaged or cut short before them; `.memory`.
-  public static func gunzipPrefix(
-    _ p: UnsafePointer<UInt8>, _ count: Int, prefixCount: Int, name: String
-  ) throws(AEError) -> Buffer<UInt8> {
-    try prefix(p, count, prefixCount: prefixCount, windowBits: 15 + 16, name: name)
-  }
-
-  private static func prefix(
-    _ p: UnsafePointer<UInt8>, _ count: Int, prefixCount: Int, windowBits: Int32, name: String
-  ) throws(AEError) -> Buffer<UInt8> {
     let prefix = try Buffer<UInt8>(count: prefixCount)
     var stream = z_stream()
-    guard inflateInit2_(&stream, windowBits, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
+    guard inflateInit_(&stream, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
       throw AEError(.memory, "\(name): zlib cannot begin to inflate")
     }
     defer { inflateEnd(&stream) }
@@ -184,6 +128,30 @@ public enum Zlib {
     if stream.avail_out == 0 { return prefix }
     try check(status, stream, name: name, taken: input - Int(stream.avail_in), count: count)
     return try Buffer(copying: prefix.base, count: prefixCount - Int(stream.avail_out))
+  }
+
+  /// What a gzip file holds, all its members joined.
+  ///
+  /// - Parameter limit: more bytes than this are refused.
+  /// - Throws: `.format` if the file is damaged, cut short, followed by other bytes than zeros, or makes more
+  ///   than `limit` bytes; `.memory`.
+  public static func gunzip(_ p: UnsafePointer<UInt8>, _ count: Int, limit: Int, name: String)
+    throws(AEError) -> Buffer<UInt8>
+  {
+    let gunzip = try Gunzip(name: name)
+    let out = ByteWriter()
+    let piece = try Buffer<UInt8>(count: 1 << 16)
+    var taken = 0
+    while taken < count {
+      let step = try gunzip.inflate(p + taken, count - taken, into: piece.base, piece.count)
+      taken += step.taken
+      guard step.made <= limit - out.count else {
+        throw AEError(.format, "\(name): the compressed bytes make more than \(limit) bytes")
+      }
+      try out.bytes(piece.base, step.made)
+    }
+    try gunzip.end()
+    return try out.finish()
   }
 
   /// The most bytes that one byte of a deflate stream can make.

@@ -103,6 +103,29 @@ public final class CompressedSet: Sendable {
     try self.init(ByteSource(bytes), model: model, name: name)
   }
 
+  /// The bytes of the image set that an input holds: no more than header and index declare, and one that tells
+  /// a longer one. Of what has no sound header only the first bytes are taken, for its reader to refuse.
+  public static func bytes(_ input: ByteInput) throws(AEError) -> Buffer<UInt8> {
+    let all = ByteWriter()
+    func append(upTo count: Int) throws(AEError) -> Bool {
+      if all.count < count { try all.bytes(try input.bytes(atMost: count - all.count)) }
+      return all.count >= count
+    }
+    _ = try append(upTo: ContainerHeader.largestSize)
+    // Sizes far above any file's, which cannot overflow when they are added.
+    guard
+      let header = try? ContainerHeader.read(all.base, all.count, fileSize: 1 << 48, name: input.name),
+      try append(upTo: header.sectionsOffset)
+    else { return try all.finish() }
+    var end = header.blocksOffset
+    for block in 0..<header.blockCount {
+      let size = all.base + header.headerSize + block * ContainerHeader.indexEntrySize + 1
+      end += Int(size[0]) | Int(size[1]) << 8 | Int(size[2]) << 16 | Int(size[3]) << 24
+    }
+    _ = try append(upTo: end + 1)
+    return try all.finish()
+  }
+
   /// What can be told of a set without its model.
   /// - Throws: as `init`, but for `.model`.
   public static func peek(_ source: ByteSource, name: String, isCutAllowed: Bool = false) throws(AEError)

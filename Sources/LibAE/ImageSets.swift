@@ -165,7 +165,7 @@ public func ae_imageset_open(
   storeHandle(set, .imageSet) { () throws(AEError) in
     guard let path else { throw AEError(.argument, "path is NULL") }
     let model = try optionalModel(model)
-    let file = try File.read(cPath: path)
+    let file = try CompressedSet.bytes(try ByteInput(cPath: path))
     return try makeHandle(
       .imageSet, try CompressedSet(file, model: model, name: try pathName(path)))
   }

@@ -25,7 +25,7 @@ public func ae_model_open(
 ) -> ae_status {
   storeHandle(model, .model) { () throws(AEError) in
     guard let path else { throw AEError(.argument, "path is NULL") }
-    let data = try File.read(cPath: path)
+    let data = try WeightFile.bytes(try ByteInput(cPath: path))
     return try makeHandle(
       .model, try WeightFile.read(lazily: data, name: try pathName(path)))
   }

@@ -10,9 +10,9 @@ import Core
 /// dimension as a big-endian 32-bit number; the elements follow, the last dimension fastest. Only unsigned
 /// bytes are read. Bytes after the elements are an error, since they mean that the header is wrong.
 public enum IDX {
-  /// True if the bytes begin as an IDX file of images or labels, not gzipped.
+  /// True if the bytes begin as an IDX file of any type and number of dimensions, not gzipped.
   public static func matches(_ bytes: UnsafePointer<UInt8>, _ byteCount: Int) -> Bool {
-    byteCount >= 4 && bytes[0] == 0 && bytes[1] == 0 && bytes[2] == 8 && (bytes[3] == 3 || bytes[3] == 1)
+    byteCount >= 4 && bytes[0] == 0 && bytes[1] == 0 && typeName(bytes[2]) != nil && bytes[3] >= 1
   }
 
   /// Reads images from a whole file in memory, plain or gzipped.
@@ -21,16 +21,7 @@ public enum IDX {
   public static func read(_ bytes: UnsafePointer<UInt8>, _ byteCount: Int, name: String) throws(AEError)
     -> ImageSet
   {
-    let (plain, byteCount, owner) = try expanded(bytes, byteCount, dimensionCount: 3, name: name)
-    return try withOwner(owner) { () throws(AEError) in
-      var reader = ByteReader(plain, count: byteCount, name: name)
-      let sizes = try header(&reader, dimensionCount: 3)
-      let elementCount = try elements(sizes, reader)
-      try complete(sizes, elementCount, following: reader.remaining, reader)
-      let pixels = try Buffer<UInt8>(copying: try reader.bytes(elementCount), count: elementCount)
-      return try ImageSet(
-        width: sizes[2], height: sizes[1], count: sizes[0], pixels: pixels, source: .idx)
-    }
+    try ImageReader(try layout(try ByteInput(bytes, byteCount, name: name))).all()
   }
 
   /// Reads labels from a whole file in memory, plain or gzipped.
@@ -38,23 +29,24 @@ public enum IDX {
   public static func readLabels(_ bytes: UnsafePointer<UInt8>, _ byteCount: Int, name: String)
     throws(AEError) -> [UInt8]
   {
-    let (plain, byteCount, owner) = try expanded(bytes, byteCount, dimensionCount: 1, name: name)
-    return try withOwner(owner) { () throws(AEError) in
-      var reader = ByteReader(plain, count: byteCount, name: name)
-      let sizes = try header(&reader, dimensionCount: 1)
-      let elementCount = try elements(sizes, reader)
-      try complete(sizes, elementCount, following: reader.remaining, reader)
-      return try Buffer<UInt8>(copying: try reader.bytes(elementCount), count: elementCount).array
-    }
+    try readLabels(try ByteInput(bytes, byteCount, name: name))
   }
 
-  /// The sizes that the header of a plain IDX file of images declares: count, height, width.
-  /// - Throws: `.format` if it is not one.
-  public static func imageSizes(_ bytes: UnsafePointer<UInt8>, _ byteCount: Int, name: String)
-    throws(AEError) -> [Int]
-  {
-    var reader = ByteReader(bytes, count: byteCount, name: name)
-    return try header(&reader, dimensionCount: 3)
+  /// Reads labels, plain or gzipped.
+  /// - Throws: as `read`.
+  public static func readLabels(_ input: ByteInput) throws(AEError) -> [UInt8] {
+    let (sizes, elements) = try header(input, dimensionCount: 1)
+    let labels = try elements.all(atMost: sizes[0])
+    guard labels.count == sizes[0] else { throw elements.short(labels.count) }
+    try elements.end()
+    return labels.array
+  }
+
+  /// Reads the header of a file of images.
+  static func layout(_ input: ByteInput) throws(AEError) -> ImageReader.Layout {
+    let (sizes, elements) = try header(input, dimensionCount: 3)
+    return ImageReader.Layout(
+      width: sizes[2], height: sizes[1], count: sizes[0], type: .bytes, source: .idx, elements: elements)
   }
 
   /// The header of a plain IDX file: what stands before the elements.
@@ -91,27 +83,36 @@ public enum IDX {
     return file
   }
 
-  /// The sizes in a header, checked: sides in 1 ... 65535, counts in 0 ... `ImageSet.maximumCount`.
-  private static func header(_ reader: inout ByteReader, dimensionCount: Int) throws(AEError) -> [Int] {
-    guard reader.remaining >= 4 + 4 * dimensionCount else {
-      throw reader.fail(
-        .format, "an IDX header of \(4 + 4 * dimensionCount) bytes expected, \(reader.remaining) came")
+  /// What the third byte of a header says of the elements.
+  private static func typeName(_ type: UInt8) -> StaticString? {
+    switch type {
+    case 0x08: return "unsigned bytes"
+    case 0x09: return "signed bytes"
+    case 0x0B: return "16-bit integers"
+    case 0x0C: return "32-bit integers"
+    case 0x0D: return "32-bit floats"
+    case 0x0E: return "64-bit floats"
+    default: return nil
     }
-    let start = reader
-    let magic = try reader.u32be()
-    guard magic >> 16 == 0 else {
-      throw start.fail(.format, "not an IDX file: it does not begin with two zeros")
+  }
+
+  /// The sizes in a header, checked: sides in 1 ... 65535, counts in 0 ... `ImageSet.maximumCount`. What is
+  /// left to read are the elements.
+  private static func header(_ input: ByteInput, dimensionCount: Int) throws(AEError)
+    -> (sizes: [Int], elements: DeclaredElements)
+  {
+    let headerCount = 4 + 4 * dimensionCount
+    let head = try Buffer<UInt8>(count: headerCount)
+    let got = try input.read(into: head.base, headerCount)
+    var reader = ByteReader(head.base, count: got, name: input.name)
+    // A file of another kind is told as that, be it ever so short.
+    if got >= 4 { try check(head, dimensionCount, reader) }
+    guard got == headerCount else {
+      throw reader.fail(.format, "an IDX header of \(headerCount) bytes expected, \(got) came")
     }
-    guard (magic >> 8) & 255 == 8 else {
-      throw start.fail(
-        .format, "IDX elements of type \((magic >> 8) & 255); only unsigned bytes, type 8, are read")
-    }
-    guard magic & 255 == UInt32(dimensionCount) else {
-      let came: StaticString =
-        magic & 255 == 1 ? " (a file of labels)" : magic & 255 == 3 ? " (a file of images)" : ""
-      throw start.fail(.format, "\(dimensionCount) dimensions expected, \(magic & 255) came\(came)")
-    }
+    _ = try reader.u32be()
     var sizes: [Int] = []
+    var product: Int? = 1
     for dimension in 0..<dimensionCount {
       let before = reader
       let size = Int(try reader.u32be())
@@ -122,59 +123,46 @@ public enum IDX {
           "dimension \(dimension) must be in \(range.lowerBound) ... \(range.upperBound), not \(size)")
       }
       sizes.append(size)
+      product = product?.times(size)
     }
-    return sizes
+    guard let product else {
+      throw reader.fail(.format, "the header declares more elements than can be counted")
+    }
+    var shape = ""
+    for (index, size) in sizes.enumerated() { shape += index == 0 ? "\(size)" : " x \(size)" }
+    let declared = sizes.count == 1 ? "\(product) bytes" : "\(shape) = \(product) bytes"
+    return (
+      sizes,
+      try DeclaredElements(input, byteCount: product, declaration: "the header declares \(declared)")
+    )
   }
 
-  private static func elements(_ sizes: [Int], _ reader: ByteReader) throws(AEError) -> Int {
-    var product = 1
-    for size in sizes {
-      guard let next = product.times(size) else {
-        throw reader.fail(.format, "the header declares more elements than can be counted")
-      }
-      product = next
-    }
-    return product
-  }
-
-  private static func complete(_ sizes: [Int], _ elementCount: Int, following: Int, _ reader: ByteReader)
-    throws(AEError)
+  /// Throws unless the first four bytes are those of unsigned bytes of so many dimensions.
+  private static func check(_ head: Buffer<UInt8>, _ dimensionCount: Int, _ start: ByteReader) throws(AEError)
   {
-    guard following == elementCount else {
-      var shape = ""
-      for (index, size) in sizes.enumerated() { shape += index == 0 ? "\(size)" : " x \(size)" }
-      let declared = sizes.count == 1 ? "\(elementCount) bytes" : "\(shape) = \(elementCount) bytes"
-      throw reader.fail(
-        .format, "the header declares \(declared), \(following) follow")
+    guard head.base[0] == 0, head.base[1] == 0 else {
+      throw start.fail(.format, "not an IDX file: it does not begin with two zeros")
     }
-  }
-
-  /// The plain bytes of a file that may be gzipped, and what owns them.
-  ///
-  /// The header is inflated first, so that the memory taken is bounded by what it declares, and that by
-  /// what so many compressed bytes can hold at all.
-  private static func expanded(
-    _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, dimensionCount: Int, name: String
-  ) throws(AEError) -> (UnsafePointer<UInt8>, Int, Buffer<UInt8>?) {
-    guard Zlib.isGzip(bytes, byteCount) else { return (bytes, byteCount, nil) }
-    let headerCount = 4 + 4 * dimensionCount
-    let head = try Zlib.gunzipPrefix(bytes, byteCount, prefixCount: headerCount, name: name)
-    var reader = ByteReader(head.base, count: head.count, name: name)
-    let sizes = try header(&reader, dimensionCount: dimensionCount)
-    let elementCount = try elements(sizes, reader)
-    guard elementCount / Zlib.largestRatio <= byteCount else {
-      throw reader.fail(
-        .format, "the header declares \(elementCount) bytes, more than \(byteCount) gzipped bytes can hold")
+    let (type, rank) = (head.base[2], Int(head.base[3]))
+    guard type == 8 else {
+      if let came = typeName(type) {
+        throw start.fail(
+          .format,
+          "is an IDX file of \(came) (type \(Int(type))), and only unsigned bytes, type 8, are read: scale them to "
+            + "0 ... 255 and write bytes")
+      }
+      throw start.fail(.format, "IDX elements of type \(Int(type)); only unsigned bytes, type 8, are read")
     }
-    let plain = try Zlib.gunzip(bytes, byteCount, limit: headerCount + elementCount, name: name)
-    return (UnsafePointer(plain.base), plain.count, plain)
-  }
-
-  /// Calls `body` while `owner` is sure to live.
-  private static func withOwner<Result>(
-    _ owner: Buffer<UInt8>?, _ body: () throws(AEError) -> Result
-  ) throws(AEError) -> Result {
-    defer { withExtendedLifetime(owner) {} }
-    return try body()
+    guard rank == dimensionCount else {
+      let came: StaticString
+      switch (dimensionCount, rank) {
+      case (_, 1): came = " (a file of labels)"
+      case (1, 3): came = " (a file of images)"
+      case (3, 2): came = " (one image, or flattened ones): write [count, height, width]"
+      case (3, 4): came = " (images of several channels): write one grey channel, [count, height, width]"
+      default: came = ""
+      }
+      throw start.fail(.format, "\(dimensionCount) dimensions expected, \(rank) came\(came)")
+    }
   }
 }

@@ -14,6 +14,20 @@ public enum SourceKind: UInt8, Sendable {
   case pgmFile = 6
 }
 
+/// What images lost when they became grey bytes.
+public struct GreyConversions: OptionSet, Sendable {
+  public let rawValue: UInt8
+
+  public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+  /// Colours became their luma.
+  public static let colour = GreyConversions(rawValue: 1)
+  /// Transparency was laid over black.
+  public static let transparency = GreyConversions(rawValue: 2)
+  /// Levels that are none of 256 were rounded to one: of 16 bits, of a maxval that does not divide 255, of floats.
+  public static let levels = GreyConversions(rawValue: 4)
+}
+
 /// `count` images of `width` x `height` bytes, row-major, image after image.
 public struct ImageSet: Sendable {
   public let width: Int
@@ -26,6 +40,8 @@ public struct ImageSet: Sendable {
   /// File names without their folder, UTF-8, [count], or nil.
   public var names: [String]?
   public var source: SourceKind
+  /// What the pixels are not any more.
+  public var conversions: GreyConversions = []
 
   /// The largest number of images a set may have.
   public static let maximumCount = 1 << 28

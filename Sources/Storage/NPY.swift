@@ -61,32 +61,21 @@ public enum NPY {
   public static func read(
     _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, name: String, size: (width: Int, height: Int)? = nil
   ) throws(AEError) -> ImageSet {
-    let header = try header(bytes, byteCount, name: name)
-    let (count, width, height) = try imageShape(header.shape, size: size, name: name)
+    guard matches(bytes, byteCount) else { throw notNPY(name) }
+    return try ImageReader(try layout(try ByteInput(bytes, byteCount, name: name), size: size)).all()
+  }
+
+  /// Reads the header of a file of images.
+  static func layout(_ input: ByteInput, size: (width: Int, height: Int)?) throws(AEError)
+    -> ImageReader.Layout
+  {
+    let (header, elements) = try header(input)
+    let (count, width, height) = try imageShape(header.shape, size: size, name: input.name)
     guard (1...65535).contains(width), (1...65535).contains(height),
       (0...ImageSet.maximumCount).contains(count)
-    else { throw AEError(.shape, "\(name): \(count) images of \(width) x \(height) are out of range") }
-    let pixels = try Buffer<UInt8>(count: header.elementCount)
-    let source = bytes + header.dataOffset
-    switch header.elementType {
-    case .bytes:
-      if pixels.count > 0 { pixels.base.update(from: source, count: pixels.count) }
-    case .float32, .float64:
-      for index in 0..<pixels.count {
-        let scaled =
-          header.elementType == .float32
-          ? Double((float32(source + 4 * index) * 255).rounded(.toNearestOrEven))
-          : (float64(source + 8 * index) * 255).rounded(.toNearestOrEven)
-        guard scaled >= 0 && scaled <= 255 else {
-          throw AEError(
-            .format,
-            "\(name): element \(index) is not in [0, 1], as floats of images must be "
-              + "(byte \(header.dataOffset + index * header.elementType.byteCount))")
-        }
-        pixels.base[index] = UInt8(scaled)
-      }
-    }
-    return try ImageSet(width: width, height: height, count: count, pixels: pixels, source: .npy)
+    else { throw AEError(.shape, "\(input.name): \(count) images of \(width) x \(height) are out of range") }
+    return ImageReader.Layout(
+      width: width, height: height, count: count, type: header.elementType, source: .npy, elements: elements)
   }
 
   /// Reads an array of floats, such as latents; `float64` is rounded to `float32`.
@@ -94,12 +83,22 @@ public enum NPY {
   public static func readFloats(_ bytes: UnsafePointer<UInt8>, _ byteCount: Int, name: String)
     throws(AEError) -> (shape: [Int], values: Buffer<Float>)
   {
-    let header = try header(bytes, byteCount, name: name)
+    guard matches(bytes, byteCount) else { throw notNPY(name) }
+    return try readFloats(try ByteInput(bytes, byteCount, name: name))
+  }
+
+  /// Reads an array of floats, plain or gzipped.
+  /// - Throws: as above.
+  public static func readFloats(_ input: ByteInput) throws(AEError) -> (shape: [Int], values: Buffer<Float>) {
+    let (header, elements) = try header(input)
     guard header.elementType != .bytes else {
-      throw AEError(.format, "\(name): floats (<f4 or <f8) expected, bytes (|u1) came")
+      throw AEError(.format, "\(input.name): floats (<f4 or <f8) expected, bytes (|u1) came")
     }
+    let packed = try elements.all(atMost: elements.byteCount)
+    guard packed.count == elements.byteCount else { throw elements.short(packed.count) }
+    try elements.end()
     let values = try Buffer<Float>(count: header.elementCount)
-    let source = bytes + header.dataOffset
+    let source = UnsafePointer(packed.base)
     for index in 0..<values.count {
       let value =
         header.elementType == .float32
@@ -107,7 +106,7 @@ public enum NPY {
       guard value.isFinite else {
         throw AEError(
           .format,
-          "\(name): element \(index) is not finite "
+          "\(input.name): element \(index) is not finite "
             + "(byte \(header.dataOffset + index * header.elementType.byteCount))")
       }
       values.base[index] = value
@@ -140,16 +139,13 @@ public enum NPY {
     return file
   }
 
-  /// Reads and checks a header, and that the elements it declares are what follows.
-  /// - Parameter isWhole: false if the bytes are only the beginning of a file.
+  /// Reads and checks a header. What is left to read are the elements.
   /// - Throws: `.version` for a version above 3, `.format` otherwise.
-  public static func header(
-    _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, name: String, isWhole: Bool = true
-  ) throws(AEError) -> Header {
-    guard matches(bytes, byteCount) else {
-      throw AEError(.format, "\(name): not an NPY file: it does not begin with \\x93NUMPY (byte 0)")
-    }
-    var reader = ByteReader(bytes, count: byteCount, name: name)
+  public static func peekHeader(_ input: ByteInput) throws(AEError) -> Header {
+    // Version 1 counts its header in two bytes, versions 2 and 3 in four; both end within this.
+    let start = try input.peek(12)
+    guard let base = start.baseAddress, matches(base, start.count) else { throw notNPY(input.name) }
+    var reader = ByteReader(base, count: start.count, name: input.name)
     _ = try reader.bytes(6)
     let version = reader
     let major = try reader.u8()
@@ -159,25 +155,42 @@ public enum NPY {
     }
     let lengthField = reader
     let length = major == 1 ? Int(try reader.u16()) : Int(try reader.u32())
-    guard length <= 65535, length <= reader.remaining else {
+    let textOffset = reader.offset
+    let head = try input.peek(textOffset + min(length, 65535))
+    guard length <= 65535, textOffset + length <= head.count, let base = head.baseAddress else {
       throw lengthField.fail(
-        .format, "a header of at most \(min(65535, reader.remaining)) bytes expected, \(length) declared")
+        .format,
+        "a header of at most \(min(65535, head.count - textOffset)) bytes expected, \(length) declared")
     }
-    let start = reader.offset
-    var literal = Literal(bytes: bytes, offset: start, end: start + length, name: name)
+    var literal = Literal(bytes: base, offset: textOffset, end: textOffset + length, name: input.name)
     let (elementType, shape) = try literal.header()
-    _ = try reader.bytes(length)
-
+    let dataOffset = textOffset + length
     var needed: Int? = elementType.byteCount
     for size in shape { needed = needed?.times(size) }
-    guard let needed else {
-      throw reader.fail(.format, "the shape \(shapeText(shape)) has more elements than can be counted")
+    guard needed != nil else {
+      throw AEError(
+        .format,
+        "\(input.name): the shape \(shapeText(shape)) has more elements than can be counted (byte \(dataOffset))"
+      )
     }
-    guard needed == reader.remaining || !isWhole else {
-      throw reader.fail(
-        .format, "the shape \(shapeText(shape)) makes \(needed) bytes, \(reader.remaining) follow")
-    }
-    return Header(elementType: elementType, shape: shape, dataOffset: reader.offset)
+    return Header(elementType: elementType, shape: shape, dataOffset: dataOffset)
+  }
+
+  private static func header(_ input: ByteInput) throws(AEError) -> (Header, DeclaredElements) {
+    let header = try peekHeader(input)
+    let skipped = try Buffer<UInt8>(count: header.dataOffset)
+    _ = try input.read(into: skipped.base, skipped.count)
+    let byteCount = header.elementCount * header.elementType.byteCount
+    return (
+      header,
+      try DeclaredElements(
+        input, byteCount: byteCount,
+        declaration: "the shape \(shapeText(header.shape)) makes \(byteCount) bytes")
+    )
+  }
+
+  private static func notNPY(_ name: String) -> AEError {
+    AEError(.format, "\(name): not an NPY file: it does not begin with \\x93NUMPY (byte 0)")
   }
 
   private static func imageShape(_ shape: [Int], size: (width: Int, height: Int)?, name: String)
@@ -201,6 +214,16 @@ public enum NPY {
         return (shape[0], side, side)
       }
       return (1, shape[1], shape[0])
+    case 4 where shape[3] == 1 || shape[1] == 1:
+      throw AEError(
+        .shape,
+        "\(name): an array of \(shapeText(shape))\(expected): take its one channel, as in a[..., 0] or a[:, 0]"
+      )
+    case 4:
+      throw AEError(
+        .shape,
+        "\(name): an array of \(shapeText(shape))\(expected): images of several channels are to be made grey first"
+      )
     default: break
     }
     throw AEError(.shape, "\(name): an array of \(shapeText(shape))\(expected)")
@@ -239,13 +262,13 @@ public enum NPY {
     return (file, head.count)
   }
 
-  private static func float32(_ bytes: UnsafePointer<UInt8>) -> Float {
+  static func float32(_ bytes: UnsafePointer<UInt8>) -> Float {
     var bits: UInt32 = 0
     for index in 0..<4 { bits |= UInt32(bytes[index]) << (8 * UInt32(index)) }
     return Float(bitPattern: bits)
   }
 
-  private static func float64(_ bytes: UnsafePointer<UInt8>) -> Double {
+  static func float64(_ bytes: UnsafePointer<UInt8>) -> Double {
     var bits: UInt64 = 0
     for index in 0..<8 { bits |= UInt64(bytes[index]) << (8 * UInt64(index)) }
     return Double(bitPattern: bits)
@@ -273,7 +296,9 @@ public enum NPY {
           elementType = try type()
         } else if equal(key, "fortran_order"), order == nil {
           order = try boolean()
-          guard order == false else { throw fail("Fortran order; only C order is read") }
+          guard order == false else {
+            throw fail("Fortran order; only C order is read, as numpy.ascontiguousarray makes it")
+          }
         } else if equal(key, "shape"), shape == nil {
           shape = try tuple()
         } else {
@@ -337,7 +362,37 @@ public enum NPY {
       if equal(part, "<f4") { return .float32 }
       if equal(part, "<f8") { return .float64 }
       offset = start
-      throw fail("elements of type |u1, <f4 or <f8 are read, no others")
+      throw fail("elements of type |u1, <f4 or <f8 are read, no others\(came(part))")
+    }
+
+    /// What a type that is not read is, and what to do.
+    private func came(_ part: (start: Int, count: Int)) -> String {
+      guard part.count >= 2, part.count <= 16 else { return "" }
+      var text = ""
+      for index in 0..<part.count {
+        let byte = bytes[part.start + index]
+        guard (0x21...0x7E).contains(byte) else { return "" }
+        text += UTF8Text.string([byte])
+      }
+      let last = bytes[part.start + part.count - 1]
+      let size = (0x30...0x39).contains(last) ? Int(last - 0x30) : 0
+      let isBig = bytes[part.start] == 0x3E
+      switch bytes[part.start + 1] {
+      case 0x75:
+        return
+          ": these are \(text), \(8 * size)-bit integers, a.astype(\"uint8\") makes bytes of 0 ... 255"
+      case 0x69:
+        return
+          ": these are \(text), signed \(8 * size)-bit integers, a.astype(\"uint8\") makes bytes of 0 ... 255"
+      case 0x66 where isBig:
+        return ": these are \(text), big-endian floats, a.astype(\"<f4\") makes little-endian ones"
+      case 0x66: return ": these are \(text), \(8 * size)-bit floats, a.astype(\"<f4\") makes those"
+      case 0x62: return ": these are \(text), truth values, a.astype(\"uint8\") * 255 makes bytes"
+      case 0x63: return ": these are \(text), complex numbers"
+      case 0x4F: return ": these are \(text), Python objects, numpy.stack(list(a)) may make an array of them"
+      case 0x53, 0x55, 0x56: return ": these are \(text), text or records"
+      default: return ": these are \(text)"
+      }
     }
 
     private mutating func boolean() throws(AEError) -> Bool {
@@ -381,6 +436,8 @@ public enum NPY {
         value = next
         offset += 1
       }
+      // Python 2 wrote long integers so.
+      if offset < end, bytes[offset] == 0x4C { offset += 1 }
       return value
     }
   }

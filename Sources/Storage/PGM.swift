@@ -34,6 +34,7 @@ public enum PGM {
     let pixelCount = width * height
     let following: Int
     let needed: Int
+    let dataOffset: Int
     if isText {
       following = byteCount - text.offset
       needed = 2 * pixelCount  // a space and a digit each
@@ -45,11 +46,13 @@ public enum PGM {
       following = byteCount - text.offset
       needed = pixelCount * (largest > 255 ? 2 : 1)
     }
-    guard isText ? following >= needed : following == needed else {
+    dataOffset = text.offset
+    guard following >= needed else {
       throw text.fail(
         "\(width) x \(height) pixels make \(isText ? "at least " : "")\(needed) bytes, \(following) follow")
     }
     let pixels = try Buffer<UInt8>(count: pixelCount)
+    var conversions: GreyConversions = []
     for index in 0..<pixelCount {
       let value: Int
       if isText {
@@ -64,13 +67,40 @@ public enum PGM {
       guard value <= largest else {
         throw text.fail("pixel \(index) is \(value), above the maxval \(largest)")
       }
+      if 255 * value % largest != 0 { conversions.insert(.levels) }
       pixels.base[index] = UInt8(truncatingIfNeeded: (510 * value + largest) / (2 * largest))
     }
-    text.skipSpace()
-    guard text.offset == byteCount else {
-      throw text.fail("\(byteCount - text.offset) bytes after the image")
+    let imageCount = text.imageCount(isText: isText)
+    guard imageCount == 1 else {
+      throw text.fail("holds \(imageCount) images, and one is expected: make a file of each")
     }
-    return try ImageSet(width: width, height: height, count: 1, pixels: pixels, source: .pgmFile)
+    guard text.offset == byteCount else {
+      if isText { throw text.fail("\(byteCount - text.offset) bytes after the image") }
+      throw AEError(
+        .format, "\(name): \(width) x \(height) pixels make \(needed) bytes, more follow (byte \(dataOffset))"
+      )
+    }
+    var set = try ImageSet(width: width, height: height, count: 1, pixels: pixels, source: .pgmFile)
+    set.conversions = conversions
+    return set
+  }
+
+  /// What a header says: the sides, and how many bytes the file may have at most.
+  ///
+  /// Pixels as text may be far apart, but not without end.
+  public static func layout(_ head: UnsafeBufferPointer<UInt8>, name: String) throws(AEError)
+    -> (width: Int, height: Int, byteCount: Int)
+  {
+    guard let base = head.baseAddress, matches(base, head.count) else {
+      throw AEError(.format, "\(name): not a PGM file: it does not begin with P5 or P2 (byte 0)")
+    }
+    var text = Text(bytes: base, count: head.count, name: name)
+    text.offset = 2
+    let width = try text.number("width", 1...65535)
+    let height = try text.number("height", 1...65535)
+    let largest = try text.number("maxval", 1...65535)
+    let each = base[1] == 0x32 ? 16 : largest > 255 ? 2 : 1
+    return (width, height, text.offset + each * width * height + (1 << 24))
   }
 
   /// One image of a set as a `P5` file of maxval 255.
@@ -86,7 +116,7 @@ public enum PGM {
     return file
   }
 
-  private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
+  static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
 
   /// The text parts of a file: numbers between white space and comments.
   private struct Text {
@@ -106,6 +136,30 @@ public enum PGM {
           offset += 1
         } else {
           return
+        }
+      }
+    }
+
+    /// How many images the file has, of which one has been read; what is no image is left.
+    mutating func imageCount(isText: Bool) -> Int {
+      var imageCount = 1
+      while true {
+        if isText || imageCount > 1 {
+          skipSpace()
+        } else {
+          while offset < count, PGM.isSpace(bytes[offset]) { offset += 1 }
+        }
+        guard offset < count, PGM.matches(bytes + offset, count - offset) else { return imageCount }
+        imageCount += 1
+        let isText = bytes[offset + 1] == 0x32
+        offset += 2
+        guard let width = try? number("width", 1...65535), let height = try? number("height", 1...65535),
+          let largest = try? number("maxval", 1...65535)
+        else { return imageCount }
+        if isText {
+          while (try? number("pixel", 0...65535)) != nil {}
+        } else {
+          offset = min(offset + 1 + width * height * (largest > 255 ? 2 : 1), count)
         }
       }
     }

@@ -59,6 +59,20 @@ public enum WeightFile {
   public static let majorVersion = WeightFileContainer.major
   public static let minorVersion = WeightFileContainer.minor
 
+  /// The bytes of the weight file that an input holds: no more than its header declares, and one that tells a
+  /// longer one. Of what is no weight file only the first bytes are taken, for its reader to refuse.
+  public static func bytes(_ input: ByteInput) throws(AEError) -> Buffer<UInt8> {
+    let headerCount = WeightFileContainer.headerCount
+    let head = try input.peek(headerCount)
+    guard head.count == headerCount else { return try input.bytes(atMost: headerCount) }
+    for (index, byte) in WeightFileContainer.magic.enumerated() where head[index] != byte {
+      return try input.bytes(atMost: headerCount)
+    }
+    var declared = 0
+    for index in (16..<24).reversed() { declared = min(declared, 1 << 48) << 8 | Int(head[index]) }
+    return try input.bytes(atMost: max(declared, headerCount) + 1)
+  }
+
   /// The tag of an extra section. `letters` has four ASCII letters or digits, the first a small letter.
   public static func tag(_ letters: StaticString) -> UInt32 { SectionTag(letters).value }
 

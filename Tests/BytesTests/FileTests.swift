@@ -261,3 +261,46 @@ func leftoversAreSwept() throws {
   try write("\(folder.path)/a.bin", "two", overwrite: true)
   #expect(folder.entries == (others + ["a.bin"]).sorted())
 }
+
+@Test("names that were found lead to regular files alone, and to nothing that is waited for")
+func onlyRegularFiles() throws {
+  let folder = Folder()
+  let (file, fifo) = ("\(folder.path)/file", "\(folder.path)/fifo")
+  try File.write(file, Array("x".utf8), 1, overwrite: false)
+  #expect(mkfifo(fifo, 0o600) == 0)
+  #expect(try File.readRegular(file).array == Array("x".utf8))
+  #expect(try ByteInput(regular: file).peek(9).count == 1)
+  let cases = [
+    (fifo, "is a FIFO (named pipe), not a file"), (folder.path, "is a folder, not a file"),
+    ("/dev/zero", "is a device, not a file"),
+    ("\(folder.path)/none", "cannot open: No such file or directory"),
+  ]
+  for (path, expected) in cases {
+    #expect(
+      failure { () throws(AEError) in _ = try File.readRegular(path) }?.message == "\(path): \(expected)")
+    #expect(
+      failure { () throws(AEError) in _ = try ByteInput(regular: path) }?.message == "\(path): \(expected)")
+  }
+}
+
+@Test("bytes come in order, however they are asked for")
+func inputsGiveAll() throws {
+  let bytes = (0..<200_000).map { UInt8(truncatingIfNeeded: $0 * 7) }
+  let packed = try Zlib.gzip(bytes, bytes.count)
+  for (data, count) in [(try Buffer<UInt8>(bytes), 200_000), (packed, 200_000)] {
+    let input = try ByteInput(data.base, data.count, name: "x")
+    #expect(input.isGzip == (data.count != 200_000))
+    #expect(Array(try input.peek(10)) == Array(bytes.prefix(10)))
+    var all: [UInt8] = []
+    for size in [1, 3, 70_000] {
+      #expect(try input.peek(5).first == bytes[all.count])
+      var piece = [UInt8](repeating: 0, count: size)
+      #expect(try input.read(into: &piece, size) == size)
+      all += piece
+    }
+    #expect(input.offset == 70_004)
+    all += try input.bytes(atMost: 1 << 40).array
+    #expect(all == bytes && all.count == count)
+    #expect(try input.peek(1).isEmpty)
+  }
+}

@@ -86,14 +86,25 @@ func idxEmpty() throws {
 func idxRefuses() {
   let cases: [([UInt8], String)] = [
     ([], "an IDX header of 16 bytes expected, 0 came (byte 0)"),
-    (idxHeader([1, 2]), "an IDX header of 16 bytes expected, 12 came (byte 0)"),
+    (
+      idxHeader([1, 2]),
+      "3 dimensions expected, 2 came (one image, or flattened ones): write [count, height, width] (byte 0)"
+    ),
+    (Array(idxHeader([1, 2, 3]).prefix(15)), "an IDX header of 16 bytes expected, 15 came (byte 0)"),
     ([1] + idxHeader([1, 2, 2]), "not an IDX file: it does not begin with two zeros (byte 0)"),
     (
       idxHeader([1, 2, 2], type: 13),
-      "IDX elements of type 13; only unsigned bytes, type 8, are read (byte 0)"
+      "is an IDX file of 32-bit floats (type 13), and only unsigned bytes, type 8, are read: scale them to 0 ... 255 "
+        + "and write bytes (byte 0)"
     ),
     (idxHeader([1]) + [0, 0, 0, 0, 0, 0, 0, 0], "3 dimensions expected, 1 came (a file of labels) (byte 0)"),
-    (idxHeader([1, 2, 2, 2]), "3 dimensions expected, 4 came (byte 0)"),
+    (
+      idxHeader([1, 2, 2, 2]),
+      "3 dimensions expected, 4 came (images of several channels): write one grey channel, [count, height, width] (byte 0)"
+    ),
+    (
+      idxHeader([1, 2, 2], type: 7), "IDX elements of type 7; only unsigned bytes, type 8, are read (byte 0)"
+    ),
     (idxHeader([1, 0, 2]), "dimension 1 must be in 1 ... 65535, not 0 (byte 8)"),
     (idxHeader([1, 2, 65536]), "dimension 2 must be in 1 ... 65535, not 65536 (byte 12)"),
     (idxHeader([0xFFFF_FFFF, 2, 2]), "dimension 0 must be in 0 ... 268435456, not 4294967295 (byte 4)"),
@@ -102,7 +113,9 @@ func idxRefuses() {
       "the header declares 268435456 x 65535 x 65535 = 1152886320503193600 bytes, 0 follow (byte 16)"
     ),
     (idxHeader([1, 2, 2]) + [1, 2, 3], "the header declares 1 x 2 x 2 = 4 bytes, 3 follow (byte 16)"),
-    (idxHeader([1, 2, 2]) + [1, 2, 3, 4, 5], "the header declares 1 x 2 x 2 = 4 bytes, 5 follow (byte 16)"),
+    (
+      idxHeader([1, 2, 2]) + [1, 2, 3, 4, 5], "the header declares 1 x 2 x 2 = 4 bytes, more follow (byte 16)"
+    ),
   ]
   for (bytes, expected) in cases {
     #expect(
@@ -122,13 +135,13 @@ func idxBombs() throws {
   let bomb = try Zlib.gzip(zeros.base, zeros.count)
   #expect(
     message { () throws(AEError) in _ = try IDX.read(bomb.base, bomb.count, name: "x") }
-      == "x: the compressed bytes make more than 20 bytes")
+      == "x: the header declares 1 x 2 x 2 = 4 bytes, more follow (byte 16)")
 
   let absurd = idxHeader([1 << 28, 65535, 65535])
   let packed = try Zlib.gzip(absurd, absurd.count)
   #expect(
     message { () throws(AEError) in _ = try IDX.read(packed.base, packed.count, name: "x") }
-      == "x: the header declares 1152886320503193600 bytes, more than \(packed.count) gzipped bytes can hold (byte 16)"
+      == "x: the header declares 268435456 x 65535 x 65535 = 1152886320503193600 bytes, 0 follow (byte 16)"
   )
 
   let file = try IDX.write(try sampleSet())
@@ -249,10 +262,22 @@ func npyRefuses() {
       "a header of at most 1 bytes expected, 4294967295 declared (byte 8)"
     ),
     (npy(all, [1, 2, 3]), "the shape [1, 2, 2] makes 4 bytes, 3 follow (byte 73)"),
-    (npy(all, [1, 2, 3, 4, 5]), "the shape [1, 2, 2] makes 4 bytes, 5 follow (byte 73)"),
-    (npy("|i1", "(1,)", [0]), "elements of type |u1, <f4 or <f8 are read, no others (byte 20)"),
-    (npy("|O", "(1,)", [0]), "elements of type |u1, <f4 or <f8 are read, no others (byte 20)"),
-    (npy(">f4", "(1,)", [0, 0, 0, 0]), "elements of type |u1, <f4 or <f8 are read, no others (byte 20)"),
+    (npy(all, [1, 2, 3, 4, 5]), "the shape [1, 2, 2] makes 4 bytes, more follow (byte 73)"),
+    (
+      npy("|i1", "(1,)", [0]),
+      "elements of type |u1, <f4 or <f8 are read, no others: "
+        + "these are |i1, signed 8-bit integers, a.astype(\"uint8\") makes bytes of 0 ... 255 (byte 20)"
+    ),
+    (
+      npy("|O", "(1,)", [0]),
+      "elements of type |u1, <f4 or <f8 are read, no others: "
+        + "these are |O, Python objects, numpy.stack(list(a)) may make an array of them (byte 20)"
+    ),
+    (
+      npy(">f4", "(1,)", [0, 0, 0, 0]),
+      "elements of type |u1, <f4 or <f8 are read, no others: "
+        + "these are >f4, big-endian floats, a.astype(\"<f4\") makes little-endian ones (byte 20)"
+    ),
     (npy("|u1", "(-1, 2, 2)", []), "a size of 0 or more expected in the shape (byte 61)"),
     (npy("|u1", "(9223372036854775808,)", []), "a size in the shape does not fit 63 bits (byte 79)"),
     (
@@ -268,7 +293,7 @@ func npyRefuses() {
     (npy("|u1", "1", []), "( expected in the header (byte 60)"),
     (
       npy("{'descr': '|u1', 'fortran_order': True, 'shape': (1,)}", [0]),
-      "Fortran order; only C order is read (byte 48)"
+      "Fortran order; only C order is read, as numpy.ascontiguousarray makes it (byte 48)"
     ),
     (
       npy("{'descr': '|u1', 'fortran_order': Maybe, 'shape': (1,)}"),
@@ -334,7 +359,7 @@ func pgmRefuses() {
     ("P5 65535 65535 255\n", [0], "65535 x 65535 pixels make 4294836225 bytes, 1 follow (byte 19)"),
     ("P2 65535 65535 255\n0", [], "65535 x 65535 pixels make at least 8589672450 bytes, 2 follow (byte 18)"),
     ("P5 2 1 255\n", [0], "2 x 1 pixels make 2 bytes, 1 follow (byte 11)"),
-    ("P5 2 1 255\n", [0, 0, 0], "2 x 1 pixels make 2 bytes, 3 follow (byte 11)"),
+    ("P5 2 1 255\n", [0, 0, 0], "2 x 1 pixels make 2 bytes, more follow (byte 11)"),
     ("P5 2 1 256\n", [0, 0, 0], "2 x 1 pixels make 4 bytes, 3 follow (byte 11)"),
     ("P5 2 1 9\n", [9, 10], "pixel 1 is 10, above the maxval 9 (byte 11)"),
     ("P5 1 1 255", [], "one white space expected after maxval (byte 10)"),
@@ -342,10 +367,93 @@ func pgmRefuses() {
     ("P2 2 1 9 3    ", [], "pixel 1 expected, but the file ends (byte 14)"),
     ("P2 1 1 9 3 4", [], "1 bytes after the image (byte 11)"),
     ("P2 1 1 9 x3", [], "pixel 0 is not a number (byte 9)"),
+    (
+      "P5 1 1 99\n3P5 1 1 99\n4P5 1 1 99\n5", [],
+      "holds 3 images, and one is expected: make a file of each (byte 33)"
+    ),
+    ("P2 1 1 9 3\nP2 1 1 9 4", [], "holds 2 images, and one is expected: make a file of each (byte 21)"),
   ]
   for (text, data, expected) in cases {
     #expect(message { () throws(AEError) in _ = try pgm(text, data) } == "x: " + expected)
   }
+}
+
+@Test("what images lost on their way to grey bytes is told")
+func conversionsAreTold() throws {
+  #expect(try pgm("P5 2 1 255\n", [0, 7]).conversions == [])
+  #expect(try pgm("P2 2 1 15\n0 7").conversions == [])
+  #expect(try pgm("P2 2 1 100\n0 7").conversions == .levels)
+  #expect(try pgm("P2 2 1 65535\n257 514").conversions == [])
+  #expect(try pgm("P2 2 1 65535\n257 515").conversions == .levels)
+  let bytes = (0..<256).map { Float($0) / 255 }
+  let whole = npy("<f4", "(1, 16, 16)", littleEndian(bytes))
+  #expect(try NPY.read(whole, whole.count, name: "x").conversions == [])
+  let between = npy("<f4", "(1, 1, 2)", littleEndian([0.5, 1] as [Float]))
+  #expect(try NPY.read(between, between.count, name: "x").conversions == .levels)
+}
+
+// MARK: Signatures
+
+@Test("a file that is not read is told as what it is")
+func formatsAreTold() {
+  func told(_ bytes: [UInt8]) -> String {
+    bytes.withUnsafeBufferPointer { FileFormat.of($0).refusal("x").message }
+  }
+  let cases: [([UInt8], String)] = [
+    ([], "is empty"),
+    (Array("hello".utf8), "does not begin as an IDX, NPY, PNG or PGM file does (byte 0)"),
+    ([0xFF, 0xD8, 0xFF, 0xE0], "is a JPEG picture: convert it to PNG or PGM first"),
+    (Array("RIFF....WEBP".utf8), "is a WebP picture: convert it to PNG or PGM first"),
+    (Array("BM".utf8) + [UInt8](repeating: 0, count: 20), "is a BMP picture: convert it to PNG or PGM first"),
+    (Array("P6 1 1 255 ...".utf8), "is a PPM picture, in colour: convert it to PGM first"),
+    (Array("BZh9".utf8), "is a bzip2 file: unpack it first, with bzip2 -d"),
+    (
+      [UInt8](repeating: 0x61, count: 257) + Array("ustar".utf8),
+      "is a tar archive: unpack it first, with tar -x"
+    ),
+    (
+      [0x80, 4, 0x95],
+      "is a Python pickle: save the images as a .npy of bytes, [count, height, width], with numpy.save"
+    ),
+    (
+      [0x50, 0x4B, 3, 4] + [UInt8](repeating: 0, count: 22) + [5, 0, 0, 0] + Array("a.npy".utf8),
+      "is an NPZ archive: save one of its arrays as .npy: numpy.save(\"images.npy\", archive[name])"
+    ),
+    (
+      [0x50, 0x4B, 3, 4] + [UInt8](repeating: 0, count: 22) + [255, 255, 0, 0],
+      "is a ZIP archive: unpack it first"
+    ),
+  ]
+  for (bytes, expected) in cases { #expect(told(bytes) == "x: " + expected) }
+}
+
+@Test("no beginning of a file confuses the table of signatures")
+func formatsOfAnything() throws {
+  var mutations = Mutations(state: 7)
+  for round in 0..<20_000 {
+    let seed: [UInt8] =
+      round % 2 == 0 ? [0x50, 0x4B, 3, 4] + [UInt8](repeating: 0, count: 40) : [0, 0, 8, 3]
+    let bytes = try Buffer<UInt8>(mutations.mutate(seed))
+    let head = UnsafeBufferPointer(start: UnsafePointer(bytes.base), count: bytes.count)
+    #expect(!FileFormat.of(head).refusal("x").message.isEmpty)
+  }
+}
+
+@Test("an IDX file of images in memory must have as many as its set says")
+func setsHoldTogether() throws {
+  for count in [3, 5] {
+    let pixels = try Buffer<UInt8>(count: count)
+    #expect(
+      failure { () throws(AEError) in _ = try ImageSet(width: 2, height: 2, count: 1, pixels: pixels) }?.code
+        == .argument)
+  }
+  let bytes = idxHeader([3, 2, 2]) + [UInt8](repeating: 1, count: 12)
+  let reader = try ImageReader(try ByteInput(bytes, bytes.count, name: "x"), limit: 2)
+  let room = try Buffer<UInt8>(count: 12)
+  #expect(reader.count == 2 && reader.declaredCount == 3)
+  #expect(failure { () throws(AEError) in try reader.next(3, into: room.base) }?.code == .argument)
+  #expect(failure { () throws(AEError) in try reader.next(-1, into: room.base) }?.code == .argument)
+  try reader.next(2, into: room.base)
 }
 
 // MARK: Fuzzing

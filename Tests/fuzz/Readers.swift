@@ -108,11 +108,28 @@ public func fuzzVerify(_ data: UnsafePointer<UInt8>, _ count: Int) -> Int32 {
 
 @_cdecl("fuzz_idx")
 public func fuzzIDX(_ data: UnsafePointer<UInt8>, _ count: Int) -> Int32 {
-  attempt { () throws(AEError) in
+  checkOneByOne(data, count)
+  return attempt { () throws(AEError) in
     let set = try IDX.read(data, count, name: "input")
     let written = try IDX.write(set)
     check(set, try IDX.read(written.base, written.count, name: "rewritten"))
   }
+}
+
+/// Images read one by one must be those that are read at once, and any first bytes have a name.
+private func checkOneByOne(_ data: UnsafePointer<UInt8>, _ count: Int) {
+  _ = attempt { () throws(AEError) in
+    let reader = try ImageReader(try ByteInput(data, count, name: "input"), limit: 3)
+    guard reader.imageSize <= 1 << 16 else { return }
+    let room = try Buffer<UInt8>(count: reader.count * reader.imageSize)
+    for index in 0..<reader.count { try reader.next(1, into: room.base + index * reader.imageSize) }
+    let whole = try ImageReader(try ByteInput(data, count, name: "input"), limit: 3).all()
+    guard same(whole.pixels, room), whole.conversions == reader.conversions else {
+      fatalError("images read one by one differ from those read at once")
+    }
+  }
+  let format = FileFormat.of(UnsafeBufferPointer(start: data, count: count))
+  if format.refusal("input").message.isEmpty { fatalError("a refusal without words") }
 }
 
 @_cdecl("fuzz_labels")
@@ -128,6 +145,7 @@ public func fuzzLabels(_ data: UnsafePointer<UInt8>, _ count: Int) -> Int32 {
 
 @_cdecl("fuzz_npy")
 public func fuzzNPY(_ data: UnsafePointer<UInt8>, _ count: Int) -> Int32 {
+  checkOneByOne(data, count)
   let sized = attempt { () throws(AEError) in
     _ = try NPY.read(data, count, name: "input", size: (width: 2, height: 2))
   }
@@ -162,7 +180,7 @@ public func fuzzPGM(_ data: UnsafePointer<UInt8>, _ count: Int) -> Int32 {
 
 // MARK: Compressed bytes
 
-/// Inflates a gzip file at once, by its first bytes, and piece by piece: all must agree.
+/// Inflates a gzip file at once, by its first bytes, in order, and piece by piece: all must agree.
 @_cdecl("fuzz_gunzip")
 public func fuzzGunzip(_ data: UnsafePointer<UInt8>, _ count: Int) -> Int32 {
   let limit = 1 << 20
@@ -171,10 +189,14 @@ public func fuzzGunzip(_ data: UnsafePointer<UInt8>, _ count: Int) -> Int32 {
     whole = try Zlib.gunzip(data, count, limit: limit, name: "input")
   }
   _ = attempt { () throws(AEError) in
-    let prefix = try Zlib.gunzipPrefix(data, count, prefixCount: 16, name: "input")
-    guard let whole else { return }
+    let input = try ByteInput(data, count, name: "input")
+    let prefix = try input.peek(16)
+    guard let whole, input.isGzip else { return }
     for index in 0..<min(prefix.count, whole.count) where prefix[index] != whole[index] {
       fatalError("the first bytes differ from the whole")
+    }
+    if isChosen(data, count, oneIn: 4), !same(whole, try input.bytes(atMost: limit + 1)) {
+      fatalError("bytes that come in order differ from the whole")
     }
   }
   _ = attempt { () throws(AEError) in

@@ -1,15 +1,24 @@
 """Images of every kind come in alike, and what is no image is refused in words of its own."""
 
+import bz2
+import contextlib
 import gzip
 import json
+import lzma
+import os
 import re
+import shutil
+import socket
+import struct
+import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, environment, fails, ok, run
-from imagefiles import chunk, idx, npy, pgm, png, read_npy
+from conftest import ROOT, TOOL, Run, environment, fails, ok, run
+from imagefiles import chunk, idx, npy, pgm, png, read_npy, read_png
 
 sys.path.insert(0, str(ROOT / "Tests/attack"))
 from images import CASES, FOLDER
@@ -99,11 +108,12 @@ def test_a_folder_brings_its_labels(tmp_path, images):
 
 def test_mixed_sizes_name_the_odd_file(tmp_path, images):
     good, odd = png(images[0]), png(np.zeros((6, 4)))
+    rest = "and images of a set have one size: the folder holds {}; scale them, or sort them into folders"
     cases = {
-        "last": ([good, good, odd], "last/3.png: is 4 x 6, the 2 before it are 4 x 5"),
-        "second": ([good, odd, good], "second/2.png: is 4 x 6, 1.png is 4 x 5"),
-        "first": ([odd, good, good], "first/1.png: is 4 x 6, the others are 4 x 5"),
-        "two": ([odd, good], "two/2.png: is 4 x 5, 1.png is 4 x 6"),
+        "last": ([good, good, odd], "last/3.png: is 4 x 6, " + rest.format("2 of 4 x 5, 1 of 4 x 6")),
+        "second": ([good, odd, good], "second/2.png: is 4 x 6, " + rest.format("2 of 4 x 5, 1 of 4 x 6")),
+        "first": ([odd, good, good], "first/1.png: is 4 x 6, " + rest.format("2 of 4 x 5, 1 of 4 x 6")),
+        "two": ([odd, good], "two/2.png: is 4 x 5, " + rest.format("1 of 4 x 6, 1 of 4 x 5")),
     }
     for name, (files, message) in cases.items():
         write_folder(tmp_path / name, {f"{i}.png": data for i, data in enumerate(files, 1)})
@@ -138,7 +148,7 @@ def expected_grey(samples: np.ndarray, depth: int) -> np.ndarray:
 def test_colours_alpha_and_16_bits_follow_the_stated_rule(tmp_path, identity, channels, depth):
     samples = np.random.default_rng(channels).integers(0, 1 << depth, (HEIGHT, WIDTH, channels))
     (tmp_path / "picture.png").write_bytes(png(samples, depth))
-    seen = read(identity, "picture.png", cwd=tmp_path)
+    seen = read(identity, "picture.png", "--grey", cwd=tmp_path)
     assert np.array_equal(seen[0], expected_grey(samples, depth))
 
 
@@ -147,12 +157,12 @@ def test_palettes_and_transparent_colours_are_expanded(tmp_path, identity):
     index = np.random.default_rng(6).integers(0, 7, (HEIGHT, WIDTH))
     extra = chunk(b"PLTE", palette.astype(np.uint8).tobytes())
     (tmp_path / "palette.png").write_bytes(png(index, color=3, extra=extra))
-    seen = read(identity, "palette.png", cwd=tmp_path)
+    seen = read(identity, "palette.png", "--grey", cwd=tmp_path)
     assert np.array_equal(seen[0], expected_grey(palette[index], 8))
     alpha = np.array([0, 100, 255], np.uint8)
     (tmp_path / "alpha.png").write_bytes(png(index, color=3, extra=extra + chunk(b"tRNS", alpha.tobytes())))
     full = np.concatenate([palette, np.r_[alpha, [255] * 4][:, None]], axis=1)
-    seen = read(identity, "alpha.png", cwd=tmp_path)
+    seen = read(identity, "alpha.png", "--grey", cwd=tmp_path)
     assert np.array_equal(seen[0], expected_grey(full[index], 8))
 
 
@@ -165,7 +175,7 @@ def test_gamma_is_not_looked_at(tmp_path, identity, images):
 def test_16_bit_pgm_is_scaled(tmp_path, identity):
     values = np.random.default_rng(7).integers(0, 65536, (HEIGHT, WIDTH))
     (tmp_path / "deep.pgm").write_bytes(pgm(values, 65535))
-    seen = read(identity, "deep.pgm", cwd=tmp_path)
+    seen = read(identity, "deep.pgm", "--grey", cwd=tmp_path)
     assert np.array_equal(seen[0], (510 * values + 65535) // (2 * 65535))
 
 
@@ -275,3 +285,459 @@ def test_attack_files_are_refused(kind, case):
             assert done.err.startswith("aez: standard input: ")
         else:
             assert done.err == f"aez: {named}: {message}\n"
+
+
+def facts(*arguments, **options) -> dict:
+    return json.loads(ok("info", *arguments, "--json", **options).out)
+
+
+PICTURE = png(np.arange(20).reshape(HEIGHT, WIDTH))
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("x.png", idx(np.zeros((0, 16, 16))), "is an IDX file of 0 images, not a PNG file"),
+        ("x.png", idx(np.zeros((3, 5, 4))), "is an IDX file of 3 images, not a PNG file"),
+        ("x.png", npy(np.zeros((1, 5, 4), np.uint8)), "is an NPY file of 1 image, not a PNG file"),
+        ("x.png", gzip.compress(PICTURE), "is a gzip file, not a PNG file"),
+        ("x.png", pgm(np.zeros((5, 4))), "is a PGM file, not a PNG file"),
+        ("x.pgm", PICTURE, "is a PNG file, not a PGM file"),
+        ("x.png", b"\xff\xd8\xff\xe0 JFIF", "is a JPEG picture, not a PNG file"),
+        ("x.png", b"", "is empty, and holds no image"),
+        ("x.png", b"nothing", "is not a PNG file (byte 0)"),
+        ("x.png", PICTURE * 2, "holds more than one image, and one is expected: make a file of each"),
+        (
+            "x.png",
+            png(np.zeros((5, 4)), extra=chunk(b"acTL", bytes([0, 0, 0, 3, 0, 0, 0, 0]))),
+            "is an animated PNG file of 3 images, and one is expected: make a file of each",
+        ),
+        (
+            "x.pgm",
+            pgm(np.zeros((5, 4))) * 3,
+            "holds 3 images, and one is expected: make a file of each (byte 93)",
+        ),
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_file_of_a_folder_holds_one_image_of_its_kind(tmp_path, name, data, message, first):
+    good = PICTURE if name.endswith("png") else pgm(np.zeros((HEIGHT, WIDTH)))
+    write_folder(tmp_path / "set", {name: data, f"{'y' if first else 'a'}{name[1:]}": good})
+    fails(1, f"set/{name}: {message}", "info", "set", cwd=tmp_path)
+    fails(1, f"set/{name}: {message}", "compress", "set", "--exact", "-o", "s.aez", cwd=tmp_path)
+
+
+def test_sets_of_no_images_pass_through_every_command(tmp_path, shared):
+    small = shared / "small.aew"
+    (tmp_path / "none.idx").write_bytes(idx(np.zeros((0, 28, 28))))
+    (tmp_path / "none.npy").write_bytes(npy(np.zeros((0, 28, 28))))
+    for name in ["none.idx", "none.npy"]:
+        assert facts(name, cwd=tmp_path)["images"] == 0
+        ok("encode", name, "--model", small, "-o", "codes.npy", "-f", cwd=tmp_path)
+        ok("decode", "codes.npy", "--model", small, "-o", "back.idx", "-f", cwd=tmp_path)
+        for options in [("--exact",), ("--max-error", 2), ("--bytes-per-image", 3), ()]:
+            ok("compress", name, *options, "-o", "none.aez", "-f", cwd=tmp_path)
+            ok("test", "none.aez", cwd=tmp_path)
+            for output in ["back.idx", "back.npy", "back/"]:
+                ok("decompress", "none.aez", "-o", output, "-f", cwd=tmp_path)
+        for arguments in [
+            ("eval", name, "--model", small),
+            ("reconstruct", name, "--model", small, "-o", "r.png"),
+            ("train", name, "-o", "m.aew", "--steps", 1),
+            ("train", name, "-o", "m.aew", "--kind", "pca"),
+            ("decompress", "none.aez", "-o", "picture.png"),
+        ]:
+            done = run(*arguments, cwd=tmp_path)
+            assert done.code == 1, done
+            assert re.fullmatch(r"aez: .+\n", done.err), done
+
+
+@pytest.mark.parametrize(
+    ("make", "what"),
+    [
+        (os.mkfifo, "a FIFO (named pipe)"),
+        (lambda path: socket.socket(socket.AF_UNIX).bind(str(path)), "a socket"),
+        (lambda path: path.symlink_to("/dev/zero"), "a device"),
+        (lambda path: path.mkdir(), "a folder"),
+    ],
+)
+def test_what_is_no_file_is_named_and_not_waited_for(tmp_path, shared, make, what, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_folder(tmp_path / "set", {"1.png": PICTURE})
+    make(Path("set/x.png"))
+    message = f"set/x.png: is {what}, not a file"
+    fails(1, message, "info", "set", cwd=tmp_path, timeout=20)
+    fails(1, message, "compress", "set", "--exact", "-o", "s.aez", cwd=tmp_path, timeout=20)
+    # On the way to a model such things are passed over.
+    (tmp_path / "models").mkdir()
+    make(Path("models/a.aew"))
+    shutil.copy(shared / "small.aew", tmp_path / "models/b.aew")
+    bare = shared / "bare.aez"
+    for place in ["models", "models/a.aew:models/b.aew"]:
+        ok("test", bare, "--model-path", place, cwd=tmp_path, timeout=20)
+        ok("test", bare, cwd=tmp_path, env=environment(AE_MODEL_PATH=place), timeout=20)
+
+
+def test_files_are_known_by_the_bytes_of_their_suffix(tmp_path):
+    names = ["a\u0600.png", "b\u0301.png", "c\u200d.PNG", "d.Png", "e.png"]
+    write_folder(tmp_path / "set", dict.fromkeys(names, PICTURE))
+    for hidden in [b".\xe9.png", b"\xe9.txt", b".x"]:
+        (tmp_path / "set" / os.fsdecode(hidden)).write_bytes(b"")
+    assert facts("set", cwd=tmp_path)["images"] == len(names)
+    ok("compress", "set", "--exact", "-o", "s.aez", cwd=tmp_path)
+    ok("decompress", "s.aez", "-o", "back/", cwd=tmp_path)
+    assert sorted(os.listdir(tmp_path / "back")) == sorted(names)
+
+
+def test_names_that_differ_in_case_come_back_or_are_refused(tmp_path):
+    files = {"a.PNG": png(np.full((4, 4), 1)), "a.png": png(np.full((4, 4), 2))}
+    write_folder(tmp_path / "set", files)
+    ok("compress", "set", "--exact", "-o", "s.aez", cwd=tmp_path)
+    ok("decompress", "s.aez", "-o", "back/", cwd=tmp_path)
+    for name, data in files.items():
+        assert np.array_equal(read_png((tmp_path / "back" / name).read_bytes()), read_png(data))
+    done = run("decompress", "s.aez", "-o", "pgm/", "--as", "pgm", cwd=tmp_path)
+    assert done.code == 1, done
+    assert "a.pgm" in done.err, done
+    assert not (tmp_path / "pgm").exists()
+
+
+def test_folders_of_other_things_say_what_to_do(tmp_path):
+    write_folder(tmp_path / "photos", {"1.jpg": b"", "2.JPG": b"", "3.gif": b""})
+    message = "photos: holds no .png or .pgm files, but 2 .jpg: convert them to PNG first"
+    fails(1, message, "info", "photos", cwd=tmp_path)
+    (tmp_path / "classes").mkdir()
+    for digit in "012":
+        write_folder(tmp_path / "classes" / digit, {"1.png": PICTURE})
+    message = (
+        "classes: holds no .png or .pgm files, but 3 folders, such as 0 and 1: name one of them, or put all "
+        "images into one folder, with their classes in a file labels-idx1-ubyte"
+    )
+    fails(1, message, "info", "classes", cwd=tmp_path)
+
+
+def test_a_limit_reads_the_first_files_of_a_folder_alone(tmp_path):
+    write_folder(tmp_path / "set", {"1.png": PICTURE, "2.png": PICTURE, "3.png": b"damaged"})
+    (tmp_path / "set/labels-idx1-ubyte").write_bytes(idx(np.array([1, 2, 3])))
+    assert facts("set", "--limit", 2, cwd=tmp_path)["images"] == 2
+
+
+@pytest.mark.parametrize("kind", ["idx", "npy", "floats"])
+def test_a_limit_reads_no_more_than_it_needs(tmp_path, kind):
+    count = 60_000_000
+    if kind == "idx":
+        head = struct.pack(">4B3I", 0, 0, 8, 3, count, 28, 28)
+    else:
+        head = npy(np.zeros((1, 28, 28), np.uint8 if kind == "npy" else np.float32))[:128]
+        head = head.replace(b"(1, 28, 28), }" + b" " * 7, f"({count}, 28, 28), }}".encode())
+    with open(tmp_path / "huge", "wb") as file:
+        file.write(head)
+        file.truncate(len(head) + count * 784 * (4 if kind == "floats" else 1))
+    script = 'ulimit -v 2000000; exec "$@"'
+    for arguments in [("info", "huge"), ("compress", "huge", "--exact", "-o", "s.aez", "-f", "-q")]:
+        command = ["bash", "-c", script, "bash", TOOL, *arguments, "--limit", "100"]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment(), capture_output=True, timeout=20, check=False
+        )
+        assert done.returncode == 0, done
+    command = ["bash", "-c", script, "bash", TOOL, "info", "huge"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment(), capture_output=True, timeout=20, check=False
+    )
+    assert done.returncode == 1, done
+    assert done.stderr.startswith(b"aez: huge: "), done
+
+
+GOOD = idx(np.zeros((3, HEIGHT, WIDTH)))
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"y\n",
+        GOOD,
+        gzip.compress(GOOD),
+        npy(np.zeros((2, 3, 4), np.uint8)),
+        pgm(np.zeros((3, 3))),
+        b"\x89PNG",
+    ],
+)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("info", "-"),
+        ("compress", "-", "--exact", "-o", "x.aez"),
+        ("test", "-"),
+        ("decode", "-o", "x.idx", "-"),
+    ],
+)
+def test_input_without_end_is_refused_when_it_has_said_enough(tmp_path, start, command):
+    done = feed(start, command, tmp_path)
+    assert done.code == 1, done
+    assert re.fullmatch(r"aez: standard input: .+\n", done.err), done
+
+
+def test_sets_and_models_without_end_are_refused_too(tmp_path, shared):
+    for name in ["set.aez", "small.aew"]:
+        for command in [("test", "-"), ("decompress", "-", "-o", "x.idx"), ("info", "-")]:
+            done = feed((shared / name).read_bytes(), command, tmp_path)
+            assert (done.code == 1 and re.fullmatch(r"aez: standard input: .+\n", done.err)) or (
+                command[0] == "info" and done.code == 1
+            ), done
+
+
+def feed(start: bytes, command, cwd) -> Run:
+    """Runs the tool on bytes that never end, in little memory."""
+    limited = ["bash", "-c", 'ulimit -v 1000000; exec "$@"', "bash", TOOL, *command]
+    process = subprocess.Popen(
+        limited,
+        cwd=cwd,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    rest = (b"y\n" if start[:2] != b"\x1f\x8b" else b"\0\0") * 40_000
+
+    def write() -> None:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(start)
+            while True:
+                process.stdin.write(rest)
+
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    try:
+        out, err = process.stdout.read(), process.stderr.read()
+        return Run(process.wait(timeout=20), out, err.decode())
+    finally:
+        process.kill()
+        process.wait()
+        writer.join()
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+
+
+def test_every_command_reads_every_gzip_file(tmp_path, identity, images):
+    plain = idx(images)
+    files = {
+        "padded": gzip.compress(plain) + bytes(5000),
+        "empty-first": gzip.compress(b"") + gzip.compress(plain),
+        "header-split": b"".join(gzip.compress(plain[i : i + 5]) for i in range(0, len(plain), 5)),
+        "npy": gzip.compress(npy(images)),
+        "floats": gzip.compress(npy(images / 255)),
+        "png": gzip.compress(PICTURE),
+    }
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+        for arguments in [
+            ("info", name),
+            ("compress", name, "--exact", "-o", "x.aez", "-f"),
+            ("encode", name, "--model", identity, "-o", "x.npy", "-f"),
+            ("eval", name, "--model", identity),
+            (
+                "train",
+                name,
+                "--kind",
+                "linear",
+                "--latent",
+                2,
+                "--hidden",
+                "none",
+                "--steps",
+                1,
+                "-o",
+                "x.aew",
+                "-f",
+            ),
+        ]:
+            ok(*arguments, cwd=tmp_path)
+        expected = images if name != "png" else read_png(PICTURE)[None]
+        assert np.array_equal(read(identity, name, cwd=tmp_path), expected), name
+        assert np.array_equal(read(identity, "-", cwd=tmp_path, stdin=data), expected), name
+    labels = idx(np.arange(COUNT))
+    (tmp_path / "labels.gz").write_bytes(gzip.compress(labels[:3]) + gzip.compress(labels[3:]) + bytes(9))
+    assert facts("padded", "--labels", "labels.gz", cwd=tmp_path)["has_labels"]
+    codes = ok("encode", "padded", "--model", identity, "-o", "-", cwd=tmp_path).out
+    (tmp_path / "codes.npy.gz").write_bytes(gzip.compress(codes) + bytes(3))
+    ok("decode", "codes.npy.gz", "--model", identity, "-o", "x.idx", cwd=tmp_path)
+    trailed = gzip.compress(plain) + b"garbage"
+    done = run("info", "-", stdin=trailed)
+    assert done.code == 1, done
+    assert "something else follows the end of the compressed bytes" in done.err, done
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (
+            struct.pack(">4B3I", 0, 0, 13, 3, 1, 1, 1) + bytes(4),
+            "is an IDX file of 32-bit floats (type 13), and only unsigned bytes, type 8, are read: "
+            "scale them to 0 ... 255 and write bytes (byte 0)",
+        ),
+        (
+            idx(np.zeros((2, 3))),
+            "3 dimensions expected, 2 came (one image, or flattened ones): "
+            "write [count, height, width] (byte 0)",
+        ),
+        (
+            idx(np.zeros((2, 3, 3, 3))),
+            "3 dimensions expected, 4 came (images of several channels): write one grey channel, "
+            "[count, height, width] (byte 0)",
+        ),
+        (idx(np.zeros(5)), "3 dimensions expected, 1 came (a file of labels) (byte 0)"),
+        (b"P6\n1 1\n255\nabc", "is a PPM picture, in colour: convert it to PGM first"),
+        (lzma.compress(b"x"), "is an xz file: unpack it first, with xz -d"),
+        (bz2.compress(b"x"), "is a bzip2 file: unpack it first, with bzip2 -d"),
+        (
+            npy(np.zeros((1, 2, 2), np.int64)),
+            "elements of type |u1, <f4 or <f8 are read, no others: these are <i8, signed 64-bit integers, "
+            'a.astype("uint8") makes bytes of 0 ... 255 (byte 20)',
+        ),
+        (
+            npy(np.zeros((2, 28, 28, 3), np.uint8)),
+            "an array of [2, 28, 28, 3], [count, height, width] expected: "
+            "images of several channels are to be made grey first",
+        ),
+        (gzip.compress(gzip.compress(GOOD)), "is a gzip file: gunzip it first"),
+    ],
+)
+def test_what_is_not_read_is_told_as_what_it_is(tmp_path, data, message):
+    (tmp_path / "x").write_bytes(data)
+    fails(1, f"x: {message}", "info", "x", cwd=tmp_path)
+    fails(1, f"x: {message}", "compress", "x", "-o", "x.aez", cwd=tmp_path)
+    fails(1, f"standard input: {message}", "info", "-", stdin=data)
+
+
+def test_an_archive_of_numpy_is_told_as_that(tmp_path, images):
+    np.savez(tmp_path / "a.npz", images=images)
+    message = (
+        'a.npz: is an NPZ archive: save one of its arrays as .npy: numpy.save("images.npy", archive[name])'
+    )
+    fails(1, message, "info", "a.npz", cwd=tmp_path)
+
+
+def test_headers_of_python_2_are_read(tmp_path, identity, images):
+    data = npy(images).replace(b"(12, 5, 4), }   ", b"(12L, 5L, 4L), }")
+    assert b"12L" in data
+    assert np.array_equal(read(identity, "-", cwd=tmp_path, stdin=data), images)
+
+
+def test_info_takes_sets_and_models_from_standard_input(shared):
+    for name, kind in [("set.aez", "image set"), ("small.aew", "weights"), ("digits.idx", "images")]:
+        done = ok("info", "-", "--json", stdin=(shared / name).read_bytes())
+        assert json.loads(done.out)["type"] == kind
+
+
+def test_the_four_files_are_found_under_their_other_names(tmp_path, images):
+    mnist_folder(tmp_path / "plain", images, packed=False)
+    for layout in ["dots", "packed-dots", "folders"]:
+        folder = tmp_path / layout
+        folder.mkdir()
+        for path in (tmp_path / "plain").iterdir():
+            name = path.name.replace("-idx", ".idx")
+            if layout == "dots":
+                (folder / name).write_bytes(path.read_bytes())
+            elif layout == "packed-dots":
+                (folder / f"{name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+            else:
+                (folder / name).mkdir()
+                (folder / name / name).write_bytes(path.read_bytes())
+        assert facts("mnist:train", env=environment(AE_MNIST=str(folder)))["images"] == 8
+        assert facts(folder, "--split", "test")["has_labels"]
+
+
+COLOURS = np.arange(HEIGHT * WIDTH * 3).reshape(HEIGHT, WIDTH, 3)
+GREYS = np.repeat(np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH, 1), 3, axis=2)
+OPAQUE = np.full((HEIGHT, WIDTH, 1), 255)
+DEEP = np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH) * 257
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words", "keys"),
+    [
+        ("rgb.png", png(COLOURS), "colours", ["colour"]),
+        ("rgba.png", png(np.concatenate([COLOURS, OPAQUE], 2)), "colours", ["colour"]),
+        (
+            "icon.png",
+            png(np.concatenate([COLOURS, OPAQUE // 2], 2)),
+            "colours and transparency",
+            ["colour", "transparency"],
+        ),
+        ("la.png", png(np.concatenate([GREYS[..., :1], OPAQUE - 1], 2)), "transparency", ["transparency"]),
+        (
+            "trns.png",
+            png(GREYS[..., 0], extra=chunk(b"tRNS", b"\0\3")),
+            "transparency",
+            ["transparency"],
+        ),
+        (
+            "palette.png",
+            png(np.ones((HEIGHT, WIDTH)), color=3, extra=chunk(b"PLTE", bytes(range(6)))),
+            "colours",
+            ["colour"],
+        ),
+        ("deep.png", png(DEEP + 1, depth=16), "grey levels that 8 bits do not hold", ["levels"]),
+        ("deep.pgm", pgm(DEEP + 1, 65535), "grey levels that 8 bits do not hold", ["levels"]),
+        ("hundred.pgm", pgm(GREYS[..., 0], 100), "grey levels that 8 bits do not hold", ["levels"]),
+        (
+            "floats.npy",
+            npy(np.full((1, HEIGHT, WIDTH), 0.5, np.float32)),
+            "grey levels that 8 bits do not hold",
+            ["levels"],
+        ),
+    ],
+)
+def test_what_is_more_than_grey_is_not_dropped_without_a_word(tmp_path, name, data, words, keys):
+    (tmp_path / name).write_bytes(data)
+    refusal = f"has {words}, and what is kept exactly is 8-bit grey: --grey converts the images to that first"
+    notice = f"aez: {name}: has {words} and is taken as 8-bit grey (--grey says that this is meant)\n"
+    for exact in [("--exact",), ("--max-error", 3), ("--exact", "--effort", 1)]:
+        fails(1, f"{name}: {refusal}", "compress", name, *exact, "-o", "x.aez", cwd=tmp_path)
+        assert not (tmp_path / "x.aez").exists()
+        done = ok("compress", name, *exact, "--grey", "-o", "x.aez", "--json", cwd=tmp_path)
+        assert json.loads(done.out)["converted"] == keys
+        (tmp_path / "x.aez").unlink()
+    done = run("info", name, "--json", cwd=tmp_path)
+    assert (done.code, done.err, json.loads(done.out)["converted"]) == (0, notice, keys)
+    ok("info", name, "--gray", cwd=tmp_path)
+    if name.endswith("npy"):
+        return
+    suffix = name[-4:]
+    grey = PICTURE if suffix == ".png" else pgm(np.zeros((HEIGHT, WIDTH)))
+    write_folder(tmp_path / "set", {f"a{suffix}": grey, f"b{suffix}": data, f"c{suffix}": data})
+    fails(1, f"set/b{suffix}: {refusal}", "compress", "set", "--exact", "-o", "x.aez", cwd=tmp_path)
+    done = run("info", "set", cwd=tmp_path)
+    notice = (
+        f"aez: set/b{suffix} and 1 other file: have {words} and are taken as 8-bit grey "
+        "(--grey says that this is meant)\n"
+    )
+    assert (done.code, done.err) == (0, notice)
+
+
+def test_codes_of_colours_are_made_with_a_word(tmp_path, shared):
+    colours = np.random.default_rng(3).integers(0, 256, (28, 28, 3))
+    (tmp_path / "x.png").write_bytes(png(colours))
+    done = run("compress", "x.png", "--model", shared / "small.aew", "-o", "x.aez", "--json", cwd=tmp_path)
+    assert (done.code, json.loads(done.out)["converted"]) == (0, ["colour"])
+    assert done.err.startswith("aez: x.png: has colours and is taken as 8-bit grey")
+    assert done.err.count("\n") == 1
+
+
+def test_what_is_grey_in_other_clothes_is_grey(tmp_path):
+    files = {
+        "rgb.png": png(GREYS),
+        "rgba.png": png(np.concatenate([GREYS, OPAQUE], 2)),
+        "la.png": png(np.concatenate([GREYS[..., :1], OPAQUE], 2)),
+        "deep.png": png(DEEP, depth=16),
+        "deep.pgm": pgm(DEEP, 65535),
+        "floats.npy": npy((GREYS[None, ..., 0] / 255).astype(np.float32)),
+        "palette.png": png(
+            GREYS[..., 0], color=3, extra=chunk(b"PLTE", bytes(np.repeat(np.arange(20), 3).tolist()))
+        ),
+    }
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+        ok("compress", name, "--exact", "-o", "x.aez", "-f", cwd=tmp_path)
+        back = read_npy(ok("decompress", "x.aez", "-o", "-", "--as", "npy", cwd=tmp_path).out)
+        assert np.array_equal(back[0], GREYS[..., 0]), name

@@ -47,7 +47,7 @@ def test_a_set_goes_there_and_back(tmp_path, shared):
             "quality",
             "kept_images",
         ],
-        *["mse", "psnr_db", "model", "model_embedded"],
+        *["mse", "psnr_db", "model", "model_embedded", "converted"],
     ]
     size = (tmp_path / "a.aez").stat().st_size
     assert (facts["bytes"], facts["bytes_per_image"]) == (size, size / 100)

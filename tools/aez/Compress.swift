@@ -124,7 +124,7 @@ struct Compress: ParsableCommand {
       rung = BuiltInModel.ladder[quality - 1]
     }
     var model = try rung?.model.load() ?? (isExactAlone ? BuiltInModel.exact.load() : model.load())
-    let stream = try input.stream(images)
+    let stream = try input.stream(images, isExact: layer != .latent)
     let names = try storableNames(stream)
     let fits = model.architecture.width == stream.width && model.architecture.height == stream.height
     if layer == .latent, !fits {
@@ -151,7 +151,8 @@ struct Compress: ParsableCommand {
     let wave = try Buffer<UInt8>(count: try elements(step, stream.imageSize))
     var done = min(step, stream.count)
     try stream.next(done, into: wave.base)
-    if let bytesPerImage {
+    // No images take no bytes at any quality.
+    if let bytesPerImage, stream.count > 0 {
       (model, options.quality) = try fittingQuality(
         of: wave, count: min(done, 10_000), stream, names, isRated ? nil : model, options,
         limit: bytesPerImage)
@@ -203,6 +204,7 @@ struct Compress: ParsableCommand {
       "model", writer.namesModel ? .string(model.name) : .null, "model",
       writer.namesModel ? "\(model.name)\(isEmbedded ? " (embedded)" : "")" : "none is needed")
     facts.add("model_embedded", .bool(isEmbedded))
+    facts.add(grey: stream.converted)
     try report.show(facts)
   }
 

@@ -12,6 +12,12 @@ enum Console {
 
   static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
 
+  /// Standard input as bytes that come in order.
+  /// - Parameter gunzips: false to take what is gzipped as the bytes it is.
+  static func openInput(gunzips: Bool = true) throws(AEError) -> ByteInput {
+    try ByteInput(descriptor: input, name: "standard input", gunzips: gunzips)
+  }
+
   /// Writes text to standard output.
   static func print(_ text: String) throws(AEError) {
     let bytes = Array((text + "\n").utf8)

@@ -27,9 +27,9 @@ struct Decode: ParsableCommand {
   func run() throws {
     try output.check(inputs: [codes, model.model])
     let model = try model.load()
-    let name = codes == "-" ? "standard input" : codes
-    let file = codes == "-" ? try File.readDescriptor(Console.input, name: name) : try File.read(codes)
-    let (shape, latents) = try NPY.readFloats(file.base, file.count, name: name)
+    let input = codes == "-" ? try Console.openInput() : try ByteInput(path: codes)
+    let name = input.name
+    let (shape, latents) = try NPY.readFloats(input)
     guard shape.count == 2, shape[1] == model.latentCount else {
       let came = shape.map { "\($0)" }.joined(separator: ", ")
       throw AEError(

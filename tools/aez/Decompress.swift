@@ -174,14 +174,12 @@ enum SetFile {
   /// The bytes of a file or of standard input, and what messages call it. A file is read as it is needed.
   static func open(_ path: String) throws(AEError) -> (name: String, bytes: ByteSource) {
     if path != "-", let source = try File.source(path) { return (path, source) }
-    let (name, bytes) = try read(path)
-    return (name, ByteSource(bytes))
-  }
-
-  /// The bytes of a file or of standard input, and what messages call it.
-  static func read(_ path: String) throws(AEError) -> (name: String, bytes: Buffer<UInt8>) {
-    guard path == "-" else { return (path, try File.read(path)) }
-    let name = "standard input"
-    return (name, try File.readDescriptor(Console.input, name: name))
+    let input =
+      path == "-"
+      ? try Console.openInput(gunzips: false) : try ByteInput(path: path, gunzips: false)
+    switch try ImageFile.format(input).kind {
+    case .weights: return (input.name, ByteSource(try WeightFile.bytes(input)))
+    default: return (input.name, ByteSource(try CompressedSet.bytes(input)))
+    }
   }
 }

@@ -85,11 +85,27 @@ enum LabelFile {
     try File.write(path, file.base, file.count, overwrite: overwrite)
   }
 
+  /// - Parameter path: - is standard input.
   static func read(_ path: String, count: Int) throws(AEError) -> [UInt8] {
-    let file = try File.read(path)
-    let labels = try IDX.readLabels(file.base, file.count, name: path)
+    try read(path == "-" ? Console.openInput() : ByteInput(path: path), count: count)
+  }
+
+  /// The labels of a file that must be a regular one.
+  static func read(regular path: String, count: Int) throws(AEError) -> [UInt8] {
+    try read(ByteInput(regular: path), count: count)
+  }
+
+  private static func read(_ input: ByteInput, count: Int) throws(AEError) -> [UInt8] {
+    let format = try ImageFile.format(input)
+    guard format.kind == .idx else {
+      switch format.kind {
+      case .empty, .unknown: throw AEError(.format, "\(input.name): is no file of labels (idx1-ubyte)")
+      default: throw AEError(.format, "\(input.name): is \(format.what), not a file of labels (idx1-ubyte)")
+      }
+    }
+    let labels = try IDX.readLabels(input)
     guard labels.count == count else {
-      throw AEError(.shape, "\(path): \(labels.count) labels for \(counted(count, "image"))")
+      throw AEError(.shape, "\(input.name): \(labels.count) labels for \(counted(count, "image"))")
     }
     return labels
   }

@@ -26,7 +26,9 @@ struct InputOptions: ParsableArguments {
   @Option(help: "Which part of a folder with the four MNIST files: train or test.")
   var split: Split?
 
-  @Option(help: ArgumentHelp("A file of labels (idx1-ubyte) for the images.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "A file of labels (idx1-ubyte) for the images; - is standard input.", valueName: "file"))
   var labels: String?
 
   @Option(
@@ -38,29 +40,14 @@ struct InputOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Take only the first so many images.", valueName: "count"))
   var limit: Int?
 
+  @Flag(
+    name: [.customLong("grey"), .customLong("gray")],
+    help:
+      "Take colours, transparency and deeper levels as 8-bit grey: without a word, and for --exact at all.")
+  var grey = false
+
   func validate() throws {
     if let limit, limit < 1 { throw ValidationError("--limit must be at least 1, not \(limit).") }
-  }
-
-  /// Reads what a path names.
-  func load(_ path: String) throws -> ImageSet {
-    var set = try read(path)
-    if let labels { set.labels = try LabelFile.read(labels, count: set.count) }
-    if let limit, limit < set.count { set = try set.prefix(limit) }
-    return set
-  }
-
-  private func read(_ path: String) throws -> ImageSet {
-    let files = try mnistFiles(path)
-    try refuseUnusedSplit(path, files)
-    if let files { return try readMNIST(files) }
-    if path != "-", Path.kind(path) == .folder { return try ImageFolder.read(Path.trimmed(path)) }
-    if path == "-" {
-      if Console.isTerminal(Console.input) { throw InputOptions.terminalInput }
-      let file = try File.readDescriptor(Console.input, name: "standard input")
-      return try ImageFile.read(file, name: "standard input", size: size)
-    }
-    return try ImageFile.read(try File.read(path), name: path, size: size)
   }
 
   static var terminalInput: ValidationError {
@@ -100,32 +87,43 @@ struct InputOptions: ParsableArguments {
       throw ValidationError("--split is for a folder with the four MNIST files, which \(path) is not.")
     }
   }
-
-  private func readMNIST(_ files: (images: String, labels: String)) throws(AEError) -> ImageSet {
-    let images = try File.read(files.images)
-    var set = try IDX.read(images.base, images.count, name: files.images)
-    set.labels = try LabelFile.read(files.labels, count: set.count)
-    return set
-  }
 }
 
 /// Files that hold images, told apart by how they begin.
 enum ImageFile {
-  static func read(_ file: Buffer<UInt8>, name: String, size: (ImageSize)? = nil) throws(AEError) -> ImageSet
+  /// Begins to read a file of any kind. What is none of images is refused when its first bytes have come.
+  static func open(_ input: ByteInput, size: ImageSize?, limit: Int?, _ rule: GreyRule) throws(AEError)
+    -> ImageStream
   {
-    let (bytes, count) = (UnsafePointer(file.base), file.count)
-    if Zlib.isGzip(bytes, count) || IDX.matches(bytes, count) {
-      return try IDX.read(bytes, count, name: name)
+    let format = try format(input)
+    switch format.kind {
+    case .idx, .npy:
+      let reader = try ImageReader(input, size: size.map { ($0.width, $0.height) }, limit: limit)
+      return ImageStream(reader, input.name, rule)
+    case .png, .pgm:
+      let set = try picture(input, format)
+      var note = GreyNote()
+      note.add(set.conversions, of: input.name)
+      return try ImageStream(set, input.name, note: note, rule)
+    default: throw format.refusal(input.name)
     }
-    if NPY.matches(bytes, count) {
-      return try NPY.read(bytes, count, name: name, size: size.map { ($0.width, $0.height) })
+  }
+
+  static func format(_ input: ByteInput) throws(AEError) -> FileFormat {
+    // Some formats are told by bytes far behind, for which a slow pipe is not waited for if the first ones do.
+    let format = FileFormat.of(try input.peek(16))
+    return format.kind == .unknown ? FileFormat.of(try input.peek(FileFormat.headCount)) : format
+  }
+
+  /// Reads the one picture of a PNG or PGM file.
+  static func picture(_ input: ByteInput, _ format: FileFormat) throws(AEError) -> ImageSet {
+    if format.kind == .png {
+      let file = try PNG.bytes(input)
+      return try PNG.read(file.base, file.count, name: input.name)
     }
-    if PNG.matches(bytes, count) { return try PNG.read(bytes, count, name: name) }
-    if PGM.matches(bytes, count) { return try PGM.read(bytes, count, name: name) }
-    throw AEError(
-      .format,
-      count == 0
-        ? "\(name): is empty" : "\(name): does not begin as an IDX, NPY, PNG or PGM file does (byte 0)")
+    let layout = try PGM.layout(try input.peek(ByteInput.largestPeek), name: input.name)
+    let file = try input.bytes(atMost: layout.byteCount)
+    return try PGM.read(file.base, file.count, name: input.name)
   }
 }
 

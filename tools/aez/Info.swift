@@ -21,7 +21,7 @@ struct Info: ParsableCommand {
         aez info digits/
       """)
 
-  @Argument(help: "A weight file, an image set, or images.") var file: String?
+  @Argument(help: "A weight file, an image set, or images; - is standard input.") var file: String?
   @OptionGroup var input: InputOptions
   @OptionGroup var report: ReportOptions
 
@@ -35,31 +35,39 @@ struct Info: ParsableCommand {
     }
     var facts = Report()
     facts.add("file", .string(file))
-    if file != "-", Path.kind(file) == .file {
-      if let source = try File.source(file),
-        FileKind.of(try source.bytes(at: 0, count: min(source.byteCount, 8))) == .imageSet
-      {
+    // A folder, or a name such as mnist:test, is images.
+    let isMNIST = try input.mnistFiles(file) != nil
+    if isMNIST || file != "-" && Path.kind(file) == .folder {
+      add(try input.loadAndNote(file), to: &facts)
+      return try report.show(facts)
+    }
+    if file == "-", Console.isTerminal(Console.input) { throw InputOptions.terminalInput }
+    let opened = file == "-" ? try Console.openInput() : try ByteInput(path: file)
+    let format = try ImageFile.format(opened)
+    switch format.kind {
+    case .weights, .imageSet:
+      guard !opened.isGzip else {
+        throw AEError(.format, "\(opened.name): is \(format.what), gzipped: gunzip it first")
+      }
+      if format.kind == .imageSet, file != "-", let source = try File.source(file) {
         add(try CompressedSet.peek(source, name: file), to: &facts)
-        try report.show(facts)
-        return
+        break
       }
-      let bytes = try File.read(file)
-      switch FileKind.of(bytes) {
-      case .weights: add(try WeightFile.summary(bytes.base, bytes.count, name: file), to: &facts)
-      case .imageSet: add(try CompressedSet.peek(bytes, name: file), to: &facts)
-      case .images:
-        if NPY.matches(bytes.base, bytes.count) {
-          let header = try NPY.header(bytes.base, bytes.count, name: file)
-          if header.elementType != .bytes, header.shape.count == 2 {
-            try add(header, to: &facts)
-            try report.show(facts)
-            return
-          }
-        }
-        add(try input.load(file), to: &facts)
+      if format.kind == .imageSet {
+        add(try CompressedSet.peek(try CompressedSet.bytes(opened), name: opened.name), to: &facts)
+      } else {
+        let bytes = try WeightFile.bytes(opened)
+        add(try WeightFile.summary(bytes.base, bytes.count, name: opened.name), to: &facts)
       }
-    } else {
-      add(try input.load(file), to: &facts)
+    case .npy:
+      let header = try NPY.peekHeader(opened)
+      if header.elementType != .bytes, header.shape.count == 2, input.size == nil {
+        _ = try NPY.readFloats(opened)
+        try add(header, to: &facts)
+      } else {
+        add(try input.loadAndNote(file, opened: opened), to: &facts)
+      }
+    default: add(try input.loadAndNote(file, opened: opened), to: &facts)
     }
     try report.show(facts)
   }
@@ -150,7 +158,8 @@ struct Info: ParsableCommand {
     facts.add("element_bytes", .int(header.elementType.byteCount))
   }
 
-  private func add(_ set: ImageSet, to facts: inout Report) {
+  private func add(_ images: (set: ImageSet, note: GreyNote), to facts: inout Report) {
+    let set = images.set
     facts.add("type", .string("images"), "type")
     facts.add("source", .string(set.source.name), "from")
     facts.add(images: set.count, width: set.width, height: set.height)
@@ -160,6 +169,7 @@ struct Info: ParsableCommand {
     for index in 0..<set.pixels.count { sum += Int(set.pixels.base[index]) }
     let mean = Double(sum) / Double(max(set.pixels.count, 1))
     facts.add("mean_pixel", .number(mean), "mean pixel", "\(mean.fixed(2)) of 255")
+    facts.add(grey: images.note)
   }
 }
 

@@ -40,12 +40,14 @@ enum MNIST {
     sums.contains { file(folder, $0.name) != nil }
   }
 
-  /// A file of that name in a folder, plain or gzipped.
+  /// A file of that name in a folder, plain or gzipped; some who hand on the files write a point before `idx`,
+  /// and some put each into a folder of its own name.
   static func file(_ folder: String, _ name: String) -> String? {
-    for candidate in ["\(folder)/\(name)", "\(folder)/\(name).gz"] where Path.kind(candidate) == .file {
-      return candidate
-    }
-    return nil
+    let pieces = name.split(separator: "-")
+    let dotted = pieces.dropLast(2).joined(separator: "-") + "." + pieces.suffix(2).joined(separator: "-")
+    let names = [name, name + ".gz", dotted, dotted + ".gz"]
+    let candidates = names.map { "\(folder)/\($0)" } + names.map { "\(folder)/\($0)/\($0)" }
+    return candidates.first { Path.kind($0) == .file }
   }
 
   /// The folder that `mnist:train` and `mnist:test` mean: AE_MNIST, else the cache.

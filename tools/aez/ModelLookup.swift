@@ -39,8 +39,13 @@ struct SetModelOptions: ParsableArguments {
 enum Models {
   /// The model of a weight file.
   static func open(_ path: String) throws(AEError) -> Autoencoder {
-    let file = try File.read(path)
+    let file = try bytes(path)
     return try WeightFile.read(file.base, file.count, name: path)
+  }
+
+  /// The bytes of a weight file, or as many as tell that it is none.
+  static func bytes(_ path: String) throws(AEError) -> Buffer<UInt8> {
+    try WeightFile.bytes(try ByteInput(path: path, gunzips: false))
   }
 
   /// Opens an image set with the model it needs.
@@ -93,7 +98,9 @@ enum Models {
     for model in BuiltInModel.allCases where try model.summary().hash == hash { return try model.load() }
     for path in candidates(paths) + candidates(Process.environment("AE_MODEL_PATH")) {
       // A file there that is damaged, or something else, is not what was asked for.
-      guard isCandidate(path, for: set), let file = try? File.read(path),
+      // Nor is anything waited for that is no file.
+      guard let input = try? ByteInput(regular: path, gunzips: false), isCandidate(input, for: set),
+        let file = try? WeightFile.bytes(input),
         let summary = try? WeightFile.summary(file.base, file.count, name: path), summary.hash == hash
       else { continue }
       return try WeightFile.read(file.base, file.count, name: path)
@@ -102,10 +109,10 @@ enum Models {
   }
 
   /// Whether a file begins as a model of the set's sizes does: only such a one is read and summed up.
-  private static func isCandidate(_ path: String, for set: CompressedSetInformation) -> Bool {
-    guard let source = try? File.source(path),
-      let head = try? source.bytes(at: 0, count: min(source.byteCount, WeightFile.prefixCount)),
-      let sizes = try? WeightFile.sizes(head.base, head.count, fileByteCount: source.byteCount, name: path)
+  private static func isCandidate(_ input: ByteInput, for set: CompressedSetInformation) -> Bool {
+    guard let head = try? input.peek(WeightFile.prefixCount), let base = head.baseAddress,
+      let sizes = try? WeightFile.sizes(
+        base, head.count, fileByteCount: input.byteCount ?? head.count, name: input.name)
     else { return false }
     return sizes.width == set.width && sizes.height == set.height && sizes.latentCount == set.latentCount
   }

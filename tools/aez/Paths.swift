@@ -24,8 +24,16 @@ enum Path {
     return path
   }
 
-  /// Whether a name ends so, in upper or lower case.
-  static func has(_ path: String, _ suffix: String) -> Bool { path.lowercased().hasSuffix(suffix) }
+  /// Whether a name ends so, in upper or lower case: its bytes, since a sign before them that changes what
+  /// they look like does not change what they are.
+  /// - Parameter suffix: ASCII, in lower case.
+  static func has(_ path: String, _ suffix: String) -> Bool {
+    let (path, suffix) = (path.utf8, suffix.utf8)
+    guard path.count >= suffix.count else { return false }
+    return zip(path.suffix(suffix.count), suffix).allSatisfy { byte, expected in
+      ((0x41...0x5A).contains(byte) ? byte | 0x20 : byte) == expected
+    }
+  }
 
   /// What the system says of the file that a path leads to, links followed; nil if there is none.
   static func status(_ path: String) -> stat? {
@@ -66,11 +74,17 @@ enum Path {
     }
     defer { closedir(directory) }
     var names: [String] = []
-    while let entry = readdir(directory) {
+    while true {
+      // A folder whose end is an error is not a shorter one.
+      errno = 0
+      guard let entry = readdir(directory) else {
+        guard errno == 0 else { throw systemError(folder, "list") }
+        break
+      }
       let name = withUnsafePointer(to: &entry.pointee.d_name) { tuple in
         tuple.withMemoryRebound(to: CChar.self, capacity: 256) { FileName.text($0) }
       }
-      if !name.hasPrefix(".") { names.append(name) }
+      if name.utf8.first != 0x2E { names.append(name) }
     }
     return names.sorted(by: isBefore)
   }

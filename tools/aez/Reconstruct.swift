@@ -38,7 +38,9 @@ struct Reconstruct: ParsableCommand {
   func run() throws {
     try output.check(inputs: [images, input.labels, model.model])
     let model = try model.load()
-    let set = try input.load(images).prefix(count)
+    var input = input
+    input.limit = min(count, input.limit ?? count)
+    let set = try input.load(images)
     try set.check(width: model.architecture.width, height: model.architecture.height, name: images)
     let latents = try Buffer<Float>(count: try elements(set.count, model.latentCount))
     try model.encode(set.pixels.base, count: set.count, into: latents.base)

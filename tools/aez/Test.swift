@@ -27,9 +27,8 @@ struct Test: ParsableCommand {
     let (name, source) = try SetFile.open(file)
     var facts = Report()
     facts.add("file", .string(name))
-    let start = try source.bytes(at: 0, count: min(source.byteCount, 8))
-    switch FileKind.of(start) {
-    case .images: throw AEError(.format, "\(name): is neither a weight file (.aew) nor an image set (.aez)")
+    let start = try source.bytes(at: 0, count: min(source.byteCount, FileFormat.headCount))
+    switch FileFormat.of(UnsafeBufferPointer(start: start.base, count: start.count)).kind {
     case .weights:
       let bytes = try source.bytes(at: 0, count: source.byteCount)
       _ = try WeightFile.read(bytes.base, bytes.count, name: name)
@@ -39,6 +38,7 @@ struct Test: ParsableCommand {
       facts.add(line: "\(name): sound, \(counted(summary.sections.count, "section"))")
       try report.show(facts)
     case .imageSet: try verify(source, name, &facts)
+    default: throw AEError(.format, "\(name): is neither a weight file (.aew) nor an image set (.aez)")
     }
   }
 

@@ -93,11 +93,11 @@ struct Train: ParsableCommand {
     }
     // A checkpoint is small beside the images, and a bad one should be told of first.
     let resumed = try resume.map { path throws(AEError) in
-      let file = try File.read(path)
+      let file = try Models.bytes(path)
       return try Trainer(checkpoint: file.base, file.count, name: path)
     }
     let started = try start.map { path throws(AEError) in
-      let file = try File.read(path)
+      let file = try Models.bytes(path)
       let model = try WeightFile.read(file.base, file.count, name: path)
       return (model: model, hash: SHA256.digest(file.base, file.count))
     }
@@ -137,7 +137,7 @@ struct Train: ParsableCommand {
 
   /// The model at `path` with an exact layer trained on the images, stored as it was.
   private func addExactLayer(to path: String) throws {
-    let file = try File.read(path)
+    let file = try Models.bytes(path)
     let model = try WeightFile.read(file.base, file.count, name: path)
     let set = try input.load(images)
     try set.check(width: model.architecture.width, height: model.architecture.height, name: images)

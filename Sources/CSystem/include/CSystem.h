@@ -112,6 +112,28 @@ int cs_file_exists(const char *path);
 /** cs_open_to_read(path) returns a descriptor, or the errno negated. */
 int cs_open_to_read(const char *path);
 
+/** What a name leads to, links followed. */
+enum {
+  CS_KIND_FILE = 1,
+  CS_KIND_FOLDER = 2,
+  CS_KIND_FIFO = 3,
+  CS_KIND_SOCKET = 4,
+  CS_KIND_CHARACTER_DEVICE = 5,
+  CS_KIND_BLOCK_DEVICE = 6
+};
+
+/** cs_kind(path) returns one of these, or the errno negated. */
+int cs_kind(const char *path);
+
+/**
+ * cs_open_regular(path, kind) is cs_open_to_read for regular files alone, which never waits. What is there
+ * goes to *kind; anything but a regular file gives -EINVAL and has not been opened.
+ */
+int cs_open_regular(const char *path, int *kind);
+
+/** cs_read_some(...) is one read: what is there by now, 0 only at the end, or -errno. */
+int64_t cs_read_some(int descriptor, void *memory, size_t byte_count);
+
 /** cs_close(descriptor) closes it. */
 void cs_close(int descriptor);
 

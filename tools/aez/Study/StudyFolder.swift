@@ -47,7 +47,7 @@ struct StudyFolder {
     try File.write("\(path)/\(name)", bytes.base, bytes.count, overwrite: true)
   }
 
-  func read(_ name: String) throws(AEError) -> Buffer<UInt8> { try File.read("\(path)/\(name)") }
+  func read(_ name: String) throws(AEError) -> Buffer<UInt8> { try File.readRegular("\(path)/\(name)") }
 
   // MARK: What is kept
 
