@@ -10,6 +10,10 @@ BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 MANDIR ?= $(PREFIX)/share/man
+# Where shells look for completions of commands.
+BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHCOMPDIR ?= $(PREFIX)/share/zsh/site-functions
+FISHCOMPDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 # A folder with the four MNIST files. Without it, what needs MNIST is skipped and says so.
 AE_MNIST ?= $(abspath $(wildcard ../shared/mnist))
 # A folder of other images, for tests that want real ones; likewise.
@@ -64,7 +68,7 @@ bench-codecs: tool lib  ## measure files beside other codecs'; writes docs/compr
 examples:  ## build the example programs against the installed header and library
 	@tools/examples.sh "$(DESTDIR)$(PREFIX)"
 
-install: lib standalone  ## install header, libraries, tool and man page under PREFIX
+install: lib standalone  ## install header, libraries, tool, man page, completions under PREFIX
 	@$(MAKE) --no-print-directory install-built
 
 # The tool that is installed carries Swift's library in itself: where it goes there may be no Swift, and the
@@ -87,13 +91,18 @@ install-built:
 	chmod 755 "$(DESTDIR)$(BINDIR)/aez"
 	if [ -f docs/aez.1 ]; then install -d "$(DESTDIR)$(MANDIR)/man1" && \
 	  install -m 644 docs/aez.1 "$(DESTDIR)$(MANDIR)/man1/aez.1"; fi
+	install -d "$(DESTDIR)$(BASHCOMPDIR)" "$(DESTDIR)$(ZSHCOMPDIR)" "$(DESTDIR)$(FISHCOMPDIR)"
+	"$(DESTDIR)$(BINDIR)/aez" --generate-completion-script bash > "$(DESTDIR)$(BASHCOMPDIR)/aez"
+	"$(DESTDIR)$(BINDIR)/aez" --generate-completion-script zsh > "$(DESTDIR)$(ZSHCOMPDIR)/_aez"
+	"$(DESTDIR)$(BINDIR)/aez" --generate-completion-script fish > "$(DESTDIR)$(FISHCOMPDIR)/aez.fish"
 	@echo "installed under $(DESTDIR)$(PREFIX); as root, run ldconfig if that is a system folder"
 
 uninstall:  ## remove what install put there
 	rm -f "$(DESTDIR)$(INCLUDEDIR)/ae.h" "$(DESTDIR)$(INCLUDEDIR)/ae.hpp" "$(DESTDIR)$(LIBDIR)/libae.so" \
 	  "$(DESTDIR)$(LIBDIR)/libae.so.$(ABI_VERSION)" "$(DESTDIR)$(LIBDIR)/libae.so.$(VERSION)" \
 	  "$(DESTDIR)$(LIBDIR)/libae.a" "$(DESTDIR)$(LIBDIR)/pkgconfig/libae.pc" "$(DESTDIR)$(BINDIR)/aez" \
-	  "$(DESTDIR)$(MANDIR)/man1/aez.1"
+	  "$(DESTDIR)$(MANDIR)/man1/aez.1" "$(DESTDIR)$(BASHCOMPDIR)/aez" "$(DESTDIR)$(ZSHCOMPDIR)/_aez" \
+	  "$(DESTDIR)$(FISHCOMPDIR)/aez.fish"
 
 lint:  ## check formatting and the rules on imports
 	@tools/setup-python.sh || true

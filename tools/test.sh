@@ -159,7 +159,8 @@ run_install() {
   make --no-print-directory standalone install-built DESTDIR="$place" PREFIX=/usr >/dev/null
   fact $? "make install DESTDIR=... PREFIX=/usr"
   for file in usr/include/ae.h usr/include/ae.hpp usr/lib/libae.so usr/lib/libae.so.1 usr/lib/libae.a \
-    usr/lib/pkgconfig/libae.pc usr/bin/aez; do
+    usr/lib/pkgconfig/libae.pc usr/bin/aez usr/share/man/man1/aez.1 usr/share/bash-completion/completions/aez \
+    usr/share/zsh/site-functions/_aez usr/share/fish/vendor_completions.d/aez.fish; do
     [ -s "$place/$file" ]
     fact $? "puts $file there"
   done
@@ -169,6 +170,9 @@ run_install() {
   fact $? "the tool that was installed runs, and is of that version"
   ! ldd "$place/usr/bin/aez" | grep -qE 'swift|Foundation|not found'
   fact $? "it needs no library of Swift"
+  # shellcheck disable=SC2016
+  bash -c '. "$1"; complete -p aez' bash "$place/usr/share/bash-completion/completions/aez" 2>&1 | grep -q "aez$"
+  fact $? "bash takes the completions"
   make --no-print-directory uninstall DESTDIR="$place" PREFIX=/usr >/dev/null
   left=$(find "$place" -type f -o -type l)
   [ -z "$left" ]
@@ -177,6 +181,16 @@ run_install() {
   make --no-print-directory install-built PREFIX="$prefix" >/dev/null &&
     tools/examples.sh "$prefix" "$PWD/.build/test/examples"
   fact $? "the examples build against what was installed, and run"
+
+  # The line of README.md for a folder that the loader does not search, word for word.
+  local line
+  line=$(sed -n 's/^    \(cc program.c .*rpath.*\)$/\1/p' README.md)
+  [ -n "$line" ]
+  fact $? "README.md tells how to link against a private PREFIX"
+  printf '%s\n' '#include <ae.h>' 'int main(void) { return ae_version() != AE_VERSION_NUMBER; }' \
+    > .build/test/program.c
+  (cd .build/test && export PKG_CONFIG_PATH=$prefix/lib/pkgconfig && eval "${line/#cc/"${CC:-cc}"}" && env -i ./a.out >/dev/null)
+  fact $? "a program linked by that line runs"
 }
 
 wanted=("$@")

@@ -90,7 +90,7 @@ final class ScanCoder: Sendable {
       for image in 0..<count {
         try monitor.check()
         monitor.advance(1)
-        guard let scan = try search.find(originals + image * size),
+        guard let scan = try search.find(originals + image * size, monitor: monitor),
           inkCount + scan.height * scan.width <= ScanCoder.largestInkCount
         else { continue }
         if try draws(scan, originals + image * size) {

@@ -63,7 +63,8 @@ public final class ScanSearch {
 
   /// The scan of an image of `width * height` bytes, or nil if there is none that draws it, but for
   /// `largestMissCount` pixels at most.
-  public func find(_ image: UnsafePointer<UInt8>) throws(AEError) -> Scan? {
+  /// - Parameter monitor: may stop it, at every side that is tried.
+  public func find(_ image: UnsafePointer<UInt8>, monitor: Monitor? = nil) throws(AEError) -> Scan? {
     let side = Resampler.boxSide
     var ink = Extent(top: height, bottom: 0, left: width, right: 0, darkest: 0)
     for row in 0..<height {
@@ -78,10 +79,12 @@ public final class ScanSearch {
     let (tall, wide) = (ink.bottom - ink.top, ink.right - ink.left)
     guard ink.darkest >= 200, max(tall, wide) == side else { return nil }
     // One wrong guess may spoil the right side: if there is none, a few pixels may come out otherwise.
-    guard
-      let found = find(image, ink, beam: ScanSearch.narrowBeam, misses: 0)
-        ?? find(image, ink, beam: ScanSearch.wideBeam, misses: ScanSearch.largestMissCount)
-    else { return nil }
+    var attempt = try find(image, ink, beam: ScanSearch.narrowBeam, misses: 0, monitor)
+    if attempt == nil {
+      attempt = try find(
+        image, ink, beam: ScanSearch.wideBeam, misses: ScanSearch.largestMissCount, monitor)
+    }
+    guard let found = attempt else { return nil }
     return try scan(
       found, row: found.isTall ? ink.top : ink.top - found.start,
       column: found.isTall ? ink.left - found.start : ink.left)
@@ -89,12 +92,13 @@ public final class ScanSearch {
 
   /// The best of all ways, its scan in `best`.
   private func find(
-    _ image: UnsafePointer<UInt8>, _ ink: Extent, beam: Int, misses: Int
-  ) -> Attempt? {
+    _ image: UnsafePointer<UInt8>, _ ink: Extent, beam: Int, misses: Int, _ monitor: Monitor?
+  ) throws(AEError) -> Attempt? {
     let side = Resampler.boxSide
     var bestCost = Int.max
     var result: Attempt?
     for scanSide in ScanSearch.sidesByFrequency {
+      try monitor.check()
       for isTall in [true, false] {
         let (tall, wide) = (ink.bottom - ink.top, ink.right - ink.left)
         let (long, short) = isTall ? (tall, wide) : (wide, tall)

@@ -43,6 +43,17 @@ public struct FileFormat: Sendable {
     }
   }
 
+  /// The refusal of a file where a weight file was expected; nil if it may be one.
+  public func refusalAsWeights(_ name: String) -> AEError? {
+    switch kind {
+    // Its reader has the words for a signature that differs.
+    case .weights, .empty, .unknown: return nil
+    default:
+      return AEError(
+        .format, "\(name): is \(what), and a weight file (.aew) is expected, which aez train makes")
+    }
+  }
+
   private init(_ kind: Kind, _ what: StaticString, _ advice: StaticString = "") {
     self.kind = kind
     self.what = what

@@ -20,15 +20,19 @@ public enum Evaluation {
   ///
   /// In floats it is that of the network's own output, as the literature reports it; `decode` clamps to
   /// [0, 1] after that, which can only lessen it. A model stored as int8 has only its clamped pixels.
-  public static func reconstruction(_ model: Autoencoder, pixels: UnsafePointer<UInt8>, count: Int)
-    throws(AEError) -> (mse: Double, psnr: Double)
-  {
+  ///
+  /// - Parameter progress: told how many images are done; false stops.
+  public static func reconstruction(
+    _ model: Autoencoder, pixels: UnsafePointer<UInt8>, count: Int,
+    progress: (Int) -> Bool = { _ in true }
+  ) throws(AEError) -> (mse: Double, psnr: Double) {
     if let encoder = model.encoder, let decoder = model.decoder {
-      return try reconstruction((encoder, decoder), pixels: pixels, count: count)
+      return try reconstruction((encoder, decoder), pixels: pixels, count: count, progress: progress)
     }
     let size = model.inputCount
     let codes = try Buffer<Float>(count: min(count, chunkCount) * model.latentCount)
-    return try meanSquaredError(pixels, count: count, size: size) { (source, rows, output) throws(AEError) in
+    return try meanSquaredError(pixels, count: count, size: size, progress) {
+      (source, rows, output) throws(AEError) in
       try model.encode(source, count: rows, into: codes.base)
       try model.decode(codes.base, count: rows, into: output)
     }
@@ -36,14 +40,16 @@ public enum Evaluation {
 
   /// The same for networks that are not a model yet.
   static func reconstruction(
-    _ networks: (encoder: DenseNetwork, decoder: DenseNetwork), pixels: UnsafePointer<UInt8>, count: Int
+    _ networks: (encoder: DenseNetwork, decoder: DenseNetwork), pixels: UnsafePointer<UInt8>, count: Int,
+    progress: (Int) -> Bool = { _ in true }
   ) throws(AEError) -> (mse: Double, psnr: Double) {
     let rows = min(count, chunkCount)
     let size = networks.encoder.inputCount
     let floats = try Buffer<Float>(count: rows * size)
     let heads = try Buffer<Float>(count: rows * networks.encoder.outputCount)
     let codes = try Buffer<Float>(count: rows * networks.decoder.inputCount)
-    return try meanSquaredError(pixels, count: count, size: size) { (source, rows, output) throws(AEError) in
+    return try meanSquaredError(pixels, count: count, size: size, progress) {
+      (source, rows, output) throws(AEError) in
       ck_from_u8(rows * size, source, floats.base)
       try networks.encoder.run(floats.base, count: rows, into: heads.base)
       for row in 0..<rows {
@@ -67,7 +73,7 @@ public enum Evaluation {
   }
 
   private static func meanSquaredError(
-    _ pixels: UnsafePointer<UInt8>, count: Int, size: Int,
+    _ pixels: UnsafePointer<UInt8>, count: Int, size: Int, _ progress: (Int) -> Bool,
     _ reconstruct: (UnsafePointer<UInt8>, Int, UnsafeMutablePointer<Float>) throws(AEError) -> Void
   ) throws(AEError) -> (mse: Double, psnr: Double) {
     guard count > 0 else { throw AEError(.argument, "an evaluation needs at least one image") }
@@ -84,6 +90,7 @@ public enum Evaluation {
         sum += ck_squared_error(size, output.base + row * size, target.base + row * size, 0, nil)
       }
       first += n
+      guard progress(first) else { throw AEError(.stopped, "the evaluation was stopped") }
     }
     let mse = sum / Double(count * size)
     return (mse, psnr(mse: mse))

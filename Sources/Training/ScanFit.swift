@@ -152,7 +152,8 @@ private func findScans(
   _ progress: (ScanTrainingProgress) -> Bool
 ) throws(AEError) -> [Scan] {
   let perTask = 16
-  let perReport = 64 * perTask
+  // Some of a second's work: reports are where the search can be stopped.
+  let perReport = 8 * perTask
   var scans: [Scan] = []
   var first = 0
   while first < count {

@@ -58,9 +58,12 @@ def test_images_of_another_size_are_refused(tmp_path, shared):
     (tmp_path / "a.idx").write_bytes(idx(np.zeros((2, 9, 7))))
     for command in ["encode", "reconstruct", "compress"]:
         output = {"encode": "x.npy", "reconstruct": "x.png", "compress": "x.aez"}[command]
-        message = "a.idx: images are 7 x 9, the model takes 28 x 28"
+        message = (
+            'a.idx: images are 7 x 9, the model "small" takes 28 x 28: train one of this size '
+            "(aez train a.idx -o mine.aew, then --model mine.aew)"
+        )
+        message += ", or keep every pixel with --exact" if command == "compress" else ""
         fails(1, message, command, "a.idx", "--model", shared / "small.aew", "-o", output, cwd=tmp_path)
-    fails(1, "a.idx: images are 7 x 9, the model takes 28 x 28", "eval", "a.idx", cwd=tmp_path)
 
 
 def test_eval_measures_every_quality(shared):
@@ -74,7 +77,7 @@ def test_eval_measures_every_quality(shared):
     assert [row["quality"] for row in facts["qualities"]] == list(range(1, len(facts["qualities"]) + 1))
     assert len(facts["qualities"]) >= 3
     for row in facts["qualities"]:
-        assert list(row) == ["quality", "bytes", "bytes_per_image", "mse", "psnr_db"]
+        assert list(row) == ["quality", "bytes", "bytes_per_image", "mse", "psnr_db", "kept_images"]
         assert row["bytes_per_image"] == row["bytes"] / 1000
 
 
@@ -114,7 +117,10 @@ def test_samples_follow_the_seed(tmp_path, shared):
     assert not np.array_equal(a, c)
     ok(*sample, "grid.png", "--count", 6, "--columns", 3, cwd=tmp_path)
     assert read_png((tmp_path / "grid.png").read_bytes()).shape == (2 * 29 - 1, 3 * 29 - 1)
-    message = 'samples need a variational model; this one, "small", is of kind elu'
+    message = (
+        f'{shared}/small.aew: "small" is of the kind elu, and samples are drawn from a variational model: '
+        "train one with --kind vae or --kind conv-vae"
+    )
     fails(1, message, "sample", "--model", shared / "small.aew", "-o", "x.png", cwd=tmp_path)
 
 
@@ -221,9 +227,39 @@ def test_c_source_compiles_to_the_same_bytes(tmp_path, shared):
 
 
 def test_c_names_are_checked(shared):
-    for name in ["1st", "a-b", "", "a b", "ä"]:
-        message = f"--c-array needs a name that C takes, not {name}."
+    for name, problem in [
+        ("1st", "'1st' begins with a digit"),
+        ("a-b", "it may hold letters without accents, digits and underscores alone"),
+        ("a b", "it may hold letters without accents, digits and underscores alone"),
+        ("ä", "it may hold letters without accents, digits and underscores alone"),
+        ("", "it is empty"),
+        *((word, f"'{word}' is a keyword of C or C++") for word in "int class typeof co_await bool".split()),
+        *(
+            (
+                word,
+                f"'{word}' is reserved: names that begin with an underscore or hold two of them in a row are "
+                "the compiler's",
+            )
+            for word in ["_x", "_Bool", "a__b", "__LINE__"]
+        ),
+        *(
+            (word, f"'{word}' is a name of the standard library or of the compiler")
+            for word in "size_t main linux malloc printf std NULL y1".split()
+        ),
+        ("a" * 59, "it has 59 characters, and compilers need tell apart no more than 58"),
+    ]:
+        message = f"--c-array needs a name for a C array, such as digits_model: {problem}."
         fails(64, message, "export", shared / "small.aew", "--c-array", name, "-o", "x.c")
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+def test_names_that_are_taken_compile(tmp_path, shared):
+    compilers = [["cc", "-x", "c"]] + ([["c++", "-x", "c++"]] if shutil.which("c++") else [])
+    for name in ["a", "I", "digits_decoder", "ints", "Class", "a" * 58, "x1_"]:
+        ok("export", shared / "small.aew", "--c-array", name, "-o", "x.c", "--force", "--quiet", cwd=tmp_path)
+        for compiler in compilers:
+            check = [*compiler, "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "x.c"]
+            subprocess.run(check, cwd=tmp_path, check=True)
 
 
 def test_drawn_digits_come_with_parameters_and_labels(tmp_path):

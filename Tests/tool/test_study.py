@@ -210,7 +210,7 @@ def test_a_study_that_was_stopped_goes_on(tmp_path, study, results):
         error = process.communicate(timeout=60)[1].decode()
         assert (process.returncode, error) == (
             1,
-            "aez: stopped; what is finished is kept in out: the same command goes on\n",
+            "aez: stopping\naez: stopped; what is finished is kept in out: the same command goes on\n",
         )
     ok(*TINY, "-o", "out", cwd=tmp_path)
     names = sorted(path.name for path in (study / "kept").glob("*.aew"))

@@ -36,7 +36,7 @@ def test_the_report_of_a_run(tmp_path, shared):
     assert list(facts) == [
         *["output", "name", "kind", "latents", "parameters", "images", "width", "height", "seed", "steps"],
         *["seconds", "loss", "training_mse", "training_psnr_db", "validation_mse", "validation_psnr_db"],
-        *["storage", "bytes", "hash"],
+        *["few_images", "storage", "bytes", "hash"],
     ]
     assert (facts["name"], facts["kind"], facts["latents"], facts["steps"]) == ("elu", "elu", 3, 200)
     assert facts["bytes"] == (tmp_path / "a.aew").stat().st_size
@@ -189,7 +189,7 @@ def test_an_interrupted_run_keeps_its_work(tmp_path, shared):
     )
     assert code == 1
     pattern = (
-        r"aez: training was stopped after step (\d+) of 1073741824; "
+        r"aez: stopping\naez: training was stopped after step (\d+) of 1073741824; "
         r"go on with: aez train \S+digits.idx -o 'x y.aew' --resume 'x y.aew.checkpoint' --limit 500 "
         r"--storage int8 --checkpoint-every 1\n"
     )
@@ -325,9 +325,9 @@ def test_every_preset_trains_as_help_says(tmp_path, shared):
     text = run("train", "--help", cwd=tmp_path).out.decode().split("\nPRESETS\n")[1].split("\n\n")[0]
     presets: dict[str, str] = {}
     for line in text.splitlines():
-        if head := re.match(r"([a-z0-9-]+): ", line):
+        if head := re.match(r"  ([a-z0-9-]+): ", line):
             presets[name := head[1]] = ""
-        else:
+        elif line.startswith("    --"):
             presets[name] += f"{line} "
     assert {"study", "quick", "conv-30", "best-vae-50"} <= presets.keys()
     for name, options in presets.items():

@@ -39,11 +39,46 @@ struct AEZ: ParsableCommand {
   static func main() {
     Process.prepare()
     do {
+      try refuseUnknownCommand()
       var command = try parseAsRoot(Process.arguments)
       try command.run()
     } catch {
       leave(error)
     }
+  }
+
+  /// Throws if the first argument is meant to be a command and is none, with the one that it is most like.
+  private static func refuseUnknownCommand() throws {
+    guard let word = Process.arguments.first else { return }
+    if word == "fetch", Process.arguments.count > 1 {
+      let wanted = Process.arguments[1]
+      if !wanted.hasPrefix("-"), !["mnist", "help"].contains(wanted) {
+        throw ValidationError("There is no '\(wanted)' to fetch: aez fetch mnist.")
+      }
+    }
+    let names = configuration.subcommands.map { $0._commandName }
+    guard !word.hasPrefix("-"), word != "help", !names.contains(word) else { return }
+    let nearest = names.map { (name: $0, distance: editDistance($0, word)) }.min { $0.distance < $1.distance }
+    if word.count < 30, let nearest, nearest.distance <= max(1, word.count / 3) {
+      throw ValidationError("There is no command '\(word)'. Did you mean '\(nearest.name)'?")
+    }
+    throw ValidationError("There is no command '\(word)'. Commands are \(names.joined(separator: ", ")).")
+  }
+
+  /// How many letters must be put in, left out, changed or swapped with the next to make one word of the other.
+  private static func editDistance(_ a: String, _ b: String) -> Int {
+    let (a, b) = (Array(a.lowercased()), Array(b.lowercased()))
+    var rows = [Array(0...b.count)]
+    for i in 0..<a.count {
+      var row = [i + 1]
+      for j in 0..<b.count {
+        var least = min(rows[i][j + 1] + 1, row[j] + 1, rows[i][j] + (a[i] == b[j] ? 0 : 1))
+        if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] { least = min(least, rows[i - 1][j - 1] + 1) }
+        row.append(least)
+      }
+      rows.append(row)
+    }
+    return rows[a.count][b.count]
   }
 
   /// Says what was wrong and ends with the status that says so, too.
@@ -65,8 +100,12 @@ struct AEZ: ParsableCommand {
       Glibc.exit(0)
     }
     // What is wrong is one line, whatever it quotes; after it comes how the command is used.
-    let what = self.message(for: error)
-    let whole = "Error: " + what
+    // Values to choose from come as a list of lines.
+    let lines = self.message(for: error)
+    let whole = "Error: " + lines
+    let what = lines.split(separator: "\n  - ", omittingEmptySubsequences: false).enumerated().reduce("") {
+      $0 + ($1.offset == 0 ? "" : $1.offset == 1 ? " " : ", ") + $1.element
+    }
     if message.hasPrefix(whole) {
       Console.warn("aez: " + what, andLines: String(message.dropFirst(whole.count)))
     } else if !message.isEmpty {

@@ -40,7 +40,17 @@ enum ChildProcess {
       throw AEError(.io, "cannot run \(arguments[0]): \(String(cString: strerror(error)))")
     }
     var status: Int32 = 0
-    while waitpid(child, &status, 0) < 0 && errno == EINTR {}
+    var isTold = false
+    while true {
+      let ended = waitpid(child, &status, WNOHANG)
+      if ended == child || (ended < 0 && errno != EINTR) { break }
+      // Ctrl-C reaches the child by itself, a signal to this process alone does not.
+      if Interrupt.isRequested && !isTold {
+        kill(child, SIGTERM)
+        isTold = true
+      }
+      usleep(20_000)
+    }
     let signal = status & 0x7F
     return signal == 0 ? (status >> 8) & 0xFF : 128 + signal
   }

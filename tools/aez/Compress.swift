@@ -20,7 +20,7 @@ struct Compress: ParsableCommand {
       order, and labels go along.
 
       With --exact every pixel comes back, with --max-error every pixel to within so much. Such sets may be of \
-      images of any size.
+      images of any size from 1 x 1 to 64 x 64, and need no model that knows them.
 
       EXAMPLES
         aez compress mnist:test -o digits.aez
@@ -98,6 +98,10 @@ struct Compress: ParsableCommand {
         throw ValidationError(
           "\(effort != nil ? "--effort" : "--preview") is for --exact and --max-error.")
       }
+    } else if quality != nil, !preview {
+      throw ValidationError(
+        "--quality is for codes: with \(exact ? "--exact" : "--max-error") pixels are what they are, unless --preview "
+          + "keeps codes, too.")
     } else if bytesPerImage != nil {
       throw ValidationError("--bytes-per-image is for sets of codes: exact ones take what they take.")
     }
@@ -127,11 +131,10 @@ struct Compress: ParsableCommand {
     let stream = try input.stream(images, isExact: layer != .latent)
     let names = try storableNames(stream)
     let fits = model.architecture.width == stream.width && model.architecture.height == stream.height
+    try Advice.checkSides(stream.width, stream.height, name: images)
     if layer == .latent, !fits {
-      throw AEError(
-        .shape,
-        "\(images): images are \(stream.width) x \(stream.height), the model takes "
-          + "\(model.architecture.width) x \(model.architecture.height)")
+      throw Advice.wrongSize(
+        images, stream.width, stream.height, model, else: ", or keep every pixel with --exact")
     }
     var options = CompressionOptions()
     options.layer = layer
@@ -151,11 +154,15 @@ struct Compress: ParsableCommand {
     let wave = try Buffer<UInt8>(count: try elements(step, stream.imageSize))
     var done = min(step, stream.count)
     try stream.next(done, into: wave.base)
+    Interrupt.listen()
+    var rated = isRated ? quality : nil
     // No images take no bytes at any quality.
     if let bytesPerImage, stream.count > 0 {
-      (model, options.quality) = try fittingQuality(
-        of: wave, count: min(done, 10_000), stream, names, isRated ? nil : model, options,
-        limit: bytesPerImage)
+      (model, options.quality, rated) = try Interrupt.whileMaking("\(output.output) was complete") {
+        try fittingQuality(
+          of: wave, count: min(done, 10_000), stream, names, isRated ? nil : model, options,
+          limit: bytesPerImage)
+      }
     }
 
     let writer = try SetWriter(
@@ -164,20 +171,28 @@ struct Compress: ParsableCommand {
     let isReporting = report.json || !(report.quiet || output.isStandardOutput)
     // An exact set has no error to measure.
     writer.isMeasuring = isReporting && layer != .exact && stream.count > 0
-    Interrupt.listen()
+    let progress = Progress(total: stream.count, isQuiet: report.quiet)
+    writer.onProgress = progress.hook()
     let file = try SetOutput(output, headSize: writer.headSize)
+    var variance = Variance()
     var count = done
-    while true {
-      try writer.add(wave.base, count: count) { bytes, count throws(AEError) in
-        try file.append(bytes, count)
+    try Interrupt.whileMaking("\(output.output) was complete") {
+      while true {
+        try writer.add(wave.base, count: count) { bytes, count throws(AEError) in
+          try file.append(bytes, count)
+        }
+        if Interrupt.isRequested { throw AEError(.stopped, "") }
+        if writer.isMeasuring { variance.add(wave.base, count: count, size: stream.imageSize) }
+        count = min(step, stream.count - done)
+        if count == 0 { break }
+        try stream.next(count, into: wave.base)
+        done += count
       }
-      if Interrupt.isRequested { throw AEError(.stopped, "stopped before \(output.output) was complete") }
-      count = min(step, stream.count - done)
-      if count == 0 { break }
-      try stream.next(count, into: wave.base)
-      done += count
     }
     try file.finish(head: try writer.head())
+    progress.finish()
+    let complaint = complaint(writer, stream, variance, modelName: model.name)
+    if let complaint, !report.quiet { Console.warn("aez: \(complaint)") }
     guard isReporting else { return }
 
     var facts = Report()
@@ -186,8 +201,15 @@ struct Compress: ParsableCommand {
     facts.add(
       size: writer.headSize + writer.blockByteCount, count: stream.count, imageSize: stream.imageSize)
     facts.add("layer", .string(layer.name), layer == .latent ? nil : "layer", layer.phrase(maxError))
-    facts.add("quality", .int(writer.quality), writer.quality > 0 ? "quality" : nil)
+    // People are told on the scale that they asked on; programs get what the set says, too.
+    facts.add(
+      "quality", .int(writer.quality), writer.quality > 0 ? "quality" : nil,
+      rated.map {
+        "\($0) of \(BuiltInModel.ladder.count) (quality \(writer.quality) of the model \(model.name))"
+      } ?? "\(writer.quality)")
+    if let rated { facts.add("quality_of_all", .int(rated)) }
     if layer == .latent {
+      facts.add("fits_poorly", .bool(complaint != nil))
       facts.add("kept_images", .int(writer.keptImageCount))
       if writer.keptImageCount > 0 {
         facts.add(
@@ -221,6 +243,31 @@ struct Compress: ParsableCommand {
     }
   }
 
+  /// What to say of a set of codes that came out badly, most likely because the model has learned other images;
+  /// nil if it did not.
+  ///
+  /// Each image that the model does badly on keeps its pixels: more than a tenth are too many. The models
+  /// compiled in leave a sixth of the variance of digits away at their lowest quality, so a third is a sign of
+  /// other images; a model of the user's may be as small as it likes.
+  private func complaint(
+    _ writer: SetWriter, _ stream: ImageStream, _ variance: Variance, modelName: String
+  ) -> String? {
+    guard layer == .latent, stream.count > 0 else { return nil }
+    let isMissingMuch =
+      model.model == nil && writer.isMeasuring && Double(writer.squaredError) > variance.sum / 3
+    guard 10 * writer.keptImageCount > stream.count || isMissingMuch else { return nil }
+    var figures = "\(grouped(writer.keptImageCount)) of \(counted(stream.count, "image")) kept as pixels"
+    if writer.isMeasuring {
+      let pixelCount = Double(stream.count) * Double(stream.imageSize)
+      figures += ", \(decibels(Double(writer.squaredError) / pixelCount / (255 * 255)).fixed(2)) dB"
+    }
+    let each = Double(writer.headSize + writer.blockByteCount) / Double(stream.count)
+    return
+      "\(images): the model \"\(modelName)\" does badly on these images: \(figures), \(each.fixed(1)) bytes "
+      + "an image; train one for them (\(Advice.training(images)), then --model mine.aew), or keep every pixel "
+      + "with --exact"
+  }
+
   /// The best quality at which the first images take no more than `limit` bytes each, their share of the head
   /// counted. Qualities are taken to need the more bytes, the better they are.
   ///
@@ -228,7 +275,7 @@ struct Compress: ParsableCommand {
   private func fittingQuality(
     of wave: Buffer<UInt8>, count: Int, _ stream: ImageStream, _ names: [String]?, _ model: Autoencoder?,
     _ options: CompressionOptions, limit: Double
-  ) throws -> (Autoencoder, quality: Int) {
+  ) throws -> (Autoencoder, quality: Int, rated: Int?) {
     var loaded: [BuiltInModel: Autoencoder] = [:]
     func candidate(_ index: Int) throws -> (model: Autoencoder, quality: Int) {
       if let model { return (model, index + 1) }
@@ -248,6 +295,8 @@ struct Compress: ParsableCommand {
       let sample = try SetWriter(
         width: stream.width, height: stream.height, count: count, source: stream.source, labels: nil,
         names: nil, model: model, options: options)
+      let progress = Progress(total: count, isQuiet: report.quiet)
+      sample.onProgress = progress.hook("trying quality \(index + 1): images")
       try sample.add(wave.base, count: count) { _, _ throws(AEError) in }
       return Double(sample.blockByteCount) / Double(max(count, 1))
         + Double(whole.headSize) / Double(max(stream.count, 1))
@@ -290,7 +339,25 @@ struct Compress: ParsableCommand {
           + "and \(limit.fixed(2)) are allowed")
     }
     let best = try candidate(index)
-    return (best.model, best.quality)
+    return (best.model, best.quality, model == nil ? index + 1 : nil)
+  }
+}
+
+/// The squared distances of images' pixels to their image's mean grey, summed: the error of a model that knows no
+/// more than that.
+private struct Variance {
+  private(set) var sum = 0.0
+
+  mutating func add(_ pixels: UnsafePointer<UInt8>, count: Int, size: Int) {
+    for image in 0..<count {
+      var (values, squares) = (0, 0)
+      for pixel in 0..<size {
+        let value = Int(pixels[image * size + pixel])
+        values += value
+        squares += value * value
+      }
+      sum += Double(squares) - Double(values) * Double(values) / Double(size)
+    }
   }
 }
 

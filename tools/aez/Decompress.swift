@@ -65,30 +65,33 @@ struct Decompress: ParsableCommand {
     try output.checkFolder(
       names: names, count: range.count, hasLabels: labelValues != nil, source: information.source)
     Interrupt.listen()
-    if let file = try output.open(width: width, height: height, count: range.count) {
-      // As many blocks at a time as some 16 MB of pixels are, but enough to keep the threads busy.
-      let block = information.blockImages
-      let step = max((16 << 20) / (block * width * height), 8) * block
-      let wave = try Buffer<UInt8>(count: try elements(min(step, range.count), width * height))
-      var position = range.lowerBound
-      while position < range.upperBound {
-        let end = min((position / step + 1) * step, range.upperBound)
-        try read(packed, position..<end, into: wave.base, &losses)
-        try file.append(wave.base, (end - position) * width * height)
-        if Interrupt.isRequested {
-          throw AEError(.stopped, "stopped before \(output.file.output) was complete")
+    let progress = Progress(total: range.count, isQuiet: report.quiet)
+    try Interrupt.whileMaking("\(output.file.output) was complete") {
+      if let file = try output.open(width: width, height: height, count: range.count) {
+        // As many blocks at a time as some 16 MB of pixels are, but enough to keep the threads busy.
+        let block = information.blockImages
+        let step = max((16 << 20) / (block * width * height), 8) * block
+        let wave = try Buffer<UInt8>(count: try elements(min(step, range.count), width * height))
+        var position = range.lowerBound
+        while position < range.upperBound {
+          let end = min((position / step + 1) * step, range.upperBound)
+          try read(packed, position..<end, into: wave.base, &losses, progress, of: range)
+          try file.append(wave.base, (end - position) * width * height)
+          if Interrupt.isRequested { throw AEError(.stopped, "") }
+          position = end
         }
-        position = end
+        try file.finish()
+      } else {
+        let pixels = try Buffer<UInt8>(count: try elements(range.count, width * height))
+        try read(packed, range, into: pixels.base, &losses, progress, of: range)
+        try output.write(
+          try ImageSet(
+            width: width, height: height, count: range.count, pixels: pixels, labels: labelValues,
+            names: names,
+            source: information.source))
       }
-      try file.finish()
-    } else {
-      let pixels = try Buffer<UInt8>(count: try elements(range.count, width * height))
-      try read(packed, range, into: pixels.base, &losses)
-      try output.write(
-        try ImageSet(
-          width: width, height: height, count: range.count, pixels: pixels, labels: labelValues, names: names,
-          source: information.source))
     }
+    progress.finish()
     if let labels, let labelValues {
       try LabelFile.write(labelValues, to: labels, overwrite: output.file.force)
     }
@@ -135,10 +138,19 @@ struct Decompress: ParsableCommand {
 
   private func read(
     _ packed: CompressedSet, _ range: Range<Int>, into pixels: UnsafeMutablePointer<UInt8>,
-    _ losses: inout Losses
+    _ losses: inout Losses, _ progress: Progress, of whole: Range<Int>
   ) throws(AEError) {
-    guard salvage else { return try packed.read(first: range.lowerBound, count: range.count, into: pixels) }
-    try packed.salvage(first: range.lowerBound, count: range.count, into: pixels) { damage in
+    let hook = progress.hook()
+    let before = range.lowerBound - whole.lowerBound
+    let onProgress: Monitor.Hook = { done, _ in hook(before + done, whole.count) }
+    guard salvage else {
+      return try packed.read(
+        first: range.lowerBound, count: range.count, into: pixels, onProgress: onProgress)
+    }
+    try packed.salvage(
+      first: range.lowerBound, count: range.count, into: pixels, onProgress: onProgress
+    ) { damage in
+      progress.finish()
       losses.add(damage.reason, images: damage.images)
     }
   }

@@ -35,7 +35,7 @@ struct Encode: ParsableCommand {
     try output.check(inputs: [images, input.labels, model.model])
     let model = try model.load()
     let set = try input.load(images)
-    try set.check(width: model.architecture.width, height: model.architecture.height, name: images)
+    try set.check(for: model, name: images)
     let latents = try Buffer<Float>(count: try elements(set.count, model.latentCount))
     try model.encode(set.pixels.base, count: set.count, into: latents.base)
     try output.write(try NPY.write(latents, shape: [set.count, model.latentCount]))

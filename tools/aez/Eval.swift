@@ -41,24 +41,31 @@ struct Eval: ParsableCommand {
   func run() throws {
     let model = try model.load()
     let set = try input.load(images)
-    try set.check(width: model.architecture.width, height: model.architecture.height, name: images)
+    try set.check(for: model, name: images)
     guard model.hasEncoder else {
       throw AEError(.kind, "model \"\(model.name)\" is a decoder alone: it cannot encode")
     }
     guard set.count > 0 else { throw AEError(.argument, "\(images): holds no images to measure a model on") }
+    Interrupt.listen()
+    let progress = Progress(total: set.count, isQuiet: report.quiet)
+    defer { progress.finish() }
     var facts = Report()
     facts.add("model", .string(model.name), "model")
     facts.add("kind", .string("\(model.architecture.kind.name)"), "kind")
     facts.add(images: set.count, width: set.width, height: set.height)
     if model.encoder != nil, model.decoder != nil {
-      let mse = try Evaluation.reconstruction(model, pixels: set.pixels.base, count: set.count).mse
+      let mse = try Evaluation.reconstruction(
+        model, pixels: set.pixels.base, count: set.count,
+        progress: { progress.hook("in floats: images")($0, set.count) }
+      ).mse
       facts.add(mse: mse, title: "in floats")
     }
     if let encoder = model.integerEncoder, let decoder = model.integerDecoder {
       facts.add(mse: try integerError(model, encoder, decoder, set), prefix: "integer_", title: "in integers")
-      try addQualities(to: &facts, model, set)
+      try addQualities(to: &facts, model, set, progress)
     }
     if bound { try addBounds(to: &facts, model, set) }
+    progress.finish()
     try report.show(facts)
   }
 
@@ -84,34 +91,44 @@ struct Eval: ParsableCommand {
     return Evaluation.meanSquaredError(set.pixels.base, rebuilt.base, byteCount: rebuilt.count)
   }
 
-  private func addQualities(to facts: inout Report, _ model: Autoencoder, _ set: ImageSet) throws {
+  private func addQualities(
+    to facts: inout Report, _ model: Autoencoder, _ set: ImageSet, _ progress: Progress
+  ) throws {
     guard let codec = model.codec else { return }
     var rows: [JSON] = []
     for quality in 1...codec.rates.count {
       var options = CompressionOptions()
       options.quality = quality
       let packed = try CompressedSet(
-        try compress(set, with: model, options: options), model: model, name: "image set")
+        try compress(
+          set, with: model, options: options, onProgress: progress.hook("quality \(quality): images")),
+        model: model, name: "image set")
       let each = Double(packed.information.byteCount) / Double(set.count)
       let mse = try packed.meanSquaredError(to: set)
       rows.append(
         .object([
           ("quality", .int(quality)), ("bytes", .int(packed.information.byteCount)),
           ("bytes_per_image", .number(each)), ("mse", .number(mse)), ("psnr_db", .number(decibels(mse))),
+          ("kept_images", .int(packed.information.keptImageCount)),
         ]))
       facts.add(
         line: "\(each.fixed(2)) bytes an image, \(decibels(mse).fixed(2)) dB (MSE \(mse.fixed(5)))"
-          + (quality == codec.defaultQuality ? ", the default" : ""),
+          + (quality == codec.defaultQuality ? ", the default" : "") + kept(packed.information),
         title: "quality \(quality)")
     }
     facts.add("qualities", .array(rows))
+  }
+
+  /// How many images the model does so badly on that their pixels are kept, if any.
+  private func kept(_ information: CompressedSetInformation) -> String {
+    let kept = information.keptImageCount
+    return kept == 0 ? "" : ", \(grouped(kept)) of \(grouped(information.count)) images kept as pixels"
   }
 
   private func addBounds(to facts: inout Report, _ model: Autoencoder, _ set: ImageSet) throws {
     let drawn = try Evaluation.binarise(
       set.pixels.base, count: set.count, size: set.imageSize, seed: binarizeSeed)
     let progress = Progress(total: set.count, isQuiet: report.quiet)
-    Interrupt.listen()
     let bounds = try Evaluation.bounds(
       model, pixels: drawn.base, count: set.count, samples: samples, seed: seed
     ) { done in

@@ -29,8 +29,8 @@ struct Export: ParsableCommand {
 
   func validate() throws {
     try report.check(dataOnStandardOutput: output.isStandardOutput)
-    if let cArray, !Export.isIdentifier(cArray) {
-      throw ValidationError("--c-array needs a name that C takes, not \(cArray).")
+    if let cArray, let problem = CIdentifier.problem(cArray) {
+      throw ValidationError("--c-array needs a name for a C array, such as digits_model: \(problem).")
     }
   }
 
@@ -83,14 +83,5 @@ struct Export: ParsableCommand {
     }
     try writer.utf8("};\n")
     return try writer.finish()
-  }
-
-  private static func isIdentifier(_ name: String) -> Bool {
-    let bytes = Array(name.utf8)
-    func isLetter(_ byte: UInt8) -> Bool {
-      (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || byte == 0x5F
-    }
-    guard let first = bytes.first, isLetter(first) else { return false }
-    return bytes.allSatisfy { isLetter($0) || (0x30...0x39).contains($0) }
   }
 }

@@ -135,7 +135,9 @@ private struct Download {
     arguments += isShown ? ["--progress-bar"] : ["--silent"]
     arguments += ["--", url]
     if isShown { Console.warn(name) }
+    Interrupt.listen()
     let status = try ChildProcess.run(arguments, fileSizeLimit: byteLimit + Download.packing)
+    if Interrupt.isRequested { throw AEError(.stopped, "stopped; the next fetch goes on from here") }
     switch status {
     case 0: return nil
     case 6: return "the host cannot be found"

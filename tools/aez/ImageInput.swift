@@ -4,6 +4,7 @@
 import ArgumentParser
 import Bytes
 import Core
+import Model
 import Storage
 
 /// A size in pixels, as in `28x28`.
@@ -143,10 +144,10 @@ extension ImageSet {
   func prefix(_ count: Int) throws(AEError) -> ImageSet { try slice(0..<min(count, self.count)) }
 
   /// Throws unless the images have the size a model takes.
-  func check(width: Int, height: Int, name: String) throws(AEError) {
-    guard self.width == width, self.height == height else {
-      throw AEError(
-        .shape, "\(name): images are \(self.width) x \(self.height), the model takes \(width) x \(height)")
+  func check(for model: Autoencoder, name: String) throws(AEError) {
+    try Advice.checkSides(width, height, name: name)
+    guard width == model.architecture.width, height == model.architecture.height else {
+      throw Advice.wrongSize(name, width, height, model)
     }
   }
 }

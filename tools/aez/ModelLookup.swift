@@ -40,6 +40,8 @@ enum Models {
   /// The model of a weight file.
   static func open(_ path: String) throws(AEError) -> Autoencoder {
     let file = try bytes(path)
+    let head = UnsafeBufferPointer(start: UnsafePointer(file.base), count: file.count)
+    if let refusal = FileFormat.of(head).refusalAsWeights(path) { throw refusal }
     return try WeightFile.read(file.base, file.count, name: path)
   }
 

@@ -76,6 +76,35 @@ struct Preset: ExpressibleByArgument {
 
   /// The presets with what they do, for help texts.
   static var listing: String {
-    all.map { "\($0.name): \($0.summary)\n  \($0.options)" }.joined(separator: "\n")
+    all.map { preset in
+      // Options and their values stay together.
+      let options = preset.options.split(separator: " ").reduce(into: [] as [String]) { pieces, word in
+        if word.hasPrefix("--") {
+          pieces.append(String(word))
+        } else {
+          pieces[pieces.count - 1] += " \(word)"
+        }
+      }
+      let words = preset.summary.split(separator: " ").map { String($0) }
+      return folded(["  \(preset.name):"] + words) + "\n"
+        + folded(["    " + options[0]] + options.dropFirst())
+    }.joined(separator: "\n")
+  }
+
+  /// Words in lines that the narrowest usual terminal does not break, all but the first indented.
+  private static func folded(_ words: [String]) -> String {
+    var lines: [String] = []
+    var line = ""
+    for word in words {
+      if line.isEmpty {
+        line = word
+      } else if line.count + 1 + word.count <= 78 {
+        line += " " + word
+      } else {
+        lines.append(line)
+        line = "    " + word
+      }
+    }
+    return (lines + [line]).joined(separator: "\n")
   }
 }

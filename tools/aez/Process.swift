@@ -3,6 +3,7 @@
 
 import Bytes
 import CSystem
+import Core
 import Glibc
 import Synchronization
 
@@ -50,23 +51,52 @@ enum Process {
   }
 }
 
-/// Ctrl-C as a request instead of an end: the first one asks the work to stop where it is whole, the second ends the
-/// process as ever. So do SIGTERM, and SIGHUP when the terminal goes.
+/// Ctrl-C as a request instead of an end: the first one asks the work to stop where it is whole, and says that it was
+/// heard; the second ends the process as ever. So do SIGTERM, and SIGHUP when the terminal goes.
 enum Interrupt {
   private static let flag = Atomic<Bool>(false)
+  private static let isListening = Atomic<Bool>(false)
+  /// Whether standard error is a terminal, where a progress line may have to go first.
+  private static let clearsLine = Atomic<Bool>(false)
 
   /// Whether the user has asked to stop.
   static var isRequested: Bool { flag.load(ordering: .relaxed) }
 
-  /// Begins to listen. A signal that the process was started without stays ignored.
+  /// Begins to listen to SIGINT, SIGTERM and SIGHUP, but for those that this process was told to ignore. Commands
+  /// that have nothing to tidy up do not: there a signal ends the process at once.
   static func listen() {
-    // Touches the flag before a handler can: what is made on first use must not be made in a signal.
-    _ = flag.load(ordering: .relaxed)
+    // Touches what a handler uses before it can: what is made on first use must not be made in a signal.
+    clearsLine.store(Console.isTerminal(Console.error), ordering: .relaxed)
+    if isRequested || isListening.exchange(true, ordering: .relaxed) { return }
     var action = sigaction()
-    action.__sigaction_handler.sa_handler = { _ in Interrupt.flag.store(true, ordering: .relaxed) }
+    action.__sigaction_handler.sa_handler = { _ in Interrupt.hear() }
+    // The next one of its kind has its usual effect.
     action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND)) | Int32(SA_RESTART)
-    for signal in [SIGINT, SIGTERM, SIGHUP] where !Process.isIgnored(signal) && !isRequested {
+    for signal in [SIGINT, SIGTERM, SIGHUP] where !Process.isIgnored(signal) {
       sigaction(signal, &action, nil)
+    }
+  }
+
+  /// Runs in a signal handler: nothing but stores and a write.
+  private static func hear() {
+    let isFirst = !flag.exchange(true, ordering: .relaxed)
+    guard isFirst else { return }
+    let error = errno
+    if clearsLine.load(ordering: .relaxed) { write("\r\u{1B}[K") }
+    write("aez: stopping\n")
+    errno = error
+  }
+
+  private static func write(_ text: StaticString) {
+    _ = Glibc.write(Console.error, text.utf8Start, text.utf8CodeUnitCount)
+  }
+
+  /// Runs work that makes something whole or not at all, and says of what that is if it is stopped.
+  static func whileMaking<Result>(_ what: String, _ body: () throws -> Result) throws -> Result {
+    do {
+      return try body()
+    } catch let error as AEError where error.code == .stopped {
+      throw AEError(.stopped, "stopped before \(what)")
     }
   }
 }

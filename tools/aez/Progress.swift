@@ -1,6 +1,7 @@
 // The progress line: on standard error, only if that is a terminal, redrawn a few times a second.
 
 import CSystem
+import Core
 import Glibc
 
 /// A bar with what is done, a detail, and the time left. Silent where nobody watches.
@@ -23,7 +24,7 @@ final class Progress {
 
   /// Draws the line, if it is time to.
   func update(_ done: Int, _ detail: String = "") {
-    guard isShown else { return }
+    guard isShown, !Interrupt.isRequested else { return }
     let now = cs_seconds()
     guard now - drawn >= 0.2 || done >= total else { return }
     drawn = now
@@ -41,6 +42,19 @@ final class Progress {
     let line = "[\(bar)]\(text)"
     Console.draw("\r\u{1B}[K" + String(line.prefix(Console.columnCount - 1)))
     isDirty = true
+  }
+
+  /// For work on images that is watched: draws how many are done and how many a second, and stops the work when the
+  /// user asks for it.
+  func hook(_ doing: String = "images") -> Monitor.Hook {
+    { [self] done, total in
+      let seconds = cs_seconds() - started
+      let rate = seconds > 0.5 ? Double(done - startedAt) / seconds : 0
+      var detail = "\(doing) \(grouped(done))/\(grouped(total))"
+      if rate > 0 { detail += rate < 10 ? "  \(rate.fixed(1))/s" : "  \(grouped(Int(rate)))/s" }
+      update(done, detail)
+      return !Interrupt.isRequested
+    }
   }
 
   /// Clears the line, so that what is said next stands alone.

@@ -41,7 +41,7 @@ struct Reconstruct: ParsableCommand {
     var input = input
     input.limit = min(count, input.limit ?? count)
     let set = try input.load(images)
-    try set.check(width: model.architecture.width, height: model.architecture.height, name: images)
+    try set.check(for: model, name: images)
     let latents = try Buffer<Float>(count: try elements(set.count, model.latentCount))
     try model.encode(set.pixels.base, count: set.count, into: latents.base)
     let rebuilt = try model.images(count: set.count) { pixels throws(AEError) in

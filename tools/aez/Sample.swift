@@ -8,16 +8,21 @@ import Storage
 struct Sample: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Draw new images from a variational model.",
-    usage: "aez sample [--model <file>] -o <path> [<options>]",
+    usage: "aez sample --model <file> -o <path> [<options>]",
     discussion: """
       Draws codes from a unit Gaussian and decodes them; a seed gives the same codes on every machine, and \
-      more images begin with the same ones.
+      more images begin with the same ones. Variational models are those of the kinds vae and conv-vae; the \
+      project keeps one of digits as models/conv-vae.aew.
 
-      EXAMPLE
+      EXAMPLES
+        aez train mnist:train -o vae.aew --kind vae --latent 20 --binarize
         aez sample --model vae.aew --count 100 --seed 7 -o samples.png
       """)
 
-  @OptionGroup var model: ModelOptions
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp("A variational weight file (.aew); none is compiled in.", valueName: "file"))
+  var model: String
   @Option(name: .shortAndLong, help: "How many images.") var count = 100
   @Option(help: "Fixes what is drawn.") var seed: UInt64 = 1
   @OptionGroup var output: ImageOutputOptions
@@ -31,9 +36,15 @@ struct Sample: ParsableCommand {
   }
 
   func run() throws {
-    try output.check(inputs: [model.model])
+    try output.check(inputs: [model])
     try output.checkFolder(count: count, hasLabels: false, source: .unknown)
-    let model = try model.load()
+    let model = try Models.open(model)
+    guard model.architecture.kind.isVariational else {
+      throw AEError(
+        .kind,
+        "\(self.model): \"\(model.name)\" is of the kind \(model.architecture.kind.name), and samples are drawn from a "
+          + "variational model: train one with --kind vae or --kind conv-vae")
+    }
     let set = try model.images(count: count) { pixels throws(AEError) in
       try model.sample(count: count, seed: seed, into: pixels)
     }

@@ -44,7 +44,12 @@ struct Test: ParsableCommand {
 
   private func verify(_ bytes: ByteSource, _ name: String, _ facts: inout Report) throws {
     let set = try Models.openSet(bytes, name: name, options: model, isCutAllowed: true)
-    let found = try set.verify()
+    Interrupt.listen()
+    let progress = Progress(total: set.information.count, isQuiet: report.quiet)
+    let found = try Interrupt.whileMaking("\(name) was checked") {
+      try set.verify(onProgress: progress.hook())
+    }
+    progress.finish()
     facts.add("sound", .bool(found.isSound))
     facts.add("images", .int(set.information.count))
     facts.add("blocks", .int(set.information.blockCount))

@@ -102,11 +102,17 @@ struct Train: ParsableCommand {
       return (model: model, hash: SHA256.digest(file.base, file.count))
     }
     let set = try input.load(images)
+    try Advice.checkSides(set.width, set.height, name: images)
     let trainer: Trainer
     if let resumed {
       trainer = resumed
       let architecture = trainer.options.architecture
-      try set.check(width: architecture.width, height: architecture.height, name: images)
+      guard set.width == architecture.width, set.height == architecture.height else {
+        throw AEError(
+          .shape,
+          "\(images): images are \(set.width) x \(set.height), the checkpoint \(resume ?? "") is of a network for "
+            + "\(architecture.width) x \(architecture.height): name the images that it was trained on")
+      }
       do throws(AEError) {
         try trainer.check(images: set.pixels.base, count: set.count)
       } catch {
@@ -140,7 +146,7 @@ struct Train: ParsableCommand {
     let file = try Models.bytes(path)
     let model = try WeightFile.read(file.base, file.count, name: path)
     let set = try input.load(images)
-    try set.check(width: model.architecture.width, height: model.architecture.height, name: images)
+    try set.check(for: model, name: images)
     let fit = try fitScans(set)
     let bytes = try WeightFile.write(try model.with(scanModel: fit.model), storage: model.storage)
     try output.write(bytes)
@@ -181,6 +187,9 @@ struct Train: ParsableCommand {
     return fit
   }
 
+  /// Fewer images than this a network of some hundred thousand weights learns by heart.
+  private static let fewImages = 500
+
   /// Where a run that is cut short leaves its state.
   private var checkpointPath: String? {
     checkpoint ?? (output.isStandardOutput ? nil : output.output + ".checkpoint")
@@ -197,7 +206,9 @@ struct Train: ParsableCommand {
     // Measuring the validation split costs as much as many steps.
     let interval = options.validationFraction > 0 ? 500 : 100
     do throws(AEError) {
-      try trainer.fit(set.pixels.base, count: set.count, progressInterval: interval) { report in
+      try trainer.fit(
+        set.pixels.base, count: set.count, progressInterval: interval
+      ) { report in
         last = report
         var detail = "\(report.step)/\(report.stepCount)  loss \(report.loss.significant(4))  "
         detail += "MSE \(report.mse.fixed(5))  \(report.psnr.fixed(2)) dB"
@@ -212,6 +223,8 @@ struct Train: ParsableCommand {
           }
         }
         return failure == nil && !Interrupt.isRequested
+      } goesOn: {
+        !Interrupt.isRequested
       }
     } catch {
       progress.finish()
@@ -274,6 +287,19 @@ struct Train: ParsableCommand {
       facts.add("loss", .number(last.loss), "loss", last.loss.significant(6))
       facts.add(mse: last.mse, prefix: "training_", title: "training")
       if let mse = last.validationMSE { facts.add(mse: mse, prefix: "validation_", title: "validation") }
+    }
+    let trainedOn = set.count - Int(Double(set.count) * options.validationFraction)
+    let isFew = trainedOn < max(Train.fewImages, options.architecture.latentCount)
+    facts.add("few_images", .bool(isFew))
+    if isFew {
+      facts.add(
+        line:
+          "\(counted(trainedOn, "image")) \(trainedOn == 1 ? "is" : "are") few, and a network learns few by heart: "
+          + "the training figure says little of other images",
+        title: "note")
+      if options.validationFraction == 0 {
+        facts.add(line: "--validation 0.2 holds a fifth of them out and measures on those")
+      }
     }
     if let scans { facts.add(scans) }
     facts.add("storage", .string("\(storage.name)"), "storage")

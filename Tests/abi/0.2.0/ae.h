@@ -306,7 +306,7 @@ ae_status vae_sample_u8(const ae_model *model, size_t count, uint64_t seed, uint
  * image that the model says too little of, such as a photograph among digits, is kept as its pixels.
  *
  * An exact set gives every pixel back, a near-exact one every pixel to within max_error. They take images
- * of any size, and need no model; one that was trained for it makes those of handwritten digits much smaller.
+ * of any size up to 64 x 64, and need no model; one that was trained for it makes those of handwritten digits much smaller.
  * Blocks that deflate does better on are deflated, so that no set is larger than its pixels and its headers.
  */
 

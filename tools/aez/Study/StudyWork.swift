@@ -126,7 +126,9 @@ final class StudyWork {
       saved = trainer.stepsDone
     }
     do throws(AEError) {
-      try trainer.fit(set.pixels.base, count: set.count, progressInterval: plan.interval) { report in
+      try trainer.fit(
+        set.pixels.base, count: set.count, progressInterval: plan.interval
+      ) { report in
         curve.append(JSON([Double(report.step), earlier + report.seconds, report.loss, report.mse]))
         let share = Double(report.step) / Double(report.stepCount)
         progress.update(
@@ -143,6 +145,8 @@ final class StudyWork {
           failure = error
         }
         return failure == nil && !Interrupt.isRequested
+      } goesOn: {
+        !Interrupt.isRequested
       }
     } catch {
       if let failure { throw failure }
