@@ -102,7 +102,7 @@ final class ScanCoder: Sendable {
     }
     let writer = ByteWriter()
     var coder = BinaryCoder(writer: writer)
-    try code(&scanned, Places(pixels.base, size: size), count: count, wanted: 0..<count, &coder, monitor)
+    _ = try code(&scanned, Places(pixels.base, size: size), count: count, wanted: 0..<count, &coder, monitor)
     try coder.finish()
     return try writer.finish()
   }
@@ -155,14 +155,15 @@ final class ScanCoder: Sendable {
     var scanned = Chunks<Scanned>()
     var coder = BinaryCoder(reading: bytes, count: byteCount)
     let places = try Places(pixels, size: width * height, range: range)
-    let wanted = verifiesAll ? 0..<count : range
+    let isWhole: Bool
     do throws(AEError) {
-      try code(&scanned, places, count: count, wanted: wanted, &coder, monitor)
+      isWhole = try code(
+        &scanned, places, count: count, wanted: verifiesAll ? 0..<count : range, &coder, monitor)
     } catch {
       guard error.code == .format else { throw error }
       return .pixels
     }
-    return (wanted.upperBound < count && !coder.isBeyondEnd) || coder.isAtEnd ? nil : .pixels
+    return (isWhole ? coder.isAtEnd : !coder.isBeyondEnd) ? nil : .pixels
   }
 
   /// Where images of a block are: those of a range in memory of the caller's, all others in that of one image.
@@ -191,11 +192,12 @@ final class ScanCoder: Sendable {
 
   /// Codes a block: heads, ink, what the drawn images leave to say, other images. A decoder fills `scanned`, and
   /// stops once it has the images `wanted`.
+  /// - Returns: whether it came to the end of the block.
   private func code(
     _ scanned: inout Chunks<Scanned>, _ pixels: Places, count: Int, wanted: Range<Int>,
     _ coder: inout BinaryCoder,
     _ monitor: Monitor?
-  ) throws(AEError) {
+  ) throws(AEError) -> Bool {
     let learned = try AdaptiveBits(count: Slot.count)
     let isScanned = try Buffer<UInt8>(count: count)
     for index in 0..<scanned.count { isScanned.base[scanned[index].image] = 1 }
@@ -232,7 +234,7 @@ final class ScanCoder: Sendable {
       try codeRest(scan, pixels[one.image], learned, &coder)
       guard !coder.isBeyondEnd else { throw ScanCoder.damage() }
     }
-    guard needsPixels else { return }
+    guard needsPixels else { return scanned.count == count && wanted.upperBound == count }
     let pixelCoder = try PixelCoder(width: width, height: height)
     for image in 0..<pixelEnd where isScanned.base[image] == 0 {
       try monitor.check()
@@ -240,6 +242,8 @@ final class ScanCoder: Sendable {
       pixelCoder.code(pixels[image], &coder)
       guard !coder.isBeyondEnd else { throw ScanCoder.damage() }
     }
+    for image in pixelEnd..<count where isScanned.base[image] == 0 { return false }
+    return true
   }
 
   private static let largestExtent = Resampler.sides.upperBound

@@ -145,6 +145,14 @@ private struct Golden {
         pixels.isEmpty ? 0 : Checksum.crc32(pixels.baseAddress!, pixels.count)
       }
       #expect(crc == golden.pixels, "\(golden.name)")
+      // And each image alone, wherever the others of its block end.
+      let size = open.information.width * open.information.height
+      let alone = try Buffer<UInt8>(count: size)
+      for image in 0..<open.information.count {
+        try open.read(first: image, count: 1, into: alone.base)
+        #expect(
+          alone.array[...] == pixels[image * size..<(image + 1) * size], "\(golden.name), image \(image)")
+      }
       #expect(try open.labels()?.array == golden.set.labels)
       let names = try open.names()
       #expect(names.map { names in (0..<names.count).map { names[$0] } } == golden.set.names)
