@@ -264,7 +264,13 @@ public func ae_trainer_model(
       provenance: sentence("ae_trainer, \(box.trainer.stepsDone) steps, seed \(options.seed)"))
     guard count > 0 else { return try makeHandle(.model, trained) }
     box.reports.say("fitting integer networks and code tables to \(count) images")
-    return try makeHandle(.model, try fitCodec(trained, pixels: source.base, count: count))
+    let fitted = try fitCodec(trained, pixels: source.base, count: count)
+    // To measure it takes time, which nobody wants who does not listen.
+    if box.reports.log != nil {
+      let quality = try FitQuality(of: fitted, pixels: source.base, count: count)
+      if quality.isPoor { box.reports.say("\(quality.warning)") }
+    }
+    return try makeHandle(.model, fitted)
   }
 }
 

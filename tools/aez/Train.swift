@@ -262,8 +262,11 @@ struct Train: ParsableCommand {
   private func finish(_ trainer: Trainer, _ set: ImageSet) throws(AEError) -> Autoencoder {
     let model = try trainer.model(provenance: trainer.options.provenance(on: set))
     let heldOut = Int(Double(set.count) * trainer.options.validationFraction)
-    return try fitCodec(
+    let fitted = try fitCodec(
       model, pixels: set.pixels.base, count: set.count - heldOut, bitsCounted: trainer.options.lambda > 0)
+    let quality = try FitQuality(of: fitted, pixels: set.pixels.base, count: set.count - heldOut)
+    if quality.isPoor { Console.warn("aez: \(quality.warning)") }
+    return fitted
   }
 
   private func show(
