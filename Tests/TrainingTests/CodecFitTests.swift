@@ -323,3 +323,27 @@ func feedbackBeatsNearestInConvolutions(index: Int) throws {
     #expect(abs(Double(rounded.base[i]) * scale - Double(weights.base[i])) < 3 * scale)
   }
 }
+
+@Test("A fit whose integers fall far below the floats is told of, and a close one is not")
+func poorFitsAreSeen() throws {
+  let pixels = try blobs(count: 400)
+  func fitted(seed: UInt64) throws -> Autoencoder {
+    var options = try smallOptions(.elu, steps: 600)
+    options.learningRate = 3e-3
+    options.seed = seed
+    let trainer = try Trainer(options: options)
+    try trainer.fit(pixels.base, count: 400)
+    return try fitCodec(try trainer.model(), pixels: pixels.base, count: 400)
+  }
+  let (model, other) = (try fitted(seed: 1), try fitted(seed: 2))
+  let close = try FitQuality(of: model, pixels: pixels.base, count: 400)
+  #expect(!close.isPoor && close.floats > 0 && close.integers < 1.1 * close.floats)
+  // Another network's integers, which read these codes as something else.
+  let mixed = try Autoencoder(
+    architecture: model.architecture, name: model.name, storage: .float32, encoder: model.encoder,
+    decoder: model.decoder, integerEncoder: model.integerEncoder, integerDecoder: other.integerDecoder,
+    codec: model.codec)
+  let poor = try FitQuality(of: mixed, pixels: pixels.base, count: 400)
+  #expect(poor.isPoor && poor.floats == close.floats)
+  #expect(poor.warning.hasPrefix("warning: the integer networks rebuild these images at "))
+}

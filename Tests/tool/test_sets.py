@@ -45,6 +45,7 @@ def test_a_set_goes_there_and_back(tmp_path, shared):
             "ratio",
             "layer",
             "quality",
+            "fits_poorly",
             "kept_images",
         ],
         *["mse", "psnr_db", "model", "model_embedded", "converted"],

@@ -182,7 +182,7 @@ struct Compress: ParsableCommand {
           try file.append(bytes, count)
         }
         if Interrupt.isRequested { throw AEError(.stopped, "") }
-        if writer.isMeasuring { variance.add(wave.base, count: count, size: stream.imageSize) }
+        if layer == .latent { variance.add(wave.base, count: count, size: stream.imageSize) }
         count = min(step, stream.count - done)
         if count == 0 { break }
         try stream.next(count, into: wave.base)
@@ -252,7 +252,8 @@ struct Compress: ParsableCommand {
   private func complaint(
     _ writer: SetWriter, _ stream: ImageStream, _ variance: Variance, modelName: String
   ) -> String? {
-    guard layer == .latent, stream.count > 0 else { return nil }
+    // Blank images are kept as pixels because those are smaller: no model would do better.
+    guard layer == .latent, stream.count > 0, variance.sum > 0 else { return nil }
     let isMissingMuch =
       model.model == nil && writer.isMeasuring && Double(writer.squaredError) > variance.sum / 3
     guard 10 * writer.keptImageCount > stream.count || isMissingMuch else { return nil }

@@ -178,6 +178,7 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "ae_last_errno": (c_int32, ()),
     "ae_set_threads": (c_int32, (c_int32,)),
     "ae_threads": (c_int32, ()),
+    "ae_release_memory": (None, ()),
     "ae_model_open": (c_int32, (c_char_p, _OUT_HANDLE)),
     "ae_model_open_memory": (c_int32, (_ARRAY, c_size_t, _OUT_HANDLE)),
     "ae_model_free": (None, (_HANDLE,)),
