@@ -3,16 +3,21 @@
     Tests/kill.py [COUNT [SEED]]
 
 After each kill what is there must be whole, and after the next run, which is not killed, all that is there.
-AEZ names the tool, LIBAE_LIBRARY the library; without the latter, saving through the library is left out.
+AEZ names the tool, LIBAE_LIBRARY the library; without the latter, saving through the library is left out, and
+fetching without curl.
 """
 
+import gzip
+import hashlib
 import os
 import random
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -100,6 +105,72 @@ class New(Kind):
         return bool(left)
 
 
+class Fetch(New):
+    """Fetching four files: each is whole or missing, but for what is fetched yet and is called so."""
+
+    def __init__(self, folder: Path) -> None:
+        names = [
+            f"{part}-{what}-ubyte" for part in ["train", "t10k"] for what in ["images-idx3", "labels-idx1"]
+        ]
+        pixels = random.Random(1).randbytes(28 * 28 * 400)
+        plain = {}
+        for name in names:
+            sizes = [400, 28, 28] if "images" in name else [400]
+            head = bytes([0, 0, 8, len(sizes)]) + b"".join(size.to_bytes(4, "big") for size in sizes)
+            plain[name] = head + (pixels if "images" in name else bytes(400))
+        self.files = {f"{name}.gz": gzip.compress(data, mtime=0) for name, data in plain.items()}
+        files = self.files
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                data = files[self.path.lstrip("/")]
+                wanted = self.headers.get("Range")
+                start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
+                if start >= len(data):
+                    self.send_error(416)
+                    return
+                self.send_response(206 if wanted else 200)
+                if wanted:
+                    self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+                self.send_header("Content-Length", str(len(data) - start))
+                self.end_headers()
+                # Slowly, so that kills find it under way.
+                try:
+                    for at in range(start, len(data), 1 << 14):
+                        self.wfile.write(data[at : at + (1 << 14)])
+                        time.sleep(0.002)
+                except OSError:
+                    pass
+
+            def log_message(self, *_: object) -> None:
+                """Silent."""
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in plain.items())
+        (folder / "sums.txt").write_text(sums)
+        mirror = f"http://127.0.0.1:{server.server_port}"
+        command = tool("fetch", "mnist", "--mirror", mirror, "--sums", "sums.txt", "--into", "data", "-q")
+        super().__init__(folder, "fetch", "data", command, command)
+
+    def kill(self, chance: random.Random) -> bool:
+        path = self.folder / self.output
+        shutil.rmtree(path)
+        process = subprocess.Popen(
+            self.new, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        time.sleep(chance.uniform(0, 1.1 * self.seconds))
+        process.kill()
+        process.wait()
+        there = self.state() if path.exists() else {}
+        for name, content in there.items():
+            if name in self.states[0]:
+                assert content == self.states[0][name], f"fetch: {name} is torn"
+        self.finish(self.old)
+        assert self.state() == self.states[0], f"fetch: {set(self.state()) - set(self.states[0])} is left"
+        return any(name not in self.states[0] for name in there)
+
+
 def kinds(folder: Path) -> list[Kind]:
     for name, seed in [("a.idx", "1"), ("b.idx", "2")]:
         draw = tool("draw", "-q", "-o", name, "--count", "150", "--seed", seed)
@@ -128,8 +199,8 @@ def kinds(folder: Path) -> list[Kind]:
         package = str(ROOT / "bindings/python/src")
         save = [[sys.executable, "-c", SAVE, package, count] for count in ["1", "200"]]
         result.append(Kind(folder, "save through the library", "saved.aew", *save))
-    for kind in result:
-        kind.others = kind.listed()
+    if shutil.which("curl"):
+        result.append(Fetch(folder))
     return result
 
 
