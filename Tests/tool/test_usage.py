@@ -317,3 +317,14 @@ def test_progress_shows_images_on_a_terminal(tmp_path, shared, command):
         assert process.wait(timeout=120) == 0
         assert (b"images " in shown and b"/1,000" in shown) == (quiet == []), shown
         assert quiet or shown.endswith(b"\r\x1b[K")
+
+
+@pytest.mark.skipif(not os.environ.get("AE_IMAGES"), reason="AE_IMAGES names no folder of real images")
+def test_clothes_are_no_digits_and_that_is_told(tmp_path):
+    clothes = os.path.join(os.environ["AE_IMAGES"], "fashion-test-images-idx3-ubyte.gz")
+    done = run("compress", clothes, "--limit", 500, "-o", "x.aez", "--json", cwd=tmp_path)
+    facts = json.loads(done.out)
+    assert (done.code, facts["fits_poorly"]) == (0, True)
+    assert "does badly on these images" in done.err
+    assert "aez train" in done.err
+    assert "--exact" in done.err
