@@ -283,10 +283,11 @@ func text(_ pointer: UnsafePointer<CChar>?, _ name: StaticString) throws(AEError
   return text
 }
 
-/// The name of a file, for messages; any bytes.
-func pathName(_ path: UnsafePointer<CChar>) throws(AEError) -> String {
+/// The path of a file from outside: NUL-terminated bytes, no more than a message may quote.
+func checkedPath(_ path: UnsafePointer<CChar>?) throws(AEError) -> UnsafePointer<CChar> {
+  guard let path else { throw AEError(.argument, "path is NULL") }
   try checkLength(path, "path")
-  return FileName.text(path)
+  return path
 }
 
 /// Text is a Swift object, whose memory cannot be refused, so it is not of any length.

@@ -145,7 +145,7 @@ public func ae_compress_file(
   _ options: UnsafePointer<ae_compress_options>!, _ path: UnsafePointer<CChar>!
 ) -> ae_status {
   boundary { () throws(AEError) in
-    guard let path else { throw AEError(.argument, "path is NULL") }
+    let path = try checkedPath(path)
     let file = try CompressionOrder(model, options).make(images, count: count)
     try File.write(cPath: path, file.base, file.count, overwrite: true)
   }
@@ -163,11 +163,11 @@ public func ae_imageset_open(
   _ path: UnsafePointer<CChar>!, _ model: OpaquePointer!, _ set: UnsafeMutablePointer<OpaquePointer?>!
 ) -> ae_status {
   storeHandle(set, .imageSet) { () throws(AEError) in
-    guard let path else { throw AEError(.argument, "path is NULL") }
+    let path = try checkedPath(path)
     let model = try optionalModel(model)
     let file = try CompressedSet.bytes(try ByteInput(cPath: path))
     return try makeHandle(
-      .imageSet, try CompressedSet(file, model: model, name: try pathName(path)))
+      .imageSet, try CompressedSet(file, model: model, name: FileName.text(path)))
   }
 }
 

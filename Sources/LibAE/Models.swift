@@ -24,10 +24,10 @@ public func ae_model_open(
   _ path: UnsafePointer<CChar>!, _ model: UnsafeMutablePointer<OpaquePointer?>!
 ) -> ae_status {
   storeHandle(model, .model) { () throws(AEError) in
-    guard let path else { throw AEError(.argument, "path is NULL") }
+    let path = try checkedPath(path)
     let data = try WeightFile.bytes(try ByteInput(cPath: path))
     return try makeHandle(
-      .model, try WeightFile.read(lazily: data, name: try pathName(path)))
+      .model, try WeightFile.read(lazily: data, name: FileName.text(path)))
   }
 }
 
@@ -128,8 +128,7 @@ public func ae_model_save_file(
   _ model: OpaquePointer!, _ storage: Int32, _ flags: UInt32, _ path: UnsafePointer<CChar>!
 ) -> ae_status {
   boundary { () throws(AEError) in
-    guard let path else { throw AEError(.argument, "path is NULL") }
-    _ = try pathName(path)
+    let path = try checkedPath(path)
     let file = try SaveOrder(model, storage, flags).make()
     try File.write(cPath: path, file.base, file.count, overwrite: true)
   }

@@ -288,7 +288,7 @@ public func ae_trainer_save(
 @implementation @_cdecl("ae_trainer_save_file")
 public func ae_trainer_save_file(_ trainer: OpaquePointer!, _ path: UnsafePointer<CChar>!) -> ae_status {
   boundary { () throws(AEError) in
-    guard let path else { throw AEError(.argument, "path is NULL") }
+    let path = try checkedPath(path)
     let file = try LibAE.trainer(trainer).trainer.checkpoint()
     try File.write(cPath: path, file.base, file.count, overwrite: true)
   }
@@ -311,7 +311,7 @@ public func ae_trainer_resume_file(
   _ trainer: UnsafeMutablePointer<OpaquePointer?>!
 ) -> ae_status {
   storeHandle(trainer, .trainer) { () throws(AEError) in
-    guard let path else { throw AEError(.argument, "path is NULL") }
+    let path = try checkedPath(path)
     return try resumed(try File.read(cPath: path), options)
   }
 }

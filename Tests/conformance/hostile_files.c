@@ -126,7 +126,28 @@ static void refuse_at_first_use(const char *path, const char *says) {
   ae_model_free(model);
 }
 
+/* A message quotes a path, so that one is of no more bytes than a system takes. */
+static void test_long_paths(void) {
+  static char path[8000];
+  ae_model *model = NULL;
+  ae_imageset *set = NULL;
+  ae_trainer *trainer = NULL, *resumed = NULL;
+  ae_trainer_options options;
+  memset(path, 'a', sizeof path - 1);
+  small_options(&options, AE_KIND_ELU);
+  if (ae_trainer_create(&options, &trainer) != AE_OK) require(NULL);
+  check_status(ae_model_open(path, &model), AE_ERROR_ARGUMENT, "a model's path of 7999 bytes");
+  check_status(ae_imageset_open(path, elu, &set), AE_ERROR_ARGUMENT, "a set's");
+  check_status(ae_trainer_resume_file(path, NULL, &resumed), AE_ERROR_ARGUMENT, "a checkpoint's");
+  check_status(ae_model_save_file(elu, AE_STORAGE_FLOAT32, 0, path), AE_ERROR_ARGUMENT, "one to save to");
+  check_status(ae_trainer_save_file(trainer, path), AE_ERROR_ARGUMENT, "for a checkpoint, too");
+  check_status(ae_compress_file(elu, pixels, 1, NULL, path), AE_ERROR_ARGUMENT, "and for a set");
+  check(strlen(ae_last_error()) < 200, "none of which is quoted");
+  ae_trainer_free(trainer);
+}
+
 void test_hostile_files(void) {
+  test_long_paths();
   ae_trainer *resumed = NULL;
   ae_compress_options options;
   ae_imageset *set = NULL;
