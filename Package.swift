@@ -6,9 +6,15 @@
 //   CKernels, CSystem, CZlib     innermost loops; memory, files and clocks; the system zlib
 //   Core                         errors, memory that can fail, text
 //   Compute, Bytes               matrices, random streams, parallel loops; readers, writers, checksums
-//   Model                        the networks, in float and in integers
-//   Storage, Scan                weight files and image sets, read and written; the scans behind digits' images
-//   Training, Compression        losses to checkpoints; entropy coding to containers
+//   Network                      shapes, dense and convolutional layers, in float and in integers
+//   Entropy                      rANS, the binary coder
+//   Lossless                     methods of lossless coding: contexts; the bilevel scans behind digits' images
+//   Latent                       quantised codes: steps, frequency tables, search
+//   Model                        a trained autoencoder: its networks and codecs; encode, decode, sample, evaluate
+//   Storage                      weight files (.aew), and image sets of other formats, read and written
+//   Container                    image sets (.aez), written and read
+//   Quantization                 from floats to integers: ranges, error feedback, the fit of the latents' codec
+//   Training                     losses, gradients, optimisers, checkpoints
 //   Digits                       pen-stroke digits and a kicked ball, drawn from known parameters
 //   Analysis                     what codes and images are like: dimension, neighbours, subspaces, regressions
 //   LibAE                        one @_cdecl function per declaration of include/ae.h
@@ -31,6 +37,7 @@ let package = Package(
     // C ground floor.
     .target(name: "CKernels", linkerSettings: [.linkedLibrary("m")]),
     .target(name: "CSystem"),
+    .target(name: "CScan"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CAE", path: "include"),
 
@@ -38,11 +45,24 @@ let package = Package(
     .target(name: "Core", dependencies: ["CSystem"]),
     .target(name: "Compute", dependencies: ["CKernels", "CSystem", "Core"]),
     .target(name: "Bytes", dependencies: ["CSystem", "CZlib", "Core"]),
-    .target(name: "Model", dependencies: ["Bytes", "Compute", "Core"]),
-    .target(name: "Storage", dependencies: ["Bytes", "Compute", "Core", "Model"]),
-    .target(name: "Training", dependencies: ["Bytes", "Compute", "Core", "Model", "Scan", "Storage"]),
-    .target(name: "Compression", dependencies: ["Bytes", "Compute", "Core", "Model", "Scan", "Storage"]),
-    .target(name: "Scan", dependencies: ["CKernels", "Compute", "Core"]),
+    .target(name: "Network", dependencies: ["CKernels", "Compute", "Core"]),
+    .target(name: "Entropy", dependencies: ["Bytes", "Core"]),
+    .target(name: "Lossless", dependencies: ["Bytes", "CScan", "Compute", "Core", "Entropy", "Network"]),
+    .target(name: "Latent", dependencies: ["Compute", "Core", "Entropy", "Network"]),
+    .target(
+      name: "Model", dependencies: ["CKernels", "Compute", "Core", "Latent", "Lossless", "Network"]),
+    .target(
+      name: "Storage", dependencies: ["Bytes", "Compute", "Core", "Latent", "Lossless", "Model", "Network"]),
+    .target(
+      name: "Container",
+      dependencies: ["Bytes", "Compute", "Core", "Latent", "Lossless", "Model", "Network", "Storage"]),
+    .target(
+      name: "Quantization", dependencies: ["CKernels", "Compute", "Core", "Latent", "Model", "Network"]),
+    .target(
+      name: "Training",
+      dependencies: [
+        "Bytes", "CKernels", "Compute", "Core", "Lossless", "Model", "Network", "Quantization", "Storage",
+      ]),
     .target(name: "Digits", dependencies: ["Compute", "Core", "Storage"]),
     .target(name: "Analysis", dependencies: ["Compute", "Core", "Training"]),
 
@@ -50,32 +70,40 @@ let package = Package(
     .target(
       name: "LibAE",
       dependencies: [
-        "CAE", "CKernels", "CSystem", "Bytes", "Compression", "Compute", "Core", "Model", "Storage",
-        "Training",
+        "CAE", "CKernels", "CSystem", "Bytes", "Container", "Compute", "Core", "Latent", "Lossless", "Model",
+        "Network", "Quantization", "Storage", "Training",
       ]),
     .target(name: "CPNG", path: "tools/CPNG", linkerSettings: [.linkedLibrary("png")]),
     .target(name: "CDefaultModel", path: "tools/CDefaultModel"),
     .executableTarget(
       name: "aez",
       dependencies: [
-        "CDefaultModel", "CPNG", "CSystem", "Analysis", "Bytes", "Compression", "Compute", "Core", "Digits",
-        "Model",
-        "Storage", "Training",
+        "CDefaultModel", "CPNG", "CSystem", "Analysis", "Bytes", "Container", "Compute", "Core", "Digits",
+        "Latent",
+        "Lossless", "Model", "Network", "Quantization", "Storage", "Training",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "tools/aez"),
 
     // Tests, one target a module.
-    .testTarget(name: "ComputeTests", dependencies: ["Compute", "CKernels", "Core"]),
+    .testTarget(name: "ComputeTests", dependencies: ["Compute", "CKernels", "Core", "Model", "Network"]),
     .testTarget(name: "BytesTests", dependencies: ["Bytes", "Core"]),
-    .testTarget(name: "ScanTests", dependencies: ["Scan", "Core"]),
-    .testTarget(name: "ModelTests", dependencies: ["Model", "Compute", "Core"]),
-    .testTarget(name: "StorageTests", dependencies: ["Storage", "Model", "Bytes", "Compute", "Core"]),
+    .testTarget(name: "LosslessTests", dependencies: ["Lossless", "CScan", "Core"]),
+    .testTarget(name: "ModelTests", dependencies: ["Latent", "Model", "Network", "Compute", "Core"]),
     .testTarget(
-      name: "TrainingTests", dependencies: ["Training", "Model", "Storage", "Compute", "Core"]),
+      name: "StorageTests",
+      dependencies: ["Storage", "Latent", "Lossless", "Model", "Network", "Bytes", "Compute", "Core"]),
     .testTarget(
-      name: "CompressionTests",
-      dependencies: ["Compression", "Model", "Scan", "Storage", "Bytes", "CKernels", "Compute", "Core"]),
+      name: "TrainingTests",
+      dependencies: [
+        "Training", "Latent", "Lossless", "Model", "Network", "Quantization", "Storage", "Compute", "Core",
+      ]),
+    .testTarget(
+      name: "ContainerTests",
+      dependencies: [
+        "Container", "Entropy", "Latent", "Lossless", "Model", "Network", "Storage", "Bytes", "CKernels",
+        "Compute", "Core",
+      ]),
     .testTarget(name: "CPNGTests", dependencies: ["CPNG"]),
     .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "Compute", "Core"]),
     .testTarget(name: "DigitsTests", dependencies: ["Digits", "Storage", "Bytes", "Compute", "Core"]),

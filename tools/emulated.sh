@@ -106,14 +106,14 @@ else
     flags=(-target aarch64-none-none-elf -enable-experimental-feature Embedded -wmo -parse-as-library -Osize
       -swift-version 6 -package-name libae -enforce-exclusivity=unchecked -Xfrontend -function-sections -suppress-warnings
       -I "$modules" -I "$modules/zlib" -Xcc "-I$sysroot/include" -Xcc -D__linux__ -Xcc -fPIC -Xcc -DZ_SOLO -Xcc -w)
-    for module in CKernels CSystem; do
+    for module in CKernels CScan CSystem; do
       echo "module $module { umbrella header \"$PWD/Sources/$module/include/$module.h\" export * }" >"$modules/$module.modulemap"
       flags+=(-Xcc "-fmodule-map-file=$modules/$module.modulemap")
     done
     status=0
-    for module in Core Compute Bytes Model Storage Scan Compression; do
+    for module in Core Compute Bytes Network Entropy Lossless Latent Model Storage Container; do
       "$swiftc" -c "${flags[@]}" -module-name "$module" -emit-module -emit-module-path "$modules/$module.swiftmodule" \
-        -o "$modules/$module.o" Sources/"$module"/*.swift || { status=1; break; }
+        -o "$modules/$module.o" $(find Sources/"$module" -name "*.swift") || { status=1; break; }
     done
     [ "$status" -eq 0 ] && "$swiftc" -c "${flags[@]}" -module-name Decode -o "$modules/Decode.o" Tests/emulated/decode.swift &&
       "$clang" --target=aarch64-linux-gnu -fuse-ld=lld -no-pie -O2 -DAE_EMBEDDED -DZ_SOLO -Wl,--gc-sections -I"$modules/zlib" \

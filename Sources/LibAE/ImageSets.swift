@@ -3,9 +3,10 @@
 import Bytes
 import CAE
 import CSystem
-import Compression
+import Container
 import Core
 import Model
+import Network
 import Storage
 
 private func imageSet(_ handle: OpaquePointer?) throws(AEError) -> CompressedSet {

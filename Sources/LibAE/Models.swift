@@ -4,7 +4,9 @@ import Bytes
 import CAE
 import CSystem
 import Core
+import Latent
 import Model
+import Network
 import Storage
 
 /// The engine's model behind a handle.

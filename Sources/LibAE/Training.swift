@@ -7,6 +7,8 @@ import CSystem
 import Compute
 import Core
 import Model
+import Network
+import Quantization
 import Training
 
 /// The engine's trainer, and whom to tell how it goes.

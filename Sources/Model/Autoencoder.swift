@@ -3,6 +3,9 @@
 
 import Compute
 import Core
+import Latent
+import Lossless
+import Network
 
 /// How a model's numbers are stored, numbered as in files and in ae.h.
 public enum WeightStorage: UInt8, Sendable {

@@ -4,6 +4,9 @@
 import CKernels
 import Compute
 import Core
+import Latent
+import Lossless
+import Network
 
 extension Autoencoder {
   // MARK: Encoding

@@ -3,7 +3,7 @@
 
 import Bytes
 import Core
-import Model
+import Latent
 
 enum BitPricesSection {
   static let rawCounts = 4...4 * 16

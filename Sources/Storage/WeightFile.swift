@@ -3,7 +3,10 @@
 
 import Bytes
 import Core
+import Latent
+import Lossless
 import Model
+import Network
 
 /// Bytes of a caller's own in a weight file, such as a trainer's state in a checkpoint.
 public struct ExtraSection: Sendable {

@@ -5,7 +5,10 @@
 import Bytes
 import Compute
 import Core
+import Latent
+import Lossless
 import Model
+import Network
 
 /// Section ARCH: kind, sizes, name and provenance.
 enum ArchitectureSection {

@@ -59,9 +59,7 @@ struct Adam {
   func update(_ step: AdamStep) {
     parallel(runs.count) { index in
       let run = runs[index]
-      #if !hasFeature(Embedded)
-        if parameters[run.parameter].isMuons { return }
-      #endif
+      if parameters[run.parameter].isMuons { return }
       step.apply(to: parameters[run.parameter], from: run.offset, count: run.count)
     }
   }
@@ -84,10 +82,8 @@ struct AdamStep {
       average_decay: Float(min(averageDecay, Double(number + 1) / Double(number + 10))))
   }
 
-  #if !hasFeature(Embedded)
-    var learningRate: Float { constants.rate }
-    var averageDecay: Float { constants.average_decay }
-  #endif
+  var learningRate: Float { constants.rate }
+  var averageDecay: Float { constants.average_decay }
 
   /// The step on the numbers of a parameter from `offset` on.
   func on(_ parameter: Parameter, from offset: Int) -> ck_adam_step {

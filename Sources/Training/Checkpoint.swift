@@ -6,6 +6,7 @@ import CKernels
 import Compute
 import Core
 import Model
+import Network
 import Storage
 
 /// The tag of the section, optional for readers, and the version of what is in it.
@@ -13,10 +14,8 @@ private let checkpointTag = WeightFile.tag("trnr")
 private let checkpointVersion: UInt16 = 5
 /// More than any run can make, and far from where sums of steps overflow.
 private let largestStep: UInt64 = 1 << 48
-#if !hasFeature(Embedded)
-  /// The same with what the embedded library lacks: Muon, a start from a trained model.
-  private let toolVersion: UInt16 = 6
-#endif
+/// The same with what the embedded library lacks: Muon, a start from a trained model.
+private let toolVersion: UInt16 = 6
 
 /// Which images a run draws its batches from: a run goes on with no others.
 package struct TrainingImages: Equatable, Sendable {
@@ -50,21 +49,13 @@ private struct CheckpointHead {
   {
     var reader = ByteReader(section.base, count: section.count, name: sentence("\(name), state of training"))
     let version = try reader.u16()
-    #if hasFeature(Embedded)
-      let isKnown = version == checkpointVersion
-    #else
-      let isKnown = version == checkpointVersion || version == toolVersion
-    #endif
+    let isKnown = version == checkpointVersion || version == toolVersion
     guard isKnown else {
       throw reader.fail(.version, "version \(checkpointVersion) expected, version \(version) came")
     }
-    #if hasFeature(Embedded)
-      options = try TrainingOptions(reading: &reader, architecture: architecture, name: modelName)
-    #else
-      var options = try TrainingOptions(reading: &reader, architecture: architecture, name: modelName)
-      if version == toolVersion { try options.readToolsPart(&reader) }
-      self.options = options
-    #endif
+    var options = try TrainingOptions(reading: &reader, architecture: architecture, name: modelName)
+    if version == toolVersion { try options.readToolsPart(&reader) }
+    self.options = options
     do throws(AEError) {
       try options.validate()
     } catch {
@@ -89,16 +80,10 @@ extension Trainer {
   /// - Throws: `.kind` for a pca that has not been fitted; `.diverged` if weights or the optimiser's state overflowed.
   public func checkpoint() throws(AEError) -> Buffer<UInt8> {
     let writer = ByteWriter()
-    #if hasFeature(Embedded)
-      try writer.u16(checkpointVersion)
-    #else
-      let isTools = options.optimiser != .adam || options.start != nil
-      try writer.u16(isTools ? toolVersion : checkpointVersion)
-    #endif
+    let isTools = options.optimiser != .adam || options.start != nil
+    try writer.u16(isTools ? toolVersion : checkpointVersion)
     try options.write(to: writer)
-    #if !hasFeature(Embedded)
-      if isTools { try options.writeToolsPart(to: writer) }
-    #endif
+    if isTools { try options.writeToolsPart(to: writer) }
     try writer.u64(UInt64(stepsDone))
     try writer.u64(images?.count ?? 0)
     try writer.u32(images?.checksum ?? 0)
@@ -211,26 +196,24 @@ extension TrainingOptions {
     }
   }
 
-  #if !hasFeature(Embedded)
-    fileprivate func writeToolsPart(to writer: ByteWriter) throws(AEError) {
-      try writer.u8(optimiser.rawValue)
-      try writer.u8(UInt8(start?.count ?? 0))
-      for byte in start ?? [] { try writer.u8(byte) }
-    }
+  fileprivate func writeToolsPart(to writer: ByteWriter) throws(AEError) {
+    try writer.u8(optimiser.rawValue)
+    try writer.u8(UInt8(start?.count ?? 0))
+    for byte in start ?? [] { try writer.u8(byte) }
+  }
 
-    fileprivate mutating func readToolsPart(_ reader: inout ByteReader) throws(AEError) {
-      guard let optimiser = Optimiser(rawValue: try reader.u8()) else {
-        throw reader.fail("an unknown optimiser")
-      }
-      self.optimiser = optimiser
-      let count = try reader.u8()
-      guard count == 0 || count == 32 else { throw reader.fail("a hash has 32 bytes, not \(count)") }
-      guard count > 0 else { return }
-      var hash: [UInt8] = []
-      for _ in 0..<count { hash.append(try reader.u8()) }
-      start = hash
+  fileprivate mutating func readToolsPart(_ reader: inout ByteReader) throws(AEError) {
+    guard let optimiser = Optimiser(rawValue: try reader.u8()) else {
+      throw reader.fail("an unknown optimiser")
     }
-  #endif
+    self.optimiser = optimiser
+    let count = try reader.u8()
+    guard count == 0 || count == 32 else { throw reader.fail("a hash has 32 bytes, not \(count)") }
+    guard count > 0 else { return }
+    var hash: [UInt8] = []
+    for _ in 0..<count { hash.append(try reader.u8()) }
+    start = hash
+  }
 
   fileprivate init(reading reader: inout ByteReader, architecture: Architecture, name: String) throws(AEError)
   {

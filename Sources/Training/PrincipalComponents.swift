@@ -4,7 +4,7 @@
 import CKernels
 import Compute
 import Core
-import Model
+import Network
 
 /// The leading principal components of a set of images in bytes: ranked, orthonormal, each with its
 /// entry of largest magnitude positive.

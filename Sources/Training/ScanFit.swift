@@ -4,8 +4,10 @@
 import CKernels
 import Compute
 import Core
-import Model
-import Scan
+import Lossless
+import Network
+import Quantization
+import Quantization
 
 /// How a scan network is trained.
 public struct ScanTrainingOptions: Sendable {

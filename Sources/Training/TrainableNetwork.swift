@@ -4,7 +4,7 @@
 import CKernels
 import Compute
 import Core
-import Model
+import Network
 
 /// A run of numbers that is learned, with its gradient and its moments.
 package final class Parameter {
@@ -15,10 +15,8 @@ package final class Parameter {
   let v: Buffer<Float>
   /// The running average, if one is kept.
   let average: Buffer<Float>?
-  #if !hasFeature(Embedded)
-    /// Whether Muon moves it: its momentum is in `m`.
-    var isMuons = false
-  #endif
+  /// Whether Muon moves it: its momentum is in `m`.
+  var isMuons = false
 
   package var count: Int { values.count }
 
@@ -115,18 +113,16 @@ package final class TrainableNetwork {
     last.average?.base.update(from: last.values.base, count: last.count)
   }
 
-  #if !hasFeature(Embedded)
-    /// Takes the weights of a network of the same shapes.
-    func take(_ network: DenseNetwork) {
-      for (index, layer) in network.layers.enumerated() {
-        for (parameter, values) in [(weights[index], layer.weights), (biases[index], layer.bias)] {
-          precondition(parameter.count == values.count)
-          parameter.values.base.update(from: values.base, count: values.count)
-          parameter.average?.base.update(from: values.base, count: values.count)
-        }
+  /// Takes the weights of a network of the same shapes.
+  func take(_ network: DenseNetwork) {
+    for (index, layer) in network.layers.enumerated() {
+      for (parameter, values) in [(weights[index], layer.weights), (biases[index], layer.bias)] {
+        precondition(parameter.count == values.count)
+        parameter.values.base.update(from: values.base, count: values.count)
+        parameter.average?.base.update(from: values.base, count: values.count)
       }
     }
-  #endif
+  }
 
   /// Makes room for `rows` rows.
   func reserve(rows: Int) throws(AEError) {

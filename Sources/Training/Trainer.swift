@@ -5,6 +5,7 @@ import CKernels
 import Compute
 import Core
 import Model
+import Network
 
 /// A network in training. Used by one thread at a time; it uses several itself.
 ///
@@ -21,9 +22,7 @@ public final class Trainer {
   /// What prices the codes, if their bits count.
   package let density: CodeDensity?
   private let optimiser: Adam
-  #if !hasFeature(Embedded)
-    private let muon: Muon?
-  #endif
+  private let muon: Muon?
   private let batches: BatchSource
   private var work: Workspace? = nil
   /// The principal components, once fitted: a pca has no steps.
@@ -100,52 +99,47 @@ public final class Trainer {
     density = options.lambda > 0 ? try CodeDensity(latentCount: architecture.latentCount) : nil
     if density != nil { encoder.spreadOutputs() }
     optimiser = Adam(encoder.parameters + decoder.parameters + (density.map { [$0.parameter] } ?? []))
-    #if !hasFeature(Embedded)
-      muon = options.optimiser == .muon ? try Muon([encoder, decoder]) : nil
-    #endif
+    muon = options.optimiser == .muon ? try Muon([encoder, decoder]) : nil
     batches = BatchSource(seed: options.seed, width: architecture.width, height: architecture.height)
   }
 
-  #if !hasFeature(Embedded)
-    /// A network that starts from the weights of a trained one, for images of its own or for more steps. The
-    /// optimiser starts afresh.
-    ///
-    /// - Throws: `.argument` unless the model has the architecture that the options say; `.kind` for a pca, for a
-    ///   decoder alone, and for a model stored as int8.
-    public convenience init(options: TrainingOptions, from model: Autoencoder, hash: [UInt8]) throws(AEError)
-    {
-      guard model.architecture.kind != .pca else {
-        throw AEError(.kind, "a pca is fitted at once: it starts from nothing")
-      }
-      guard let encoder = model.encoder, let decoder = model.decoder else {
-        throw AEError(
-          .kind, "training starts from a model in floats with an encoder; \"\(model.name)\" is not one")
-      }
-      let (wanted, given) = (options.architecture, model.architecture)
-      guard
-        wanted.kind == given.kind && wanted.latentCount == given.latentCount
-          && wanted.hidden == given.hidden && wanted.output == given.output
-          && wanted.width == given.width && wanted.height == given.height
-      else {
-        throw AEError(
-          .argument,
-          "a run of \(Trainer.description(wanted)) cannot start from a model of \(Trainer.description(given))"
-        )
-      }
-      var options = options
-      options.start = hash
-      try self.init(options: options)
-      self.encoder.take(encoder)
-      self.decoder.take(decoder)
+  /// A network that starts from the weights of a trained one, for images of its own or for more steps. The
+  /// optimiser starts afresh.
+  ///
+  /// - Throws: `.argument` unless the model has the architecture that the options say; `.kind` for a pca, for a
+  ///   decoder alone, and for a model stored as int8.
+  public convenience init(options: TrainingOptions, from model: Autoencoder, hash: [UInt8]) throws(AEError) {
+    guard model.architecture.kind != .pca else {
+      throw AEError(.kind, "a pca is fitted at once: it starts from nothing")
     }
+    guard let encoder = model.encoder, let decoder = model.decoder else {
+      throw AEError(
+        .kind, "training starts from a model in floats with an encoder; \"\(model.name)\" is not one")
+    }
+    let (wanted, given) = (options.architecture, model.architecture)
+    guard
+      wanted.kind == given.kind && wanted.latentCount == given.latentCount
+        && wanted.hidden == given.hidden && wanted.output == given.output
+        && wanted.width == given.width && wanted.height == given.height
+    else {
+      throw AEError(
+        .argument,
+        "a run of \(Trainer.description(wanted)) cannot start from a model of \(Trainer.description(given))"
+      )
+    }
+    var options = options
+    options.start = hash
+    try self.init(options: options)
+    self.encoder.take(encoder)
+    self.decoder.take(decoder)
+  }
 
-    private static func description(_ architecture: Architecture) -> String {
-      let widths = [architecture.pixelCount] + architecture.hidden + [architecture.latentCount]
-      let output = architecture.output == .sigmoid ? "sigmoid" : "linear"
-      return "kind \(architecture.kind.name), \(architecture.width) x \(architecture.height), "
-        + widths.map { "\($0)" }.joined(separator: "-") + ", \(output) output"
-    }
-  #endif
+  private static func description(_ architecture: Architecture) -> String {
+    let widths = [architecture.pixelCount] + architecture.hidden + [architecture.latentCount]
+    let output = architecture.output == .sigmoid ? "sigmoid" : "linear"
+    return "kind \(architecture.kind.name), \(architecture.width) x \(architecture.height), "
+      + widths.map { "\($0)" }.joined(separator: "-") + ", \(output) output"
+  }
 
   /// The decoder learns on the values before its output activation, where losses are stable.
   private static func logits(_ shapes: [LayerShape]) -> [LayerShape] {
@@ -362,11 +356,7 @@ public final class Trainer {
       number: stepsDone, learningRate: rate(stepsDone), averageDecay: options.weightAverage)
     let clips = options.gradientClip > 0
     // Clipping needs the whole gradient before the first weight moves, and Muon that of a layer.
-    #if hasFeature(Embedded)
-      let isWhole = clips
-    #else
-      let isWhole = clips || muon != nil
-    #endif
+    let isWhole = clips || muon != nil
     let result = try computeGradients(work, rows: rows, update: isWhole ? nil : step)
     guard result.loss.isFinite else { return result }
     if clips {
@@ -376,9 +366,7 @@ public final class Trainer {
     }
     if isWhole {
       optimiser.update(step)
-      #if !hasFeature(Embedded)
-        try muon?.update(step)
-      #endif
+      try muon?.update(step)
     }
     return result
   }

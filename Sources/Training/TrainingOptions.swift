@@ -4,6 +4,7 @@
 import Compute
 import Core
 import Model
+import Network
 
 /// What is minimised, numbered as in files and in ae.h.
 public enum Loss: UInt8, Sendable {
@@ -14,14 +15,12 @@ public enum Loss: UInt8, Sendable {
   case bernoulli = 1
 }
 
-#if !hasFeature(Embedded)
-  /// What makes steps of gradients, numbered as in checkpoints.
-  public enum Optimiser: UInt8, Sendable {
-    case adam = 0
-    /// Muon (Jordan et al. 2024) for the weights of convolutions, Adam for all others.
-    case muon = 1
-  }
-#endif
+/// What makes steps of gradients, numbered as in checkpoints.
+public enum Optimiser: UInt8, Sendable {
+  case adam = 0
+  /// Muon (Jordan et al. 2024) for the weights of convolutions, Adam for all others.
+  case muon = 1
+}
 
 /// The course of the learning rate over a run, numbered as in files and in ae.h.
 public enum Schedule: UInt8, Sendable {
@@ -53,11 +52,9 @@ public struct TrainingOptions: Sendable {
   public var architecture: Architecture
   public var loss: Loss
   public var schedule: Schedule = .constant
-  #if !hasFeature(Embedded)
-    public var optimiser: Optimiser = .adam
-    /// The SHA-256 of the weight file whose weights the run starts from; nil for random ones.
-    public var start: [UInt8]?
-  #endif
+  public var optimiser: Optimiser = .adam
+  /// The SHA-256 of the weight file whose weights the run starts from; nil for random ones.
+  public var start: [UInt8]?
   /// Images in a batch, 1 ... 65536.
   public var batchSize = 100
   /// 1 ... 2^32.
@@ -141,11 +138,9 @@ public struct TrainingOptions: Sendable {
     guard lambda == 0 || !(architecture.kind == .pca || architecture.kind.isVariational) else {
       throw AEError(.argument, "lambda is for autoencoders that are neither a pca nor variational")
     }
-    #if !hasFeature(Embedded)
-      guard optimiser == .adam || architecture.kind == .convVAE else {
-        throw AEError(.argument, "the optimizer muon is for convolutions, which only a conv-vae has")
-      }
-    #endif
+    guard optimiser == .adam || architecture.kind == .convVAE else {
+      throw AEError(.argument, "the optimizer muon is for convolutions, which only a conv-vae has")
+    }
     if architecture.kind == .pca, binarize || noise > 0 || deformation > 0 {
       throw AEError(
         .argument, "a pca is fitted to the images as they are: no noise, no deformation, no binarising")

@@ -3,7 +3,9 @@
 
 import Compute
 import Core
+import Latent
 import Model
+import Network
 import Testing
 
 /// A network of random weights small enough to check by hand.

@@ -3,7 +3,8 @@
 
 import Compute
 import Core
-import Model
+import Latent
+import Network
 import Testing
 
 private func layer(

@@ -6,6 +6,7 @@ import Compute
 import Core
 import Glibc
 import Model
+import Network
 import Storage
 import Testing
 

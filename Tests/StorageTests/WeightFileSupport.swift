@@ -5,7 +5,9 @@ import Bytes
 import Compute
 import Core
 import Glibc
+import Latent
 import Model
+import Network
 import Storage
 
 /// The error that `body` throws, or nil.

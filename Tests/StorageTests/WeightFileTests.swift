@@ -4,6 +4,7 @@ import Bytes
 import Core
 import Glibc
 import Model
+import Network
 import Storage
 import Testing
 

@@ -3,7 +3,10 @@
 import Compute
 import Core
 import Foundation
+import Latent
 import Model
+import Network
+import Quantization
 import Storage
 import Testing
 import Training

@@ -2,7 +2,7 @@
 
 import Compute
 import Core
-import Model
+import Network
 import Testing
 import Training
 

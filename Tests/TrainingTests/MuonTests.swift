@@ -2,7 +2,6 @@
 
 import Compute
 import Core
-import Model
 import Testing
 import Training
 

@@ -4,7 +4,7 @@
 import CKernels
 import Compute
 import Core
-import Model
+import Network
 import Training
 
 struct ReferenceNetwork {

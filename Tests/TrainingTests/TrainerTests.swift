@@ -4,6 +4,7 @@
 import Compute
 import Core
 import Model
+import Network
 import Storage
 import Testing
 import Training

@@ -2,7 +2,7 @@
 // this machine is not.
 
 import Bytes
-import Compression
+import Container
 import Core
 import Model
 import Storage

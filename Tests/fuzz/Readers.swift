@@ -2,9 +2,8 @@
 // it opens; what was read must be written, and read the same again. What must not be ends the process.
 
 import Bytes
-import Compression
+import Container
 import Core
-import Model
 import Storage
 import Training
 

@@ -221,13 +221,13 @@ def test_pages_state_the_limits_of_the_code(spent):
     aez = (ROOT / "docs/format-aez.md").read_text()
     assert constant("Model/ScanModel.swift", "maximumWeightCount") == 65536
     assert "at most 65536 weights in all" in aew
-    assert constant("Compression/ScanCoder.swift", "largestInkCount") == 1 << 28
+    assert constant("Lossless/Scans/ScanCoder.swift", "largestInkCount") == 1 << 28
     assert "| bits of ink in a block | 2^28 |" in aez
-    assert constant("Compression/Compress.swift", "largestBlockPixelCount") == 1 << 24
+    assert constant("Container/Compress.swift", "largestBlockPixelCount") == 1 << 24
     assert "| pixels in a block of layers 1 and 2 | 2^24 in files" in aez
-    images = constant("Compression/ContainerHeader.swift", "maximumBlockImages")
+    images = constant("Container/ContainerHeader.swift", "maximumBlockImages")
     assert f"| images in a block | {images} |" in aez
-    assert constant("Compression/NameList.swift", "maximumByteCount") == 1 << 28
+    assert constant("Container/NameList.swift", "maximumByteCount") == 1 << 28
     for name, limit in [("maximumSide", 64), ("maximumLatentCount", 1024), ("maximumHiddenWidth", 4096)]:
         assert constant("Model/Architecture.swift", name) == limit
     # The longest ARCH there is.

@@ -3,6 +3,7 @@
 
 import Core
 import Model
+import Network
 import Storage
 
 enum Advice {

@@ -2,8 +2,8 @@
 
 import ArgumentParser
 import Bytes
-import Compression
 import Compute
+import Container
 import Core
 import Glibc
 import Model

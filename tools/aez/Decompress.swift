@@ -2,9 +2,8 @@
 
 import ArgumentParser
 import Bytes
-import Compression
+import Container
 import Core
-import Model
 import Storage
 
 struct Decompress: ParsableCommand {

@@ -2,7 +2,6 @@
 
 import ArgumentParser
 import Core
-import Model
 import Storage
 
 struct Encode: ParsableCommand {

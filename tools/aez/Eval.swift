@@ -1,9 +1,10 @@
 // aez eval: how well a model does on a set of images.
 
 import ArgumentParser
-import Compression
+import Container
 import Core
 import Model
+import Network
 import Storage
 import Training
 

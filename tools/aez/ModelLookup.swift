@@ -3,7 +3,7 @@
 
 import ArgumentParser
 import Bytes
-import Compression
+import Container
 import Core
 import Model
 import Storage

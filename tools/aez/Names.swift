@@ -3,6 +3,7 @@
 import ArgumentParser
 import Compute
 import Model
+import Network
 import Training
 
 extension ModelKind: ExpressibleByArgument {

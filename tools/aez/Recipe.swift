@@ -5,6 +5,7 @@ import ArgumentParser
 import Bytes
 import Core
 import Model
+import Network
 import Storage
 import Training
 

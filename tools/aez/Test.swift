@@ -2,7 +2,7 @@
 
 import ArgumentParser
 import Bytes
-import Compression
+import Container
 import Core
 import Storage
 

@@ -2,8 +2,10 @@
 
 import ArgumentParser
 import Bytes
+import Container
 import Core
 import Model
+import Quantization
 import Storage
 import Training
 

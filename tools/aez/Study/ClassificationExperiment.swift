@@ -4,7 +4,7 @@
 import Analysis
 import CSystem
 import Core
-import Model
+import Network
 import Storage
 import Training
 

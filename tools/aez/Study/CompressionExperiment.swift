@@ -1,8 +1,10 @@
 // Experiment 8: what a code costs in bytes and what picture it buys, for every network, beside other codecs.
 
-import Compression
+import Container
 import Core
-import Model
+import Latent
+import Network
+import Quantization
 import Storage
 import Training
 

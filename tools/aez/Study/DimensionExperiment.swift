@@ -5,6 +5,7 @@ import Analysis
 import Core
 import Glibc
 import Model
+import Network
 import Storage
 import Training
 

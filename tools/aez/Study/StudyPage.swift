@@ -2,7 +2,6 @@
 // files beside it. It loads nothing and reads as well on paper.
 
 import Core
-import Model
 import Storage
 
 struct StudyPage {

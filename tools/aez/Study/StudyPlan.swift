@@ -2,7 +2,7 @@
 // compares, and every training run that its experiments look at.
 
 import Core
-import Model
+import Network
 import Training
 
 /// The numbers of a study.

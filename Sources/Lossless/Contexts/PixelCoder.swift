@@ -1,0 +1,193 @@
+// Exact coding of pixels that no model knows: every pixel as a few yes-or-no questions, each answered under a
+// mixture of what several contexts have seen so far in the block. It needs no weights, so it is what image sets
+// fall back to, and the fastest of the exact coders.
+//
+// Mixing in the logistic domain follows Mahoney, "Adaptive weighing of context models for lossless data
+// compression" (2005). All in integers: docs/format-aez.md gives the arithmetic.
+
+import Core
+import Entropy
+
+/// The logistic function and its inverse in integers of 12 bits, and the rates of adaption.
+private struct MixingTables {
+  /// ln(p / (1 - p)) in 1/256, for p in 1/4096.
+  let stretch: Buffer<Int16>
+
+  init() throws(AEError) {
+    stretch = try Buffer(count: 4096)
+    var next = 0
+    for x in -2047...2047 {
+      let p = MixingTables.squash(x)
+      while next <= p {
+        stretch.base[next] = Int16(truncatingIfNeeded: x)
+        next += 1
+      }
+    }
+    while next < 4096 {
+      stretch.base[next] = 2047
+      next += 1
+    }
+  }
+
+  /// 4096 / (1 + exp(-x / 256)), between 33 points.
+  @inline(__always)
+  static func squash(_ x: Int) -> Int {
+    if x > 2047 { return 4095 }
+    if x < -2047 { return 1 }
+    let position = x &+ 2048
+    let index = position >> 7
+    let low = Int(point(index))
+    let high = Int(point(index &+ 1))
+    return low &+ ((high &- low) &* (position & 127) &+ 64) >> 7
+  }
+
+  @inline(__always)
+  private static func point(_ index: Int) -> Int16 {
+    points.withUnsafeBufferPointer { $0[index] }
+  }
+
+  static let points: [Int16] = [
+    1, 2, 3, 6, 10, 16, 27, 45, 73, 120, 194, 310, 488, 747, 1101, 1546, 2047, 2549, 2994, 3348, 3607, 3785,
+    3901, 3975, 4024, 4050, 4068, 4079, 4085, 4089, 4092, 4093, 4094,
+  ]
+}
+
+/// Codes images one after the other; what it learns of one serves the next ones. One for each block and
+/// direction.
+package final class PixelCoder {
+  private static let contextCount = 6
+  private static let slotBits = 16
+  /// One for each kind of question: blank, full, which of the full ones, and the eight bits.
+  private static let weightSets = 11
+
+  private let width: Int
+  private let height: Int
+  private let tables: MixingTables
+  /// Probabilities of 16 bits, [contexts, slots].
+  private let slots: Buffer<UInt16>
+  /// [sets, contexts], 65536 for 1.
+  private let weights: Buffer<Int32>
+  /// Pixels whose neighbours are all blank, by what is known beside.
+  private let blanks: AdaptiveBits
+
+  package init(width: Int, height: Int) throws(AEError) {
+    self.width = width
+    self.height = height
+    tables = try MixingTables()
+    blanks = try AdaptiveBits(count: 4)
+    slots = try Buffer(count: PixelCoder.contextCount << PixelCoder.slotBits)
+    for index in 0..<slots.count { slots.base[index] = 32768 }
+    weights = try Buffer(count: PixelCoder.weightSets * PixelCoder.contextCount)
+    for index in 0..<weights.count { weights.base[index] = 65536 * 2 / 5 }
+  }
+
+  /// What the questions of a pixel are asked under.
+  private struct Contexts {
+    var hashes: (UInt32, UInt32, UInt32, UInt32, UInt32, UInt32) = (0, 0, 0, 0, 0, 0)
+  }
+
+  /// Codes an image: reads `pixels` when encoding, writes them when decoding.
+  package func code(_ pixels: UnsafeMutablePointer<UInt8>, _ coder: inout BinaryCoder) {
+    // The darkest values that the image has had, which come again: 252 ... 255.
+    var lastFull = 0
+    var fullBefore = 0
+    for y in 0..<height {
+      for x in 0..<width {
+        let at = pixels + y * width + x
+        let w = x > 0 ? Int(at[-1]) : 0
+        let ww = x > 1 ? Int(at[-2]) : 0
+        let n = y > 0 ? Int(at[-width]) : 0
+        let nn = y > 1 ? Int(at[-2 * width]) : 0
+        let nw = x > 0 && y > 0 ? Int(at[-width - 1]) : 0
+        let ne = y > 0 && x + 1 < width ? Int(at[1 - width]) : 0
+        if w | n | nw | ne | ww | nn == 0 {
+          let further = y > 0 && x + 2 < width ? Int(at[2 - width]) : 0
+          let context = (further == 0 ? 0 : 1) + (y < height / 4 ? 2 : 0)
+          if blanks.code(at[0] == 0 ? 1 : 0, context, &coder) != 0 {
+            at[0] = 0
+            continue
+          }
+        }
+        let q = level(w) | level(n) << 3
+        let qq = q | level(nw) << 6 | level(ne) << 9
+        var contexts = Contexts()
+        contexts.hashes.0 = hash(1, w << 8 | n)
+        contexts.hashes.1 = hash(2, qq | level(ww) << 12 | level(nn) << 15)
+        contexts.hashes.2 = hash(3, q | (x * 8 / width) << 6 | (y * 8 / height) << 9 | level(ne) << 12)
+        contexts.hashes.3 = hash(4, w << 16 | n << 8 | nw)
+        contexts.hashes.4 = hash(5, lastFull << 8 | fullBefore << 4 | level(w) << 12)
+        contexts.hashes.5 = hash(6, n << 16 | ne << 8 | nn)
+        let value = codeValue(Int(at[0]), contexts, &coder)
+        at[0] = UInt8(truncatingIfNeeded: value)
+        if value >= 252 {
+          fullBefore = lastFull
+          lastFull = value - 251
+        }
+      }
+    }
+  }
+
+  @inline(never)
+  private func level(_ value: Int) -> Int {
+    value == 0 ? 0 : value < 64 ? 1 : value < 192 ? 2 : value < 252 ? 3 : 4
+  }
+
+  @inline(never)
+  private func hash(_ number: UInt32, _ value: Int) -> UInt32 {
+    (UInt32(truncatingIfNeeded: value) &+ number) &* 0x9E37_79B1 ^ number &* 0x85EB_CA6B
+  }
+
+  /// Is it blank? Is it full, and which of the four? If neither, its bits.
+  private func codeValue(_ value: Int, _ contexts: Contexts, _ coder: inout BinaryCoder) -> Int {
+    // A pixel whose neighbours are blank may be, too: being here says nothing of it.
+    if ask(value == 0 ? 1 : 0, 0, 0, contexts, &coder) != 0 { return 0 }
+    if ask(value >= 252 ? 1 : 0, 1, 1, contexts, &coder) != 0 {
+      let high = ask((value - 252) >> 1 & 1, 2, 2, contexts, &coder)
+      let low = ask(value & 1, 3 + high, 2, contexts, &coder)
+      return 252 + 2 * high + low
+    }
+    var node = 1
+    for bit in stride(from: 7, through: 0, by: -1) {
+      node = node << 1 | ask(value >> bit & 1, 8 + node, 3 + (7 - bit), contexts, &coder)
+    }
+    return node & 255
+  }
+
+  /// Asks one question and learns from the answer.
+  @inline(never)
+  private func ask(_ bit: Int, _ node: Int, _ set: Int, _ contexts: Contexts, _ coder: inout BinaryCoder)
+    -> Int
+  {
+    withUnsafeTemporaryAllocation(of: Int.self, capacity: 2 * PixelCoder.contextCount) { scratch in
+      let weight = weights.base + set * PixelCoder.contextCount
+      func slot(_ index: Int, _ hash: UInt32) {
+        let mixed = (hash ^ UInt32(truncatingIfNeeded: node) &* 0x2C1B_3C6D) &* 0x297A_2D39
+        let at = index << PixelCoder.slotBits | Int(mixed >> 16)
+        scratch[index] = at
+        scratch[PixelCoder.contextCount + index] = Int(tables.stretch.base[Int(slots.base[at] >> 4)])
+      }
+      slot(0, contexts.hashes.0)
+      slot(1, contexts.hashes.1)
+      slot(2, contexts.hashes.2)
+      slot(3, contexts.hashes.3)
+      slot(4, contexts.hashes.4)
+      slot(5, contexts.hashes.5)
+      var sum = 0
+      for index in 0..<PixelCoder.contextCount {
+        sum &+= Int(weight[index]) &* scratch[PixelCoder.contextCount + index]
+      }
+      let p = MixingTables.squash(sum >> 16)
+      let value = coder.code(bit, (p << 4).clamped(to: 32...65504))
+      let error = ((value << 12) &- p) &* 6
+      for index in 0..<PixelCoder.contextCount {
+        let change = (scratch[PixelCoder.contextCount + index] &* error &+ 0x2000) >> 14
+        weight[index] = Int32(
+          truncatingIfNeeded: (Int(weight[index]) &+ change).clamped(to: -(1 << 20)...(1 << 20)))
+        let at = scratch[index]
+        let old = Int(slots.base[at])
+        slots.base[at] = UInt16(truncatingIfNeeded: old &+ ((value == 0 ? 0 : 65535) &- old) / 12)
+      }
+      return value
+    }
+  }
+}

@@ -1,0 +1,264 @@
+// Image sets that were cut, changed or made to harm: each is refused, or its damage is named, or nothing is
+// wrong with it; no pixel is wrong without a word.
+
+import Bytes
+import Compute
+import Container
+import Core
+import Model
+import Storage
+import Testing
+
+/// What a reader makes of some bytes.
+private enum Outcome: Equatable {
+  case refused(AEError.Code)
+  /// It opens; blocks, labels or names may be damaged.
+  case opened
+}
+
+/// Small files that between them have every kind of block and section.
+private enum Files {
+  static func model() throws(AEError) -> Autoencoder { try Support.model(side: 4, latentCount: 3) }
+
+  static func coded() throws(AEError) -> [UInt8] {
+    try compress(
+      try Support.set(7, side: 4, labelled: true, named: true), with: try model(),
+      options: Support.options(quality: 1, block: 3)
+    ).array
+  }
+
+  static func mixed() throws(AEError) -> [UInt8] {
+    try compress(
+      try Support.set(24, side: 4, odd: [1, 2, 13], labelled: true), with: try model(),
+      options: Support.options(quality: 1, block: 12)
+    ).array
+  }
+
+  static func plain() throws(AEError) -> [UInt8] {
+    let pixels = try Support.noise(12, side: 4)
+    for index in 6 * 16..<12 * 16 { pixels[index] = 255 }
+    let set = try ImageSet(width: 4, height: 4, count: 12, pixels: pixels)
+    return try compress(set, with: try model(), options: Support.options(block: 6)).array
+  }
+
+  static func embedded() throws(AEError) -> [UInt8] {
+    try compress(
+      try Support.set(5, side: 4, named: true), with: try model(),
+      options: Support.options(quality: 3, embed: true, block: 2)
+    ).array
+  }
+}
+
+/// Opens bytes and goes through everything in them; what it says must agree with what verification finds.
+@discardableResult
+private func exercise(_ bytes: [UInt8], _ model: Autoencoder?) throws -> Outcome {
+  let open: CompressedSet
+  do throws(AEError) {
+    open = try CompressedSet(try Buffer(bytes), model: model, name: "set")
+  } catch {
+    return .refused(error.code)
+  }
+  let information = open.information
+  guard information.count <= 4096 else { return .opened }
+  let imageSize = information.width * information.height
+  let pixels = try Buffer<UInt8>(count: information.count * imageSize)
+  let latents = try Buffer<Float>(count: information.count * information.latentCount)
+  let readError = Support.error { () throws(AEError) in
+    try open.read(first: 0, count: information.count, into: pixels.base)
+  }
+  _ = Support.error { () throws(AEError) in
+    try open.latents(first: 0, count: information.count, into: latents.base)
+  }
+  let verification = try open.verify()
+  let blocksAreSound = !verification.damage.contains { if case .block = $0.part { true } else { false } }
+  #expect(blocksAreSound == (readError == nil))
+  let labelError = Support.error { () throws(AEError) in
+    if let labels = try open.labels(), labels.count != information.count {
+      throw AEError(.internal, "labels")
+    }
+  }
+  #expect((labelError != nil) == verification.damage.contains { $0.part == .labels })
+  let nameError = Support.error { () throws(AEError) in
+    if let names = try open.names() {
+      for index in 0..<names.count {
+        let name = names[index]
+        if name.isEmpty || name == "." || name == ".." || name.utf8.contains(0x2F) || name.utf8.contains(0) {
+          throw AEError(.internal, "a name that leaves its folder")
+        }
+      }
+    }
+  }
+  #expect((nameError != nil) == verification.damage.contains { $0.part == .names })
+  #expect(labelError?.code != .internal && nameError?.code != .internal)
+  return .opened
+}
+
+@Suite struct DamageTests {
+  @Test("Every truncation and every byte too many is refused")
+  func truncation() throws {
+    let model = try Files.model()
+    for file in [try Files.coded(), try Files.mixed(), try Files.plain(), try Files.embedded()] {
+      for count in 0..<file.count {
+        let outcome = try exercise(Array(file.prefix(count)), model)
+        #expect(outcome == .refused(.format), "\(count) of \(file.count) bytes")
+      }
+      #expect(try exercise(file + [0], model) == .refused(.format))
+      #expect(try exercise(file, model) == .opened)
+    }
+  }
+
+  @Test("Every flipped bit is refused, or costs the block or section that it lies in and no other")
+  func bitFlips() throws {
+    let model = try Files.model()
+    for (file, given) in [
+      (try Files.coded(), model), (try Files.mixed(), model), (try Files.plain(), model),
+      (try Files.embedded(), nil),
+    ] as [([UInt8], Autoencoder?)] {
+      let layout = try #require(Layout(file))
+      let whole = try Support.read(try CompressedSet(try Buffer(file), model: model, name: "set"))
+      let information = try CompressedSet.peek(try Buffer(file), name: "set")
+      let imageSize = information.width * information.height
+      for bit in 0..<8 * file.count {
+        var bytes = file
+        bytes[bit / 8] ^= 1 << (bit % 8)
+        let open: CompressedSet
+        do throws(AEError) {
+          open = try CompressedSet(try Buffer(bytes), model: given, name: "set")
+        } catch {
+          // Header and index are needed for everything, a model that is nowhere else for every pixel.
+          #expect(bit / 8 < layout.indexEnd || layout.sections[0].contains(bit / 8))
+          continue
+        }
+        let damage = try open.verify().damage
+        #expect(damage.count == 1)
+        guard let damage = damage.first else { continue }
+        let pixels = try Buffer<UInt8>(count: information.count * imageSize)
+        let error = Support.error { () throws(AEError) in
+          try open.read(first: 0, count: information.count, into: pixels.base)
+        }
+        switch damage.part {
+        case .model: #expect(layout.sections[0].contains(bit / 8) && error == nil)
+        case .labels: #expect(layout.sections[1].contains(bit / 8) && error == nil)
+        case .names: #expect(layout.sections[2].contains(bit / 8) && error == nil)
+        case .end: Issue.record("a flipped bit makes no file longer")
+        case .block(let block):
+          #expect(layout.blocks[block].contains(bit / 8))
+          #expect(error?.code == .checksum)
+          let first = block * information.blockImages
+          #expect(damage.images == first..<min(first + information.blockImages, information.count))
+          #expect(
+            error?.message.contains(
+              "images \(damage.images.lowerBound) to \(damage.images.upperBound - 1) are lost: block \(block)"
+            )
+              == true)
+        }
+        for image in 0..<information.count {
+          let range = image * imageSize..<(image + 1) * imageSize
+          let isRight = pixels.array[range].elementsEqual(whole[range])
+          let isLost = damage.images.contains(image)
+          #expect(isRight != isLost || isLost && whole[range].allSatisfy { $0 == 0 })
+          let one = try Buffer<UInt8>(count: imageSize)
+          let alone = Support.error { () throws(AEError) in
+            try open.read(first: image, count: 1, into: one.base)
+          }
+          #expect((alone != nil) == isLost)
+        }
+      }
+    }
+  }
+
+  @Test("Damaged labels and names say so, and the pixels are there all the same")
+  func damagedSections() throws {
+    let model = try Files.model()
+    var bytes = try Files.coded()
+    let layout = try #require(Layout(bytes))
+    bytes[layout.sections[1].lowerBound] ^= 1
+    bytes[layout.sections[2].lowerBound] ^= 1
+    let open = try CompressedSet(try Buffer(bytes), model: model, name: "my set")
+    #expect(try Support.read(open).count == 7 * 16)
+    let labels = Support.error { () throws(AEError) in _ = try open.labels() }
+    #expect(labels?.code == .checksum)
+    #expect(
+      labels?.message
+        == "my set: the labels (bytes \(layout.sections[1].lowerBound) to \(layout.sections[1].upperBound)) "
+        + "do not match their checksum")
+    let names = Support.error { () throws(AEError) in _ = try open.names() }
+    #expect(names?.code == .checksum)
+    #expect(try open.verify().damage.map(\.part) == [.labels, .names])
+  }
+
+  @Test("A message names the first damaged blocks and counts the rest")
+  func manyDamagedBlocks() throws {
+    let model = try Files.model()
+    let set = try Support.set(40, side: 4)
+    var bytes = try compress(set, with: model, options: Support.options(block: 2)).array
+    let layout = try #require(Layout(bytes))
+    for block in [1, 3, 4, 7, 8, 9] { bytes[layout.blocks[block].lowerBound] ^= 0x10 }
+    let open = try CompressedSet(try Buffer(bytes), model: model, name: "set")
+    let pixels = try Buffer<UInt8>(count: 40 * 16)
+    let error = Support.error { () throws(AEError) in try open.read(first: 0, count: 40, into: pixels.base) }
+    #expect(error?.message.contains("images 2 to 3 are lost: block 1 (bytes ") == true)
+    #expect(error?.message.contains("images 14 to 15") == true)
+    #expect(error?.message.hasSuffix("; and 2 further blocks") == true)
+    let verification = try open.verify()
+    #expect(verification.damageCount == 6 && verification.lostImageCount == 12)
+  }
+
+  @Test("A damaged embedded model does not matter beside the right one, and is reported")
+  func damagedModel() throws {
+    let model = try Files.model()
+    var bytes = try Files.embedded()
+    let layout = try #require(Layout(bytes))
+    bytes[layout.sections[0].lowerBound + 40] ^= 4
+    let open = try CompressedSet(try Buffer(bytes), model: model, name: "set")
+    #expect(try Support.read(open).count == 5 * 16)
+    #expect(try open.verify().damage.map(\.part) == [.model])
+    let alone = Support.error { () throws(AEError) in
+      _ = try CompressedSet(try Buffer(bytes), model: nil, name: "set")
+    }
+    #expect(alone?.code == .checksum)
+    #expect(alone?.message.contains("the embedded model does not match its checksum") == true)
+  }
+
+  @Test(
+    "Bytes changed at random, with checksums made right again, are refused or read, and never end the process"
+  )
+  func mutations() throws {
+    let model = try Files.model()
+    let other = try Support.model(side: 4, latentCount: 2)
+    let files = [try Files.coded(), try Files.mixed(), try Files.plain(), try Files.embedded()]
+    var random = RandomStream(seed: 20, stream: 26)
+    var opened = 0
+    for round in 0..<24_000 {
+      var bytes = files[round % 4]
+      let layout = Layout(bytes)!
+      for _ in 0...random.below(4) {
+        let position: Int
+        switch random.below(12) {
+        case 0: position = random.below(layout.headerSize)
+        case 1, 2: position = layout.indexOffset + random.below(layout.indexEnd - layout.indexOffset)
+        default: position = layout.indexEnd + random.below(bytes.count - layout.indexEnd)
+        }
+        guard position < bytes.count else { continue }
+        switch random.below(16) {
+        case 0: bytes[position] ^= 1 << UInt8(random.below(8))
+        case 1: bytes[position] = UInt8(truncatingIfNeeded: random.next())
+        case 2: bytes[position] = [0, 1, 127, 128, 255][random.below(5)]
+        case 3: bytes.remove(at: position)
+        case 4: bytes.insert(UInt8(truncatingIfNeeded: random.next()), at: position)
+        case 5, 6, 7, 8, 9: bytes[position] &+= UInt8(1 + random.below(3))
+        case 10, 11, 12: bytes[position] &-= 1
+        default:
+          let count = min(1 + random.below(8), bytes.count - position)
+          for offset in 0..<count { bytes[position + offset] = random.below(2) == 0 ? 0 : 255 }
+        }
+      }
+      // Some keep the checksums that they came with.
+      if round % 16 != 0 { Layout.repair(&bytes) }
+      let given = round % 3 == 0 ? nil : (round % 7 == 0 ? other : model)
+      if try exercise(bytes, given) == .opened { opened += 1 }
+    }
+    // The mutants must get past the front door often enough to mean something.
+    #expect(opened > 6000)
+  }
+}

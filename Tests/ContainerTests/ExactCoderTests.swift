@@ -1,0 +1,141 @@
+// The exact coders: pixels under contexts that adapt, and scans under a network, through sets in memory.
+
+import Bytes
+import CKernels
+import Compute
+import Container
+import Core
+import Lossless
+import Model
+import Storage
+import Testing
+
+/// Images of `side` x `side` of many kinds: drawn from scans, with pixels changed, noise, blank, flat.
+private func mixedImages(_ count: Int, side: Int = 32) throws -> ImageSet {
+  var numbers = Numbers(state: 3)
+  let all = try Buffer<UInt8>(count: count * side * side)
+  for index in 0..<count {
+    let image = all.base + index * side * side
+    switch index % 6 {
+    case 0...2 where side >= 28:
+      let scanSide = 24 + index % 30
+      let ink = try Buffer<UInt8>(count: scanSide * scanSide)
+      for y in 0..<scanSide {
+        for x in 0..<scanSide {
+          let isBar =
+            (x - scanSide / 2).magnitude < scanSide / 6 || (y - scanSide / 3).magnitude < scanSide / 9
+          ink[y * scanSide + x] = isBar ? 1 : 0
+        }
+      }
+      let picture = try ScanPicture(
+        Scan(
+          side: scanSide, top: 0, left: 0, height: scanSide, width: scanSide, row: 0, column: 0, ink: ink))
+      let shift = index % 5
+      for place in 0..<400 { image[(place / 20 + shift) * side + place % 20 + 4] = picture.pixels[place] }
+      if index % 6 == 1 { image[(5 + shift) * side + 9] ^= 3 }
+    case 3: for i in 0..<side * side { image[i] = UInt8(numbers.below(256)) }
+    case 4: break
+    default: for i in 0..<side * side { image[i] = 200 }
+    }
+  }
+  return try ImageSet(
+    width: side, height: side, count: count, pixels: all, labels: nil, names: nil, source: .unknown)
+}
+
+private func exactOptions(effort: Int, preview: Bool = false, maxError: Int = 0) -> CompressionOptions {
+  var options = CompressionOptions()
+  options.layer = maxError > 0 ? .nearExact : .exact
+  options.maxError = maxError
+  options.effort = effort
+  options.keepsCodes = preview
+  options.blockImages = 17
+  return options
+}
+
+private func restored(_ bytes: Buffer<UInt8>, _ model: Autoencoder?) throws -> [UInt8] {
+  let set = try CompressedSet(bytes, model: model, name: "set")
+  let information = set.information
+  let pixels = try Buffer<UInt8>(count: information.count * information.width * information.height)
+  try set.read(first: 0, count: information.count, into: pixels.base)
+  return pixels.array
+}
+
+@Suite struct ExactCoderTests {
+  @Test(arguments: [(0, false), (1, false), (1, true), (2, false), (2, true)])
+  func everyPixelComesBack(effort: Int, preview: Bool) throws {
+    let images = try mixedImages(42)
+    let model = try Support.model(side: 32).with(scanModel: try Support.scanModel())
+    let bytes = try compress(images, with: model, options: exactOptions(effort: effort, preview: preview))
+    #expect(try restored(bytes, model) == images.pixels.array)
+  }
+
+  @Test func contextsThatAdaptNeedNoModel() throws {
+    let images = try mixedImages(30)
+    let bytes = try compress(images, with: nil, options: exactOptions(effort: 1))
+    #expect(try restored(bytes, nil) == images.pixels.array)
+  }
+
+  @Test func scansTakeFewerBytesThanPixels() throws {
+    let images = try Support.drawings(12)
+    let model = try Support.model(side: 28, latentCount: 3).with(
+      scanModel: try Support.scanModel(isSensible: true))
+    let sizes = try [1, 2].map { try compress(images, with: model, options: exactOptions(effort: $0)).count }
+    #expect(sizes[1] < sizes[0])
+  }
+
+  @Test func aModelWithoutExactLayerIsRefusedAtTheHighestEffort() throws {
+    let images = try mixedImages(6)
+    let model = try Support.model(side: 32)
+    #expect(throws: AEError.self) { try compress(images, with: model, options: exactOptions(effort: 2)) }
+    #expect(throws: AEError.self) { try compress(images, with: nil, options: exactOptions(effort: 2)) }
+  }
+
+  @Test(arguments: [1, 8, 32])
+  func noPixelIsOffByMoreThanIsAllowed(maxError: Int) throws {
+    let images = try mixedImages(24)
+    let model = try Support.model(side: 32).with(scanModel: try Support.scanModel())
+    let bytes = try compress(images, with: model, options: exactOptions(effort: 2, maxError: maxError))
+    let again = try restored(bytes, model)
+    var largest = 0
+    for index in 0..<again.count {
+      largest = max(largest, abs(Int(again[index]) - Int(images.pixels[index])))
+    }
+    #expect(largest <= maxError)
+  }
+
+  @Test func allPathsMakeTheSameBytes() throws {
+    let images = try mixedImages(24)
+    let model = try Support.model(side: 32).with(scanModel: try Support.scanModel())
+    var first: [UInt8]?
+    for path in 0..<Int32(CK_PATH_COUNT) where ck_path_available(path) != 0 {
+      ck_path_select(path)
+      defer { ck_path_select(-1) }
+      let bytes = try compress(images, with: model, options: exactOptions(effort: 2)).array
+      #expect(bytes == first ?? bytes)
+      first = bytes
+    }
+  }
+
+  @Test(arguments: [8, 16])
+  func imagesTooSmallForAScanComeBack(side: Int) throws {
+    let images = try mixedImages(18, side: side)
+    let model = try Support.model(side: side).with(scanModel: try Support.scanModel())
+    let bytes = try compress(images, with: model, options: exactOptions(effort: 2))
+    #expect(try restored(bytes, model) == images.pixels.array)
+  }
+
+  @Test func aScanNetworkComesBackFromAWeightFileAndCountsInTheHash() throws {
+    let plain = try Support.model(side: 28, latentCount: 3)
+    let model = try plain.with(scanModel: try Support.scanModel(isSensible: true))
+    let bytes = try WeightFile.write(model, storage: .int8)
+    let again = try WeightFile.read(bytes.base, bytes.count, name: "test")
+    #expect(again.scanModel?.probabilities == ScanModel.logisticTable())
+    #expect(try WeightFile.hash(again) == WeightFile.hash(model))
+    #expect(try WeightFile.hash(model) != WeightFile.hash(plain))
+    #expect(try WeightFile.write(again, storage: .int8).array == bytes.array)
+    let images = try Support.drawings(12)
+    let packed = try compress(images, with: model, options: exactOptions(effort: 2))
+    #expect(try restored(packed, again) == images.pixels.array)
+    #expect(throws: AEError.self) { try restored(packed, plain) }
+  }
+}

@@ -1,0 +1,202 @@
+// Image sets of the first day, kept in Tests/golden: they decode to the same pixels for ever, and the same
+// images still make the same files. With AE_WRITE_TEST_FILES set, a test writes files that are not there.
+
+import Bytes
+import Container
+import Core
+import Foundation
+import Model
+import Storage
+import Testing
+
+private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+  .deletingLastPathComponent()
+
+private func golden(_ name: String) throws -> Buffer<UInt8> {
+  try File.read(root.appendingPathComponent("Tests/golden/\(name)").path)
+}
+
+/// A set that is kept as a file.
+private struct Golden {
+  let name: String
+  let weights: String
+  let set: ImageSet
+  let options: CompressionOptions
+  /// CRC-32 of all pixels, decoded.
+  let pixels: UInt32
+  /// False of files that the library wrote once, before it had exact blocks: it makes smaller ones of their images.
+  var isStillWritten = true
+
+  /// The models that the sets name, by the names of their files.
+  static func models() throws -> [(name: String, model: Autoencoder)] {
+    [
+      ("walsh-4.aew", try Support.model(side: 4, latentCount: 3, reach: 4)),
+      ("walsh-8.aew", try Support.model(kind: .vae)),
+      (
+        "scans-28.aew",
+        try Support.model(side: 28, latentCount: 3, name: "scans").with(
+          scanModel: try Support.scanModel(isSensible: true))
+      ),
+    ]
+  }
+
+  static func all() throws -> [Golden] {
+    let noise = try Support.noise(12, side: 8)
+    for index in 6 * 64..<12 * 64 { noise[index] = 255 }
+    return [
+      Golden(
+        name: "tiny.aez", weights: "walsh-4.aew",
+        set: try Support.set(3, side: 4, labelled: true, named: true, source: .pngFolder),
+        options: Support.options(quality: 1), pixels: 0xE7C56969),
+      Golden(
+        name: "coded.aez", weights: "walsh-8.aew", set: try Support.set(40, labelled: true, source: .idx),
+        options: Support.options(quality: 3, block: 16), pixels: 0xF7983554),
+      Golden(
+        name: "mixed.aez", weights: "walsh-8.aew",
+        set: try Support.set(40, odd: [0, 7, 8, 39], named: true, source: .pgmFolder),
+        options: Support.options(quality: 2, block: 20), pixels: 0x6B6E37C6),
+      Golden(
+        name: "plain.aez", weights: "walsh-8.aew",
+        set: try ImageSet(width: 8, height: 8, count: 12, pixels: noise),
+        options: Support.options(block: 6), pixels: 0x3845B489),
+      Golden(
+        name: "empty.aez", weights: "walsh-8.aew", set: try Support.set(0), options: Support.options(),
+        pixels: 0),
+      Golden(
+        name: "embedded.aez", weights: "walsh-8.aew", set: try Support.set(9, odd: [4], labelled: true),
+        options: Support.options(quality: 1, embed: true, block: 4), pixels: 0x9F353567),
+      Golden(
+        name: "exact.aez", weights: "walsh-8.aew",
+        set: try Support.set(40, odd: [3, 4, 5], labelled: true, named: true, source: .pngFolder),
+        options: Support.options(layer: .exact, block: 16), pixels: 0xB5026596, isStillWritten: false),
+      Golden(
+        name: "exact-stored.aez", weights: "walsh-8.aew",
+        set: try ImageSet(width: 8, height: 8, count: 12, pixels: noise),
+        options: Support.options(layer: .exact, block: 6), pixels: 0x3845B489, isStillWritten: false),
+      Golden(
+        name: "near-exact-3.aez", weights: "walsh-8.aew",
+        set: try Support.set(40, odd: [3, 4, 5], source: .npy),
+        options: Support.options(layer: .nearExact, maxError: 3, block: 16), pixels: 0x8410F17D,
+        isStillWritten: false),
+      Golden(
+        name: "near-exact-32.aez", weights: "walsh-8.aew", set: try Support.set(20, side: 16),
+        options: Support.options(layer: .nearExact, maxError: 32), pixels: 0x18F85FC1, isStillWritten: false),
+      Golden(
+        name: "exact-contexts.aez", weights: "walsh-8.aew",
+        set: try Support.set(40, odd: [3, 4, 5], labelled: true, named: true, source: .pngFolder),
+        options: Support.options(layer: .exact, block: 16), pixels: 0xB5026596),
+      Golden(
+        name: "exact-noise.aez", weights: "walsh-8.aew",
+        set: try ImageSet(width: 8, height: 8, count: 12, pixels: noise),
+        options: Support.options(layer: .exact, block: 6), pixels: 0x3845B489),
+      Golden(
+        name: "exact-preview.aez", weights: "walsh-8.aew", set: try Support.set(20, odd: [3], source: .idx),
+        options: Support.options(layer: .exact, quality: 1, preview: true, block: 16), pixels: 0x14389775),
+      Golden(
+        name: "near-exact-contexts.aez", weights: "scans-28.aew", set: try Support.drawings(12),
+        options: Support.options(layer: .nearExact, maxError: 1, effort: 1), pixels: 0x0279528C),
+      Golden(
+        name: "exact-drawings-1.aez", weights: "scans-28.aew", set: try Support.drawings(12),
+        options: Support.options(layer: .exact, effort: 1, block: 6), pixels: 0xB6B87BD5),
+      Golden(
+        name: "exact-scans.aez", weights: "scans-28.aew", set: try Support.drawings(8),
+        options: Support.options(layer: .exact), pixels: 0xB68BFE3C),
+      Golden(
+        name: "near-exact-scans.aez", weights: "scans-28.aew", set: try Support.drawings(6),
+        options: Support.options(layer: .nearExact, maxError: 4, quality: 1, preview: true),
+        pixels: 0xF7E260EE),
+    ]
+  }
+}
+
+@Suite(.serialized) struct GoldenTests {
+  @Test(
+    "Golden files that are not there are written",
+    .enabled(
+      if: ProcessInfo.processInfo.environment["AE_WRITE_TEST_FILES"] != nil,
+      "a writer, for AE_WRITE_TEST_FILES=1"))
+  func writeFiles() throws {
+    for (name, model) in try Golden.models() {
+      let path = root.appendingPathComponent("Tests/golden/\(name)").path
+      if File.exists(path) { continue }
+      let file = try WeightFile.write(model, storage: .int8, decoderOnly: false)
+      try File.write(path, file.base, file.count, overwrite: false)
+    }
+    for golden in try Golden.all() {
+      let path = root.appendingPathComponent("Tests/golden/\(golden.name)").path
+      if File.exists(path) { continue }
+      let weights = try ContainerTests.golden(golden.weights)
+      let model = try WeightFile.read(weights.base, weights.count, name: golden.weights)
+      let file = try compress(golden.set, with: model, options: golden.options)
+      try File.write(path, file.base, file.count, overwrite: false)
+    }
+  }
+
+  @Test("Files of the first day decode to the same pixels, labels and names")
+  func decode() throws {
+    for golden in try Golden.all() {
+      let weights = try ContainerTests.golden(golden.weights)
+      let model = try WeightFile.read(weights.base, weights.count, name: golden.weights)
+      let file = try ContainerTests.golden(golden.name)
+      let open = try CompressedSet(file, model: golden.options.embedModel ? nil : model, name: golden.name)
+      #expect(try open.verify().isSound)
+      let pixels = try Support.read(open)
+      let crc = pixels.withUnsafeBufferPointer { pixels in
+        pixels.isEmpty ? 0 : Checksum.crc32(pixels.baseAddress!, pixels.count)
+      }
+      #expect(crc == golden.pixels, "\(golden.name)")
+      // And each image alone, wherever the others of its block end.
+      let size = open.information.width * open.information.height
+      let alone = try Buffer<UInt8>(count: size)
+      for image in 0..<open.information.count {
+        try open.read(first: image, count: 1, into: alone.base)
+        #expect(
+          alone.array[...] == pixels[image * size..<(image + 1) * size], "\(golden.name), image \(image)")
+      }
+      #expect(try open.labels()?.array == golden.set.labels)
+      let names = try open.names()
+      #expect(names.map { names in (0..<names.count).map { names[$0] } } == golden.set.names)
+      #expect(open.information.source == golden.set.source)
+    }
+  }
+
+  @Test("The images of the first day make the files of the first day")
+  func encode() throws {
+    // How a weight file is packed may change, and with it the sets that have one embedded.
+    for golden in try Golden.all() where !golden.options.embedModel && golden.isStillWritten {
+      let weights = try ContainerTests.golden(golden.weights)
+      let model = try WeightFile.read(weights.base, weights.count, name: golden.weights)
+      let file = try ContainerTests.golden(golden.name)
+      let isSame = try compress(golden.set, with: model, options: golden.options).array == file.array
+      #expect(isSame, "\(golden.name)")
+    }
+  }
+
+  @Test("Every file in the folder is tested")
+  func completeness() throws {
+    let present = try FileManager.default.contentsOfDirectory(
+      atPath: root.appendingPathComponent("Tests/golden").path
+    ).filter { $0.hasSuffix(".aez") }
+    #expect(present.sorted() == (try Golden.all().map(\.name).sorted()))
+  }
+
+  @Test("The bytes that the format's page explains are those of the file")
+  func workedExample() throws {
+    let page = try String(contentsOf: root.appendingPathComponent("docs/format-aez.md"), encoding: .utf8)
+    var bytes: [UInt8] = []
+    var isInside = false
+    for line in page.split(separator: "\n", omittingEmptySubsequences: false) {
+      if line.hasPrefix("```") {
+        isInside = line == "```hexdump"
+        continue
+      }
+      guard isInside else { continue }
+      // An offset, then bytes, then what they mean.
+      let fields = line.split(separator: "|")[0].split(separator: " ")
+      #expect(Int(fields[0], radix: 16) == bytes.count, "\(line)")
+      for field in fields.dropFirst() { bytes.append(try #require(UInt8(field, radix: 16))) }
+    }
+    let file = try golden("tiny.aez")
+    #expect(bytes == file.array)
+  }
+}

@@ -1,0 +1,259 @@
+// Models and image sets that the tests of this target share. The models are built by hand from Walsh
+// patterns, so that they really compress: the encoder measures how much of each pattern an image holds, the
+// decoder adds the patterns up again. Everything is whole numbers and fixed by a seed.
+
+import Bytes
+import CKernels
+import Compute
+import Container
+import Core
+import Latent
+import Model
+import Network
+import Storage
+
+enum Support {
+  /// +1 or -1: pattern `latent` (never the flat one) at pixel `pixel`.
+  static func pattern(_ latent: Int, _ pixel: Int) -> Int {
+    ((latent + 1) & pixel).nonzeroBitCount % 2 == 0 ? 1 : -1
+  }
+
+  /// A frequency table around 0 that falls off by half every `spread` values, for `-reach ... reach`.
+  static func table(reach: Int, spread: Double) throws(AEError) -> CodeTable {
+    var weights: [Int] = [1]
+    for value in -reach...reach {
+      weights.append(1 + Int(400 / (1 + Double(value * value) / (spread * spread))))
+    }
+    let sum = weights.reduce(0, +)
+    var frequencies = weights.map { max(1, $0 * 4096 / sum) }
+    var total = frequencies.reduce(0, +)
+    while total > 4096 {
+      let largest = frequencies.indices.max { frequencies[$0] < frequencies[$1] }!
+      frequencies[largest] -= 1
+      total -= 1
+    }
+    frequencies[reach + 1] += 4096 - total
+    return try CodeTable(lowest: -reach, frequencies: frequencies.map { UInt16($0) })
+  }
+
+  /// A model of `side` x `side` images (a power of two) with `latentCount` latents and three qualities.
+  ///
+  /// A latent of 16 units is an amplitude of one grey level. With `scramble`, weights are changed at random,
+  /// which makes a model that does badly.
+  static func model(
+    side: Int = 8, latentCount: Int = 6, kind: ModelKind = .linear, name: String = "walsh", seed: UInt64 = 0,
+    reach: Int = 20
+  ) throws(AEError) -> Autoencoder {
+    let pixelCount = side * side
+    let architecture = try Architecture(
+      kind: kind, width: side, height: side, latentCount: latentCount, hidden: [], output: .identity)
+    let outputs = architecture.encoderOutputCount
+    var random = RandomStream(seed: seed, stream: 1)
+
+    let up = try Buffer<Int8>(count: outputs * pixelCount)
+    for latent in 0..<latentCount {
+      for pixel in 0..<pixelCount {
+        up[latent * pixelCount + pixel] = Int8(
+          seed == 0 ? 4 * pattern(latent, pixel) : random.below(9) - 4)
+      }
+    }
+    let scales = try Buffer<Float>(count: outputs)
+    let multipliers = try Buffer<Int32>(count: outputs)
+    for output in 0..<outputs {
+      scales[output] = 0.01
+      multipliers[output] = Int32(4096 / pixelCount * 4)
+    }
+    let encoder = try IntegerEncoder(layers: [
+      try IntegerLayer(
+        inputs: pixelCount, outputs: outputs, weights: up, bias: try Buffer(count: outputs),
+        multipliers: multipliers, shift: 12, table: nil, sumScales: scales, largestInput: 255)
+    ])
+
+    let down = try Buffer<Int8>(count: latentCount * pixelCount)
+    let downScales = try Buffer<Float>(count: pixelCount)
+    let downMultipliers = try Buffer<Int32>(count: pixelCount)
+    for pixel in 0..<pixelCount {
+      for latent in 0..<latentCount { down[pixel * latentCount + latent] = Int8(pattern(latent, pixel)) }
+      downScales[pixel] = 0.01
+      downMultipliers[pixel] = 1
+    }
+    let ramp = try Buffer<UInt8>(count: 4096)
+    for index in 0..<4096 { ramp[index] = UInt8((128 + (index - 2048) / 8).clamped(to: 0...255)) }
+    let decoder = try IntegerDecoder(layers: [
+      try IntegerLayer(
+        inputs: latentCount, outputs: pixelCount, weights: down, bias: try Buffer(count: pixelCount),
+        multipliers: downMultipliers, shift: 1, table: ramp, sumScales: downScales, largestInput: 16383)
+    ])
+
+    var rates: [CodeRate] = []
+    for step in [96, 40, 12] {
+      var tables: [CodeTable] = []
+      for latent in 0..<latentCount {
+        tables.append(
+          try table(reach: reach + latent % 3, spread: 300 / Double(step) / Double(1 + latent)))
+      }
+      rates.append(
+        try CodeRate(steps: [UInt16](repeating: UInt16(step), count: latentCount), tables: tables))
+    }
+    return try Autoencoder(
+      architecture: architecture, name: name, provenance: "tests", storage: .int8, encoder: nil, decoder: nil,
+      integerEncoder: encoder, integerDecoder: decoder,
+      codec: try Codec(
+        latentScales: (0..<latentCount).map { 16 + Float($0) }, rates: rates, defaultQuality: 2))
+  }
+
+  /// Images that the model can say most of: a few patterns of random strength, and a little noise.
+  static func images(_ count: Int, side: Int = 8, seed: UInt64 = 5, loudness: Int = 60) throws(AEError)
+    -> Buffer<UInt8>
+  {
+    let pixelCount = side * side
+    let pixels = try Buffer<UInt8>(count: count * pixelCount)
+    for image in 0..<count {
+      var random = RandomStream(seed: seed, stream: UInt64(image))
+      let strengths = (0..<6).map { (random.below(2 * loudness + 1) - loudness) / (1 + $0) }
+      for pixel in 0..<pixelCount {
+        var value = 128 + random.below(9) - 4
+        for latent in 0..<6 { value += strengths[latent] * pattern(latent, pixel) }
+        pixels[image * pixelCount + pixel] = UInt8(value.clamped(to: 0...255))
+      }
+    }
+    return pixels
+  }
+
+  /// Images of noise, which these models cannot say anything about: the lower half is the upper one inverted,
+  /// and their patterns are all the same in both.
+  static func noise(_ count: Int, side: Int = 8, seed: UInt64 = 6) throws(AEError) -> Buffer<UInt8> {
+    let pixelCount = side * side
+    let pixels = try Buffer<UInt8>(count: count * pixelCount)
+    var random = RandomStream(seed: seed, stream: 0)
+    for image in 0..<count {
+      for pixel in 0..<pixelCount / 2 {
+        let value = UInt8(truncatingIfNeeded: random.next() >> 13)
+        pixels[image * pixelCount + pixel] = value
+        pixels[image * pixelCount + pixelCount / 2 + pixel] = 255 - value
+      }
+    }
+    return pixels
+  }
+
+  /// A set of `count` images, of which those in `odd` are noise.
+  static func set(
+    _ count: Int, side: Int = 8, odd: [Int] = [], labelled: Bool = false, named: Bool = false,
+    source: SourceKind = .unknown
+  ) throws(AEError) -> ImageSet {
+    let pixels = try images(count, side: side)
+    let strange = try noise(max(odd.count, 1), side: side)
+    for (index, image) in odd.enumerated() {
+      for pixel in 0..<side * side {
+        pixels[image * side * side + pixel] = strange[index * side * side + pixel]
+      }
+    }
+    return try ImageSet(
+      width: side, height: side, count: count, pixels: pixels,
+      labels: labelled ? (0..<count).map { UInt8($0 * 7 % 10) } : nil,
+      names: named ? (0..<count).map { "digit_\($0 + 8).png" } : nil, source: source)
+  }
+
+  static func options(
+    layer: Layer = .latent, maxError: Int = 0, effort: Int = 0, quality: Int = 0, preview: Bool = false,
+    embed: Bool = false, block: Int = 512
+  ) -> CompressionOptions {
+    var options = CompressionOptions()
+    options.layer = layer
+    options.maxError = maxError
+    options.effort = effort
+    options.keepsCodes = preview
+    options.quality = quality
+    options.embedModel = embed
+    options.blockImages = block
+    return options
+  }
+
+  /// All pixels of a set.
+  static func read(_ set: CompressedSet) throws(AEError) -> [UInt8] {
+    let information = set.information
+    let pixels = try Buffer<UInt8>(count: information.count * information.width * information.height)
+    try set.read(first: 0, count: information.count, into: pixels.base)
+    return pixels.array
+  }
+
+  /// What a call throws, or nil.
+  static func error(_ body: () throws(AEError) -> Void) -> AEError? {
+    do throws(AEError) {
+      try body()
+      return nil
+    } catch {
+      return error
+    }
+  }
+}
+
+/// Where the parts of a small file lie, found without the reader under test, and its checksums made right
+/// again after a change.
+struct Layout {
+  let headerSize: Int
+  let entryCount: Int
+  var indexOffset: Int { headerSize }
+  var indexEnd: Int { headerSize + 9 * entryCount + 4 }
+  let sections: [Range<Int>]
+  let blocks: [Range<Int>]
+
+  static func integer(_ bytes: [UInt8], _ offset: Int, _ size: Int) -> Int {
+    var value: UInt64 = 0
+    for index in 0..<size { value |= UInt64(bytes[offset + index]) << (8 * UInt64(index)) }
+    return Int(truncatingIfNeeded: value)
+  }
+
+  static func put(_ value: UInt64, _ bytes: inout [UInt8], _ offset: Int, _ size: Int) {
+    for index in 0..<size { bytes[offset + index] = UInt8(truncatingIfNeeded: value >> (8 * UInt64(index))) }
+  }
+
+  /// Nil if the bytes are too few for header and index; parts that do not fit are left out, and all after them.
+  init?(_ bytes: [UInt8]) {
+    guard bytes.count > 136 else { return nil }
+    headerSize = 132 + Int(bytes[23]) + 4
+    let count = Layout.integer(bytes, 32, 8)
+    let blockImages = Layout.integer(bytes, 24, 4)
+    guard count >= 0, count < 1 << 20, blockImages > 0 else { return nil }
+    entryCount = (count + blockImages - 1) / blockImages
+    var offset = headerSize + 9 * entryCount + 4
+    guard offset <= bytes.count else { return nil }
+    var sections: [Range<Int>] = []
+    for section in 0..<3 {
+      let size = Layout.integer(bytes, 72 + 20 * section, 8)
+      guard size >= 0, size <= bytes.count - offset else { break }
+      sections.append(offset..<offset + size)
+      offset += size
+    }
+    var blocks: [Range<Int>] = []
+    for entry in 0..<entryCount where sections.count == 3 {
+      let size = Layout.integer(bytes, headerSize + 9 * entry + 1, 4)
+      guard size <= bytes.count - offset else { break }
+      blocks.append(offset..<offset + size)
+      offset += size
+    }
+    self.sections = sections
+    self.blocks = blocks
+  }
+
+  static func crc(_ bytes: [UInt8], _ range: Range<Int>) -> UInt64 {
+    bytes.withUnsafeBufferPointer { UInt64(Checksum.crc32($0.baseAddress! + range.lowerBound, range.count)) }
+  }
+
+  /// Makes every checksum match what the file now holds, as far as its parts can be found.
+  static func repair(_ bytes: inout [UInt8]) {
+    if let layout = Layout(bytes) {
+      for (entry, block) in layout.blocks.enumerated() {
+        put(crc(bytes, block), &bytes, layout.headerSize + 9 * entry + 5, 4)
+      }
+      put(crc(bytes, layout.indexOffset..<layout.indexEnd - 4), &bytes, layout.indexEnd - 4, 4)
+      for (index, section) in layout.sections.enumerated() where section.count > 0 {
+        put(crc(bytes, section), &bytes, 72 + 20 * index + 16, 4)
+      }
+    }
+    guard bytes.count > 136 else { return }
+    let checked = 132 + Int(bytes[23])
+    guard checked + 4 <= bytes.count else { return }
+    put(crc(bytes, 0..<checked), &bytes, checked, 4)
+  }
+}
