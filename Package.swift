@@ -42,7 +42,7 @@ let package = Package(
     .systemLibrary(name: "CAE", path: "include"),
 
     // The engine.
-    .target(name: "Core", dependencies: ["CSystem"]),
+    .target(name: "Core", dependencies: ["CKernels", "CSystem"]),
     .target(name: "Compute", dependencies: ["CKernels", "CSystem", "Core"]),
     .target(name: "Bytes", dependencies: ["CSystem", "CZlib", "Core"]),
     .target(name: "Network", dependencies: ["CKernels", "Compute", "Core"]),

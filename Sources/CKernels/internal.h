@@ -52,8 +52,8 @@ static inline size_t round_up(size_t n, size_t to) {
 
 /**
  * ck_scratch_take(byte_count) returns memory on a 64-byte boundary, or NULL if it is refused. Blocks
- * are kept between calls, 64 MiB in all at most, because fresh pages cost more than most products do. Any
- * thread may give back what another took.
+ * are kept between calls, 64 MiB in all at most, because fresh pages cost more than most products do; in a context
+ * with an allocator they come from that and go back to it. Any thread may give back what another took.
  */
 void *ck_scratch_take(size_t byte_count);
 /** ck_scratch_give(memory) takes it back; NULL does nothing. */

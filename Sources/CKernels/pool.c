@@ -64,6 +64,9 @@ static struct {
   _Atomic uint32_t task_count;
   /* The path selected on the owner's thread, so that its tasks use it wherever they run. */
   _Atomic int path;
+  /* Its context, for the same reason. */
+  _Atomic(ck_allocator *) allocator;
+  _Atomic int threads;
   /* Workers of rank below this take part in the job. */
   _Atomic int helpers;
   /* Tasks not finished yet. */
@@ -79,7 +82,7 @@ static struct {
   worker workers[MAX_THREADS];
 } pool = {.mutex = PTHREAD_MUTEX_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
 
-/* Threads to use; 0 until it is first asked for. */
+/* Threads to use in no context; 0 until it is first asked for. */
 static _Atomic int thread_count;
 
 /* Set on a thread while it runs tasks: what it calls from inside one runs on it alone. */
@@ -112,13 +115,18 @@ static int default_thread_count(void) {
   return count < 1 ? 1 : count > MAX_THREADS ? MAX_THREADS : (int)count;
 }
 
-int ck_thread_count(void) {
+int ck_process_thread_count(void) {
   int count = atomic_load_explicit(&thread_count, memory_order_relaxed);
   if (count)
     return count;
   int none = 0;
   atomic_compare_exchange_strong(&thread_count, &none, default_thread_count());
   return atomic_load(&thread_count);
+}
+
+int ck_thread_count(void) {
+  int own = ck_context_current().threads;
+  return own ? own : ck_process_thread_count();
 }
 
 void ck_set_thread_count(int count) {
@@ -140,13 +148,17 @@ static void run_tasks(int rank) {
     void *context = atomic_load_explicit(&pool.context, memory_order_relaxed);
     uint32_t task_count = atomic_load_explicit(&pool.task_count, memory_order_relaxed);
     int path = atomic_load_explicit(&pool.path, memory_order_relaxed);
+    ck_context own = {atomic_load_explicit(&pool.allocator, memory_order_relaxed),
+                      atomic_load_explicit(&pool.threads, memory_order_relaxed)};
     if (rank >= atomic_load_explicit(&pool.helpers, memory_order_relaxed))
       return;
     if (!atomic_compare_exchange_weak_explicit(&pool.ticket, &ticket, ticket - 1, memory_order_acq_rel,
                                                memory_order_acquire))
       continue;
-    if (rank >= 0)
+    if (rank >= 0) {
       ck_path_select(path);
+      ck_context_enter(own);
+    }
     task(context, task_count - (uint32_t)ticket);
     if (atomic_fetch_sub(&pool.pending, 1) == 1 && atomic_load(&pool.owner_asleep)) {
       pthread_mutex_lock(&pool.mutex);
@@ -264,13 +276,13 @@ void ck_parallel(size_t task_count, task_function task, void *context) {
 
 void ck_parallel_watched(size_t task_count, task_function task, void *context,
                          void (*watch)(void *context)) {
-  int free_pool = 0;
-  if (task_count < 2 || task_count > UINT32_MAX || in_task || ck_thread_count() < 2 ||
+  int free_pool = 0, threads = ck_thread_count();
+  if (task_count < 2 || task_count > UINT32_MAX || in_task || threads < 2 ||
       !atomic_compare_exchange_strong(&pool.owned, &free_pool, 1)) {
     run_alone(task_count, task, context);
     return;
   }
-  size_t wanted = (size_t)ck_thread_count() - 1;
+  size_t wanted = (size_t)(threads < MAX_THREADS ? threads : MAX_THREADS) - 1;
   int helpers = start_workers((int)(wanted < task_count - 1 ? wanted : task_count - 1));
   if (helpers == 0) {
     atomic_store(&pool.owned, 0);
@@ -282,6 +294,9 @@ void ck_parallel_watched(size_t task_count, task_function task, void *context,
   atomic_store_explicit(&pool.context, context, memory_order_relaxed);
   atomic_store_explicit(&pool.task_count, (uint32_t)task_count, memory_order_relaxed);
   atomic_store_explicit(&pool.path, ck_path_selected(), memory_order_relaxed);
+  ck_context own = ck_context_current();
+  atomic_store_explicit(&pool.allocator, own.allocator, memory_order_relaxed);
+  atomic_store_explicit(&pool.threads, own.threads, memory_order_relaxed);
   atomic_store_explicit(&pool.helpers, helpers, memory_order_relaxed);
   atomic_store_explicit(&pool.pending, (uint32_t)task_count, memory_order_relaxed);
   atomic_store(&pool.ticket, job << 32 | task_count);

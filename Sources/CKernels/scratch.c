@@ -1,6 +1,6 @@
 /*
  * Memory for packed panels, kept between calls. It is its own file because it is the only place in
- * CKernels that allocates.
+ * CKernels that takes memory to work in. In a context with an allocator nothing is kept: that is the allocator's to do.
  */
 #include "internal.h"
 
@@ -11,10 +11,12 @@
 #define MOST_KEPT ((size_t)64 << 20)
 #define SLOTS 8
 
-/* A block opens with its size; the memory handed out begins a cache line later. */
+/* A block opens with its size and the allocator that it came from, NULL for malloc; the memory handed out begins a
+   cache line later. */
 typedef struct block {
   size_t byte_count;
-  char pad[64 - sizeof(size_t)];
+  ck_allocator *allocator;
+  char pad[64 - sizeof(size_t) - sizeof(ck_allocator *)];
 } block;
 
 static _Atomic(block *) kept[SLOTS];
@@ -32,6 +34,8 @@ static block *take_kept(int slot) {
 }
 
 void *ck_scratch_take(size_t byte_count) {
+  if (ck_context_current().allocator)
+    return ck_scratch_fresh(byte_count);
   block *smaller = NULL;
   for (int i = 0; i < SLOTS; i++) {
     block *found = take_kept(i);
@@ -52,10 +56,13 @@ void *ck_scratch_take(size_t byte_count) {
 void *ck_scratch_fresh(size_t byte_count) {
   if (byte_count > PTRDIFF_MAX - 4096)
     return NULL;
-  block *fresh = aligned_alloc(64, (byte_count + 63) / 64 * 64 + sizeof(block));
+  ck_allocator *allocator = ck_context_current().allocator;
+  size_t whole = round_up(byte_count, 64) + sizeof(block);
+  block *fresh = allocator ? ck_allocator_take(allocator, whole) : aligned_alloc(64, whole);
   if (!fresh)
     return NULL;
   fresh->byte_count = byte_count;
+  fresh->allocator = allocator;
   return fresh + 1;
 }
 
@@ -63,6 +70,10 @@ void ck_scratch_give(void *memory) {
   if (!memory)
     return;
   block *back = (block *)memory - 1;
+  if (back->allocator) {
+    ck_allocator_give(back->allocator, back, round_up(back->byte_count, 64) + sizeof(block));
+    return;
+  }
   if (atomic_fetch_add(&kept_bytes, back->byte_count) + back->byte_count <= MOST_KEPT)
     for (int i = 0; i < SLOTS; i++) {
       block *none = NULL;

@@ -7,10 +7,11 @@ import Core
 /// The kernel path in use, such as "avx512".
 public var kernelPathName: String { UTF8Text.string(ck_path_name(ck_path())) }
 
-/// How many threads parallel loops may use, at least 1.
+/// How many threads parallel loops may use, at least 1: as the context says that the calling thread works in, or else
+/// as the process has been told.
 public var threadCount: Int { Int(ck_thread_count()) }
 
-/// Sets the number of threads; 0 means AE_THREADS or else the machine's processors.
+/// Sets the process's number of threads; 0 means AE_THREADS or else the machine's processors.
 public func setThreadCount(_ count: Int) { ck_set_thread_count(Int32(count.clamped(to: 0...256))) }
 
 /// Calls `body` for every index below `count`, on several threads, and returns when all are done.

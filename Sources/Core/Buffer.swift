@@ -1,6 +1,7 @@
 // Memory whose size depends on input. A Swift Array larger than memory ends the process; this asks
 // an allocator that may refuse, and turns a refusal into an error.
 
+import CKernels
 import CSystem
 
 /// A fixed run of `count` elements on a 64-byte boundary, zeroed at first, shared by reference.
@@ -10,13 +11,16 @@ public final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
   public let base: UnsafeMutablePointer<Element>
   public let count: Int
   private let isOwned: Bool
+  /// Whose the memory is; nil for the system's.
+  private let allocator: OpaquePointer?
   /// What the memory is a part of, for as long as this lives.
   private let whole: AnyObject?
 
-  /// Allocates `count` zeroed elements.
+  /// Allocates `count` zeroed elements, from the allocator of the context that the calling thread works in.
   /// - Throws: `.memory` if the size overflows or the allocator refuses; `.argument` if negative.
   public init(count: Int) throws(AEError) {
-    base = try allocate(count, of: MemoryLayout<Element>.stride).bindMemory(
+    allocator = ck_context_current().allocator
+    base = try allocate(count, of: MemoryLayout<Element>.stride, from: allocator).bindMemory(
       to: Element.self, capacity: count)
     self.count = count
     isOwned = true
@@ -28,6 +32,7 @@ public final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
     base = UnsafeMutablePointer(mutating: source)
     self.count = count
     isOwned = false
+    allocator = nil
     whole = nil
   }
 
@@ -35,6 +40,7 @@ public final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
     base = start
     self.count = count
     isOwned = false
+    allocator = nil
     self.whole = whole
   }
 
@@ -51,7 +57,7 @@ public final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
     for index in 0..<elements.count { base[index] = elements[index] }
   }
 
-  deinit { if isOwned { cs_free(base) } }
+  deinit { if isOwned { release(base, count * MemoryLayout<Element>.stride, to: allocator) } }
 
   /// Elements `first ..< first + count`, which must be there, seen as others of the same size.
   ///
@@ -90,10 +96,27 @@ public func checkMemory() throws(AEError) {
 
 /// Zeroed memory for `count` elements of `stride` bytes.
 @inline(never)
-private func allocate(_ count: Int, of stride: Int) throws(AEError) -> UnsafeMutableRawPointer {
+private func allocate(_ count: Int, of stride: Int, from allocator: OpaquePointer?) throws(AEError)
+  -> UnsafeMutableRawPointer
+{
   guard count >= 0 else { throw AEError(.argument, "a buffer of \(count) elements was asked for") }
-  guard let byteCount = count.times(stride), let memory = cs_allocate(byteCount) else {
+  guard let byteCount = count.times(stride), let memory = zeroed(byteCount, from: allocator) else {
     throw AEError(.memory, "cannot allocate \(count) elements of \(stride) bytes")
   }
   return memory
+}
+
+private func zeroed(_ byteCount: Int, from allocator: OpaquePointer?) -> UnsafeMutableRawPointer? {
+  guard let allocator else { return cs_allocate(byteCount) }
+  // A call that is short of memory is to end, whoever has some left.
+  guard cs_call_is_short() == 0, let memory = ck_allocator_take(allocator, byteCount) else { return nil }
+  memory.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+  return memory
+}
+
+/// Gives memory back to where it came from.
+@inline(never)
+private func release(_ memory: UnsafeMutableRawPointer, _ byteCount: Int, to allocator: OpaquePointer?) {
+  guard let allocator else { return cs_free(memory) }
+  ck_allocator_give(allocator, memory, byteCount)
 }

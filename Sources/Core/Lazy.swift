@@ -1,20 +1,33 @@
 // A value that is made at its first use, by whichever thread comes first: what models that many threads share
 // put off until it is needed.
 
+import CKernels
 import Synchronization
 
 /// An object that is made once. Threads that meet at the first use may each make one; all get the same.
+///
+/// What it is made of comes from the allocator of the context that this itself was made in, as what it is a part of
+/// does, and not from that of whichever call needs it first.
 public final class Lazy<Value: AnyObject & Sendable>: Sendable {
   /// The address of a retained object, or 0 as long as there is none.
   private let stored = Atomic<UInt>(0)
 
-  public init() {}
+  nonisolated(unsafe) private let allocator: OpaquePointer?
 
-  deinit { reference(stored.load(ordering: .acquiring))?.release() }
+  public init() { allocator = ck_allocator_retain(ck_context_current().allocator) }
+
+  deinit {
+    reference(stored.load(ordering: .acquiring))?.release()
+    ck_allocator_release(allocator)
+  }
 
   /// The value; `make` is called if there is none yet. What it throws is thrown, and the next use tries again.
   public func value(_ make: () throws(AEError) -> Value) throws(AEError) -> Value {
     if let made = reference(stored.load(ordering: .acquiring)) { return made.takeUnretainedValue() }
+    var context = ck_context_current()
+    context.allocator = allocator
+    let outer = ck_context_enter(context)
+    defer { _ = ck_context_enter(outer) }
     let made = try make()
     // What outlives the call must not lie in the call's reserve.
     try checkMemory()

@@ -13,7 +13,8 @@ import Core
 /// Runs the body of an entry point and turns what it throws into a status and this thread's last error.
 ///
 /// The body runs in the default floating-point environment, whatever the host has set: results that are promised
-/// bit for bit must not hang on it. The host's comes back, flags included. All that the engine makes in a call, its
+/// bit for bit must not hang on it. The host's comes back, flags included. So does the context that a callback's call
+/// was made in: the body is in none. All that the engine makes in a call, its
 /// errors among them, is made between the call's begin and its end, where a refused object comes from the reserve.
 func boundary(_ body: () throws(AEError) -> Void) -> ae_status {
   var call = cs_call()
@@ -23,7 +24,9 @@ func boundary(_ body: () throws(AEError) -> Void) -> ae_status {
     return ae_status(AE_ERROR_MEMORY)
   }
   let environment = ck_float_enter()
+  let outer = ck_context_enter(ck_context())
   let status = run(body)
+  _ = ck_context_enter(outer)
   ck_float_leave(environment)
   cs_call_end(&call)
   return status
@@ -69,12 +72,14 @@ enum HandleKind: UInt64 {
   case model = 0x4C45_444F_4D5F_4541  // "AE_MODEL"
   case imageSet = 0x5445_5347_4D49_4541  // "AEIMGSET"
   case trainer = 0x4E49_4152_545F_4541  // "AE_TRAIN"
+  case context = 0x5458_544E_435F_4541  // "AE_CNTXT"
 
   var name: StaticString {
     switch self {
     case .model: return "ae_model"
     case .imageSet: return "ae_imageset"
     case .trainer: return "ae_trainer"
+    case .context: return "ae_context"
     }
   }
 }
@@ -291,7 +296,7 @@ func checkedPath(_ path: UnsafePointer<CChar>?) throws(AEError) -> UnsafePointer
 }
 
 /// Text is a Swift object, whose memory cannot be refused, so it is not of any length.
-private func checkLength(_ pointer: UnsafePointer<CChar>, _ name: StaticString) throws(AEError) {
+func checkLength(_ pointer: UnsafePointer<CChar>, _ name: StaticString) throws(AEError) {
   let longest = 4096
   var count = 0
   while count <= longest && pointer[count] != 0 { count += 1 }

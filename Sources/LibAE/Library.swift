@@ -96,7 +96,7 @@ public func ae_release_memory() {
 }
 
 @implementation @_cdecl("ae_threads")
-public func ae_threads() -> Int32 { Int32(truncatingIfNeeded: threadCount) }
+public func ae_threads() -> Int32 { ck_process_thread_count() }
 
 /// A literal as C sees it: literals lie in the library's read-only data, with a closing NUL.
 func cString(_ literal: StaticString) -> UnsafePointer<CChar> {

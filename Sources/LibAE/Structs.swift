@@ -41,6 +41,11 @@ extension ae_trainer_options: GrowingStruct {
   static var firstSize: Int { 200 }
 }
 
+extension ae_context_options: GrowingStruct {
+  static var structName: StaticString { "ae_context_options" }
+  static var firstSize: Int { 48 }
+}
+
 /// The largest struct_size taken for one: anything above is a mistake, and would be read.
 private let largestStructSize = 4096
 

@@ -48,6 +48,7 @@ void *compressed(const ae_model *model, size_t count, const ae_compress_options 
 /* ---- The sections, one file each ---- */
 
 void test_library(void);
+void test_contexts(void);
 void test_models(void);
 void test_coding(void);
 void test_image_sets(void);

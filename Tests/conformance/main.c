@@ -216,6 +216,7 @@ int main(int argc, char **argv) {
   }
   printf("%s\n", ae_build_info());
   test_library(); /* first: it sees a thread without errors */
+  test_contexts();
   elu = train(AE_KIND_ELU);
   vae = train(AE_KIND_VAE);
   test_models();

@@ -396,6 +396,24 @@ static ae_status set_name(work *w) {
   ae_status status = ae_imageset_name(w->set, 0, w->out, OUT_SIZE, &w->size);
   return status == AE_ERROR_KIND ? AE_OK : status;
 }
+static void *from_nowhere(void *allocator, size_t byte_count, size_t alignment) {
+  (void)allocator, (void)byte_count, (void)alignment;
+  return NULL;
+}
+static void to_nowhere(void *allocator, void *memory, size_t byte_count) {
+  (void)allocator, (void)memory, (void)byte_count;
+}
+static ae_status make_context(work *w) {
+  (void)w;
+  ae_context_options options;
+  ae_context *context = NULL;
+  ae_status status = ae_context_options_init(&options, sizeof options);
+  options.model_path = "a folder with a name that is too long to lie within a string itself:another";
+  options.allocate = from_nowhere, options.free = to_nowhere;
+  if (status == AE_OK) status = ae_context_create(&options, &context);
+  ae_context_free(context);
+  return status;
+}
 static ae_status create(work *w) { return ae_trainer_create(&w->train, &w->trainer); }
 static ae_status fit(work *w) { return ae_trainer_fit(w->trainer, pixels, COUNT); }
 static ae_status step(work *w) { return ae_trainer_step(w->trainer, values, COUNT, NULL); }
@@ -459,6 +477,7 @@ static const struct scenario {
     {"ae_imageset_latents", with_codes, set_latents, 0},
     {"ae_imageset_labels", with_set, set_labels, WITH_LABELS},
     {"ae_imageset_name", with_set, set_name, 0},
+    {"ae_context_create", with_nothing, make_context, 0},
     {"ae_trainer_create", with_nothing, create, PER_KIND},
     {"ae_trainer_fit", with_trainer, fit, PER_KIND},
     {"ae_trainer_step", with_trainer, step, PER_KIND | STEPPED},

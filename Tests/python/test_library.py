@@ -43,6 +43,7 @@ def test_every_function_of_the_header_is_declared_and_typed(root):
 
 
 STRUCTS = {
+    "ae_context_options": _foreign.ContextOptions,
     "ae_model_information": _foreign.ModelInformation,
     "ae_compress_options": _foreign.CompressOptions,
     "ae_imageset_information": _foreign.ImageSetInformation,

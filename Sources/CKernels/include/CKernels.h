@@ -35,15 +35,55 @@ int ck_path_select(int path);
 /** ck_path_name(path) returns "generic", "avx2", "avx512" or "neon". */
 const char *ck_path_name(int path);
 
+/* ---- Contexts: what the calling thread, and the parallel loops that it starts, work with ---- */
+
+/** What memory from a host's allocator lies on multiples of. */
+enum { CK_ALIGNMENT = 64 };
+
+typedef void *(*ck_allocate_function)(void *host, size_t byte_count, size_t alignment);
+typedef void (*ck_free_function)(void *host, void *memory, size_t byte_count);
+
+/** ck_allocator is a host's allocator, which lives as long as its references and the memory taken from it. */
+typedef struct ck_allocator ck_allocator;
+
+/** ck_context is how many threads parallel loops may use, 0 for the process's number, and where memory comes from,
+ *  NULL for malloc. It holds no reference. */
+typedef struct ck_context {
+  ck_allocator *allocator;
+  int threads;
+} ck_context;
+
+/** ck_context_current() returns the calling thread's; that of a thread which is in none is all 0. */
+ck_context ck_context_current(void);
+/** ck_context_enter(next) makes `next` the calling thread's, and returns what it was. */
+ck_context ck_context_enter(ck_context next);
+
+/** ck_allocator_make(allocate, free, host) returns one with one reference, or NULL if memory is refused. */
+ck_allocator *ck_allocator_make(ck_allocate_function allocate, ck_free_function free, void *host);
+/** ck_allocator_retain(allocator) adds a reference and returns it; NULL is nothing. Any thread may. */
+ck_allocator *ck_allocator_retain(ck_allocator *allocator);
+/** ck_allocator_release(allocator) takes one off; NULL is nothing. */
+void ck_allocator_release(ck_allocator *allocator);
+/**
+ * ck_allocator_take(allocator, byte_count) returns memory on a 64-byte boundary, which holds a reference, or NULL if
+ * the host refuses or gives it off that boundary. The host is called in the default floating-point environment.
+ */
+void *ck_allocator_take(ck_allocator *allocator, size_t byte_count);
+/** ck_allocator_give(allocator, memory, byte_count) takes it back, with the size that was asked for. Any thread may. */
+void ck_allocator_give(ck_allocator *allocator, void *memory, size_t byte_count);
+
 /* ---- Threads ---- */
 
-/** ck_thread_count() returns how many threads ck_parallel may use, at least 1. */
+/** ck_thread_count() returns how many threads ck_parallel may use here, at least 1: the context's or the process's. */
 int ck_thread_count(void);
-/** ck_set_thread_count(count) sets it; 0 means AE_THREADS or else the machine's processors. */
+/** ck_process_thread_count() returns how many it may use in no context. */
+int ck_process_thread_count(void);
+/** ck_set_thread_count(count) sets that; 0 means AE_THREADS or else the machine's processors. */
 void ck_set_thread_count(int count);
 /**
  * ck_parallel(task_count, task, context) calls task(context, i) for every i below task_count, on the
- * calling thread and the pool's, in any order, and returns when all are done. Calls from inside a
+ * calling thread and at most ck_thread_count() - 1 of the pool's, all in the calling thread's context, in any order,
+ * and returns when all are done. Calls from inside a
  * task, and calls while another thread has the pool, run on the calling thread alone. The pool
  * starts at first use, and starts anew in a child after fork. A task must not fork.
  */

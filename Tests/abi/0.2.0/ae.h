@@ -153,6 +153,54 @@ int32_t ae_threads(void);
 void ae_release_memory(void);
 
 /* ------------------------------------------------------------------------------------------------
+ * Contexts
+ *
+ * A context says how many threads a call may use and whose memory it takes. A call that is given one runs on at most
+ * its threads, and takes from its allocator all that grows with its input: arrays, weights, what products work in.
+ * What outlives the call, as a model does, goes back to that same allocator when it is freed, on whichever thread and
+ * also when the ae_context has been freed before; so the allocator must live for as long as that. malloc still gives
+ * the reserves of calls (see Memory), and some objects of a few hundred bytes, at most 1 MiB in a call and 64 KiB in
+ * all that stays of it, 48 KiB for each zlib stream that is read, and the context itself. NULL for a context stands
+ * for the process's number of threads and malloc. Results do not depend on contexts.
+ *
+ * Any number of threads may use one context, or different ones, at the same time.
+ */
+
+/** ae_context is threads and an allocator, immutable. */
+typedef struct ae_context ae_context;
+
+/**
+ * ae_allocate_callback(allocator, byte_count, alignment) returns byte_count bytes, a multiple of 64, on a multiple of
+ * alignment, which is 64; they need not be zero. NULL refuses them, as memory off its alignment does, which is given
+ * back: the call then returns AE_ERROR_MEMORY. It and ae_free_callback may be called by any of the threads that work
+ * for a call, several at the same time, in the default floating-point environment. They must return, and must not call
+ * the library.
+ */
+typedef void *(*ae_allocate_callback)(void *allocator, size_t byte_count, size_t alignment);
+
+/** ae_free_callback(allocator, memory, byte_count) takes back what ae_allocate_callback gave for the same byte_count. */
+typedef void (*ae_free_callback)(void *allocator, void *memory, size_t byte_count);
+
+/** ae_context_options says what a context is to be. */
+typedef struct ae_context_options {
+  size_t struct_size;            /* set by ae_context_options_init */
+  int32_t threads;               /* 0 (default): as ae_set_threads says; else 1 to 256 */
+  ae_allocate_callback allocate; /* NULL (default) for malloc; both or neither */
+  ae_free_callback free;
+  void *allocator;               /* handed to both */
+  const char *model_path;        /* folders of model files, separated by ':'; NULL: none beside the usual ones */
+} ae_context_options;
+
+/** ae_context_options_init(options, struct_size) sets every default; see ae_compress_options_init. */
+ae_status ae_context_options_init(ae_context_options *options, size_t struct_size);
+
+/** ae_context_create(options, context) stores a new context in *context. `options` may be NULL, and go after that. */
+ae_status ae_context_create(const ae_context_options *options, ae_context **context);
+
+/** ae_context_free(context) frees a context. What was made in calls with it lives on. */
+void ae_context_free(ae_context *context);
+
+/* ------------------------------------------------------------------------------------------------
  * Models
  */
 

@@ -34,6 +34,19 @@ STATUS_BUFFER = 10
 STATUS_STOPPED = 11
 
 
+class ContextOptions(ctypes.Structure):
+    """ae_context_options."""
+
+    _fields_ = (
+        ("struct_size", c_size_t),
+        ("threads", c_int32),
+        ("allocate", c_void_p),
+        ("free", c_void_p),
+        ("allocator", c_void_p),
+        ("model_path", c_char_p),
+    )
+
+
 class ModelInformation(ctypes.Structure):
     """ae_model_information."""
 
@@ -179,6 +192,9 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "ae_set_threads": (c_int32, (c_int32,)),
     "ae_threads": (c_int32, ()),
     "ae_release_memory": (None, ()),
+    "ae_context_options_init": (c_int32, (POINTER(ContextOptions), c_size_t)),
+    "ae_context_create": (c_int32, (POINTER(ContextOptions), _OUT_HANDLE)),
+    "ae_context_free": (None, (_HANDLE,)),
     "ae_model_open": (c_int32, (c_char_p, _OUT_HANDLE)),
     "ae_model_open_memory": (c_int32, (_ARRAY, c_size_t, _OUT_HANDLE)),
     "ae_model_free": (None, (_HANDLE,)),
