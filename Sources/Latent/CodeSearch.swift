@@ -75,7 +75,7 @@ public final class CodeSearch: Sendable {
     for index in 0..<count &* d { latents.base[index] = rate.latent(Int(codes[index]), of: index % d) }
     try decoder.decode(latents.base, count: count, into: pictures.base)
     for image in 0..<count {
-      errors.base[image] = squaredError(pictures.base + image &* size, pixels + image &* size, size)
+      errors.base[image] = squaredError(pictures.base + image &* size, pixels + image &* size, count: size)
     }
     // Every latent one step down, then one step up.
     for turn in 0..<2 &* d &* passes {
@@ -98,7 +98,7 @@ public final class CodeSearch: Sendable {
       try decoder.decode(trials.base, count: trialCount, into: pictures.base)
       for index in 0..<trialCount {
         let (image, rise) = tried.base[index]
-        let error = squaredError(pictures.base + index &* size, pixels + image &* size, size)
+        let error = squaredError(pictures.base + index &* size, pixels + image &* size, count: size)
         if CodeSearch.unitsPerBit &* (error &- errors.base[image]) &+ price &* rise < 0 {
           errors.base[image] = error
           codes[image &* d &+ latent] &+= Int16(truncatingIfNeeded: move)
@@ -107,15 +107,4 @@ public final class CodeSearch: Sendable {
       }
     }
   }
-}
-
-/// The squared differences of at most 64 x 64 bytes, summed.
-@inline(never)
-private func squaredError(_ a: UnsafePointer<UInt8>, _ b: UnsafePointer<UInt8>, _ count: Int) -> Int {
-  var sum: UInt32 = 0
-  for i in 0..<count {
-    let difference = Int32(a[i]) &- Int32(b[i])
-    sum &+= UInt32(bitPattern: difference &* difference)
-  }
-  return Int(sum)
 }

@@ -7,7 +7,6 @@ import Core
 import Latent
 import Lossless
 import Network
-import Network
 
 public enum Evaluation {
   /// Peak signal-to-noise ratio in dB of a mean squared error on the [0, 1] scale; infinite for 0.
@@ -67,12 +66,7 @@ public enum Evaluation {
   public static func meanSquaredError(
     _ a: UnsafePointer<UInt8>, _ b: UnsafePointer<UInt8>, byteCount: Int
   ) -> Double {
-    var sum = 0
-    for i in 0..<byteCount {
-      let difference = Int(a[i]) - Int(b[i])
-      sum += difference * difference
-    }
-    return Double(sum) / Double(max(byteCount, 1)) / 65025
+    Double(squaredError(a, b, count: byteCount)) / Double(max(byteCount, 1)) / 65025
   }
 
   private static func meanSquaredError(
@@ -90,7 +84,7 @@ public enum Evaluation {
       try reconstruct(pixels + first * size, n, output.base)
       ck_from_u8(n * size, pixels + first * size, target.base)
       for row in 0..<n {
-        sum += ck_squared_error(size, output.base + row * size, target.base + row * size, 0, nil)
+        sum += squaredError(output.base + row * size, target.base + row * size, count: size)
       }
       first += n
       guard progress(first) else { throw AEError(.stopped, "the evaluation was stopped") }

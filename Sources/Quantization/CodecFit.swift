@@ -527,7 +527,7 @@ private func latentGains(_ model: Autoencoder, codes: Buffer<Float>, count: Int,
     try model.decode(moved.base, count: count, into: above.base)
     for row in 0..<count { moved.base[row * d + j] -= 2 * h }
     try model.decode(moved.base, count: count, into: below.base)
-    let squares = ck_squared_error(count * size, above.base, below.base, 0, nil)
+    let squares = squaredError(above.base, below.base, count: count * size)
     gains.append(squares / Double(count * size) / (4 * Double(h) * Double(h)))
   }
   return gains
