@@ -7,6 +7,8 @@ PYTHON ?= python3
 PREFIX ?= /usr/local
 DESTDIR ?=
 BINDIR ?= $(PREFIX)/bin
+# Programs that others start: the study. The tool looks for it in ../libexec/aez, as seen from where it is.
+LIBEXECDIR ?= $(PREFIX)/libexec/aez
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 MANDIR ?= $(PREFIX)/share/man
@@ -32,7 +34,7 @@ VERSION := $(shell awk '/define AE_VERSION_(MAJOR|MINOR|PATCH)/ { printf "%s%s",
 ABI_VERSION := $(shell awk '/define AE_ABI_VERSION/ { print $$3 }' include/ae.h)
 
 .DEFAULT_GOAL := all
-.PHONY: all help setup tool lib test demo verify bench bench-codecs examples install install-built standalone uninstall lint clean
+.PHONY: all help setup tool study lib test demo verify bench bench-codecs examples install install-built standalone uninstall lint clean
 
 all: tool lib  ## build the tool and the libraries
 
@@ -46,6 +48,9 @@ setup:  ## find what the build needs; as root, install what is missing
 
 tool: setup  ## build the tool: .build/release/aez
 	env -u CC -u CXX $(SWIFT) build -c release --product aez
+
+study: tool  ## build what `aez study` starts: .build/release/aez-study
+	env -u CC -u CXX $(SWIFT) build -c release --product aez-study
 
 lib: setup  ## build .build/lib/libae.so and libae.a in embedded Swift
 	@tools/build-library.sh
@@ -68,14 +73,15 @@ bench-codecs: tool lib  ## measure files beside other codecs'; writes docs/compr
 examples:  ## build the example programs against the installed header and library
 	@tools/examples.sh "$(DESTDIR)$(PREFIX)"
 
-install: lib standalone  ## install header, libraries, tool, man page, completions under PREFIX
+install: lib standalone  ## install header, libraries, tool, study, man page, completions under PREFIX
 	@$(MAKE) --no-print-directory install-built
 
-# The tool that is installed carries Swift's library in itself: where it goes there may be no Swift, and the
+# The programs that are installed carry Swift's library in themselves: where they go there may be no Swift, and the
 # place of this one is not for others to know.
 standalone: setup
-	env -u CC -u CXX $(SWIFT) build -c release --product aez --static-swift-stdlib --disable-local-rpath \
-	  --scratch-path .build/standalone
+	for product in aez aez-study; do \
+	  env -u CC -u CXX $(SWIFT) build -c release --product $$product --static-swift-stdlib --disable-local-rpath \
+	    --scratch-path .build/standalone || exit 1; done
 
 install-built:
 	install -d "$(DESTDIR)$(INCLUDEDIR)" "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(BINDIR)"
@@ -88,7 +94,9 @@ install-built:
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 	  -e 's|@VERSION@|$(VERSION)|' tools/libae.pc.in > "$(DESTDIR)$(LIBDIR)/pkgconfig/libae.pc"
 	strip -o "$(DESTDIR)$(BINDIR)/aez" .build/standalone/release/aez
-	chmod 755 "$(DESTDIR)$(BINDIR)/aez"
+	install -d "$(DESTDIR)$(LIBEXECDIR)"
+	strip -o "$(DESTDIR)$(LIBEXECDIR)/aez-study" .build/standalone/release/aez-study
+	chmod 755 "$(DESTDIR)$(BINDIR)/aez" "$(DESTDIR)$(LIBEXECDIR)/aez-study"
 	if [ -f docs/aez.1 ]; then install -d "$(DESTDIR)$(MANDIR)/man1" && \
 	  install -m 644 docs/aez.1 "$(DESTDIR)$(MANDIR)/man1/aez.1"; fi
 	install -d "$(DESTDIR)$(BASHCOMPDIR)" "$(DESTDIR)$(ZSHCOMPDIR)" "$(DESTDIR)$(FISHCOMPDIR)"
@@ -102,7 +110,8 @@ uninstall:  ## remove what install put there
 	  "$(DESTDIR)$(LIBDIR)/libae.so.$(ABI_VERSION)" "$(DESTDIR)$(LIBDIR)/libae.so.$(VERSION)" \
 	  "$(DESTDIR)$(LIBDIR)/libae.a" "$(DESTDIR)$(LIBDIR)/pkgconfig/libae.pc" "$(DESTDIR)$(BINDIR)/aez" \
 	  "$(DESTDIR)$(MANDIR)/man1/aez.1" "$(DESTDIR)$(BASHCOMPDIR)/aez" "$(DESTDIR)$(ZSHCOMPDIR)/_aez" \
-	  "$(DESTDIR)$(FISHCOMPDIR)/aez.fish"
+	  "$(DESTDIR)$(FISHCOMPDIR)/aez.fish" "$(DESTDIR)$(LIBEXECDIR)/aez-study"
+	-rmdir "$(DESTDIR)$(LIBEXECDIR)" 2>/dev/null
 
 lint:  ## check formatting and the rules on imports
 	@tools/setup-python.sh || true

@@ -16,9 +16,12 @@
 //   Quantization                 from floats to integers: ranges, error feedback, the fit of the latents' codec
 //   Training                     losses, gradients, optimisers, checkpoints
 //   Digits                       pen-stroke digits and a kicked ball, drawn from known parameters
-//   Analysis                     what codes and images are like: dimension, neighbours, subspaces, regressions
 //   LibAE                        one @_cdecl function per declaration of include/ae.h
+//   ToolKit                      what the two programs share: reports, progress, names of files, recipes, PNG
 //   aez                          the tool
+//   Analysis                     what codes and images are like: dimension, neighbours, subspaces, regressions
+//   Study                        the experiments and their page, on the engine, Analysis and ToolKit
+//   aez-study                    the study as a program, which `aez study` starts
 //
 // What SwiftPM cannot say (embedded mode, soname, version script) the Makefile passes on the command
 // line, so that this manifest needs no unsafe flags and other packages may depend on it.
@@ -29,6 +32,7 @@ let package = Package(
   products: [
     .library(name: "ae", type: .dynamic, targets: ["LibAE"]),
     .executable(name: "aez", targets: ["aez"]),
+    .executable(name: "aez-study", targets: ["aez-study"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
@@ -64,7 +68,6 @@ let package = Package(
         "Bytes", "CKernels", "Compute", "Core", "Lossless", "Model", "Network", "Quantization", "Storage",
       ]),
     .target(name: "Digits", dependencies: ["Compute", "Core", "Storage"]),
-    .target(name: "Analysis", dependencies: ["Compute", "Core", "Training"]),
 
     // The faces.
     .target(
@@ -75,15 +78,39 @@ let package = Package(
       ]),
     .target(name: "CPNG", path: "tools/CPNG", linkerSettings: [.linkedLibrary("png")]),
     .target(name: "CDefaultModel", path: "tools/CDefaultModel"),
+    .target(
+      name: "ToolKit",
+      dependencies: [
+        "CPNG", "CSystem", "Bytes", "Compute", "Container", "Core", "Model", "Network", "Storage", "Training",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "tools/kit"),
     .executableTarget(
       name: "aez",
       dependencies: [
-        "CDefaultModel", "CPNG", "CSystem", "Analysis", "Bytes", "Container", "Compute", "Core", "Digits",
-        "Latent",
-        "Lossless", "Model", "Network", "Quantization", "Storage", "Training",
+        "CDefaultModel", "CSystem", "Bytes", "Container", "Compute", "Core", "Digits", "Latent", "Lossless",
+        "Model", "Network", "Quantization", "Storage", "ToolKit", "Training",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "tools/aez"),
+
+    // The study, which is no part of the tool.
+    .target(
+      name: "Analysis", dependencies: ["Compute", "Core", "Training"], path: "tools/study/Analysis"),
+    .target(
+      name: "Study",
+      dependencies: [
+        "CSystem", "Analysis", "Bytes", "Container", "Compute", "Core", "Digits", "Latent", "Model",
+        "Network", "Quantization", "Storage", "ToolKit", "Training",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "tools/study/Study"),
+    .executableTarget(
+      name: "aez-study",
+      dependencies: [
+        "Study", "ToolKit", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "tools/study/main"),
 
     // Tests, one target a module.
     .testTarget(name: "ComputeTests", dependencies: ["Compute", "CKernels", "Core", "Model", "Network"]),

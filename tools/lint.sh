@@ -26,7 +26,7 @@ skip() {
   echo "skipped  $1"
 }
 
-modules='Synchronization|Analysis|CAE|CKernels|CSystem|CZlib|Bytes|CScan|Compute|Container|Core|Digits|Entropy|Latent|Lossless|Model|Network|Quantization|Storage|Training'
+modules='Synchronization|CAE|CKernels|CSystem|CZlib|Bytes|CScan|Compute|Container|Core|Digits|Entropy|Latent|Lossless|Model|Network|Quantization|Storage|Training'
 rule "Sources import nothing but each other, the C ground floor and Swift's atomics" \
   "$(grep -nE '^[[:space:]]*(@[a-zA-Z_]+(\([^)]*\))? )*((public|package|internal|private|fileprivate) )?import ' -r Sources --include='*.swift' |
     grep -vE "import ($modules)( |\$)")"
@@ -43,7 +43,7 @@ rule "nothing is left for later" \
 calls='(l?stat|access|opendir|unlink|rename|mkdir|rmdir|mkdtemp|chmod|symlink|readlink|realpath|fopen|posix_spawnp?)'
 rule "paths reach the system by FileName alone" \
   "$(grep -nE "\.(withCString|utf8CString)\>|(^|[^.a-zA-Z_])(Glibc\.)?$calls\([a-z\"]|CommandLine\.arguments|getenv\(" \
-    -r Sources tools/aez --include='*.swift' | grep -vE '^[^:]+:[0-9]+: *//|func |FileName\.withCString\(')"
+    -r Sources tools --include='*.swift' | grep -vE '^[^:]+:[0-9]+: *//|func |FileName\.withCString\(')"
 
 if swift format --version >/dev/null 2>&1; then
   rule "swift format lint --strict" \

@@ -159,7 +159,7 @@ run_install() {
   make --no-print-directory standalone install-built DESTDIR="$place" PREFIX=/usr >/dev/null
   fact $? "make install DESTDIR=... PREFIX=/usr"
   for file in usr/include/ae.h usr/include/ae.hpp usr/lib/libae.so usr/lib/libae.so.1 usr/lib/libae.a \
-    usr/lib/pkgconfig/libae.pc usr/bin/aez usr/share/man/man1/aez.1 usr/share/bash-completion/completions/aez \
+    usr/lib/pkgconfig/libae.pc usr/bin/aez usr/libexec/aez/aez-study usr/share/man/man1/aez.1 usr/share/bash-completion/completions/aez \
     usr/share/zsh/site-functions/_aez usr/share/fish/vendor_completions.d/aez.fish; do
     [ -s "$place/$file" ]
     fact $? "puts $file there"
@@ -168,8 +168,10 @@ run_install() {
   fact $? "libae.pc is sound"
   [ "$("$place/usr/bin/aez" --version)" = "aez $(PKG_CONFIG_PATH=$place/usr/lib/pkgconfig pkg-config --modversion libae)" ]
   fact $? "the tool that was installed runs, and is of that version"
-  ! ldd "$place/usr/bin/aez" | grep -qE 'swift|Foundation|not found'
-  fact $? "it needs no library of Swift"
+  (cd / && env -i "$place/usr/bin/aez" study --help) | grep -q 'USAGE: aez study'
+  fact $? "it finds the study that was installed"
+  ! ldd "$place/usr/bin/aez" "$place/usr/libexec/aez/aez-study" | grep -qE 'swift|Foundation|not found'
+  fact $? "they need no library of Swift"
   # shellcheck disable=SC2016
   bash -c '. "$1"; complete -p aez' bash "$place/usr/share/bash-completion/completions/aez" 2>&1 | grep -q "aez$"
   fact $? "bash takes the completions"

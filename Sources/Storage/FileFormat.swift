@@ -24,6 +24,13 @@ public struct FileFormat: Sendable {
   /// Bytes that are enough for every signature.
   public static let headCount = 512
 
+  /// The format of what an input begins with, none of which is taken.
+  package static func of(_ input: ByteInput) throws(AEError) -> FileFormat {
+    // Some formats are told by bytes far behind, for which a slow pipe is not waited for if the first ones do.
+    let format = of(try input.peek(16))
+    return format.kind == .unknown ? of(try input.peek(headCount)) : format
+  }
+
   /// The format of a file that begins with these bytes, at most `headCount` of which are looked at.
   public static func of(_ head: UnsafeBufferPointer<UInt8>) -> FileFormat {
     guard !head.isEmpty else { return FileFormat(.empty, "an empty file") }

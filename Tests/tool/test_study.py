@@ -145,12 +145,16 @@ def test_thirty_numbers_are_by_the_protocol_and_by_the_preset(tmp_path, study, r
     assert [row["test_mse"] for row in found["references"]] == [0.00383, 0.00343]
     plain, best = found["recipes"]
     assert plain["recipe"].startswith("aez train --kind elu --latent 30 --hidden 24 --steps 30 ")
-    # What the preset says, but for the steps: as `aez train` records it.
+    # What the preset says, but for the steps: as `aez train` records it, here of narrow layers, which are
+    # fitted faster.
+    widths = re.search(r"^  conv-30: .*?(--hidden [0-9,]+)", ok("train", "--help").text, re.M | re.S)[1]
+    assert f" {widths} " in best["recipe"]
     ok("draw", "-o", "train.idx", "--count", 100, cwd=tmp_path)
-    ok(*"train train.idx --preset conv-30 --steps 2 -o best.aew --quiet".split(), cwd=tmp_path)
+    narrow = "--hidden 4,4,8"
+    ok(*f"train train.idx --preset conv-30 {narrow} --steps 2 -o best.aew --quiet".split(), cwd=tmp_path)
     facts = json.loads(ok("info", "best.aew", "--json", cwd=tmp_path).out)
     assert found["latents"] == 30
-    assert best["recipe"] in json.dumps(facts)
+    assert best["recipe"].replace(widths, narrow) in json.dumps(facts)
     ok("draw", "-o", "test.idx", "--count", 200, "--seed", 2, cwd=tmp_path)
     for row in found["recipes"]:
         model = study / f"kept/{row['run']}.aew"
@@ -160,13 +164,54 @@ def test_thirty_numbers_are_by_the_protocol_and_by_the_preset(tmp_path, study, r
 
 
 def test_other_codecs_are_as_the_benchmark_measured_them(results):
-    script = ROOT / "tools/codec-curves.py"
+    script = ROOT / "tools/study/codec-curves.py"
     done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, check=False)
     if done.returncode == 3:
         pytest.skip(done.stdout.strip())
     assert done.returncode == 0, done.stderr
     names = [codec["name"] for codec in results["experiments"]["compression"]["other_codecs"]]
     assert names == ["AVIF", "JPEG XL", "WebP", "JPEG 2000"]
+
+
+# ---- The program ----
+
+
+def test_the_study_is_started_from_where_it_is(tmp_path):
+    """Beside the tool, else in ../libexec/aez, else on PATH: with all that the tool was given."""
+    for folder in ["bin", "libexec/aez", "path"]:
+        (tmp_path / folder).mkdir(parents=True)
+    aez = tmp_path / "bin/aez"
+    shutil.copy(TOOL, aez)
+    (tmp_path / "link").symlink_to(aez)
+
+    def start(*arguments):
+        env = environment(PATH=f"{tmp_path}/none:{tmp_path}/path:/usr/bin:/bin", WORD="from outside")
+        command = [tmp_path / "link", *arguments]
+        return subprocess.run(command, input=b"given", capture_output=True, env=env, check=False)
+
+    done = start("study", "--help")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.decode() == (
+        "aez: the study is a program of its own, aez-study, which is neither beside aez nor in "
+        "../libexec/aez nor on PATH: build it (make study, or swift build -c release --product aez-study), "
+        "or install it (make install)\n"
+    )
+    for folder in ["path", "libexec/aez", "bin"]:
+        program = tmp_path / folder / "aez-study"
+        program.write_text(f"""#!/bin/sh
+            echo {folder} "$#" "$@" "$WORD" "$(cat)"
+            echo said >&2
+            exit 7""")
+        program.chmod(0o755)
+        done = start("study", b"\xff", "a b")
+        assert done.stdout == folder.encode() + b" 2 \xff a b from outside given\n"
+        assert (done.returncode, done.stderr) == (7, b"said\n")
+    assert start("help", "study").stdout == b"bin 1 --help from outside given\n"
+    # One that cannot be run is told of, and no other is taken.
+    program.chmod(0o644)
+    done = start("study")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.decode() == f"aez: cannot run {program}: Permission denied\n"
 
 
 # ---- The folder ----

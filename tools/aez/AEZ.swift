@@ -1,9 +1,7 @@
-// The tool's root: its name, its subcommands, and how errors become messages and exit statuses.
+// The tool's root: its name, its subcommands, and what is said of a command that is none.
 
 import ArgumentParser
-import Bytes
-import Core
-import Glibc
+import ToolKit
 
 @main
 struct AEZ: ParsableCommand {
@@ -28,22 +26,18 @@ struct AEZ: ParsableCommand {
         aez eval mnist:test --model elu.aew
         aez reconstruct mnist:test --model elu.aew -o reconstructions.png
       """,
-    version: version,
+    version: toolVersion,
     subcommands: [
       Train.self, Eval.self, Encode.self, Decode.self, Compress.self, Decompress.self, Info.self, Test.self,
       Sample.self, Reconstruct.self, Draw.self, Fetch.self, Export.self, Study.self,
     ])
 
-  static let version = "aez 0.2.0"
-
   static func main() {
-    Process.prepare()
-    do {
+    // Before this process touches descriptors and signals: what takes its place gets them as they came.
+    let study = Study.replacingProcess()
+    runTool {
+      if let study { throw study }
       try refuseUnknownCommand()
-      var command = try parseAsRoot(Process.arguments)
-      try command.run()
-    } catch {
-      leave(error)
     }
   }
 
@@ -79,38 +73,5 @@ struct AEZ: ParsableCommand {
       rows.append(row)
     }
     return rows[a.count][b.count]
-  }
-
-  /// Says what was wrong and ends with the status that says so, too.
-  private static func leave(_ error: any Error) -> Never {
-    if let error = error as? AEError {
-      Console.warn("aez: \(error.message)")
-      Glibc.exit(1)
-    }
-    let code = exitCode(for: error)
-    let message = fullMessage(for: error)
-    if code.isSuccess {
-      // Help and version are output like any other.
-      do throws(AEError) {
-        if !message.isEmpty { try Console.print(message) }
-      } catch {
-        Console.warn("aez: \(error.message)")
-        Glibc.exit(1)
-      }
-      Glibc.exit(0)
-    }
-    // What is wrong is one line, whatever it quotes; after it comes how the command is used.
-    // Values to choose from come as a list of lines.
-    let lines = self.message(for: error)
-    let whole = "Error: " + lines
-    let what = lines.split(separator: "\n  - ", omittingEmptySubsequences: false).enumerated().reduce("") {
-      $0 + ($1.offset == 0 ? "" : $1.offset == 1 ? " " : ", ") + $1.element
-    }
-    if message.hasPrefix(whole) {
-      Console.warn("aez: " + what, andLines: String(message.dropFirst(whole.count)))
-    } else if !message.isEmpty {
-      Console.warn("", andLines: message)
-    }
-    Glibc.exit(code.rawValue)
   }
 }

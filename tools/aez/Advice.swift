@@ -5,6 +5,7 @@ import Core
 import Model
 import Network
 import Storage
+import ToolKit
 
 enum Advice {
   /// The command that trains a model on these images.

@@ -1,6 +1,8 @@
 // Which words can name an array in C source that a stranger compiles, as C or as C++, and links with the standard
 // library.
 
+import ToolKit
+
 enum CIdentifier {
   /// What is wrong with a name, as the end of a sentence; nil if it will do.
   static func problem(_ name: String) -> String? {

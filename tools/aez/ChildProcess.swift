@@ -3,6 +3,7 @@
 import Bytes
 import Core
 import Glibc
+import ToolKit
 
 enum ChildProcess {
   /// Runs a program found on PATH with this process's standard error, and waits for it.

@@ -8,6 +8,7 @@ import Core
 import Glibc
 import Model
 import Storage
+import ToolKit
 import Training
 
 struct Compress: ParsableCommand {
@@ -435,14 +436,5 @@ extension Report {
     add("bytes", .int(byteCount), "bytes", grouped(byteCount))
     add("bytes_per_image", .number(each), "an image", "\(each.fixed(2)) bytes")
     add("ratio", .number(ratio), "ratio", "\(ratio.fixed(1)) : 1")
-  }
-}
-
-extension CompressedSet {
-  /// Mean squared error, on the [0, 1] scale, of what the set gives back.
-  func meanSquaredError(to set: ImageSet) throws(AEError) -> Double {
-    let pixels = try Buffer<UInt8>(count: set.pixels.count)
-    try read(first: 0, count: set.count, into: pixels.base)
-    return Evaluation.meanSquaredError(set.pixels.base, pixels.base, byteCount: pixels.count)
   }
 }

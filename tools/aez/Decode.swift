@@ -5,6 +5,7 @@ import Bytes
 import Core
 import Model
 import Storage
+import ToolKit
 
 struct Decode: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -45,17 +46,5 @@ struct Decode: ParsableCommand {
     facts.add(images: set.count, width: set.width, height: set.height)
     facts.add("model", .string(model.name), "model")
     try report.show(facts, dataOnStandardOutput: output.isStandardOutput)
-  }
-}
-
-extension Autoencoder {
-  /// A set of images of the model's size whose pixels `fill` writes.
-  func images(
-    count: Int, _ fill: (UnsafeMutablePointer<UInt8>) throws(AEError) -> Void
-  ) throws(AEError) -> ImageSet {
-    let pixels = try Buffer<UInt8>(count: try elements(count, inputCount))
-    try fill(pixels.base)
-    return try ImageSet(
-      width: architecture.width, height: architecture.height, count: count, pixels: pixels)
   }
 }

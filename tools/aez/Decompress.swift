@@ -5,6 +5,7 @@ import Bytes
 import Container
 import Core
 import Storage
+import ToolKit
 
 struct Decompress: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -188,7 +189,7 @@ enum SetFile {
     let input =
       path == "-"
       ? try Console.openInput(gunzips: false) : try ByteInput(path: path, gunzips: false)
-    switch try ImageFile.format(input).kind {
+    switch try FileFormat.of(input).kind {
     case .weights: return (input.name, ByteSource(try WeightFile.bytes(input)))
     default: return (input.name, ByteSource(try CompressedSet.bytes(input)))
     }

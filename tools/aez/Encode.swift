@@ -3,6 +3,7 @@
 import ArgumentParser
 import Core
 import Storage
+import ToolKit
 
 struct Encode: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -45,12 +46,4 @@ struct Encode: ParsableCommand {
     facts.add("model", .string(model.name), "model")
     try report.show(facts, dataOnStandardOutput: output.isStandardOutput)
   }
-}
-
-/// `count` times `each`, or an error where that cannot be counted.
-func elements(_ count: Int, _ each: Int) throws(AEError) -> Int {
-  guard let product = count.times(each) else {
-    throw AEError(.memory, "\(count) times \(each) numbers are too many")
-  }
-  return product
 }

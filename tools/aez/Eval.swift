@@ -6,6 +6,7 @@ import Core
 import Model
 import Network
 import Storage
+import ToolKit
 import Training
 
 struct Eval: ParsableCommand {

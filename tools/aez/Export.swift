@@ -5,6 +5,7 @@ import Bytes
 import Core
 import Model
 import Storage
+import ToolKit
 
 struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -5,6 +5,7 @@ import Bytes
 import Core
 import Glibc
 import Storage
+import ToolKit
 
 struct Fetch: ParsableCommand {
   static let configuration = CommandConfiguration(

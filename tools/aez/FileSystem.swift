@@ -4,6 +4,7 @@ import Bytes
 import CSystem
 import Core
 import Glibc
+import ToolKit
 
 extension Path {
   /// Whether the name is taken, be it by a link to nowhere.

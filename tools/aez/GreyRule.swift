@@ -3,6 +3,7 @@
 
 import Core
 import Storage
+import ToolKit
 
 /// Which images of an input were converted.
 struct GreyNote {

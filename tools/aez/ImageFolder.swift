@@ -4,6 +4,7 @@
 import Bytes
 import Core
 import Storage
+import ToolKit
 
 enum ImageFolder {
   /// A folder's labels, if it has any: an IDX file of this name, in the order of the pictures.
@@ -67,7 +68,7 @@ enum ImageFolder {
   /// Opens a file that must be a picture of one kind.
   private static func opened(_ path: String, _ isPNG: Bool) throws(AEError) -> (ByteInput, FileFormat) {
     let input = try ByteInput(regular: path, gunzips: false)
-    let format = try ImageFile.format(input)
+    let format = try FileFormat.of(input)
     let expected = isPNG ? "PNG" : "PGM"
     switch format.kind {
     case .png where isPNG, .pgm where !isPNG: return (input, format)

@@ -6,6 +6,7 @@ import Bytes
 import Core
 import Model
 import Storage
+import ToolKit
 
 /// A size in pixels, as in `28x28`.
 struct ImageSize: ExpressibleByArgument {
@@ -57,15 +58,6 @@ struct InputOptions: ParsableArguments {
 
   /// The files of the part of MNIST that a path and --split mean; nil if it means something else.
   func mnistFiles(_ path: String) throws -> (images: String, labels: String)? {
-    func find(_ folder: String, _ split: Split) throws(AEError) -> (images: String, labels: String) {
-      func file(_ name: String) throws(AEError) -> String {
-        guard let file = MNIST.file(folder, name) else {
-          throw AEError(.io, "\(folder): holds neither \(name) nor \(name).gz")
-        }
-        return file
-      }
-      return (try file(split.files.images), try file(split.files.labels))
-    }
     if path == "mnist" || path.hasPrefix("mnist:") {
       let named = Split(rawValue: String(path.dropFirst("mnist:".count)))
       guard path == "mnist" || named != nil else {
@@ -74,13 +66,13 @@ struct InputOptions: ParsableArguments {
       guard let split = named ?? split, self.split == nil || self.split == split else {
         throw ValidationError("Which part of MNIST: mnist:train or mnist:test?")
       }
-      return try find(try MNIST.folder(), split)
+      return try MNIST.files(of: split, in: try MNIST.folder())
     }
     guard path != "-", Path.kind(path) == .folder, MNIST.isFolder(Path.trimmed(path)) else { return nil }
     guard let split else {
       throw ValidationError("\(path) holds the files of MNIST: say --split train or --split test.")
     }
-    return try find(Path.trimmed(path), split)
+    return try MNIST.files(of: split, in: Path.trimmed(path))
   }
 
   func refuseUnusedSplit(_ path: String, _ files: (images: String, labels: String)?) throws {
@@ -96,7 +88,7 @@ enum ImageFile {
   static func open(_ input: ByteInput, size: ImageSize?, limit: Int?, _ rule: GreyRule) throws(AEError)
     -> ImageStream
   {
-    let format = try format(input)
+    let format = try FileFormat.of(input)
     switch format.kind {
     case .idx, .npy:
       let reader = try ImageReader(input, size: size.map { ($0.width, $0.height) }, limit: limit)
@@ -108,12 +100,6 @@ enum ImageFile {
       return try ImageStream(set, input.name, note: note, rule)
     default: throw format.refusal(input.name)
     }
-  }
-
-  static func format(_ input: ByteInput) throws(AEError) -> FileFormat {
-    // Some formats are told by bytes far behind, for which a slow pipe is not waited for if the first ones do.
-    let format = FileFormat.of(try input.peek(16))
-    return format.kind == .unknown ? FileFormat.of(try input.peek(FileFormat.headCount)) : format
   }
 
   /// Reads the one picture of a PNG or PGM file.
@@ -129,20 +115,6 @@ enum ImageFile {
 }
 
 extension ImageSet {
-  /// The images of a range, with their labels and names.
-  func slice(_ range: Range<Int>) throws(AEError) -> ImageSet {
-    guard range.lowerBound >= 0, range.upperBound <= count else {
-      throw AEError(.argument, "images \(range.lowerBound) to \(range.upperBound) of \(count) do not exist")
-    }
-    let copy = try Buffer<UInt8>(
-      copying: pixels.base + range.lowerBound * imageSize, count: range.count * imageSize)
-    return try ImageSet(
-      width: width, height: height, count: range.count, pixels: copy, labels: labels.map { Array($0[range]) },
-      names: names.map { Array($0[range]) }, source: source)
-  }
-
-  func prefix(_ count: Int) throws(AEError) -> ImageSet { try slice(0..<min(count, self.count)) }
-
   /// Throws unless the images have the size a model takes.
   func check(for model: Autoencoder, name: String) throws(AEError) {
     try Advice.checkSides(width, height, name: name)

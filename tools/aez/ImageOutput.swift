@@ -4,6 +4,7 @@ import ArgumentParser
 import Bytes
 import Core
 import Storage
+import ToolKit
 
 /// Kinds of output that --as can ask for.
 enum OutputForm: String, CaseIterable, ExpressibleByArgument {

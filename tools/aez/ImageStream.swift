@@ -5,6 +5,7 @@ import ArgumentParser
 import Bytes
 import Core
 import Storage
+import ToolKit
 
 /// The images of a source in order.
 final class ImageStream {

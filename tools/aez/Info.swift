@@ -5,6 +5,7 @@ import Bytes
 import Container
 import Core
 import Storage
+import ToolKit
 
 struct Info: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -42,7 +43,7 @@ struct Info: ParsableCommand {
     }
     if file == "-", Console.isTerminal(Console.input) { throw InputOptions.terminalInput }
     let opened = file == "-" ? try Console.openInput() : try ByteInput(path: file)
-    let format = try ImageFile.format(opened)
+    let format = try FileFormat.of(opened)
     switch format.kind {
     case .weights, .imageSet:
       guard !opened.isGzip else {

@@ -7,6 +7,7 @@ import Container
 import Core
 import Model
 import Storage
+import ToolKit
 
 /// The option of commands that use a model.
 struct ModelOptions: ParsableArguments {

@@ -6,6 +6,7 @@ import Bytes
 import CSystem
 import Core
 import Glibc
+import ToolKit
 
 /// What a path leads to, whether it is there or not.
 struct Place {

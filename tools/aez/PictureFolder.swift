@@ -6,6 +6,7 @@ import CSystem
 import Core
 import Glibc
 import Storage
+import ToolKit
 
 /// A folder to be written, which is new, or empty, or, with --force, holds pictures.
 struct PictureFolder {

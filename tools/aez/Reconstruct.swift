@@ -4,6 +4,7 @@ import ArgumentParser
 import Core
 import Model
 import Storage
+import ToolKit
 import Training
 
 struct Reconstruct: ParsableCommand {

@@ -3,6 +3,7 @@
 import ArgumentParser
 import Core
 import Storage
+import ToolKit
 
 struct Sample: ParsableCommand {
   static let configuration = CommandConfiguration(

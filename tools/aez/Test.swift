@@ -5,6 +5,7 @@ import Bytes
 import Container
 import Core
 import Storage
+import ToolKit
 
 struct Test: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -7,6 +7,7 @@ import Core
 import Model
 import Quantization
 import Storage
+import ToolKit
 import Training
 
 struct Train: ParsableCommand {
