@@ -219,7 +219,7 @@ def test_pages_state_the_limits_of_the_code(spent):
 
     aew = (ROOT / "docs/format-aew.md").read_text()
     aez = (ROOT / "docs/format-aez.md").read_text()
-    assert constant("Model/ScanModel.swift", "maximumWeightCount") == 65536
+    assert constant("Lossless/Scans/ScanModel.swift", "maximumWeightCount") == 65536
     assert "at most 65536 weights in all" in aew
     assert constant("Lossless/Scans/ScanCoder.swift", "largestInkCount") == 1 << 28
     assert "| bits of ink in a block | 2^28 |" in aez
@@ -229,7 +229,7 @@ def test_pages_state_the_limits_of_the_code(spent):
     assert f"| images in a block | {images} |" in aez
     assert constant("Container/NameList.swift", "maximumByteCount") == 1 << 28
     for name, limit in [("maximumSide", 64), ("maximumLatentCount", 1024), ("maximumHiddenWidth", 4096)]:
-        assert constant("Model/Architecture.swift", name) == limit
+        assert constant("Network/Architecture.swift", name) == limit
     # The longest ARCH there is.
     small = Network(2, 2, 1, (1,) * 8)
     arch = small.arch()[:-7] + b"\x40" + b"n" * 64 + struct.pack("<H", 4096) + b"p" * 4096
