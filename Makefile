@@ -111,7 +111,7 @@ uninstall:  ## remove what install put there
 	  "$(DESTDIR)$(LIBDIR)/libae.a" "$(DESTDIR)$(LIBDIR)/pkgconfig/libae.pc" "$(DESTDIR)$(BINDIR)/aez" \
 	  "$(DESTDIR)$(MANDIR)/man1/aez.1" "$(DESTDIR)$(BASHCOMPDIR)/aez" "$(DESTDIR)$(ZSHCOMPDIR)/_aez" \
 	  "$(DESTDIR)$(FISHCOMPDIR)/aez.fish" "$(DESTDIR)$(LIBEXECDIR)/aez-study"
-	-rmdir "$(DESTDIR)$(LIBEXECDIR)" 2>/dev/null
+	rmdir "$(DESTDIR)$(LIBEXECDIR)" 2>/dev/null || true
 
 lint:  ## check formatting and the rules on imports
 	@tools/setup-python.sh || true

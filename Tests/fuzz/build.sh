@@ -52,9 +52,9 @@ for target in "$@"; do
   for module in CKernels CScan CSystem; do
     maps+=(-Xcc "-fmodule-map-file=$modules/$module.build/module.modulemap" -Xcc "-ISources/$module/include")
   done
-  if [ ! -f "$out/readers.o" ] || [ -n "$(find Tests/fuzz/Readers.swift tools/kit/JSON.swift tools/study/Study/JSONReader.swift "$modules/libae.so" -newer "$out/readers.o")" ]; then
+  if [ ! -f "$out/readers.o" ] || [ -n "$(find Tests/fuzz/Readers.swift tools/kit/JSON*.swift "$modules/libae.so" -newer "$out/readers.o")" ]; then
     "${SWIFT}c" -O -wmo -parse-as-library -module-name Readers -package-name libae -sanitize=address -sanitize=fuzzer -I "$modules/Modules" -I Sources/CZlib \
-      "${maps[@]}" -c Tests/fuzz/Readers.swift tools/kit/JSON.swift tools/study/Study/JSONReader.swift -o "$out/readers.o"
+      "${maps[@]}" -c Tests/fuzz/Readers.swift tools/kit/JSON.swift tools/kit/JSONReader.swift -o "$out/readers.o"
   fi
   case $target in
   run) sources=(Tests/fuzz/run.c) fuzzer=() ;;

@@ -1,4 +1,4 @@
-// JSON as the tool writes it: objects keep their order, numbers that JSON cannot say are null, and so that it is
+// JSON as the programs write it: objects keep their order, numbers that JSON cannot say are null, and so that it is
 // UTF-8, bytes of names that are not are spelled \\xE9.
 
 import Bytes

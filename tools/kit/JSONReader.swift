@@ -1,14 +1,13 @@
-// JSON as the tool reads it: what it has written itself, kept between runs. RFC 8259 without surrogates beyond
-// those that are paired.
+// JSON as the programs read it: what they have written themselves, kept between runs. RFC 8259 without surrogates
+// beyond those that are paired.
 
 import Core
 import Glibc
-import ToolKit
 
 extension JSON {
   /// Reads one value.
   /// - Throws: `.format` with the byte at which it ceases to be JSON.
-  init(parsing bytes: UnsafeBufferPointer<UInt8>, name: String) throws(AEError) {
+  package init(parsing bytes: UnsafeBufferPointer<UInt8>, name: String) throws(AEError) {
     var reader = JSONReader(bytes: bytes, name: name)
     self = try reader.value(depth: 0)
     reader.skipSpace()
@@ -16,23 +15,23 @@ extension JSON {
   }
 
   /// The value of a key of an object; null if there is none.
-  subscript(key: String) -> JSON {
+  package subscript(key: String) -> JSON {
     guard case .object(let pairs) = self else { return .null }
     return pairs.first { $0.key == key }?.value ?? .null
   }
 
-  var items: [JSON] {
+  package var items: [JSON] {
     if case .array(let values) = self { return values }
     return []
   }
 
-  var pairs: [(key: String, value: JSON)] {
+  package var pairs: [(key: String, value: JSON)] {
     if case .object(let pairs) = self { return pairs }
     return []
   }
 
   /// The number; not a number for what is none.
-  var double: Double {
+  package var double: Double {
     switch self {
     case .int(let value): return Double(value)
     case .number(let value): return value
@@ -40,16 +39,16 @@ extension JSON {
     }
   }
 
-  var int: Int { Int(saturating: double) }
-  var string: String {
+  package var int: Int { Int(saturating: double) }
+  package var string: String {
     if case .string(let value) = self { return value }
     return ""
   }
 
-  var doubles: [Double] { items.map(\.double) }
+  package var doubles: [Double] { items.map(\.double) }
 
-  init(_ values: [Double]) { self = .array(values.map { .number($0) }) }
-  init(_ values: [Int]) { self = .array(values.map { .int($0) }) }
+  package init(_ values: [Double]) { self = .array(values.map { .number($0) }) }
+  package init(_ values: [Int]) { self = .array(values.map { .int($0) }) }
 }
 
 private struct JSONReader {
