@@ -7,8 +7,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-CK_SMALL_BEGIN
-
 struct ck_allocator {
   /* Its makers, contexts among them, and every piece of memory that was taken from it. */
   _Atomic size_t references;
@@ -81,5 +79,3 @@ void ck_allocator_give(ck_allocator *allocator, void *memory, size_t byte_count)
   call_free(allocator, memory, whole_lines(byte_count));
   ck_allocator_release(allocator);
 }
-
-CK_SMALL_END

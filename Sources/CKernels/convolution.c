@@ -19,8 +19,6 @@ enum { WINDOW_PIECE = 256 };
 enum { WINDOW_CHANNELS = 4 };
 enum { GRADIENT_ROWS = 8 };
 
-CK_SMALL_BEGIN
-
 size_t ck_fine_count(const ck_convolution *g) {
   return (size_t)g->fine_width * (size_t)g->fine_height * (size_t)g->fine_channels;
 }
@@ -549,5 +547,3 @@ int ck_convolution_backward(const ck_convolution *g, size_t rows, const float *d
   ck_scratch_give(job.pass);
   return failed || atomic_load(&job.refused) ? -1 : 0;
 }
-
-CK_SMALL_END

@@ -8,8 +8,6 @@
 #include <stdatomic.h>
 #include <string.h>
 
-CK_SMALL_BEGIN
-
 /* Outputs that packed weights are cut into: a cache line of them, so that whoever sums fewer than a layer has
    reads one line after another. */
 enum { DENSE_BLOCK = 16 };
@@ -258,5 +256,3 @@ int ck_dense_network(const ck_dense_layer *layers, size_t layer_count, size_t co
   *first_overflow = atomic_load(&job.first_overflow);
   return atomic_load(&job.out_of_memory) ? -1 : 0;
 }
-
-CK_SMALL_END

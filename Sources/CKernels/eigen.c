@@ -13,8 +13,6 @@
 #include <math.h>
 #include <string.h>
 
-CK_SMALL_BEGIN
-
 /* Numbers that go through a loop at once, and eigenvectors of a task; rows of one. */
 enum { LANES = 4, TASK_ROWS = 64 };
 /* Beside entries of up to 1, what is below this is no loss, and its square is still a normal number. */
@@ -281,5 +279,3 @@ int ck_symmetric_eigen(size_t n, const double *matrix, size_t vector_count, doub
   ck_scratch_give(memory);
   return status;
 }
-
-CK_SMALL_END

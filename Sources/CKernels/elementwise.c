@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-CK_SMALL_BEGIN
-
 typedef struct elementwise_kernels {
   void (*activate)(int, size_t, float *);
   void (*activation_gradient)(int, size_t, const float *, float *);
@@ -138,5 +136,3 @@ ck_adam_kernel_function ck_adam_kernel(void) {
 void ck_adam(size_t n, const float *gradient, const ck_adam_step *step) {
   run(&(pass){.n = n, .in = gradient, .step = step}, adam_task);
 }
-
-CK_SMALL_END

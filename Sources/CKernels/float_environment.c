@@ -8,8 +8,6 @@
 #include <fenv.h>
 #endif
 
-CK_SMALL_BEGIN
-
 #if defined(__x86_64__)
 /* MXCSR after reset: to nearest, denormals kept, exceptions masked. The x87 unit only serves long double. */
 enum { DEFAULT = 0x1F80, FLAGS = 0x3F };
@@ -57,5 +55,3 @@ void ck_float_leave(uint64_t before) {
   fesetround((int)before);
 }
 #endif
-
-CK_SMALL_END

@@ -4,8 +4,6 @@
  */
 #include "gemm.h"
 
-CK_SMALL_BEGIN
-
 /* Makes the job's step with rows of a gradient that belong where C has `c`. */
 static __attribute__((noinline)) void make_step(const gemm_job *job, const float *c, size_t rows,
                                                 size_t count, const float *gradient, size_t ld) {
@@ -181,5 +179,3 @@ int ck_sgemm_weight_gradient(size_t m, size_t n, size_t k, const float *dy, cons
                              .ldb = n,
                              .ldc = n});
 }
-
-CK_SMALL_END

@@ -99,7 +99,6 @@ int64_t ck_integer_reach(size_t inputs, const int8_t *weights) {
 }
 
 /* What stands around the loops of the kernels. */
-CK_SMALL_BEGIN
 
 /* (sum * multiplier + 2^(shift-1)) >> shift, in low ... high. */
 static int64_t scaled(const ck_integer_layer *layer, size_t channel, int32_t sum, int64_t low, int64_t high) {
@@ -254,8 +253,6 @@ static int run(const ck_integer_layer *layers, size_t layer_count, size_t count,
   }
   return atomic_load_explicit(&job.refused, memory_order_relaxed) ? -1 : 0;
 }
-
-CK_SMALL_END
 
 int ck_integer_network_bytes(const ck_integer_layer *layers, size_t layer_count, size_t count, const int16_t *x,
                              uint8_t *y) {

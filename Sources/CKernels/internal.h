@@ -39,18 +39,6 @@ static inline size_t round_up(size_t n, size_t to) {
 }
 
 /**
- * CK_SMALL_BEGIN and CK_SMALL_END stand around what libae.so compiles for the fewest bytes: all but the kernels of
- * integer layers. Loops of floats are as fast so; integers lose a sixth of their speed, and one image half.
- */
-#if defined(AE_EMBEDDED)
-#define CK_SMALL_BEGIN _Pragma("clang attribute push(__attribute__((minsize)), apply_to = function)")
-#define CK_SMALL_END _Pragma("clang attribute pop")
-#else
-#define CK_SMALL_BEGIN
-#define CK_SMALL_END
-#endif
-
-/**
  * ck_scratch_take(byte_count) returns memory on a 64-byte boundary, or NULL if it is refused. Blocks
  * are kept between calls, 64 MiB in all at most, because fresh pages cost more than most products do; in a context
  * with an allocator they come from that and go back to it. Any thread may give back what another took.

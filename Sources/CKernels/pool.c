@@ -25,8 +25,6 @@
 
 #define MAX_THREADS 256
 
-CK_SMALL_BEGIN
-
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define CK_PLAIN_PTHREAD_CREATE 1
@@ -320,5 +318,3 @@ void ck_parallel_watched(size_t task_count, task_function task, void *context,
     wait_for_workers(context, watch);
   atomic_store_explicit(&pool.owned, 0, memory_order_release);
 }
-
-CK_SMALL_END

@@ -24,11 +24,6 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Waiting for disks takes longer than any of this. */
-#if defined(AE_EMBEDDED)
-#pragma clang attribute push(__attribute__((minsize)), apply_to = function)
-#endif
-
 /* The most one call to read or write moves on Linux; asking for more is cut to this anyway. */
 #define LARGEST_TRANSFER ((size_t)0x7ffff000)
 
@@ -632,7 +627,3 @@ int cs_error_exists(int error) { return error == EEXIST; }
 const char *cs_error_text(int error, char *text, size_t capacity) {
   return strerror_r(error, text, capacity);
 }
-
-#if defined(AE_EMBEDDED)
-#pragma clang attribute pop
-#endif

@@ -10,10 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#if defined(AE_EMBEDDED)
-#pragma clang attribute push(__attribute__((minsize)), apply_to = function)
-#endif
-
 static int kind_of(mode_t mode) {
   switch (mode & S_IFMT) {
   case S_IFREG: return CS_KIND_FILE;
@@ -60,7 +56,3 @@ int64_t cs_read_some(int descriptor, void *memory, size_t byte_count) {
   while (count < 0 && errno == EINTR);
   return count < 0 ? -(int64_t)errno : (int64_t)count;
 }
-
-#if defined(AE_EMBEDDED)
-#pragma clang attribute pop
-#endif

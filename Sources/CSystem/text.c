@@ -6,11 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Messages are no hot path: in libae.so the fewest bytes count. */
-#if defined(AE_EMBEDDED)
-#pragma clang attribute push(__attribute__((minsize)), apply_to = function)
-#endif
-
 /* Paths, which messages quote, have at most 4096 bytes. */
 typedef struct text {
   size_t count;
@@ -105,7 +100,3 @@ void cs_text_append_number(double value) {
   }
   cs_text_append((const uint8_t *)plain, count);
 }
-
-#if defined(AE_EMBEDDED)
-#pragma clang attribute pop
-#endif

@@ -55,7 +55,8 @@ public final class Context: @unchecked Sendable {
 
   /// Runs `body` in the context, and then puts the thread back into the one that it was in.
   public func run<Result>(_ body: () throws(AEError) -> Result) throws(AEError) -> Result {
-    let outer = ck_context_enter(ck_context(allocator: allocator, threads: Int32(truncatingIfNeeded: threads)))
+    let outer = ck_context_enter(
+      ck_context(allocator: allocator, threads: Int32(truncatingIfNeeded: threads)))
     defer { _ = ck_context_enter(outer) }
     return try body()
   }
