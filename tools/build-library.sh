@@ -41,15 +41,15 @@ rm "$script.new"
 # What embedded Swift's runtime takes its objects' memory with: CSystem/reserve.c stands in front of it.
 wrapped=$'posix_memalign\nfree'
 
-# C is optimised for speed, as SwiftPM does by itself, and Swift for size: the loops that matter are in C, and with -O
-# Swift 6.3 loses an object where some calls that were refused memory unwind (Tests/memory). Functions in sections of
-# their own: the linker then drops the unused ones, and the copies that generic code leaves in every object, and folds
-# those that are alike. Embedded Swift has no tables to unwind by, so C needs none either.
+# C is optimised for speed, Swift for size: the loops that matter are in C, and with -O calls of compression that are
+# refused memory lose objects (Tests/memory). -O3 and -O2 differ on the generic path alone, by up to a third. Functions
+# in sections of their own: the linker then drops the unused ones, and the copies that generic code leaves in every
+# object, and folds those that are alike. Embedded Swift has no tables to unwind by, so C needs none either.
 env -u CC -u CXX "$SWIFT" build -c release --product ae --scratch-path "$scratch" --disable-local-rpath --omit-frame-pointers \
   -Xswiftc -enable-experimental-feature -Xswiftc Embedded -Xswiftc -wmo \
   -Xswiftc -Osize -Xswiftc -disable-cmo -Xswiftc -enforce-exclusivity=unchecked \
   -Xswiftc -Xllvm -Xswiftc -sil-disable-pass=closure-specialize -Xswiftc -Xfrontend -Xswiftc -function-sections \
-  -Xcc -DAE_EMBEDDED -Xcc -ffunction-sections -Xcc -fdata-sections -Xcc -fno-asynchronous-unwind-tables \
+  -Xcc -O3 -Xcc -DAE_EMBEDDED -Xcc -ffunction-sections -Xcc -fdata-sections -Xcc -fno-asynchronous-unwind-tables \
   -Xcc -ftls-model=initial-exec \
   -Xswiftc -use-ld=lld -Xlinker --gc-sections -Xlinker --icf=all -Xlinker --version-script="$PWD/$script" -Xlinker -z -Xlinker defs -Xlinker -z -Xlinker nodelete \
   -Xlinker -soname="libae.so.$abi_version" -Xlinker -L"$embedded" -Xlinker -lswiftUnicodeDataTables -Xlinker -lm \
