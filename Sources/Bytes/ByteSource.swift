@@ -1,5 +1,5 @@
-// Bytes that can be read at any place: memory, or a file that is read a piece at a time, so that what is
-// larger than memory can be gone through.
+// Bytes that can be read at any place: memory, a file that is read a piece at a time, or whatever a closure reads, such
+// as an object store; so that what is larger than memory can be gone through.
 
 import CSystem
 import Core
@@ -10,11 +10,28 @@ public final class ByteSource: Sendable {
   /// The bytes, if they are in memory.
   public let memory: Buffer<UInt8>?
   private let descriptor: Int32
+  private let read: Read?
+
+  /// Fills memory with `count` bytes from byte `offset` on, a range that is always within the source's bytes. Called
+  /// by any number of threads at a time.
+  /// - Throws: why it cannot; `.io` by custom.
+  public typealias Read =
+    @Sendable (_ offset: Int, _ target: UnsafeMutablePointer<UInt8>, _ count: Int) throws(AEError) -> Void
+
+  /// What a closure reads.
+  /// - Parameter byteCount: how many bytes there are.
+  public init(byteCount: Int, read: @escaping Read) {
+    memory = nil
+    self.byteCount = max(byteCount, 0)
+    descriptor = -1
+    self.read = read
+  }
 
   public init(_ memory: Buffer<UInt8>) {
     self.memory = memory
     byteCount = memory.count
     descriptor = -1
+    read = nil
   }
 
   /// A file that can be read at any place.
@@ -25,6 +42,7 @@ public final class ByteSource: Sendable {
     memory = nil
     self.byteCount = byteCount
     self.descriptor = descriptor
+    read = nil
   }
 
   deinit { if descriptor >= 0 { cs_close(descriptor) } }
@@ -37,6 +55,10 @@ public final class ByteSource: Sendable {
     }
     if let memory { return Buffer(borrowing: memory.base + offset, count: count) }
     let piece = try Buffer<UInt8>(count: count)
+    if let read {
+      if count > 0 { try read(offset, piece.base, count) }
+      return piece
+    }
     let got = cs_read_at(descriptor, piece.base, count, Int64(offset))
     guard got == Int64(count) else {
       throw AEError(.io, "\(count) bytes from byte \(offset) on cannot be read")

@@ -99,8 +99,16 @@ public enum File {
   /// A file to be read at any place, a piece at a time; nil for what has no length, such as a pipe.
   /// - Throws: `.io` if it is missing or unreadable.
   public static func source(_ path: String) throws(AEError) -> ByteSource? {
-    let descriptor = FileName.withCString(path) { cs_open_to_read($0) }
-    guard descriptor >= 0 else { throw failure(-descriptor, doing: "open", name: path) }
+    try source(opened: FileName.withCString(path) { cs_open_to_read($0) }, name: path)
+  }
+
+  /// `source` for a path that need not be UTF-8.
+  public static func source(cPath: UnsafePointer<CChar>) throws(AEError) -> ByteSource? {
+    try source(opened: cs_open_to_read(cPath), name: FileName.text(cPath))
+  }
+
+  private static func source(opened descriptor: Int32, name: String) throws(AEError) -> ByteSource? {
+    guard descriptor >= 0 else { throw failure(-descriptor, doing: "open", name: name) }
     // A directory's length means nothing, and reading it says what it is.
     var none: UInt8 = 0
     let size = cs_size_hint(descriptor)

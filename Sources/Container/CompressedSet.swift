@@ -19,9 +19,9 @@ public struct CompressedSetInformation: Sendable {
   /// 1.
   public let channels: Int
   public let latentCount: Int
-  /// 1 ... 16; 0 in an exact or near-exact set without codes.
+  /// 1 ... 16; 0 in a lossless or near-lossless set without codes.
   public let quality: Int
-  /// Images in a block; the last may hold fewer.
+  /// Images in a block, unless it was made to hold more or fewer. See `CompressedSet.images(around:)`.
   public let blockImages: Int
   public let source: SourceKind
   public let hasLabels: Bool
@@ -30,23 +30,28 @@ public struct CompressedSetInformation: Sendable {
   public let hasModel: Bool
   /// The whole set, all headers counted.
   public let byteCount: Int
-  /// Bytes of all blocks, without headers and sections.
+  /// Bytes of all blocks with their heads, without what stands before and after them.
   public let blockByteCount: Int
-  /// Of the model it was made with, 32 bytes.
+  /// Of the model that its blocks need, 32 bytes; all 0 if they need none.
   public let modelHash: [UInt8]
-  /// At most 64 bytes of UTF-8.
+  /// At most 64 bytes of UTF-8; empty if no model is needed.
   public let modelName: String
+  /// Of the model that new blocks of the set are to be made with, 32 bytes; empty if they need none.
+  public let declaredModelHash: [UInt8]
+  public let declaredModelName: String
   /// Per `BlockKind`, in the order of their numbers: how many blocks are of that kind.
   public let blockCounts: [Int]
-  /// Images that are kept as pixels, because the model does badly on them or pixels are smaller.
-  public let keptImageCount: Int
-  public let layer: Layer
-  /// The most that a pixel may be off in a near-exact set, 1 ... 32; else 0.
+  /// Images that are stored raw, deflated or not: their reconstruction is too poor, or pixels are smaller.
+  public let rawImageCount: Int
+  public let mode: Mode
+  /// The most that a pixel may be off in a near-lossless set, 1 ... 32; else 0.
   public let maxError: Int
-  /// Which pixel network of the model codes exact blocks, from 1 on; 0 if none does.
-  public let effort: Int
-  /// False for an exact or near-exact set whose blocks are all readable without a model.
+  /// What the blocks' pixels are coded by: by scans if some are; nil if neither codes one.
+  public let method: Method?
+  /// False if all blocks can be read without a model.
   public let needsModel: Bool
+  /// Of the file's format, 1 ... 3.
+  public let version: Int
 
   public var blockCount: Int { blockCounts.reduce(0, +) }
 }
@@ -59,7 +64,7 @@ public struct Damage: Sendable {
     case names
     /// A block, by its number.
     case block(Int)
-    /// What follows the last block, or is missing of it.
+    /// What should stand at the file's end, or should not.
     case end
   }
 
@@ -73,17 +78,19 @@ public struct Damage: Sendable {
 /// An open `.aez`, immutable: any number of threads may use one.
 public final class CompressedSet: Sendable {
   public let information: CompressedSetInformation
-  private let file: ContainerFile
+  let file: ContainerFile
   /// Nil only if none is needed.
-  private let model: Autoencoder?
-  private let coder: BlockCoder
+  let model: Autoencoder?
+  /// Nil in a set that was opened for its blocks alone.
+  private let decoder: BlockDecoder?
   private let labelSection = LazySection<Buffer<UInt8>>()
   private let nameSection = LazySection<NameList>()
 
   /// Opens an image set.
   ///
   /// - Parameters:
-  ///   - source: the file; kept, not copied.
+  ///   - source: the file; kept, not copied. What is read of it now is the header and the index, and an embedded
+  ///     model if it is needed and not given; later, the blocks that are asked for.
   ///   - model: the model it was made with. It may be nil, or another one, if the set has its own embedded or
   ///     needs none.
   ///   - name: what messages call the set.
@@ -96,36 +103,26 @@ public final class CompressedSet: Sendable {
     let file = try ContainerFile(source, name: name, isCutAllowed: isCutAllowed)
     self.file = file
     self.model = file.needsModel ? try CompressedSet.model(for: file, given: model) : nil
-    do { coder = try BlockCoder(file.header, model: self.model) } catch { throw error.at(name) }
+    do { decoder = try BlockDecoder(file.header, model: self.model) } catch { throw error.at(name) }
     information = file.information
   }
+
+  /// Opens an image set for its labels, names and blocks as they are: what can be copied by a `SetWriter`. It needs no
+  /// model, and gives no pixels.
+  /// - Throws: as `init`, but for `.model`.
+  public init(blocksOf source: ByteSource, name: String) throws(AEError) {
+    file = try ContainerFile(source, name: name, isCutAllowed: false)
+    model = nil
+    decoder = file.needsModel ? nil : try BlockDecoder(file.header, model: nil)
+    information = file.information
+  }
+
+  /// What messages call the set.
+  public var name: String { file.name }
 
   /// Opens an image set in memory.
   public convenience init(_ bytes: Buffer<UInt8>, model: Autoencoder?, name: String) throws(AEError) {
     try self.init(ByteSource(bytes), model: model, name: name)
-  }
-
-  /// The bytes of the image set that an input holds: no more than header and index declare, and one that tells
-  /// a longer one. Of what has no sound header only the first bytes are taken, for its reader to refuse.
-  public static func bytes(_ input: ByteInput) throws(AEError) -> Buffer<UInt8> {
-    let all = ByteWriter()
-    func append(upTo count: Int) throws(AEError) -> Bool {
-      if all.count < count { try all.bytes(try input.bytes(atMost: count - all.count)) }
-      return all.count >= count
-    }
-    _ = try append(upTo: ContainerHeader.largestSize)
-    // Sizes far above any file's, which cannot overflow when they are added.
-    guard
-      let header = try? ContainerHeader.read(all.base, all.count, fileSize: 1 << 48, name: input.name),
-      try append(upTo: header.sectionsOffset)
-    else { return try all.finish() }
-    var end = header.blocksOffset
-    for block in 0..<header.blockCount {
-      let size = all.base + header.headerSize + block * ContainerHeader.indexEntrySize + 1
-      end += Int(size[0]) | Int(size[1]) << 8 | Int(size[2]) << 16 | Int(size[3]) << 24
-    }
-    _ = try append(upTo: end + 1)
-    return try all.finish()
   }
 
   /// What can be told of a set without its model.
@@ -159,11 +156,14 @@ public final class CompressedSet: Sendable {
     } else {
       needed = sentence("\(needed), and none was given")
     }
-    guard let section = header.model else { throw AEError(.model, text: needed) }
-    let bytes = file.modelSection(section)
-    guard Checksum.crc32(bytes.base, bytes.count) == section.crc else {
+    let section: Buffer<UInt8>?
+    do throws(AEError) {
+      section = try file.embeddedModel()
+    } catch {
+      guard error.code == .checksum else { throw error }
       throw AEError(.checksum, "\(file.name): the embedded model does not match its checksum; it \(needed)")
     }
+    guard let bytes = section else { throw AEError(.model, text: needed) }
     let embedded = try WeightFile.read(
       bytes.base, bytes.count, name: sentence("\(file.name), embedded model"))
     guard embedded.codec != nil, try WeightFile.hash(embedded) == header.modelHash else {
@@ -208,6 +208,13 @@ public final class CompressedSet: Sendable {
 
   // MARK: Pixels
 
+  /// The images of the block that holds image `image`, or an empty range at the end of the set: reading whole blocks
+  /// decodes each of them once.
+  public func images(around image: Int) -> Range<Int> {
+    guard image >= 0, image < file.blocks.imageCount else { return max(image, 0)..<max(image, 0) }
+    return file.blocks.images(file.blocks.block(of: image))
+  }
+
   /// Decodes images `first ..< first + count`.
   ///
   /// - Parameters:
@@ -237,11 +244,11 @@ public final class CompressedSet: Sendable {
     let failures = try decode(first: first, count: count, into: pixels, onProgress)
     for index in 0..<failures.count {
       guard let fault = BlockFault(rawValue: failures[index]) else { continue }
-      let block = first / file.header.blockImages + index
+      let block = file.blocks.block(of: first) + index
       if fault == .memory { throw outOfMemory(block) }
       onLoss(
         Damage(
-          part: .block(block), images: file.images(ofBlock: block).clamped(to: first..<first + count),
+          part: .block(block), images: file.blocks.images(block).clamped(to: first..<first + count),
           reason: file.describe(block, fault)))
     }
   }
@@ -255,8 +262,9 @@ public final class CompressedSet: Sendable {
       guard let pixels else { return verify(block, monitor)?.rawValue ?? 0 }
       let target = pixels + offset * imageSize
       let fault = file.withBlock(block) { bytes, byteCount in
-        coder.decode(
-          file.blockKind(block), bytes, byteCount, count: file.header.imageCount(ofBlock: block),
+        guard let decoder else { return .model }
+        return decoder.decode(
+          file.blocks.kind(block), bytes, byteCount, count: file.blocks.images(block).count,
           range: range, into: target, monitor: monitor)
       }
       if fault != nil { target.update(repeating: 0, count: range.count * imageSize) }
@@ -267,31 +275,32 @@ public final class CompressedSet: Sendable {
   /// Gives the codes of images `first ..< first + count` as floats: what `Autoencoder.decode` takes.
   ///
   /// - Parameter latents: count * latentCount floats, written.
-  /// - Throws: `.kind` if one of the images is kept as pixels and has no code, naming them; else as `read`.
+  /// - Throws: `.kind` if one of the images is stored raw and has no code, naming them; else as `read`.
   public func latents(first: Int, count: Int, into latents: UnsafeMutablePointer<Float>) throws(AEError) {
     guard file.header.quality > 0, let scales = model?.codec?.latentScales else {
-      throw AEError(.kind, "\(file.name): its images are kept as pixels and have no codes")
+      throw AEError(.kind, "\(file.name): its images are stored raw and have no codes")
     }
     let latentCount = file.header.latentCount
     let failures = try forEachBlock(first: first, count: count) { block, range, offset in
       guard let fixed = try? Buffer<Int16>(count: range.count * latentCount) else {
         return BlockFault.memory.rawValue
       }
-      var isKept = false
+      var isRaw = false
       let fault = file.withBlock(block) { bytes, byteCount in
-        switch coder.decodeLatents(
-          file.blockKind(block), bytes, byteCount, count: file.header.imageCount(ofBlock: block),
+        guard let decoder else { return .model }
+        switch decoder.decodeLatents(
+          file.blocks.kind(block), bytes, byteCount, count: file.blocks.images(block).count,
           range: range, into: fixed.base)
         {
         case .fault(let fault): return fault
-        case .kept:
-          isKept = true
+        case .raw:
+          isRaw = true
           return nil
         case .done: return nil
         }
       }
       if let fault { return fault.rawValue }
-      if isKept { return CompressedSet.keptMark }
+      if isRaw { return CompressedSet.rawMark }
       let target = latents + offset * latentCount
       for row in 0..<range.count {
         for latent in 0..<latentCount {
@@ -306,25 +315,27 @@ public final class CompressedSet: Sendable {
 
   /// Calls `body` with every block that holds some of the images, the images of the block that are asked for
   /// (counted from its first), and where they come in the request.
-  /// - Returns: what `body` returned: 0, the number of a `BlockFault`, or `keptMark`.
+  /// - Returns: what `body` returned: 0, the number of a `BlockFault`, or `rawMark`.
   private func forEachBlock(
     first: Int, count: Int, _ monitor: Monitor? = nil, _ body: (Int, Range<Int>, Int) -> UInt8
   ) throws(AEError) -> Buffer<UInt8> {
-    let header = file.header
-    guard first >= 0, count >= 0, first <= header.count, count <= header.count - first else {
+    let blocks = file.blocks
+    guard first >= 0, count >= 0, first <= blocks.imageCount, count <= blocks.imageCount - first else {
       throw AEError(
-        .argument, "\(file.name): \(count) images from \(first) on were asked for; it has \(header.count)")
+        .argument, "\(file.name): \(count) images from \(first) on were asked for; it has \(blocks.imageCount)")
     }
     if count == 0 { return try Buffer(count: 0) }
-    let firstBlock = first / header.blockImages
-    let blockCount = (first + count - 1) / header.blockImages - firstBlock + 1
+    // Even if other threads do all of the work, the hook is asked.
+    try monitor.check()
+    let firstBlock = blocks.block(of: first)
+    let blockCount = blocks.block(of: first + count - 1) - firstBlock + 1
     let results = try Buffer<UInt8>(count: blockCount)
     parallel(blockCount, monitor: monitor) { index in
       if monitor.isStopped { return }
       let block = firstBlock + index
-      let start = block * header.blockImages
-      let lower = max(first, start)
-      let upper = min(first + count, start + header.imageCount(ofBlock: block))
+      let images = blocks.images(block)
+      let (start, lower) = (images.lowerBound, max(first, images.lowerBound))
+      let upper = min(first + count, images.upperBound)
       results.base[index] = body(block, lower - start..<upper - start, lower - first)
       monitor.advance(upper - lower)
       monitor?.poll()
@@ -343,14 +354,14 @@ public final class CompressedSet: Sendable {
     var further = 0
     var code = AEError.Code.checksum
     for index in 0..<failures.count where failures.base[index] != 0 {
-      let block = first / file.header.blockImages + index
+      let block = file.blocks.block(of: first) + index
       let fault = BlockFault(rawValue: failures.base[index])
       if fault == .memory { throw outOfMemory(block) }
       if list.count == CompressedSet.listedBlocks {
         further += 1
         continue
       }
-      let images = file.images(ofBlock: block)
+      let images = file.blocks.images(block)
       let span = sentence("images \(images.lowerBound) to \(images.upperBound - 1)")
       if let fault {
         if list.isEmpty && fault != .checksum { code = .format }
@@ -358,17 +369,17 @@ public final class CompressedSet: Sendable {
       } else {
         if list.isEmpty { code = .kind }
         let wanted = images.clamped(to: first..<first + count)
-        var kept = 0..<0
+        var raw = 0..<0
         _ = file.withBlock(block) { bytes, byteCount in
-          kept = BlockCoder.firstKept(
-            file.blockKind(block), bytes, byteCount, count: images.count,
+          raw = MixedBlock.firstRaw(
+            file.blocks.kind(block), bytes, byteCount, count: images.count,
             range: wanted.lowerBound - images.lowerBound..<wanted.upperBound - images.lowerBound)
           return nil
         }
         list.append(
           sentence(
-            "images \(images.lowerBound + kept.lowerBound) to \(images.lowerBound + kept.upperBound - 1) "
-              + "are kept as pixels and have no code"))
+            "images \(images.lowerBound + raw.lowerBound) to \(images.lowerBound + raw.upperBound - 1) "
+              + "are stored raw and have no code"))
       }
     }
     if list.isEmpty { return }
@@ -378,7 +389,7 @@ public final class CompressedSet: Sendable {
     throw AEError(code, text: message)
   }
 
-  private static let keptMark: UInt8 = 255
+  private static let rawMark: UInt8 = 255
   /// Blocks that a message names before it only counts them.
   private static let listedBlocks = 4
 
@@ -405,10 +416,11 @@ public final class CompressedSet: Sendable {
   /// - Throws: `.memory`; `.stopped` if `onProgress` asked for it.
   public func verify(onProgress: Monitor.Hook? = nil) throws(AEError) -> Verification {
     var found = Verification()
-    let header = file.header
-    if let section = header.model,
-      Checksum.crc32(file.modelSection(section).base, section.storedSize) != section.crc
-    {
+    let blocks = file.blocks
+    do throws(AEError) {
+      _ = try file.embeddedModel()
+    } catch {
+      if error.code == .memory { throw error }
       found.add(
         Damage(part: .model, images: 0..<0, reason: "the embedded model does not match its checksum"))
     }
@@ -428,14 +440,15 @@ public final class CompressedSet: Sendable {
     let waveCount = 64
     var first = 0
     let faults = try Buffer<UInt8>(count: waveCount)
-    let monitor = onProgress.map { Monitor(total: header.count, hook: $0) }
-    while first < header.blockCount {
-      let count = min(waveCount, header.blockCount - first)
+    let monitor = onProgress.map { Monitor(total: blocks.imageCount, hook: $0) }
+    if blocks.count > 0 { try monitor.check() }
+    while first < blocks.count {
+      let count = min(waveCount, blocks.count - first)
       parallel(count, monitor: monitor) { index in
         if monitor.isStopped { return }
         let block = first + index
         faults.base[index] = verify(block, monitor)?.rawValue ?? 0
-        monitor.advance(header.imageCount(ofBlock: block))
+        monitor.advance(blocks.images(block).count)
         monitor?.poll()
       }
       if monitor.isStopped { try monitor.check() }
@@ -444,24 +457,22 @@ public final class CompressedSet: Sendable {
         if fault == .memory { throw outOfMemory(first + index) }
         found.add(
           Damage(
-            part: .block(first + index), images: file.images(ofBlock: first + index),
+            part: .block(first + index), images: blocks.images(first + index),
             reason: file.describe(first + index, fault)))
       }
       first += count
     }
-    if file.excess > 0 {
-      found.add(
-        Damage(
-          part: .end, images: 0..<0,
-          reason: sentence("\(file.excess) bytes follow the last block, where the file should end")))
+    if let fault = file.endFault {
+      found.add(Damage(part: .end, images: 0..<0, reason: fault))
     }
     return found
   }
 
   private func verify(_ block: Int, _ monitor: Monitor?) -> BlockFault? {
     file.withBlock(block) { bytes, byteCount in
-      coder.verify(
-        file.blockKind(block), bytes, byteCount, count: file.header.imageCount(ofBlock: block),
+      guard let decoder else { return .model }
+      return decoder.verify(
+        file.blocks.kind(block), bytes, byteCount, count: file.blocks.images(block).count,
         monitor: monitor)
     }
   }

@@ -56,33 +56,6 @@ public final class NameList: Sendable {
 
   public subscript(index: Int) -> String { UTF8Text.string(bytes(at: index)) }
 
-  /// Packs names as `init` reads them.
-  /// - Throws: `.argument` if a name is not allowed; `.memory`.
-  static func pack(_ names: [String]) throws(AEError) -> Buffer<UInt8> {
-    let writer = ByteWriter()
-    var last: [UInt8] = []
-    var total = 0
-    for (index, name) in names.enumerated() {
-      let bytes = UTF8Text.bytes(name)
-      total += 1 + bytes.count
-      guard total <= maximumByteCount else {
-        throw AEError(.argument, "the names of the images have more than \(maximumByteCount) bytes")
-      }
-      if let fault = fault(of: bytes) {
-        throw AEError(.argument, "the name of image \(index) \(fault)")
-      }
-      NameList.advance(&last)
-      if !last.isEmpty && last == bytes {
-        try writer.u8(0)
-      } else {
-        try writer.u8(UInt8(bytes.count))
-        for byte in bytes { try writer.u8(byte) }
-        last = bytes
-      }
-    }
-    return try writer.finish()
-  }
-
   /// Turns a name into its successor: its last run of digits plus one, with as many digits unless all were
   /// nines. A name without digits, or too long for one more, has none and becomes empty.
   static func advance(_ name: inout [UInt8]) {
@@ -124,6 +97,51 @@ public final class NameList: Sendable {
     }
     return nil
   }
+}
+
+/// Packs names, as they come, in the way that `NameList` reads them.
+final class NamePacker {
+  private let writer = ByteWriter()
+  private var last: [UInt8] = []
+  private var total = 0
+  private var count = 0
+
+  /// Adds names.
+  /// - Throws: `.argument` if a name is not allowed, and then has added those before it; `.memory`.
+  func append(_ names: [String]) throws(AEError) {
+    for name in names {
+      let bytes = UTF8Text.bytes(name)
+      if let fault = NameList.fault(of: bytes) {
+        throw AEError(.argument, "the name of image \(count) \(fault)")
+      }
+      try append(bytes)
+    }
+  }
+
+  /// Adds names of a list.
+  func append(_ list: NameList, _ images: Range<Int>) throws(AEError) {
+    for image in images { try append(Array(list.bytes(at: image))) }
+  }
+
+  private func append(_ bytes: [UInt8]) throws(AEError) {
+    guard total + 1 + bytes.count <= NameList.maximumByteCount else {
+      throw AEError(
+        .argument, "the names of the images have more than \(NameList.maximumByteCount) bytes")
+    }
+    total += 1 + bytes.count
+    count += 1
+    NameList.advance(&last)
+    if !last.isEmpty && last == bytes {
+      try writer.u8(0)
+    } else {
+      try writer.u8(UInt8(bytes.count))
+      for byte in bytes { try writer.u8(byte) }
+      last = bytes
+    }
+  }
+
+  /// What was packed.
+  func finish() throws(AEError) -> Buffer<UInt8> { try writer.finish() }
 }
 
 /// Walks through packed names.

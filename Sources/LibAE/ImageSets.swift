@@ -43,12 +43,22 @@ private struct CompressionOrder {
     }
     try CompressionOrder.checkFlag(given.embed_model, "embed_model")
     try CompressionOrder.checkFlag(given.preview, "preview")
-    guard let layer = UInt8(exactly: given.layer).flatMap({ Layer(rawValue: $0) }) else {
+    guard let mode = UInt8(exactly: given.layer).flatMap({ Mode(rawValue: $0) }) else {
       throw AEError(.argument, "layer must be in 0 ... 2, not \(given.layer)")
     }
-    options.layer = layer
+    options.mode = mode
     options.maxError = Int(given.max_error)
-    options.effort = Int(given.effort)
+    guard (0...9).contains(given.effort), given.effort == 0 || mode != .lossy else {
+      throw AEError(
+        .argument,
+        mode == .lossy
+          ? "effort \(given.effort) is for exact and near-exact sets alone"
+          : "effort must be in 1 ... 9, not \(given.effort)")
+    }
+    guard given.effort <= 2 else {
+      throw AEError(.kind, "effort \(given.effort): no model has more than 2")
+    }
+    options.method = Method(rawValue: UInt8(given.effort))
     options.keepsCodes = given.preview != 0
     options.quality = Int(given.quality)
     options.embedModel = given.embed_model == 1
@@ -57,7 +67,7 @@ private struct CompressionOrder {
     progress = given.progress
     context = given.context
     let hasSize = given.width != 0 || given.height != 0
-    model = handle == nil && layer != .latent && hasSize ? nil : try LibAE.model(handle)
+    model = handle == nil && mode != .lossy && hasSize ? nil : try LibAE.model(handle)
     width = hasSize ? Int(given.width) : model?.architecture.width ?? 0
     height = hasSize ? Int(given.height) : model?.architecture.height ?? 0
     // The size is a factor of counts below, so it is checked before the engine does.
@@ -166,7 +176,10 @@ public func ae_imageset_open(
   storeHandle(set, .imageSet) { () throws(AEError) in
     let path = try checkedPath(path)
     let model = try optionalModel(model)
-    let file = try CompressedSet.bytes(try ByteInput(cPath: path))
+    // What has no length, such as a pipe, is read to its end.
+    var file = try File.source(cPath: path)
+    if file == nil { file = ByteSource(try CompressedSet.bytes(try ByteInput(cPath: path))) }
+    guard let file else { throw AEError(.internal, "no bytes to open") }
     return try makeHandle(
       .imageSet, try CompressedSet(file, model: model, name: FileName.text(path)))
   }
@@ -209,11 +222,11 @@ public func ae_imageset_info(
     result.byte_count = UInt64(clamping: source.byteCount)
     storeText(SHA256.hex(source.modelHash), in: &result.model_hash)
     storeText(source.modelName, in: &result.model_name)
-    result.layer = Int32(source.layer.rawValue)
+    result.layer = Int32(source.mode.rawValue)
     result.max_error = Int32(truncatingIfNeeded: source.maxError)
-    result.effort = Int32(truncatingIfNeeded: source.effort)
+    result.effort = Int32(source.method?.rawValue ?? 0)
     result.needs_model = source.needsModel ? 1 : 0
-    result.kept_count = source.layer == .latent ? UInt64(clamping: source.keptImageCount) : 0
+    result.kept_count = source.mode == .lossy ? UInt64(clamping: source.rawImageCount) : 0
     try writeStruct(information, result)
   }
 }

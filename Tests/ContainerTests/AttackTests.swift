@@ -1,5 +1,6 @@
 // Files that were made to be refused, each for one reason. They lie in Tests/attack/aez for every reader of
-// the format; here is how each was made, and which error it must give. With AE_WRITE_TEST_FILES set, a test
+// the format; here is how each of version 3 was made, and which error it must give (OldAttacks.swift has the others).
+// With AE_WRITE_TEST_FILES set, a test
 // writes them.
 
 import Bytes
@@ -8,6 +9,7 @@ import Container
 import Core
 import Entropy
 import Foundation
+import Latent
 import Model
 import Storage
 import Testing
@@ -30,112 +32,191 @@ private func attacks() throws -> [Attack] {
   let set = try Support.set(7, side: 4, labelled: true, named: true)
   let base = try compress(set, with: try model(), options: Support.options(quality: 1, block: 3)).array
   let layout = try #require(Layout(base))
+  let index = try #require(layout.index)
   var list: [Attack] = []
 
   func add(
     _ name: String, _ code: AEError.Code, opens: Bool = false, repair: Bool = true,
     from bytes: [UInt8]? = nil,
-    _ change: (inout [UInt8]) -> Void
+    _ change: (inout [UInt8]) -> Void = { _ in }
   ) {
     var bytes = bytes ?? base
     change(&bytes)
     if repair { Layout.repair(&bytes) }
-    list.append(Attack(name: name, code: code, opens: opens, bytes: bytes))
+    list.append(Attack(name: "v3-" + name, code: code, opens: opens, bytes: bytes))
   }
-  func field(
-    _ name: String, _ code: AEError.Code, _ offset: Int, _ size: Int, _ value: UInt64, opens: Bool = false
-  ) {
-    add(name, code, opens: opens) { Layout.put(value, &$0, offset, size) }
+  /// A byte of the header.
+  func field(_ name: String, _ code: AEError.Code, _ offset: Int, _ value: UInt8, of bytes: [UInt8]? = nil) {
+    add(name, code, from: bytes) { $0[offset] = value }
+  }
+  /// The base with another header, but for its checksum; what follows stays.
+  func header(_ name: String, _ code: AEError.Code, _ bytes: [UInt8]) {
+    let head = bytes + [0, 0, 0, 0]
+    var whole = head + base[layout.headerSize...]
+    Layout.put(Layout.crc(whole, 0..<bytes.count), &whole, bytes.count, 4)
+    let moved = UInt64(index.head.lowerBound + head.count - layout.headerSize)
+    Layout.put(moved, &whole, whole.count - 20, 8)
+    Layout.put(Layout.crc(whole, whole.count - 20..<whole.count - 8), &whole, whole.count - 8, 4)
+    add(name, code, repair: false, from: whole)
   }
 
   // Not this format, or not all of it.
-  add("empty", .format, repair: false) { $0 = [] }
-  add("signature-alone", .format, repair: false) { $0 = Array($0.prefix(8)) }
-  add("header-cut", .format, repair: false) { $0 = Array($0.prefix(100)) }
-  add("signature-wrong", .format) { $0[1] = 0x42 }
-  add("signature-as-text", .format, repair: false) { $0.remove(at: 4) }
-  add("header-checksum", .checksum, repair: false) { $0[12] ^= 1 }
-  add("index-checksum", .checksum, repair: false) { $0[layout.indexOffset + 6] ^= 1 }
-  add("byte-too-many", .format) { $0.append(0) }
+  add("header-cut", .format, repair: false) { $0 = Array($0.prefix(20)) }
+  add("header-alone", .format, repair: false) { $0 = Array($0.prefix(layout.headerSize)) }
+  add("header-checksum", .checksum, repair: false) { $0[11] ^= 1 }
+  add("byte-too-many", .format, repair: false) { $0.append(0) }
   add("byte-too-few", .format, repair: false) { $0.removeLast() }
+  add("footer-cut", .format, repair: false) { $0.removeLast(20) }
+  add("footer-alone", .format, repair: false) {
+    $0 = Array($0.prefix(layout.headerSize)) + Array($0.suffix(20))
+  }
+  add("footer-twice", .format, repair: false) { $0 += Array($0.suffix(20)) }
 
-  // Fields out of range.
-  field("version-0", .version, 8, 2, 0)
-  field("version-2", .version, 8, 2, 2)
-  field("flag-unknown", .version, 10, 2, 0x800E)
-  field("width-0", .format, 12, 2, 0)
-  field("height-65535", .format, 14, 2, 65535)
-  field("channels-0", .format, 16, 2, 0)
-  field("channels-3", .format, 16, 2, 3)
-  field("latents-0", .format, 18, 2, 0)
-  field("latents-1025", .format, 18, 2, 1025)
-  field("quality-0", .format, 20, 1, 0)
-  field("quality-17", .format, 20, 1, 17)
-  field("source-unknown", .version, 21, 1, 200)
-  field("layer-unknown", .version, 22, 1, 1)
-  field("model-name-255", .format, 23, 1, 255)
-  field("block-images-0", .format, 24, 4, 0)
-  field("block-images-65537", .format, 24, 4, 65537)
-  field("block-images-all-ones", .format, 24, 4, 0xFFFF_FFFF)
-  field("reserved-set", .version, 28, 4, 1)
-  field("count-2-to-63", .format, 32, 8, 1 << 63)
-  field("count-minus-1", .format, 32, 8, .max)
-  field("count-2-to-62", .format, 32, 8, 1 << 62)
-  field("count-largest", .format, 32, 8, 1 << 28)
-  field("count-beyond-largest", .format, 32, 8, 1 << 28 + 1)
-  field("count-0-with-blocks", .format, 32, 8, 0)
-  field("model-without-flag", .format, 72, 8, 5)
-  field("labels-2-to-63", .format, 92, 8, 1 << 63)
-  field("labels-beyond-file", .format, 92, 8, 100_000)
-  field("labels-too-few", .format, 100, 8, 6)
-  field("labels-minus-1", .format, 100, 8, .max)
-  field("names-bomb", .format, 120, 8, 1 << 40)
-  add("names-beyond-limit", .format) { Layout.put(1 << 62, &$0, 120, 8) }
-  add("name-of-model-not-utf8", .format) { $0[132] = 0xFF }
+  // Fields of the header: 8 version, 10 content, 11 source, 12 width, 13 height, 14 channels, 15 images in a block,
+  // 16 quality, 17 latents, 18 hash, 50 size of the model's name.
+  field("version-4", .version, 8, 4)
+  field("content-unknown", .version, 10, 0x2C)
+  field("mode-unknown", .version, 10, 0x0F)
+  field("source-unknown", .version, 11, 200)
+  field("width-0", .format, 12, 0)
+  field("width-65", .format, 12, 65)
+  field("height-0", .format, 13, 0)
+  field("channels-3", .format, 14, 3)
+  field("block-images-0", .format, 15, 0)
+  field("quality-0", .format, 16, 0)
+  field("quality-17", .format, 16, 17)
+  field("latents-0", .format, 17, 0)
+  field("name-of-model-65", .format, 50, 65)
+  field("name-of-model-not-utf8", .format, 51, 0xFF)
+  let before = Array(base[..<12])
+  let after = Array(base[13..<layout.headerSize - 4])
+  header("width-of-two-bytes", .format, before + [0x84, 0] + after)
+  header("width-of-six-bytes", .format, before + [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F] + after)
+  header("width-without-end", .format, before + [UInt8](repeating: 0xFF, count: 20) + after)
+  header(
+    "block-images-65537", .format, Array(base[..<15]) + Layout.varint(65537) + base[16..<layout.headerSize - 4])
+  header(
+    "latents-1025", .format, Array(base[..<17]) + Layout.varint(1025) + base[18..<layout.headerSize - 4])
+  // A lossy set with scans; a model for nothing; scans and codes without one.
+  field("lossy-with-scans", .format, 10, 0x1C)
+  header("lossy-without-codes", .format, Array(base[..<10]) + [0x04] + base[11..<16] + base[17..<layout.headerSize - 4])
+  header("lossy-without-model", .format, Array(base[..<10]) + [0x08] + base[11..<17])
+  header("scans-without-model", .format, Array(base[..<10]) + [0x11] + base[11..<16])
+  header("model-for-nothing", .format, Array(base[..<10]) + [0x05] + base[11..<16] + base[17..<layout.headerSize - 4])
+  header("near-exact-error-0", .format, Array(base[..<10]) + [0x0E] + base[11..<16] + [0] + base[16..<layout.headerSize - 4])
+  header("near-exact-error-33", .format, Array(base[..<10]) + [0x0E] + base[11..<16] + [33] + base[16..<layout.headerSize - 4])
 
-  // The index.
-  field("block-kind-unknown", .version, layout.indexOffset, 1, 4)
-  field("block-size-0", .format, layout.indexOffset + 1, 4, 0)
-  field("block-size-2-to-32", .format, layout.indexOffset + 1, 4, 0xFFFF_FFFF)
-  field("block-size-one-more", .format, layout.indexOffset + 1, 4, UInt64(layout.blocks[0].count + 1))
+  // The footer: 20 bytes before the end where the index is, 12 before it how many images there are.
+  func footer(_ name: String, _ code: AEError.Code, _ place: Int, _ size: Int, _ value: UInt64) {
+    add(name, code) { Layout.put(value, &$0, base.count - place, size) }
+  }
+  add("footer-checksum", .checksum, repair: false) { $0[$0.count - 12] ^= 1 }
+  footer("index-at-0", .format, 20, 8, 0)
+  footer("index-in-header", .format, 20, 8, UInt64(layout.headerSize - 1))
+  footer("index-in-block", .version, 20, 8, UInt64(layout.blocks[0].payload.lowerBound + 1))
+  footer("index-at-footer", .format, 20, 8, UInt64(base.count - 20))
+  footer("index-beyond-file", .format, 20, 8, UInt64(base.count + 1))
+  footer("index-at-2-to-63", .format, 20, 8, 1 << 63)
+  footer("index-at-minus-1", .format, 20, 8, .max)
+  footer("count-0", .format, 12, 4, 0)
+  footer("count-one-more", .format, 12, 4, 8)
+  footer("count-all-ones", .format, 12, 4, 0xFFFF_FFFF)
+
+  // The index: its entries, in order, are those of the heads.
+  add("index-checksum", .checksum, repair: false) { $0[index.payload.lowerBound] ^= 0x20 }
+  let entries = layout.chunks.filter { $0.kind != 15 }.map { Array(base[$0.head]) }
+  func indexed(_ name: String, code: AEError.Code = .format, opens: Bool = false, _ entries: [[UInt8]], count: Int = 7) {
+    let front = Array(base[..<index.head.lowerBound])
+    let end = Layout.end(entries.flatMap { $0 }, at: front.count, imageCount: count)
+    add(name, code, opens: opens, repair: false, from: front + end)
+  }
+  let (first, second, third, labelHead, nameHead) = (entries[0], entries[1], entries[2], entries[3], entries[4])
+  indexed("index-empty", [])
+  indexed("index-without-names", [first, second, third, labelHead])
+  indexed("index-without-a-block", [first, third, labelHead, nameHead], count: 4)
+  indexed("index-block-twice", [first, first, second, third, labelHead, nameHead], count: 10)
+  indexed("index-labels-twice", [first, second, third, labelHead, labelHead, nameHead])
+  indexed("index-names-before-labels", [first, second, third, nameHead, labelHead])
+  indexed("index-block-after-labels", [first, second, labelHead, third, nameHead])
+  indexed("index-cut", [first, second, third, labelHead, Array(nameHead.dropLast())])
+  indexed("index-in-index", [first, second, third, labelHead, nameHead, [15]])
+  indexed("index-byte-too-many", [first, second, third, labelHead, nameHead, [0]])
+  func tag(_ chunk: Int, kind: Int? = nil, more: Int = 0, flag: Int = 0) -> [UInt8] {
+    let chunk = layout.chunks[chunk]
+    return Layout.varint((chunk.payload.count + more) << 5 | flag | (kind ?? chunk.kind))
+  }
+  indexed("index-kind-unknown", code: .version, [tag(0, kind: 6), second, third, labelHead, nameHead])
+  indexed("index-kind-11", code: .version, [first, second, third, tag(3, kind: 11), nameHead])
+  indexed("index-exact-in-lossy-set", code: .version, [tag(0, kind: 4), second, third, labelHead, nameHead])
+  indexed("index-size-one-more", [tag(0, more: 1), second, third, labelHead, nameHead])
+  indexed("index-size-one-more-and-one-less", opens: true, [tag(0, more: 1), tag(1, more: -1), third, labelHead, nameHead])
+  indexed("index-size-0", [[0], second, third, labelHead, nameHead])
+  indexed("index-size-beyond-file", [Layout.varint(1 << 30), second, third, labelHead, nameHead])
+  indexed("index-size-2-to-37", [Layout.varint(1 << 41), second, third, labelHead, nameHead])
+  indexed("index-size-of-seven-bytes", [[0xE0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1], second, third, labelHead, nameHead])
+  indexed("index-size-with-a-zero-more", [[UInt8](first.dropLast()) + [first.last! | 0x80, 0], second, third, labelHead, nameHead])
+  indexed("index-count-0", [tag(0, flag: 16) + [0], second, third, labelHead, nameHead], count: 4)
+  indexed("index-count-65537", [tag(0, flag: 16) + Layout.varint(65537), second, third, labelHead, nameHead], count: 65541)
+  indexed("index-count-as-usual", [tag(0, flag: 16) + [3], second, third, labelHead, nameHead])
+  indexed("index-counts-longer-than-heads", [tag(0, flag: 16) + [2], tag(1, flag: 16) + [4], third, labelHead, nameHead])
+  indexed(
+    "index-count-unlike-block", opens: true, [first, second, tag(2, flag: 16) + [2], labelHead, nameHead], count: 8)
+  indexed("index-labels-with-count", code: .version, [first, second, third, tag(3, flag: 16) + [7], nameHead])
+  indexed("index-names-of-2-to-28", [first, second, third, labelHead, tag(4) + Layout.varint(1 << 28)])
+  indexed("index-names-beyond-limit", [first, second, third, labelHead, tag(4) + Layout.varint(1 << 28 + 1)])
+  indexed("index-mixed-all-raw", [tag(0, kind: 3) + [3], second, third, labelHead, nameHead])
+  indexed("index-mixed-none-raw", [tag(0, kind: 3) + [0], second, third, labelHead, nameHead])
+
+  // Heads that disagree with the index: their checksums are right.
+  func head(_ name: String, _ bytes: [UInt8]) { add(name, .format, opens: true, repair: false, from: bytes) }
+  head("head-of-another-kind", Layout.replace(base, 0, kind: 2, indexed: false))
+  let short = Array(base[layout.blocks[0].payload].dropLast())
+  func shortened() -> [UInt8] {
+    // One byte less in the block, and one more that belongs to no part.
+    var bytes = Layout.replace(base, 0, payload: short, indexed: false)
+    bytes.insert(0, at: layout.blocks[0].payload.upperBound - 1)
+    Layout.put(UInt64(index.head.lowerBound), &bytes, bytes.count - 20, 8)
+    Layout.put(Layout.crc(bytes, bytes.count - 20..<bytes.count - 8), &bytes, bytes.count - 8, 4)
+    return bytes
+  }
+  head("head-of-another-size", shortened())
 
   // What belongs to another model, or to none.
-  field("model-unknown", .model, 40, 1, UInt64(base[40] ^ 0xFF))
-  field("width-unlike-model", .format, 12, 2, 5)
-  field("quality-unlike-model", .format, 20, 1, 4)
+  field("model-unknown", .model, 18, base[18] ^ 0xFF)
+  field("width-unlike-model", .format, 12, 5)
+  field("quality-unlike-model", .format, 16, 4)
   let weights = try WeightFile.write(
     try Support.model(side: 4, latentCount: 2), storage: .int8, decoderOnly: true
   ).array
-  func embed(_ section: [UInt8]) -> (inout [UInt8]) -> Void {
-    { bytes in
-      bytes[10] |= 1
-      // Beside a hash that no model at hand has.
-      bytes[41] ^= 0xFF
-      Layout.put(UInt64(section.count), &bytes, 72, 8)
-      Layout.put(UInt64(section.count), &bytes, 80, 8)
-      bytes.insert(contentsOf: section, at: layout.indexEnd)
-    }
+  func embed(_ section: [UInt8]) -> [UInt8] {
+    var front = Array(base[..<layout.headerSize])
+    // Beside a hash that no model at hand has.
+    front[19] ^= 0xFF
+    Layout.put(Layout.crc(front, 0..<front.count - 4), &front, front.count - 4, 4)
+    for chunk in layout.blocks { front += base[chunk.whole] }
+    let head = Layout.varint(section.count << 5 | 8)
+    var sum = [UInt8](repeating: 0, count: 4)
+    Layout.put(Layout.crc(head + section, 0..<head.count + section.count), &sum, 0, 4)
+    front += head + sum + section + base[layout.labels!.whole] + base[layout.names!.whole]
+    let all = Array(entries[..<3]) + [head] + Array(entries[3...])
+    return front + Layout.end(all.flatMap { $0 }, at: front.count, imageCount: 7)
   }
-  add("embedded-other-model", .format, embed(weights))
-  add("embedded-nothing", .format, embed([]))
-  add("embedded-garbage", .format, embed([UInt8](repeating: 0xA5, count: 100)))
+  add("embedded-other-model", .format, from: embed(weights))
+  add("embedded-nothing", .format, from: embed([]))
+  add("embedded-garbage", .format, from: embed([UInt8](repeating: 0xA5, count: 100)))
 
   // Blocks that open and cannot be decoded; their checksums are right.
   func block(
     _ name: String, _ code: AEError.Code = .format, from bytes: [UInt8]? = nil, block: Int = 0,
-    kind: UInt8? = nil, _ change: (inout [UInt8]) -> Void
+    kind: Int? = nil, extra: [UInt8]? = nil, _ change: (inout [UInt8]) -> Void
   ) throws {
     let source = bytes ?? base
-    let layout = try #require(Layout(source))
-    var part = Array(source[layout.blocks[block]])
+    var part = Array(source[try #require(Layout(source)).blocks[block].payload])
     change(&part)
-    add(name, code, opens: true, from: source) { bytes in
-      bytes.replaceSubrange(layout.blocks[block], with: part)
-      Layout.put(UInt64(part.count), &bytes, layout.headerSize + 9 * block + 1, 4)
-      if let kind { bytes[layout.headerSize + 9 * block] = kind }
-    }
+    add(
+      name, code, opens: true, repair: false,
+      from: Layout.replace(source, block, kind: kind, extra: extra, payload: part))
   }
-  try block("codes-none") { $0 = [] }
   try block("codes-state-alone") { $0 = Array($0.prefix(3)) }
   try block("codes-cut") { $0.removeLast() }
   try block("codes-byte-too-many") { $0.append(0) }
@@ -147,24 +228,17 @@ private func attacks() throws -> [Attack] {
   try block("stored-too-short", kind: 2) { $0 = [UInt8](repeating: 7, count: 47) }
   try block("stored-too-long", kind: 2) { $0 = [UInt8](repeating: 7, count: 49) }
   try block("deflated-garbage", kind: 1) { $0 = [1, 2, 3] }
-  let tooFew = try Zlib.deflate([UInt8](repeating: 7, count: 47), 47).array
-  let tooMany = try Zlib.deflate([UInt8](repeating: 7, count: 49), 49).array
-  try block("deflated-too-few", kind: 1) { $0 = tooFew }
-  try block("deflated-too-many", kind: 1) { $0 = tooMany }
   let bomb = try Zlib.deflate([UInt8](repeating: 0, count: 1 << 22), 1 << 22).array
   try block("deflated-bomb", kind: 1) { $0 = bomb }
 
   let odd = try Support.set(24, side: 4, odd: [1, 2, 13])
   let mixed = try compress(odd, with: try model(), options: Support.options(quality: 1, block: 12)).array
-  #expect(mixed[Layout(mixed)!.headerSize] == 3)
-  try block("mixed-empty", from: mixed) { $0 = [] }
+  #expect(Layout(mixed)!.blocks[0].kind == 3)
   try block("mixed-head-cut", from: mixed) { $0 = Array($0.prefix(7)) }
-  try block("mixed-keeps-none", from: mixed) { Layout.put(0, &$0, 0, 4) }
-  try block("mixed-keeps-all", from: mixed) { Layout.put(12, &$0, 0, 4) }
+  try block("mixed-keeps-unlike-head", from: mixed, extra: [3]) { _ in }
   try block("mixed-keeps-2-to-32", from: mixed) { Layout.put(0xFFFF_FFFF, &$0, 0, 4) }
   try block("mixed-deflated-2-to-32", from: mixed) { Layout.put(0xFFFF_FFFF, &$0, 4, 4) }
   try block("mixed-positions-unordered", from: mixed) { $0.swapAt(8, 10) }
-  try block("mixed-position-twice", from: mixed) { $0[10] = $0[8] }
   try block("mixed-position-beyond", from: mixed) { $0[10] = 12 }
   try block("mixed-pixels-damaged", from: mixed) { $0[14] ^= 0x40 }
 
@@ -180,7 +254,7 @@ private func attacks() throws -> [Attack] {
       var writer = RANSWriter(region.baseAddress!, capacity: region.count)
       var state = RANSState()
       for (latent, value) in values.enumerated().reversed() {
-        state.encode(start: UInt32(value + 16383), frequency: 1, bits: 15, to: &writer)
+        state.encode(start: UInt32(value + 16383), frequency: 1, bits: LatentCoder.escapeBits, to: &writer)
         tables[latent].encode(0, state: &state, to: &writer)
       }
       state.flush(to: &writer)
@@ -197,54 +271,28 @@ private func attacks() throws -> [Attack] {
   try block("escape-in-table", from: one, kind: 0) { $0 = inTable }
   try block("escape-of-no-value", from: one, kind: 0) { $0 = noValue }
   // The same by hand, but right: what is above fails for the reason that it should.
-  var right = one
-  let only = Layout(one)!
-  right.replaceSubrange(only.blocks[0], with: sound)
-  right[only.headerSize] = 0
-  Layout.put(UInt64(sound.count), &right, only.headerSize + 1, 4)
-  Layout.repair(&right)
+  let right = Layout.replace(one, 0, kind: 0, payload: sound)
   let open = try CompressedSet(try Buffer(right), model: try model(), name: "set")
   #expect(try open.verify().isSound)
 
-  // Version 2: images of which half the pixels are blank, so few that an exact block is the smallest.
+  // Lossless: images of which half the pixels are blank, so few that contexts are the smallest.
   var numbers = Numbers(state: 4)
   let greys = try Buffer<UInt8>(count: 12 * 16)
   for index in 0..<greys.count { greys[index] = UInt8(numbers.below(2) * numbers.below(256)) }
   let few = try ImageSet(width: 4, height: 4, count: 12, pixels: greys)
   func exact(_ options: CompressionOptions) throws -> [UInt8] {
     let bytes = try compress(few, with: try model(), options: options).array
-    #expect(bytes[Layout(bytes)!.headerSize] == 4)
+    #expect(Layout(bytes)!.blocks[0].kind == 4)
     return bytes
   }
-  let bare = try exact(Support.options(layer: .exact))
-  let named = try exact(Support.options(layer: .exact, quality: 1, preview: true))
-  let codesCount = Layout.integer(named, Layout(named)!.blocks[0].lowerBound, 4)
-  let codes = Array(named[Layout(named)!.blocks[0]].dropFirst(4).prefix(codesCount))
-  let near = try exact(Support.options(layer: .nearExact, maxError: 1))
-  func field(
-    _ name: String, _ code: AEError.Code, of bytes: [UInt8], _ offset: Int, _ value: UInt64, size: Int = 1
-  ) {
-    add(name, code, from: bytes) { Layout.put(value, &$0, offset, size) }
-  }
-  field("layer-3", .version, of: bare, 22, 3)
-  field("layer-of-codes-in-version-2", .version, of: bare, 22, 0)
-  field("exact-in-version-1", .version, of: named, 8, 1, size: 2)
-  field("exact-with-an-error", .format, of: bare, 28, 1)
-  field("near-exact-error-0", .format, of: near, 28, 0)
-  field("near-exact-error-33", .format, of: near, 28, 33)
-  field("effort-10", .format, of: named, 29, 10)
-  field("effort-2-without-model", .format, of: bare, 29, 2)
-  field("effort-2-without-scan-network", .kind, of: named, 29, 2)
-  field("effort-3-of-no-model", .kind, of: named, 29, 3)
-  field("effort-0-with-exact-blocks", .version, of: bare, 29, 0)
-  field("reserved-set-in-version-2", .version, of: bare, 30, 1, size: 2)
-  field("quality-without-model", .format, of: bare, 20, 1)
-  field("hash-without-model", .format, of: bare, 71, 1)
-  field("embedded-without-latents", .format, of: bare, 10, 1, size: 2)
-  field("exact-set-of-another-model", .model, of: named, 40, UInt64(named[40] ^ 0xFF))
-  field("coded-block-in-exact-set", .version, of: named, Layout(named)!.indexOffset, 0)
-  field("mixed-block-in-exact-set", .version, of: named, Layout(named)!.indexOffset, 3)
-  try block("exact-empty", from: bare) { $0 = [] }
+  let bare = try exact(Support.options(mode: .lossless))
+  let named = try exact(Support.options(mode: .lossless, quality: 1, preview: true))
+  let namedBlock = Array(named[Layout(named)!.blocks[0].payload])
+  let codes = Array(namedBlock.dropFirst(4).prefix(Layout.integer(namedBlock, 0, 4)))
+  add("exact-set-of-another-model", .model, from: named) { $0[19] ^= 0xFF }
+  add("scans-in-set-without", .version, from: Layout.replace(bare, 0, kind: 5))
+  add("coded-block-in-exact-set", .version, from: Layout.replace(named, 0, kind: 0))
+  add("mixed-block-in-exact-set", .version, from: Layout.replace(named, 0, kind: 3, extra: [12, 1]))
   try block("exact-head-cut", from: bare) { $0 = Array($0.prefix(3)) }
   try block("exact-head-alone", from: bare) { $0 = Array($0.prefix(4)) }
   try block("exact-cut", from: bare) { $0.removeLast() }
@@ -260,30 +308,28 @@ private func attacks() throws -> [Attack] {
   try block("exact-codes-2-to-32", from: named) { Layout.put(0xFFFF_FFFF, &$0, 0, 4) }
   try block("exact-codes-one-byte-more", from: named) { $0[0] += 1 }
 
-  // Names.
-  func names(_ name: String, _ raw: [UInt8]) throws {
-    add(name, .format, opens: true) { bytes in
-      bytes.replaceSubrange(layout.sections[2], with: raw)
-      Layout.put(UInt64(raw.count), &bytes, 112, 8)
-      Layout.put(UInt64(raw.count), &bytes, 120, 8)
-    }
+  // Labels and names.
+  func part(_ name: String, _ number: Int, _ raw: [UInt8], extra: [UInt8] = [], opens: Bool = true) {
+    add(
+      name, .format, opens: opens, repair: false, from: Layout.replace(base, number, extra: extra, payload: raw))
   }
+  part("labels-too-many", 3, [UInt8](repeating: 1, count: 8), opens: false)
+  part("labels-too-few", 3, [UInt8](repeating: 1, count: 6))
+  part("labels-garbage", 3, [1])
+  func names(_ name: String, _ raw: [UInt8]) { part(name, 4, raw, extra: [UInt8(raw.count)]) }
   let rest: [UInt8] = [2, 0x61, 0x31, 0, 0, 0, 0, 0]
-  try names("names-too-few", [1, 0x61, 1, 0x62])
-  try names("names-too-many", [1, 0x61] + rest + [1, 0x62])
-  try names("names-cut", rest + [9, 0x61])
-  try names("names-folder-up", [2, 0x2E, 0x2E] + rest)
-  try names("names-folder-itself", [1, 0x2E] + rest)
-  try names("names-slash", [3, 0x61, 0x2F, 0x62] + rest)
-  try names("names-absolute", [4, 0x2F, 0x65, 0x74, 0x63] + rest)
-  try names("names-nul", [2, 0x61, 0] + rest)
-  try names("names-not-utf8", [2, 0xC3, 0x28] + rest)
-  try names("names-overlong-slash", [2, 0xC0, 0xAF] + rest)
-  try names("names-surrogate", [3, 0xED, 0xA0, 0x80] + rest)
-  try names("names-no-successor", [1, 0x61, 0, 0, 0, 0, 0, 0])
-  try names("names-begin-with-successor", [0, 0, 0, 0, 0, 0, 0])
-  try names(
-    "names-successor-too-long", [255] + [UInt8](repeating: 0x39, count: 255) + [0, 0, 0, 0, 0, 0])
+  part("names-raw-smaller", 4, [1, 0x61] + rest, extra: [9], opens: false)
+  part("names-bomb", 4, [1, 0x61] + rest, extra: Layout.varint(1 << 27), opens: false)
+  part("names-inflate-to-nothing", 4, [1, 0x61] + rest, extra: [11])
+  names("names-too-few", [1, 0x61, 1, 0x62, 1, 0x63, 1, 0x64])
+  names("names-too-many", [1, 0x61] + rest + [1, 0x62])
+  names("names-cut", rest + [9, 0x61])
+  names("names-folder-up", [2, 0x2E, 0x2E] + rest)
+  names("names-slash", [3, 0x61, 0x2F, 0x62] + rest)
+  names("names-nul", [2, 0x61, 0] + rest)
+  names("names-not-utf8", [2, 0xC3, 0x28] + rest)
+  names("names-no-successor", [1, 0x61, 0, 0, 0, 0, 0, 0])
+  names("names-begin-with-successor", [0, 0, 0, 0, 0, 0, 0])
   return list
 }
 
@@ -294,8 +340,9 @@ private func attacks() throws -> [Attack] {
       if: ProcessInfo.processInfo.environment["AE_WRITE_TEST_FILES"] != nil,
       "a writer, for AE_WRITE_TEST_FILES=1"))
   func writeFiles() throws {
-    if FileManager.default.fileExists(atPath: folder.path) { try FileManager.default.removeItem(at: folder) }
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    for name in try FileManager.default.contentsOfDirectory(atPath: folder.path) where name.hasPrefix("v3-") {
+      try FileManager.default.removeItem(at: folder.appendingPathComponent(name))
+    }
     for attack in try attacks() {
       try Data(attack.bytes).write(to: folder.appendingPathComponent(attack.name + ".aez"))
     }
@@ -303,16 +350,24 @@ private func attacks() throws -> [Attack] {
 
   @Test("Every attack file is as it was made, and is refused or named as damaged for its own reason")
   func attackFiles() throws {
-    let list = try attacks()
+    var list = try attacks()
+    for attack in list {
+      let file = try Data(contentsOf: folder.appendingPathComponent(attack.name + ".aez"))
+      #expect(Array(file) == attack.bytes, "\(attack.name)")
+    }
+    for (name, code, opens) in OldAttacks.refused.map({ ($0.name, $0.code, false) })
+      + OldAttacks.opened.map({ ($0, AEError.Code.format, true) })
+    {
+      let file = try Data(contentsOf: folder.appendingPathComponent(name + ".aez"))
+      list.append(Attack(name: name, code: code, opens: opens, bytes: Array(file)))
+    }
     let model = try model()
     let present = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter {
       $0.hasSuffix(".aez")
     }
     #expect(present.sorted() == list.map { $0.name + ".aez" }.sorted())
     for attack in list {
-      let file = try Data(contentsOf: folder.appendingPathComponent(attack.name + ".aez"))
-      #expect(Array(file) == attack.bytes, "\(attack.name)")
-      let bytes = try Buffer<UInt8>(Array(file))
+      let bytes = try Buffer<UInt8>(attack.bytes)
       var set: CompressedSet? = nil
       let error = Support.error { () throws(AEError) in
         set = try CompressedSet(bytes, model: model, name: attack.name)
@@ -323,7 +378,7 @@ private func attacks() throws -> [Attack] {
         #expect(error?.message.hasPrefix(attack.name) == true)
         continue
       }
-      #expect(try set.verify().damageCount == 1, "\(attack.name)")
+      #expect(try set.verify().damageCount >= 1, "\(attack.name)")
       let pixels = try Buffer<UInt8>(count: set.information.count * 16)
       let late = Support.error { () throws(AEError) in
         _ = try set.labels()

@@ -125,8 +125,11 @@ private func exercise(_ bytes: [UInt8], _ model: Autoencoder?) throws -> Outcome
         do throws(AEError) {
           open = try CompressedSet(try Buffer(bytes), model: given, name: "set")
         } catch {
-          // Header and index are needed for everything, a model that is nowhere else for every pixel.
-          #expect(bit / 8 < layout.indexEnd || layout.sections[0].contains(bit / 8))
+          // Header, index and footer are needed for everything, a model that is nowhere else for every pixel.
+          let byte = bit / 8
+          #expect(
+            byte < layout.headerSize || byte >= layout.index!.head.lowerBound
+              || layout.model?.whole.contains(byte) ?? false)
           continue
         }
         let damage = try open.verify().damage
@@ -137,13 +140,14 @@ private func exercise(_ bytes: [UInt8], _ model: Autoencoder?) throws -> Outcome
           try open.read(first: 0, count: information.count, into: pixels.base)
         }
         switch damage.part {
-        case .model: #expect(layout.sections[0].contains(bit / 8) && error == nil)
-        case .labels: #expect(layout.sections[1].contains(bit / 8) && error == nil)
-        case .names: #expect(layout.sections[2].contains(bit / 8) && error == nil)
+        case .model: #expect(layout.model!.whole.contains(bit / 8) && error == nil)
+        case .labels: #expect(layout.labels!.whole.contains(bit / 8) && error == nil)
+        case .names: #expect(layout.names!.whole.contains(bit / 8) && error == nil)
         case .end: Issue.record("a flipped bit makes no file longer")
         case .block(let block):
-          #expect(layout.blocks[block].contains(bit / 8))
-          #expect(error?.code == .checksum)
+          #expect(layout.blocks[block].whole.contains(bit / 8))
+          let isInHead = layout.blocks[block].head.contains(bit / 8)
+          #expect(error?.code == .checksum || isInHead && error?.code == .format)
           let first = block * information.blockImages
           #expect(damage.images == first..<min(first + information.blockImages, information.count))
           #expect(
@@ -167,20 +171,93 @@ private func exercise(_ bytes: [UInt8], _ model: Autoencoder?) throws -> Outcome
     }
   }
 
+  @Test("Files of versions 1 and 2 are refused if they are cut, and damage in them is named")
+  func oldFiles() throws {
+    for (name, weights) in [
+      ("tiny.aez", "walsh-4.aew"), ("mixed.aez", "walsh-8.aew"), ("exact-contexts.aez", "walsh-8.aew"),
+      ("exact-scans.aez", "scans-28.aew"), ("embedded.aez", ""),
+    ] {
+      let file = try golden(name).array
+      let weights = weights.isEmpty ? nil : try golden(weights)
+      let model = try weights.map { try WeightFile.read($0.base, $0.count, name: "model") }
+      let layout = try #require(OldLayout(file))
+      for count in 0..<file.count {
+        #expect(try exercise(Array(file.prefix(count)), model) == .refused(.format), "\(name), \(count) bytes")
+      }
+      #expect(try exercise(file + [0], model) == .refused(.format))
+      for byte in 0..<file.count {
+        var bytes = file
+        bytes[byte] ^= 1 << (byte % 8)
+        let open: CompressedSet
+        do throws(AEError) {
+          open = try CompressedSet(try Buffer(bytes), model: model, name: "set")
+        } catch {
+          #expect(byte < layout.indexEnd || model == nil && layout.sections[0].contains(byte))
+          continue
+        }
+        let damage = try open.verify().damage
+        #expect(damage.count == 1, "\(name), byte \(byte)")
+        if case .block(let block) = damage.first?.part { #expect(layout.blocks[block].contains(byte)) }
+      }
+      var bytes = file
+      for byte in layout.indexEnd..<file.count where byte % 7 == 0 { bytes[byte] &+= 1 }
+      OldLayout.repair(&bytes)
+      try exercise(bytes, model)
+    }
+  }
+
+  @Test("What is left of a file that was cut can be salvaged: every block before the cut, whole or named as lost")
+  func salvage() throws {
+    let model = try Files.model()
+    for file in [try Files.coded(), try Files.mixed(), try Files.plain()] {
+      let layout = try #require(Layout(file))
+      let whole = try Support.read(try CompressedSet(try Buffer(file), model: model, name: "set"))
+      for count in layout.headerSize..<file.count {
+        let open = try CompressedSet(
+          ByteSource(try Buffer(Array(file.prefix(count)))), model: model, name: "set", isCutAllowed: true)
+        let found = open.information.count
+        let complete = layout.blocks.filter { $0.payload.upperBound <= count }.reduce(0) { $0 + $1.imageCount }
+        #expect(found >= complete)
+        let pixels = try Buffer<UInt8>(count: max(found, 1) * 16)
+        var lost = 0
+        try open.salvage(first: 0, count: found, into: pixels.base) { lost += $0.images.count }
+        #expect(found - lost == complete)
+        #expect(pixels.array.prefix(complete * 16).elementsEqual(whole.prefix(complete * 16)))
+        let damage = try open.verify().damage
+        #expect(damage.last?.part == .end)
+        if let labels = try open.labels() { #expect(labels.count == found) }
+      }
+      // What follows the end costs nothing.
+      let longer = try CompressedSet(
+        ByteSource(try Buffer(file + [UInt8](repeating: 0, count: 700))), model: model, name: "set",
+        isCutAllowed: true)
+      #expect(try Support.read(longer) == whole)
+      #expect(
+        try longer.verify().damage.map(\.reason) == ["700 bytes follow the footer, where the file should end"])
+      // Nor does a damaged index, but for what it alone tells.
+      var bytes = file
+      bytes[layout.index!.payload.lowerBound] ^= 1
+      let open = try CompressedSet(
+        ByteSource(try Buffer(bytes)), model: model, name: "set", isCutAllowed: true)
+      #expect(try Support.read(open) == whole)
+    }
+  }
+
   @Test("Damaged labels and names say so, and the pixels are there all the same")
   func damagedSections() throws {
     let model = try Files.model()
     var bytes = try Files.coded()
     let layout = try #require(Layout(bytes))
-    bytes[layout.sections[1].lowerBound] ^= 1
-    bytes[layout.sections[2].lowerBound] ^= 1
+    let labelBytes = try #require(layout.labels).whole
+    bytes[labelBytes.upperBound - 1] ^= 1
+    bytes[try #require(layout.names).payload.lowerBound] ^= 1
     let open = try CompressedSet(try Buffer(bytes), model: model, name: "my set")
     #expect(try Support.read(open).count == 7 * 16)
     let labels = Support.error { () throws(AEError) in _ = try open.labels() }
     #expect(labels?.code == .checksum)
     #expect(
       labels?.message
-        == "my set: the labels (bytes \(layout.sections[1].lowerBound) to \(layout.sections[1].upperBound)) "
+        == "my set: the labels (bytes \(labelBytes.lowerBound) to \(labelBytes.upperBound)) "
         + "do not match their checksum")
     let names = Support.error { () throws(AEError) in _ = try open.names() }
     #expect(names?.code == .checksum)
@@ -193,7 +270,7 @@ private func exercise(_ bytes: [UInt8], _ model: Autoencoder?) throws -> Outcome
     let set = try Support.set(40, side: 4)
     var bytes = try compress(set, with: model, options: Support.options(block: 2)).array
     let layout = try #require(Layout(bytes))
-    for block in [1, 3, 4, 7, 8, 9] { bytes[layout.blocks[block].lowerBound] ^= 0x10 }
+    for block in [1, 3, 4, 7, 8, 9] { bytes[layout.blocks[block].payload.lowerBound] ^= 0x10 }
     let open = try CompressedSet(try Buffer(bytes), model: model, name: "set")
     let pixels = try Buffer<UInt8>(count: 40 * 16)
     let error = Support.error { () throws(AEError) in try open.read(first: 0, count: 40, into: pixels.base) }
@@ -209,7 +286,7 @@ private func exercise(_ bytes: [UInt8], _ model: Autoencoder?) throws -> Outcome
     let model = try Files.model()
     var bytes = try Files.embedded()
     let layout = try #require(Layout(bytes))
-    bytes[layout.sections[0].lowerBound + 40] ^= 4
+    bytes[try #require(layout.model).payload.lowerBound + 40] ^= 4
     let open = try CompressedSet(try Buffer(bytes), model: model, name: "set")
     #expect(try Support.read(open).count == 5 * 16)
     #expect(try open.verify().damage.map(\.part) == [.model])
@@ -236,8 +313,8 @@ private func exercise(_ bytes: [UInt8], _ model: Autoencoder?) throws -> Outcome
         let position: Int
         switch random.below(12) {
         case 0: position = random.below(layout.headerSize)
-        case 1, 2: position = layout.indexOffset + random.below(layout.indexEnd - layout.indexOffset)
-        default: position = layout.indexEnd + random.below(bytes.count - layout.indexEnd)
+        case 1: position = layout.index!.head.lowerBound + random.below(layout.index!.whole.count + 20)
+        default: position = layout.headerSize + random.below(layout.index!.head.lowerBound - layout.headerSize)
         }
         guard position < bytes.count else { continue }
         switch random.below(16) {

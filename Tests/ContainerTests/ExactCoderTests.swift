@@ -42,11 +42,11 @@ private func mixedImages(_ count: Int, side: Int = 32) throws -> ImageSet {
     width: side, height: side, count: count, pixels: all, labels: nil, names: nil, source: .unknown)
 }
 
-private func exactOptions(effort: Int, preview: Bool = false, maxError: Int = 0) -> CompressionOptions {
+private func exactOptions(method: Method?, preview: Bool = false, maxError: Int = 0) -> CompressionOptions {
   var options = CompressionOptions()
-  options.layer = maxError > 0 ? .nearExact : .exact
+  options.mode = maxError > 0 ? .nearLossless : .lossless
   options.maxError = maxError
-  options.effort = effort
+  options.method = method
   options.keepsCodes = preview
   options.blockImages = 17
   return options
@@ -61,17 +61,17 @@ private func restored(_ bytes: Buffer<UInt8>, _ model: Autoencoder?) throws -> [
 }
 
 @Suite struct ExactCoderTests {
-  @Test(arguments: [(0, false), (1, false), (1, true), (2, false), (2, true)])
-  func everyPixelComesBack(effort: Int, preview: Bool) throws {
+  @Test(arguments: [(nil, false), (.contexts, false), (.contexts, true), (.scans, false), (.scans, true)] as [(Method?, Bool)])
+  func everyPixelComesBack(method: Method?, preview: Bool) throws {
     let images = try mixedImages(42)
     let model = try Support.model(side: 32).with(scanModel: try Support.scanModel())
-    let bytes = try compress(images, with: model, options: exactOptions(effort: effort, preview: preview))
+    let bytes = try compress(images, with: model, options: exactOptions(method: method, preview: preview))
     #expect(try restored(bytes, model) == images.pixels.array)
   }
 
   @Test func contextsThatAdaptNeedNoModel() throws {
     let images = try mixedImages(30)
-    let bytes = try compress(images, with: nil, options: exactOptions(effort: 1))
+    let bytes = try compress(images, with: nil, options: exactOptions(method: .contexts))
     #expect(try restored(bytes, nil) == images.pixels.array)
   }
 
@@ -79,22 +79,22 @@ private func restored(_ bytes: Buffer<UInt8>, _ model: Autoencoder?) throws -> [
     let images = try Support.drawings(12)
     let model = try Support.model(side: 28, latentCount: 3).with(
       scanModel: try Support.scanModel(isSensible: true))
-    let sizes = try [1, 2].map { try compress(images, with: model, options: exactOptions(effort: $0)).count }
+    let sizes = try [Method.contexts, .scans].map { try compress(images, with: model, options: exactOptions(method: $0)).count }
     #expect(sizes[1] < sizes[0])
   }
 
-  @Test func aModelWithoutExactLayerIsRefusedAtTheHighestEffort() throws {
+  @Test func aModelWithoutScanNetworkIsRefusedForScans() throws {
     let images = try mixedImages(6)
     let model = try Support.model(side: 32)
-    #expect(throws: AEError.self) { try compress(images, with: model, options: exactOptions(effort: 2)) }
-    #expect(throws: AEError.self) { try compress(images, with: nil, options: exactOptions(effort: 2)) }
+    #expect(throws: AEError.self) { try compress(images, with: model, options: exactOptions(method: .scans)) }
+    #expect(throws: AEError.self) { try compress(images, with: nil, options: exactOptions(method: .scans)) }
   }
 
   @Test(arguments: [1, 8, 32])
   func noPixelIsOffByMoreThanIsAllowed(maxError: Int) throws {
     let images = try mixedImages(24)
     let model = try Support.model(side: 32).with(scanModel: try Support.scanModel())
-    let bytes = try compress(images, with: model, options: exactOptions(effort: 2, maxError: maxError))
+    let bytes = try compress(images, with: model, options: exactOptions(method: .scans, maxError: maxError))
     let again = try restored(bytes, model)
     var largest = 0
     for index in 0..<again.count {
@@ -110,7 +110,7 @@ private func restored(_ bytes: Buffer<UInt8>, _ model: Autoencoder?) throws -> [
     for path in 0..<Int32(CK_PATH_COUNT) where ck_path_available(path) != 0 {
       ck_path_select(path)
       defer { ck_path_select(-1) }
-      let bytes = try compress(images, with: model, options: exactOptions(effort: 2)).array
+      let bytes = try compress(images, with: model, options: exactOptions(method: .scans)).array
       #expect(bytes == first ?? bytes)
       first = bytes
     }
@@ -120,7 +120,7 @@ private func restored(_ bytes: Buffer<UInt8>, _ model: Autoencoder?) throws -> [
   func imagesTooSmallForAScanComeBack(side: Int) throws {
     let images = try mixedImages(18, side: side)
     let model = try Support.model(side: side).with(scanModel: try Support.scanModel())
-    let bytes = try compress(images, with: model, options: exactOptions(effort: 2))
+    let bytes = try compress(images, with: model, options: exactOptions(method: .scans))
     #expect(try restored(bytes, model) == images.pixels.array)
   }
 
@@ -134,7 +134,7 @@ private func restored(_ bytes: Buffer<UInt8>, _ model: Autoencoder?) throws -> [
     #expect(try WeightFile.hash(model) != WeightFile.hash(plain))
     #expect(try WeightFile.write(again, storage: .int8).array == bytes.array)
     let images = try Support.drawings(12)
-    let packed = try compress(images, with: model, options: exactOptions(effort: 2))
+    let packed = try compress(images, with: model, options: exactOptions(method: .scans))
     #expect(try restored(packed, again) == images.pixels.array)
     #expect(throws: AEError.self) { try restored(packed, plain) }
   }

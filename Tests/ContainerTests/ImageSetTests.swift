@@ -43,7 +43,7 @@ private func expected(_ set: ImageSet, _ model: Autoencoder, quality: Int) throw
       for quality in 1...3 {
         let file = try compress(set, with: model, options: Support.options(quality: quality, block: 16))
         let open = try CompressedSet(file, model: model, name: "set")
-        #expect(open.information.blockCounts == [5, 0, 0, 0, 0])
+        #expect(open.information.blockCounts == [5, 0, 0, 0, 0, 0])
         #expect(open.information.quality == quality)
         #expect(try Support.read(open) == expected(set, model, quality: quality))
         #expect(try open.verify().isSound)
@@ -99,8 +99,8 @@ private func expected(_ set: ImageSet, _ model: Autoencoder, quality: Int) throw
     let set = try Support.set(200, side: 16, odd: [17, 18, 150])
     let file = try compress(set, with: model, options: Support.options(block: 64))
     let open = try CompressedSet(file, model: model, name: "set")
-    #expect(open.information.blockCounts == [2, 0, 0, 2, 0])
-    #expect(open.information.keptImageCount == 3)
+    #expect(open.information.blockCounts == [2, 0, 0, 2, 0, 0])
+    #expect(open.information.rawImageCount == 3)
     let pixels = try Support.read(open)
     for image in [17, 18, 150] {
       let isExact = pixels[image * 256..<(image + 1) * 256].elementsEqual(
@@ -117,7 +117,7 @@ private func expected(_ set: ImageSet, _ model: Autoencoder, quality: Int) throw
     for quality in 1...3 {
       let file = try compress(set, with: model, options: Support.options(quality: quality))
       let open = try CompressedSet(file, model: model, name: "set")
-      #expect(open.information.keptImageCount == 3)
+      #expect(open.information.rawImageCount == 3)
     }
   }
 
@@ -126,7 +126,7 @@ private func expected(_ set: ImageSet, _ model: Autoencoder, quality: Int) throw
     let model = try Support.model(side: 16)
     let noise = try Support.noise(90, side: 16)
     let flat = try Buffer<UInt8>(count: 90 * 256)
-    for (pixels, counts) in [(noise, [0, 0, 2, 0, 0]), (flat, [0, 2, 0, 0, 0])] {
+    for (pixels, counts) in [(noise, [0, 0, 2, 0, 0, 0]), (flat, [0, 2, 0, 0, 0, 0])] {
       let set = try ImageSet(width: 16, height: 16, count: 90, pixels: pixels)
       let file = try compress(set, with: model, options: Support.options(block: 64))
       let open = try CompressedSet(file, model: model, name: "set")
@@ -203,24 +203,21 @@ private func expected(_ set: ImageSet, _ model: Autoencoder, quality: Int) throw
         let bound = try compressedBound(
           width: set.width, height: set.height, count: count, hasLabels: true, with: model, options: options)
         #expect(size <= bound)
-        // A model's bound is what it takes undeflated.
-        let deflated =
-          embed
-          ? try WeightFile.bound(model, storage: .int8, decoderOnly: true)
-            - WeightFile.write(model, storage: .int8, decoderOnly: true).count : 0
-        if odd.count == count { #expect(bound - size < 600 + deflated) }
+        // Where no block needs the model, it is not embedded.
+        let left = embed ? try WeightFile.bound(model, storage: .int8, decoderOnly: true) : 0
+        if odd.count == count { #expect(bound - size < 200 + left) }
       }
     }
   }
 
-  @Test("Latents are the codes times their steps, scaled; images kept as pixels have none")
+  @Test("Latents are the codes times their steps, scaled; images stored raw have none")
   func latents() throws {
     let model = try Support.model()
     let set = try Support.set(40, odd: [9, 10, 30])
     let open = try CompressedSet(
       try compress(set, with: model, options: Support.options(quality: 3, block: 20)), model: model,
       name: "set")
-    #expect(open.information.blockCounts == [0, 0, 0, 2, 0])
+    #expect(open.information.blockCounts == [0, 0, 0, 2, 0, 0])
     let latents = try Buffer<Float>(count: 19 * 6)
     try open.latents(first: 11, count: 19, into: latents.base)
     let words = try Buffer<Int16>(count: 40 * 6)
@@ -235,7 +232,7 @@ private func expected(_ set: ImageSet, _ model: Autoencoder, quality: Int) throw
       try open.latents(first: 0, count: 19, into: latents.base)
     }
     #expect(error?.code == .kind)
-    #expect(error?.message.contains("images 9 to 10 are kept as pixels") == true)
+    #expect(error?.message.contains("images 9 to 10 are stored raw") == true)
   }
 
   @Test("Labels, names and the kind of source come back")

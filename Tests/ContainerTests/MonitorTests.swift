@@ -16,24 +16,24 @@ private final class Log {
 /// A way to write a set, and the set.
 private struct Way: CustomStringConvertible {
   let description: String
-  let layer: Layer
+  let mode: Mode
   var maxError = 0
-  var effort = 0
+  var method: Method?
   var preview = false
   var search = 0
 
   static let all = [
-    Way(description: "codes", layer: .latent),
-    Way(description: "searched codes", layer: .latent, search: 2),
-    Way(description: "contexts", layer: .exact, effort: 1),
-    Way(description: "scans", layer: .exact, effort: 2),
-    Way(description: "scans and codes", layer: .exact, effort: 2, preview: true),
-    Way(description: "near-exact", layer: .nearExact, maxError: 4, effort: 2),
+    Way(description: "codes", mode: .lossy),
+    Way(description: "searched codes", mode: .lossy, search: 2),
+    Way(description: "contexts", mode: .lossless, method: .contexts),
+    Way(description: "scans", mode: .lossless, method: .scans),
+    Way(description: "scans and codes", mode: .lossless, method: .scans, preview: true),
+    Way(description: "near-exact", mode: .nearLossless, maxError: 4, method: .scans),
   ]
 
   func options(block: Int) -> CompressionOptions {
     var options = Support.options(
-      layer: layer, maxError: maxError, effort: effort, preview: preview, block: block)
+      mode: mode, maxError: maxError, method: method, preview: preview, block: block)
     options.searchPasses = search
     return options
   }
@@ -122,7 +122,7 @@ private func drawings(_ count: Int) throws -> ImageSet {
     let log = Log()
     let error = Support.error { () throws(AEError) in
       _ = try compress(
-        images, with: model, options: Support.options(layer: .exact, effort: 2, block: block)
+        images, with: model, options: Support.options(mode: .lossless, method: .scans, block: block)
       ) { done, total in
         log.calls.append((done, total))
         if log.calls.count == 4 { log.seconds = monotonicSeconds() }

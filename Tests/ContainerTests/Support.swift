@@ -155,13 +155,13 @@ enum Support {
   }
 
   static func options(
-    layer: Layer = .latent, maxError: Int = 0, effort: Int = 0, quality: Int = 0, preview: Bool = false,
+    mode: Mode = .lossy, maxError: Int = 0, method: Method? = nil, quality: Int = 0, preview: Bool = false,
     embed: Bool = false, block: Int = 512
   ) -> CompressionOptions {
     var options = CompressionOptions()
-    options.layer = layer
+    options.mode = mode
     options.maxError = maxError
-    options.effort = effort
+    options.method = method
     options.keepsCodes = preview
     options.quality = quality
     options.embedModel = embed
@@ -188,15 +188,83 @@ enum Support {
   }
 }
 
-/// Where the parts of a small file lie, found without the reader under test, and its checksums made right
+/// Where the parts of a small file of version 3 lie, found without the reader under test, and its checksums made right
 /// again after a change.
 struct Layout {
+  /// One part: block, section or index.
+  struct Chunk {
+    let kind: Int
+    /// Of the head without its checksum.
+    let head: Range<Int>
+    let payload: Range<Int>
+    let imageCount: Int
+    var whole: Range<Int> { head.lowerBound..<payload.upperBound }
+  }
+
   let headerSize: Int
-  let entryCount: Int
-  var indexOffset: Int { headerSize }
-  var indexEnd: Int { headerSize + 9 * entryCount + 4 }
-  let sections: [Range<Int>]
-  let blocks: [Range<Int>]
+  /// In the order of the file; the index is the last if it is there.
+  let chunks: [Chunk]
+  /// Where the last chunk ends.
+  let end: Int
+  var blocks: [Chunk] { chunks.filter { $0.kind < 8 } }
+  var model: Chunk? { chunks.first { $0.kind == 8 } }
+  var labels: Chunk? { chunks.first { $0.kind == 9 } }
+  var names: Chunk? { chunks.first { $0.kind == 10 } }
+  var index: Chunk? { chunks.first { $0.kind == 15 } }
+
+  static func varint(_ bytes: [UInt8], _ offset: inout Int) -> Int? {
+    var (value, shift) = (0, 0)
+    while offset < bytes.count, shift < 42 {
+      let byte = Int(bytes[offset])
+      offset += 1
+      value |= (byte & 127) << shift
+      if byte < 128 { return value }
+      shift += 7
+    }
+    return nil
+  }
+
+  static func varint(_ value: Int) -> [UInt8] {
+    value < 128 ? [UInt8(value)] : [UInt8(value & 127 | 128)] + varint(value >> 7)
+  }
+
+  /// Nil if the bytes are too few for a header; chunks that do not fit are left out, and all after them.
+  init?(_ bytes: [UInt8]) {
+    guard bytes.count > 21 else { return nil }
+    var offset = 12
+    for _ in 0..<3 { guard Layout.varint(bytes, &offset) != nil else { return nil } }
+    guard let blockImages = Layout.varint(bytes, &offset) else { return nil }
+    if bytes[10] & 3 == 2 { offset += 1 }
+    if bytes[10] & 8 != 0 { offset += 1 }
+    if bytes[10] & 4 != 0 {
+      guard Layout.varint(bytes, &offset) != nil, offset + 32 < bytes.count else { return nil }
+      offset += 33 + Int(bytes[offset + 32])
+    }
+    headerSize = offset + 4
+    var chunks: [Chunk] = []
+    offset = headerSize
+    while offset < bytes.count {
+      let start = offset
+      guard let tag = Layout.varint(bytes, &offset) else { break }
+      var count = blockImages
+      if tag & 16 != 0 {
+        guard let told = Layout.varint(bytes, &offset) else { break }
+        count = told
+      }
+      if tag & 15 == 3 || tag & 15 == 10 { guard Layout.varint(bytes, &offset) != nil else { break } }
+      let payload = offset + 4
+      guard payload <= bytes.count, tag >> 5 <= bytes.count - payload else {
+        offset = start
+        break
+      }
+      chunks.append(
+        Chunk(kind: tag & 15, head: start..<offset, payload: payload..<payload + tag >> 5, imageCount: count))
+      offset = payload + tag >> 5
+      if tag & 15 == 15 { break }
+    }
+    self.chunks = chunks
+    end = chunks.last?.payload.upperBound ?? headerSize
+  }
 
   static func integer(_ bytes: [UInt8], _ offset: Int, _ size: Int) -> Int {
     var value: UInt64 = 0
@@ -208,52 +276,69 @@ struct Layout {
     for index in 0..<size { bytes[offset + index] = UInt8(truncatingIfNeeded: value >> (8 * UInt64(index))) }
   }
 
-  /// Nil if the bytes are too few for header and index; parts that do not fit are left out, and all after them.
-  init?(_ bytes: [UInt8]) {
-    guard bytes.count > 136 else { return nil }
-    headerSize = 132 + Int(bytes[23]) + 4
-    let count = Layout.integer(bytes, 32, 8)
-    let blockImages = Layout.integer(bytes, 24, 4)
-    guard count >= 0, count < 1 << 20, blockImages > 0 else { return nil }
-    entryCount = (count + blockImages - 1) / blockImages
-    var offset = headerSize + 9 * entryCount + 4
-    guard offset <= bytes.count else { return nil }
-    var sections: [Range<Int>] = []
-    for section in 0..<3 {
-      let size = Layout.integer(bytes, 72 + 20 * section, 8)
-      guard size >= 0, size <= bytes.count - offset else { break }
-      sections.append(offset..<offset + size)
-      offset += size
-    }
-    var blocks: [Range<Int>] = []
-    for entry in 0..<entryCount where sections.count == 3 {
-      let size = Layout.integer(bytes, headerSize + 9 * entry + 1, 4)
-      guard size <= bytes.count - offset else { break }
-      blocks.append(offset..<offset + size)
-      offset += size
-    }
-    self.sections = sections
-    self.blocks = blocks
-  }
-
   static func crc(_ bytes: [UInt8], _ range: Range<Int>) -> UInt64 {
     bytes.withUnsafeBufferPointer { UInt64(Checksum.crc32($0.baseAddress! + range.lowerBound, range.count)) }
   }
 
   /// Makes every checksum match what the file now holds, as far as its parts can be found.
   static func repair(_ bytes: inout [UInt8]) {
-    if let layout = Layout(bytes) {
-      for (entry, block) in layout.blocks.enumerated() {
-        put(crc(bytes, block), &bytes, layout.headerSize + 9 * entry + 5, 4)
-      }
-      put(crc(bytes, layout.indexOffset..<layout.indexEnd - 4), &bytes, layout.indexEnd - 4, 4)
-      for (index, section) in layout.sections.enumerated() where section.count > 0 {
-        put(crc(bytes, section), &bytes, 72 + 20 * index + 16, 4)
-      }
+    guard let layout = Layout(bytes) else { return }
+    if layout.headerSize <= bytes.count {
+      put(crc(bytes, 0..<layout.headerSize - 4), &bytes, layout.headerSize - 4, 4)
     }
-    guard bytes.count > 136 else { return }
-    let checked = 132 + Int(bytes[23])
-    guard checked + 4 <= bytes.count else { return }
-    put(crc(bytes, 0..<checked), &bytes, checked, 4)
+    for chunk in layout.chunks {
+      let covered = Array(bytes[chunk.head]) + Array(bytes[chunk.payload])
+      put(crc(covered, 0..<covered.count), &bytes, chunk.head.upperBound, 4)
+    }
+    if layout.index != nil, layout.end + 20 <= bytes.count {
+      put(crc(bytes, layout.end..<layout.end + 12), &bytes, layout.end + 12, 4)
+    }
+  }
+
+  /// The file with one chunk changed: index and footer follow, and so do all checksums.
+  ///
+  /// - Parameters:
+  ///   - number: which chunk.
+  ///   - kind: what it becomes; nil leaves that.
+  ///   - extra: what stands in its head behind the size; nil leaves that.
+  ///   - indexed: whether the index says so, too.
+  static func replace(
+    _ bytes: [UInt8], _ number: Int, kind: Int? = nil, extra: [UInt8]? = nil, payload: [UInt8]? = nil,
+    isCounted: Bool? = nil, indexed: Bool = true
+  ) -> [UInt8] {
+    let layout = Layout(bytes)!
+    var heads: [[UInt8]] = []
+    var result = Array(bytes[..<layout.headerSize])
+    for (index, chunk) in layout.chunks.enumerated() where chunk.kind != 15 {
+      var head = Array(bytes[chunk.head])
+      var body = Array(bytes[chunk.payload])
+      let old = head
+      if index == number {
+        var offset = 0
+        let tag = varint(head, &offset)!
+        body = payload ?? body
+        let flag = isCounted.map { $0 ? 16 : 0 } ?? tag & 16
+        head = varint(body.count << 5 | flag | (kind ?? chunk.kind)) + (extra ?? Array(head[offset...]))
+      }
+      heads.append(indexed ? head : old)
+      let covered = head + body
+      var sum = [UInt8](repeating: 0, count: 4)
+      put(crc(covered, 0..<covered.count), &sum, 0, 4)
+      result += head + sum + body
+    }
+    return result + end(heads.flatMap { $0 }, at: result.count, imageCount: integer(bytes, bytes.count - 12, 4))
+  }
+
+  /// Index and footer.
+  static func end(_ entries: [UInt8], at offset: Int, imageCount: Int) -> [UInt8] {
+    let head = varint(entries.count << 5 | 15)
+    let covered = head + entries
+    var sum = [UInt8](repeating: 0, count: 4)
+    put(crc(covered, 0..<covered.count), &sum, 0, 4)
+    var footer = [UInt8](repeating: 0, count: 16)
+    put(UInt64(offset), &footer, 0, 8)
+    put(UInt64(imageCount), &footer, 8, 4)
+    put(crc(footer, 0..<12), &footer, 12, 4)
+    return head + sum + entries + footer + [0x5A, 0x45, 0x41, 0x89]
   }
 }

@@ -283,7 +283,186 @@ def read_names(raw: bytes, count: int) -> list[str]:
 
 
 def read_set(data: bytes, model: Model | None = None) -> ImageSet:
-    need(data[:8] == b"\x89AEZ\r\n\x1a\n" and len(data) >= 136, "not an image set")
+    need(data[:8] == b"\x89AEZ\r\n\x1a\n" and len(data) >= 10, "not an image set")
+    return read_stream(data, model) if data[8:10] == b"\x03\x00" else read_old(data, model)
+
+
+class Numbers:
+    """Bytes and numbers in order."""
+
+    def __init__(self, data: bytes, at: int = 0) -> None:
+        self.data = data
+        self.at = at
+
+    def bytes(self, count: int) -> bytes:
+        need(count <= len(self.data) - self.at, "the file is cut")
+        self.at += count
+        return self.data[self.at - count : self.at]
+
+    def u8(self) -> int:
+        return self.bytes(1)[0]
+
+    def u32(self) -> int:
+        return int.from_bytes(self.bytes(4), "little")
+
+    def varint(self) -> int:
+        value, shift = 0, 0
+        while True:
+            byte = self.u8()
+            value |= (byte & 127) << shift
+            if byte < 128:
+                need(byte > 0 or shift == 0, "a number with a byte too many")
+                return value
+            shift += 7
+            need(shift < 42, "a number of more than 6 bytes")
+
+
+@dataclass
+class Head:
+    kind: int
+    size: int
+    count: int  # images of a block
+    raw: int  # images of a mixed block that are stored raw; bytes of names after inflating
+
+
+def read_head_of_part(numbers: Numbers, block_images: int) -> Head:
+    tag = numbers.varint()
+    head = Head(tag & 15, tag >> 5, block_images, 0)
+    is_block = head.kind <= 5
+    need(is_block or head.kind in (8, 9, 10, 15), "a part of an unknown kind")
+    need(is_block or not tag & 16, "a count of what is no block")
+    if tag & 16:
+        head.count = numbers.varint()
+        need(1 <= head.count <= 65536 and head.count != block_images, "a block's count")
+    if head.kind in (3, 10):
+        head.raw = numbers.varint()
+        need(head.kind == 10 or 1 <= head.raw < head.count, "raw images of a block")
+    need(head.size > 0 or not is_block, "a block without bytes")
+    return head
+
+
+def read_part(data: bytes, at: int, block_images: int) -> tuple[Head, bytes, int, bool]:
+    """A part's head, its bytes, where it ends, and whether its checksum is right."""
+    numbers = Numbers(data, at)
+    head = read_head_of_part(numbers, block_images)
+    start = data[at : numbers.at]
+    crc = numbers.u32()
+    body = numbers.bytes(head.size)
+    return head, body, numbers.at, zlib.crc32(start + body) == crc
+
+
+def first_part(data: bytes) -> int:
+    """Where the first part of a file of version 3 begins."""
+    numbers = Numbers(data, 12)
+    for _ in range(4):
+        numbers.varint()
+    if data[10] & 3 == 2:
+        numbers.u8()
+    if data[10] & 8:
+        numbers.u8()
+    if data[10] & 4:
+        numbers.varint()
+        numbers.bytes(32)
+        numbers.bytes(numbers.u8())
+    return numbers.at + 4
+
+
+def read_stream(data: bytes, model: Model | None) -> ImageSet:
+    """Version 3."""
+    numbers = Numbers(data, 10)
+    content, source = numbers.u8(), numbers.u8()
+    width, height, channels, block_images = (numbers.varint() for _ in range(4))
+    mode = content & 3
+    max_error = numbers.u8() if mode == 2 else 0
+    quality = numbers.u8() if content & 8 else 0
+    latents, model_hash = 0, bytes(32)
+    if content & 4:
+        latents, model_hash = numbers.varint(), numbers.bytes(32)
+        name_size = numbers.u8()
+        need(name_size <= 64, "the model's name")
+        numbers.bytes(name_size).decode()
+        need(1 <= latents <= 1024, "the latents")
+    start = numbers.at
+    need(numbers.u32() == zlib.crc32(data[:start]), "the header")
+    need(content < 32 and mode < 3 and source <= 6 and channels == 1, "the header's fields")
+    need(1 <= width <= 64 and 1 <= height <= 64 and 1 <= block_images <= 65536, "the header's sizes")
+    need(1 <= max_error <= 32 if mode == 2 else max_error == 0, "the largest error")
+    need(1 <= quality <= 16 if content & 8 else quality == 0, "the quality")
+    need(bool(content & 4) == bool(content & 24), "a model is for codes and scans")
+    need(mode > 0 or content & 24 == 8, "a lossy set has codes and no scans")
+
+    # From the end: footer, index; then every part must be where and what the index says.
+    footer_at = len(data) - 20
+    need(footer_at >= numbers.at and data[-4:] == b"ZEA\x89", "the footer")
+    footer = data[footer_at:]
+    index_at, count, crc = struct.unpack_from("<QII", footer)
+    need(zlib.crc32(footer[:12]) == crc and index_at < footer_at, "the footer's fields")
+    head, index, end, is_sound = read_part(data, index_at, block_images)
+    need(head.kind == 15 and end == footer_at and is_sound, "the index")
+    entries, at = Numbers(index), numbers.at
+    parts, order = [], 0
+    while entries.at < len(index):
+        before = entries.at
+        entry = read_head_of_part(entries, block_images)
+        need(entry.kind != 15 and max(entry.kind, 7) >= order, "the parts' order")
+        order = entry.kind + 1 if entry.kind > 5 else 7
+        size = entries.at - before + 4 + entry.size
+        parts.append((entry, data[at : at + size]))
+        at += size
+    need(at == index_at, "the parts do not end where the index begins")
+    blocks = [(entry, part) for entry, part in parts if entry.kind <= 5]
+    need(sum(entry.count for entry, _ in blocks) == count, "the number of images")
+
+    def check(entry: Head, part: bytes) -> bytes:
+        found, body, end, is_sound = read_part(part, 0, block_images)
+        need(found == entry and end == len(part) and is_sound, "a part")
+        return body
+
+    others = {entry.kind: (entry, part) for entry, part in parts if entry.kind > 5}
+    need(8 not in others or bool(content & 4), "a model that the header does not name")
+    kinds = (0, 1, 2, 3) if mode == 0 else (1, 2, 4, 5) if content & 16 else (1, 2, 4)
+    need(all(entry.kind in kinds for entry, _ in blocks), "a block's kind")
+    needs_model = any(
+        entry.kind in (0, 3, 5) or (entry.kind == 4 and quality > 0) for entry, _ in blocks
+    )
+    if needs_model:
+        if 8 in others and (model is None or model.hash != model_hash):
+            model = read_model(check(*others[8]))
+        need(model is not None and model.hash == model_hash, "the model is not the one")
+    rate = model.rates[quality - 1] if needs_model and model and quality else None
+
+    images: list[bytes] = []
+    lost: list[int] = []
+    for entry, part in blocks:
+        try:
+            body = check(entry, part)
+            if entry.kind == 5:
+                assert model is not None
+                need(min(width, height) >= 20 and model.scan is not None, "scans")
+                images += read_exact(body, entry.count, width, height, rate, model.scan)
+            elif entry.kind == 4:
+                images += read_exact(body, entry.count, width, height, rate, None)
+            else:
+                if entry.kind == 3:
+                    need(int.from_bytes(body[:4], "little") == entry.raw, "raw images")
+                images += read_block(entry.kind, body, entry.count, width * height, model, rate)
+        except (Refused, zlib.error, struct.error, IndexError):
+            lost += range(len(images), len(images) + entry.count)
+            images += [bytes(width * height)] * entry.count
+    labels, names = None, None
+    if 9 in others:
+        labels = check(*others[9])
+        labels = labels if len(labels) == count else inflate(labels, count)
+    if 10 in others:
+        raw = check(*others[10])
+        size = others[10][0].raw
+        names = read_names(raw if len(raw) == size else inflate(raw, size), count)
+    return ImageSet(width, height, mode, max_error, images, lost, labels, names, model_hash)
+
+
+def read_old(data: bytes, model: Model | None) -> ImageSet:
+    """Versions 1 and 2."""
+    need(len(data) >= 136, "the header is cut")
     version, flags, width, height, channels, latents = struct.unpack_from("<6H", data, 8)
     quality, source, layer, name_size = struct.unpack_from("<4B", data, 20)
     block_images, max_error, effort, zero, count = struct.unpack_from("<IBBHQ", data, 24)

@@ -189,7 +189,7 @@ def test_a_set_unlike_the_models_images_is_told_of(tmp_path, shared):
     assert done.code == 0
     assert json.loads(done.out)["fits_poorly"] is True
     assert re.fullmatch(
-        r'aez: odd.idx: the model "mnist-30" does badly on these images: \d+ of 60 images kept as pixels, '
+        r'aez: odd.idx: the model "mnist-30" does badly on these images: \d+ of 60 images stored raw, '
         r"(\d+\.\d\d|inf) dB, \d+\.\d bytes an image; train one for them "
         r"\(aez train odd.idx -o mine.aew, then --model mine.aew\), or keep every pixel with --exact\n",
         done.err,

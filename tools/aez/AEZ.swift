@@ -28,7 +28,8 @@ struct AEZ: ParsableCommand {
       """,
     version: toolVersion,
     subcommands: [
-      Train.self, Eval.self, Encode.self, Decode.self, Compress.self, Decompress.self, Info.self, Test.self,
+      Train.self, Eval.self, Encode.self, Decode.self, Compress.self, Decompress.self, Concatenate.self,
+      Append.self, SplitSet.self, Info.self, Test.self,
       Sample.self, Reconstruct.self, Draw.self, Fetch.self, Export.self, Study.self,
     ])
 

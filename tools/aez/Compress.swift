@@ -40,7 +40,7 @@ struct Compress: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       """
-      With --exact or --max-error: 1 codes by contexts, fast and without a model, 2 by scans that the model foretells, \
+      With --exact or --max-error: 1 codes by contexts, fast and without a model, 2 by scans that the model predicts, \
       smallest; the strongest unless told.
       """,
       valueName: "number"))
@@ -77,7 +77,7 @@ struct Compress: ParsableCommand {
   @OptionGroup var output: OutputOptions
   @OptionGroup var report: ReportOptions
 
-  private var layer: Layer { maxError != nil ? .nearExact : exact ? .exact : .latent }
+  private var mode: Mode { maxError != nil ? .nearLossless : exact ? .lossless : .lossy }
 
   func validate() throws {
     try report.check(dataOnStandardOutput: output.isStandardOutput)
@@ -94,7 +94,7 @@ struct Compress: ParsableCommand {
       }
       if exact { throw ValidationError("--exact and --max-error exclude each other.") }
     }
-    if layer == .latent {
+    if mode == .lossy {
       if effort != nil || preview {
         throw ValidationError(
           "\(effort != nil ? "--effort" : "--preview") is for --exact and --max-error.")
@@ -118,8 +118,8 @@ struct Compress: ParsableCommand {
   func run() throws {
     try output.check(inputs: [images, input.labels, model.model])
     // Codes want a model that has learned much, exact sets one that is small.
-    let isExactAlone = layer != .latent && !preview && model.model == nil
-    let isRated = layer == .latent && model.model == nil && (quality != nil || bytesPerImage != nil)
+    let isExactAlone = mode != .lossy && !preview && model.model == nil
+    let isRated = mode == .lossy && model.model == nil && (quality != nil || bytesPerImage != nil)
     var rung: BuiltInModel.Rung?
     if isRated, let quality {
       guard quality <= BuiltInModel.ladder.count else {
@@ -129,18 +129,18 @@ struct Compress: ParsableCommand {
       rung = BuiltInModel.ladder[quality - 1]
     }
     var model = try rung?.model.load() ?? (isExactAlone ? BuiltInModel.exact.load() : model.load())
-    let stream = try input.stream(images, isExact: layer != .latent)
-    let names = try storableNames(stream)
+    let stream = try input.stream(images, isExact: mode != .lossy)
+    let names = try stream.storableNames(images)
     let fits = model.architecture.width == stream.width && model.architecture.height == stream.height
     try Advice.checkSides(stream.width, stream.height, name: images)
-    if layer == .latent, !fits {
+    if mode == .lossy, !fits {
       throw Advice.wrongSize(
         images, stream.width, stream.height, model, else: ", or keep every pixel with --exact")
     }
     var options = CompressionOptions()
-    options.layer = layer
+    options.mode = mode
     options.maxError = maxError ?? 0
-    options.effort = effort ?? 0
+    options.method = try effort.map(method)
     options.keepsCodes = preview
     options.quality = rung?.quality ?? quality ?? 0
     options.embedModel = embedModel
@@ -166,31 +166,32 @@ struct Compress: ParsableCommand {
       }
     }
 
+    let file = try OutputFile(output.isStandardOutput ? "/dev/stdout" : output.output, overwrite: output.force)
     let writer = try SetWriter(
-      width: stream.width, height: stream.height, count: stream.count, source: stream.source,
-      labels: stream.labels, names: names, model: model, options: options)
+      width: stream.width, height: stream.height, source: stream.source, model: model, options: options
+    ) { bytes, count throws(AEError) in try file.append(bytes, count) }
+    writer.expectedCount = stream.count
     let isReporting = report.json || !(report.quiet || output.isStandardOutput)
     // An exact set has no error to measure.
-    writer.isMeasuring = isReporting && layer != .exact && stream.count > 0
+    writer.isMeasuring = isReporting && mode != .lossless && stream.count > 0
     let progress = Progress(total: stream.count, isQuiet: report.quiet)
     writer.onProgress = progress.hook()
-    let file = try SetOutput(output, headSize: writer.headSize)
     var variance = Variance()
     var count = done
     try Interrupt.whileMaking("\(output.output) was complete") {
       while true {
-        try writer.add(wave.base, count: count) { bytes, count throws(AEError) in
-          try file.append(bytes, count)
-        }
+        try writer.add(wave.base, count: count, from: stream, first: done - count, names)
         if Interrupt.isRequested { throw AEError(.stopped, "") }
-        if layer == .latent { variance.add(wave.base, count: count, size: stream.imageSize) }
+        if mode == .lossy { variance.add(wave.base, count: count, size: stream.imageSize) }
         count = min(step, stream.count - done)
         if count == 0 { break }
         try stream.next(count, into: wave.base)
         done += count
       }
+      try writer.finish()
+      if Interrupt.isRequested { throw AEError(.stopped, "") }
     }
-    try file.finish(head: try writer.head())
+    try file.finish()
     progress.finish()
     let complaint = complaint(writer, stream, variance, modelName: model.name)
     if let complaint, !report.quiet { Console.warn("aez: \(complaint)") }
@@ -200,8 +201,8 @@ struct Compress: ParsableCommand {
     facts.add("output", .string(output.output))
     facts.add(images: stream.count, width: stream.width, height: stream.height)
     facts.add(
-      size: writer.headSize + writer.blockByteCount, count: stream.count, imageSize: stream.imageSize)
-    facts.add("layer", .string(layer.name), layer == .latent ? nil : "layer", layer.phrase(maxError))
+      size: writer.byteCount, count: stream.count, imageSize: stream.imageSize)
+    facts.add("layer", .string(mode.name), mode == .lossy ? nil : "layer", mode.phrase(maxError))
     // People are told on the scale that they asked on; programs get what the set says, too.
     facts.add(
       "quality", .int(writer.quality), writer.quality > 0 ? "quality" : nil,
@@ -209,69 +210,64 @@ struct Compress: ParsableCommand {
         "\($0) of \(BuiltInModel.ladder.count) (quality \(writer.quality) of the model \(model.name))"
       } ?? "\(writer.quality)")
     if let rated { facts.add("quality_of_all", .int(rated)) }
-    if layer == .latent {
+    if mode == .lossy {
       facts.add("fits_poorly", .bool(complaint != nil))
-      facts.add("kept_images", .int(writer.keptImageCount))
-      if writer.keptImageCount > 0 {
+      facts.add("kept_images", .int(writer.rawImageCount))
+      if writer.rawImageCount > 0 {
         facts.add(
-          line: "\(grouped(writer.keptImageCount)) whose code would not do them justice",
-          title: "kept as pixels")
+          line: "\(grouped(writer.rawImageCount)) whose reconstruction is too poor",
+          title: "stored raw")
       }
     }
     if writer.isMeasuring {
       let pixelCount = Double(stream.count) * Double(stream.imageSize)
       facts.add(mse: Double(writer.squaredError) / pixelCount / (255 * 255))
     }
-    let isEmbedded = embedModel && writer.namesModel
+    let isEmbedded = embedModel && writer.needsModel
     facts.add(
-      "model", writer.namesModel ? .string(model.name) : .null, "model",
-      writer.namesModel ? "\(model.name)\(isEmbedded ? " (embedded)" : "")" : "none is needed")
+      "model", writer.needsModel ? .string(model.name) : .null, "model",
+      writer.needsModel ? "\(model.name)\(isEmbedded ? " (embedded)" : "")" : "none is needed")
     facts.add("model_embedded", .bool(isEmbedded))
     facts.add(grey: stream.converted)
     try report.show(facts)
   }
 
-  /// The names of the images as an image set holds them, which is in UTF-8.
-  private func storableNames(_ stream: ImageStream) throws(AEError) -> [String]? {
-    try stream.names?.map { name throws(AEError) in
-      guard let text = FileName.utf8(name) else {
-        throw AEError(
-          .format,
-          "\(Path.trimmed(images))/\(name): an image set keeps names in UTF-8, which this one is not: rename the file"
-        )
-      }
-      return text
+  /// The method that a number of --effort names.
+  private func method(_ effort: Int) throws(AEError) -> Method {
+    guard let method = UInt8(exactly: effort).flatMap({ Method(rawValue: $0) }) else {
+      throw AEError(.argument, "effort must be in 1 ... 2, not \(effort)")
     }
+    return method
   }
 
   /// What to say of a set of codes that came out badly, most likely because the model has learned other images;
   /// nil if it did not.
   ///
-  /// Each image that the model does badly on keeps its pixels: more than a tenth are too many. The models
+  /// Each image that the model reconstructs too poorly is stored raw: more than a tenth are too many. The models
   /// compiled in leave a sixth of the variance of digits away at their lowest quality, so a third is a sign of
   /// other images; a model of the user's may be as small as it likes.
   private func complaint(
     _ writer: SetWriter, _ stream: ImageStream, _ variance: Variance, modelName: String
   ) -> String? {
-    // Blank images are kept as pixels because those are smaller: no model would do better.
-    guard layer == .latent, stream.count > 0, variance.sum > 0 else { return nil }
+    // Blank images are stored raw because that is smaller: no model would do better.
+    guard mode == .lossy, stream.count > 0, variance.sum > 0 else { return nil }
     let isMissingMuch =
       model.model == nil && writer.isMeasuring && Double(writer.squaredError) > variance.sum / 3
-    guard 10 * writer.keptImageCount > stream.count || isMissingMuch else { return nil }
-    var figures = "\(grouped(writer.keptImageCount)) of \(counted(stream.count, "image")) kept as pixels"
+    guard 10 * writer.rawImageCount > stream.count || isMissingMuch else { return nil }
+    var figures = "\(grouped(writer.rawImageCount)) of \(counted(stream.count, "image")) stored raw"
     if writer.isMeasuring {
       let pixelCount = Double(stream.count) * Double(stream.imageSize)
       figures += ", \(decibels(Double(writer.squaredError) / pixelCount / (255 * 255)).fixed(2)) dB"
     }
-    let each = Double(writer.headSize + writer.blockByteCount) / Double(stream.count)
+    let each = Double(writer.byteCount) / Double(stream.count)
     return
       "\(images): the model \"\(modelName)\" does badly on these images: \(figures), \(each.fixed(1)) bytes "
       + "an image; train one for them (\(Advice.training(images)), then --model mine.aew), or keep every pixel "
       + "with --exact"
   }
 
-  /// The best quality at which the first images take no more than `limit` bytes each, their share of the head
-  /// counted. Qualities are taken to need the more bytes, the better they are.
+  /// The best quality at which the first images take no more than `limit` bytes each, their share of what all
+  /// share counted. Qualities are taken to need the more bytes, the better they are.
   ///
   /// - Parameter model: nil for those compiled in.
   private func fittingQuality(
@@ -291,17 +287,16 @@ struct Compress: ParsableCommand {
       var options = options
       options.quality = quality
       options.searchPasses = searchPasses
-      let whole = try SetWriter(
-        width: stream.width, height: stream.height, count: stream.count, source: stream.source,
-        labels: stream.labels, names: names, model: model, options: options)
       let sample = try SetWriter(
-        width: stream.width, height: stream.height, count: count, source: stream.source, labels: nil,
-        names: nil, model: model, options: options)
+        width: stream.width, height: stream.height, source: stream.source, model: model, options: options
+      ) { _, _ throws(AEError) in }
+      sample.expectedCount = count
       let progress = Progress(total: count, isQuiet: report.quiet)
       sample.onProgress = progress.hook("trying quality \(index + 1): images")
-      try sample.add(wave.base, count: count) { _, _ throws(AEError) in }
-      return Double(sample.blockByteCount) / Double(max(count, 1))
-        + Double(whole.headSize) / Double(max(stream.count, 1))
+      try sample.add(wave.base, count: count, from: stream, first: 0, names)
+      try sample.finish()
+      return Double(sample.byteCount - sample.fixedByteCount) / Double(max(count, 1))
+        + Double(sample.fixedByteCount) / Double(max(stream.count, 1))
     }
     var candidateCount = BuiltInModel.ladder.count
     if let model {
@@ -363,68 +358,51 @@ private struct Variance {
   }
 }
 
-extension Layer {
+extension Mode {
   /// The word for programs.
   var name: String {
     switch self {
-    case .latent: return "latent"
-    case .exact: return "exact"
-    case .nearExact: return "near-exact"
+    case .lossy: return "latent"
+    case .lossless: return "exact"
+    case .nearLossless: return "near-exact"
     }
   }
 
   /// The words for people.
   func phrase(_ maxError: Int?) -> String {
     switch self {
-    case .latent: return "codes"
-    case .exact: return "exact: every pixel"
-    case .nearExact: return "near-exact: every pixel to within \(maxError ?? 0)"
+    case .lossy: return "codes"
+    case .lossless: return "exact: every pixel"
+    case .nearLossless: return "near-exact: every pixel to within \(maxError ?? 0)"
     }
   }
 }
 
-/// An image set on its way to a file: what comes first in it is known last.
-private final class SetOutput {
-  private let file: OutputFile
-  /// The blocks, where the output cannot be gone back in: a file without a name.
-  private var spool: UnsafeMutablePointer<FILE>?
-
-  init(_ options: OutputOptions, headSize: Int) throws {
-    file = try OutputFile(options.isStandardOutput ? "/dev/stdout" : options.output, overwrite: options.force)
-    if file.canBeginAgain {
-      let room = try Buffer<UInt8>(count: headSize)
-      try file.append(room.base, headSize)
-    } else {
-      spool = tmpfile()
-      guard spool != nil else { throw Path.systemError("a temporary file", "create") }
-    }
-  }
-
-  deinit { if let spool { fclose(spool) } }
-
-  func append(_ bytes: UnsafePointer<UInt8>, _ count: Int) throws(AEError) {
-    guard let spool else { return try file.append(bytes, count) }
-    guard fwrite(bytes, 1, count, spool) == count else {
-      throw Path.systemError("a temporary file", "write")
-    }
-  }
-
-  func finish(head: Buffer<UInt8>) throws {
-    if file.canBeginAgain {
-      try file.beginAgain()
-      try file.append(head.base, head.count)
-    } else if let spool {
-      try file.append(head.base, head.count)
-      rewind(spool)
-      let piece = try Buffer<UInt8>(count: 1 << 18)
-      while true {
-        let got = fread(piece.base, 1, piece.count, spool)
-        if got == 0 { break }
-        try file.append(piece.base, got)
+extension ImageStream {
+  /// The names of the images as an image set holds them, which is in UTF-8.
+  /// - Parameter path: where the images are.
+  func storableNames(_ path: String) throws(AEError) -> [String]? {
+    try names?.map { name throws(AEError) in
+      guard let text = FileName.utf8(name) else {
+        throw AEError(
+          .format,
+          "\(Path.trimmed(path))/\(name): an image set keeps names in UTF-8, which this one is not: rename the file"
+        )
       }
-      guard ferror(spool) == 0 else { throw Path.systemError("a temporary file", "read") }
+      return text
     }
-    try file.finish()
+  }
+}
+
+extension SetWriter {
+  /// Adds the next images of a stream, with their labels and names.
+  func add(
+    _ pixels: UnsafePointer<UInt8>, count: Int, from stream: ImageStream, first: Int, _ names: [String]?
+  ) throws(AEError) {
+    let labels = try stream.labels.map { all throws(AEError) in try Buffer(Array(all[first..<first + count])) }
+    try add(
+      pixels, count: count, labels: labels.map { UnsafePointer($0.base) },
+      names: names.map { Array($0[first..<first + count]) })
   }
 }
 

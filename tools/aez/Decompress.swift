@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Bytes
+import Compute
 import Container
 import Core
 import Storage
@@ -69,12 +70,19 @@ struct Decompress: ParsableCommand {
     try Interrupt.whileMaking("\(output.file.output) was complete") {
       if let file = try output.open(width: width, height: height, count: range.count) {
         // As many blocks at a time as some 16 MB of pixels are, but enough to keep the threads busy.
-        let block = information.blockImages
-        let step = max((16 << 20) / (block * width * height), 8) * block
-        let wave = try Buffer<UInt8>(count: try elements(min(step, range.count), width * height))
+        let step = (16 << 20) / (width * height)
+        let least = min(8, threadCount)
+        var wave = try Buffer<UInt8>(count: 0)
         var position = range.lowerBound
         while position < range.upperBound {
-          let end = min((position / step + 1) * step, range.upperBound)
+          var (end, blocks) = (position, 0)
+          while end < range.upperBound {
+            let next = min(packed.images(around: end).upperBound, range.upperBound)
+            if blocks >= least, next - position > step { break }
+            (end, blocks) = (next, blocks + 1)
+          }
+          let size = try elements(end - position, width * height)
+          if wave.count < size { wave = try Buffer<UInt8>(count: size) }
           try read(packed, position..<end, into: wave.base, &losses, progress, of: range)
           try file.append(wave.base, (end - position) * width * height)
           if Interrupt.isRequested { throw AEError(.stopped, "") }

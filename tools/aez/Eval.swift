@@ -111,7 +111,7 @@ struct Eval: ParsableCommand {
         .object([
           ("quality", .int(quality)), ("bytes", .int(packed.information.byteCount)),
           ("bytes_per_image", .number(each)), ("mse", .number(mse)), ("psnr_db", .number(decibels(mse))),
-          ("kept_images", .int(packed.information.keptImageCount)),
+          ("kept_images", .int(packed.information.rawImageCount)),
         ]))
       facts.add(
         line: "\(each.fixed(2)) bytes an image, \(decibels(mse).fixed(2)) dB (MSE \(mse.fixed(5)))"
@@ -121,10 +121,10 @@ struct Eval: ParsableCommand {
     facts.add("qualities", .array(rows))
   }
 
-  /// How many images the model does so badly on that their pixels are kept, if any.
+  /// How many images the model does reconstructs so poorly that they are stored raw, if any.
   private func kept(_ information: CompressedSetInformation) -> String {
-    let kept = information.keptImageCount
-    return kept == 0 ? "" : ", \(grouped(kept)) of \(grouped(information.count)) images kept as pixels"
+    let kept = information.rawImageCount
+    return kept == 0 ? "" : ", \(grouped(kept)) of \(grouped(information.count)) images stored raw"
   }
 
   private func addBounds(to facts: inout Report, _ model: Autoencoder, _ set: ImageSet) throws {

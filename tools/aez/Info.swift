@@ -124,9 +124,9 @@ struct Info: ParsableCommand {
     facts.add("type", .string("image set"), "type")
     facts.add(images: information.count, width: information.width, height: information.height)
     facts.add(
-      "layer", .string(information.layer.name), "layer", information.layer.phrase(information.maxError))
+      "layer", .string(information.mode.name), "layer", information.mode.phrase(information.maxError))
     facts.add("max_error", .int(information.maxError))
-    facts.add("effort", .int(information.effort), information.effort > 0 ? "effort" : nil)
+    facts.add("effort", .int(Int(information.method?.rawValue ?? 0)), information.method != nil ? "effort" : nil)
     facts.add("latents", .int(information.latentCount), information.latentCount > 0 ? "latents" : nil)
     facts.add("quality", .int(information.quality), information.quality > 0 ? "quality" : nil)
     facts.add("bytes", .int(information.byteCount), "bytes", grouped(information.byteCount))
@@ -136,12 +136,12 @@ struct Info: ParsableCommand {
       "blocks", .int(information.blockCount), "blocks",
       "\(information.blockCount) of \(information.blockImages) images")
     facts.add("block_images", .int(information.blockImages))
-    facts.add("kept_images", .int(information.keptImageCount), "kept as pixels")
+    facts.add("kept_images", .int(information.rawImageCount), "stored raw")
     facts.add("source", .string(information.source.name), "made from")
     facts.add("has_labels", .bool(information.hasLabels), "labels")
     facts.add("has_names", .bool(information.hasNames), "file names")
     facts.add("needs_model", .bool(information.needsModel))
-    let isNamed = information.latentCount > 0
+    let isNamed = information.needsModel
     facts.add(
       "has_model", .bool(information.hasModel), "model",
       isNamed ? "\(information.modelName)\(information.hasModel ? " (embedded)" : "")" : "none needed")

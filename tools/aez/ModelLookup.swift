@@ -94,10 +94,24 @@ enum Models {
     return try open(found)
   }
 
+  /// What new images of a set are encoded with; nil if they need no model, or if the embedded one is enough.
+  static func encoder(
+    of set: CompressedSetInformation, name: String, options: SetModelOptions
+  ) throws(AEError) -> Autoencoder? {
+    guard !set.declaredModelHash.isEmpty else { return nil }
+    if let model = options.model { return try open(model) }
+    if let found = try find(set, options.modelPath) { return found }
+    if set.hasModel, set.quality == 0 { return nil }
+    throw AEError(
+      .model,
+      "\(name): new images need the model \"\(set.declaredModelName)\", hash \(SHA256.hex(set.declaredModelHash)): "
+        + "name it with --model, or put it into a folder that --model-path or AE_MODEL_PATH lists")
+  }
+
   /// The model that a set needs, from those compiled in, on `paths` or on `AE_MODEL_PATH`.
   private static func find(_ set: CompressedSetInformation, _ paths: String?) throws(AEError) -> Autoencoder?
   {
-    let hash = set.modelHash
+    let hash = set.declaredModelHash
     for model in BuiltInModel.allCases where try model.summary().hash == hash { return try model.load() }
     for path in candidates(paths) + candidates(Process.environment("AE_MODEL_PATH")) {
       // A file there that is damaged, or something else, is not what was asked for.

@@ -1,5 +1,5 @@
 // The exact layer: images by the bilevel scans that they were drawn from, where there are such, which a network
-// foretells pixel by pixel; other images by their pixels. One run of bits for a block.
+// predicts pixel by pixel; other images by their pixels. One run of bits for a block.
 
 import Bytes
 import Compute
@@ -53,7 +53,7 @@ package final class ScanCoder: Sendable {
   /// Bits of ink in a block, at most: what its heads may ask of a reader, whatever the bytes that follow them.
   package static let largestInkCount = 1 << 28
 
-  /// - Parameter model: foretells scans; without it all images are coded by their pixels.
+  /// - Parameter model: predicts scans; without it all images are coded by their pixels.
   package init(width: Int, height: Int, model: ScanModel?) throws(AEError) {
     if let model, model.inputCount != ScanRaster.inputCount {
       throw AEError(
@@ -61,8 +61,12 @@ package final class ScanCoder: Sendable {
     }
     self.width = width
     self.height = height
-    // Elsewhere there can be no scan.
-    self.model = min(width, height) >= Resampler.boxSide && max(width, height) <= 64 ? model : nil
+    self.model = ScanCoder.canFind(width: width, height: height) ? model : nil
+  }
+
+  /// Whether images of this size may have scans.
+  package static func canFind(width: Int, height: Int) -> Bool {
+    min(width, height) >= Resampler.boxSide && max(width, height) <= 64
   }
 
   /// What ends decoding early; the block's reader says which images are lost.
@@ -77,9 +81,10 @@ package final class ScanCoder: Sendable {
   ///   - originals: what scans are looked for in.
   ///   - kept: the pixels that are coded where there is no scan.
   ///   - monitor: told of every image where the time goes: at its search, or without one at its pixels.
+  /// - Returns: the bytes, and whether an image has a scan: if none has, they are those of a coder without a model.
   package func encode(
     originals: UnsafePointer<UInt8>, kept: UnsafePointer<UInt8>, count: Int, monitor: Monitor?
-  ) throws(AEError) -> Buffer<UInt8> {
+  ) throws(AEError) -> (bytes: Buffer<UInt8>, hasScans: Bool) {
     let size = width * height
     var scanned = Chunks<Scanned>()
     let pixels = try Buffer(copying: kept, count: count * size)
@@ -101,9 +106,14 @@ package final class ScanCoder: Sendable {
     }
     let writer = ByteWriter()
     var coder = BinaryCoder(writer: writer)
-    _ = try code(&scanned, Places(pixels.base, size: size), count: count, wanted: 0..<count, &coder, monitor)
+    let hasScans = scanned.count > 0
+    // Their search has counted the images.
+    let isCounting = model == nil
+    _ = try code(
+      &scanned, Places(pixels.base, size: size), count: count, wanted: 0..<count, hasScans ? model : nil, &coder,
+      monitor, isCounting: isCounting)
     try coder.finish()
-    return try writer.finish()
+    return (try writer.finish(), hasScans)
   }
 
   /// Whether a scan draws the whole image but for a few pixels of its box.
@@ -159,7 +169,8 @@ package final class ScanCoder: Sendable {
     let isWhole: Bool
     do throws(AEError) {
       isWhole = try code(
-        &scanned, places, count: count, wanted: verifiesAll ? 0..<count : range, &coder, monitor)
+        &scanned, places, count: count, wanted: verifiesAll ? 0..<count : range, model, &coder, monitor,
+        isCounting: false)
     } catch {
       guard error.code == .format else { throw error }
       return false
@@ -193,11 +204,13 @@ package final class ScanCoder: Sendable {
 
   /// Codes a block: heads, ink, what the drawn images leave to say, other images. A decoder fills `scanned`, and
   /// stops once it has the images `wanted`.
+  /// - Parameters:
+  ///   - model: nil for a block in which no image has a scan.
+  ///   - isCounting: whether the monitor is told of every image that is coded pixel by pixel.
   /// - Returns: whether it came to the end of the block.
   private func code(
-    _ scanned: inout Chunks<Scanned>, _ pixels: Places, count: Int, wanted: Range<Int>,
-    _ coder: inout BinaryCoder,
-    _ monitor: Monitor?
+    _ scanned: inout Chunks<Scanned>, _ pixels: Places, count: Int, wanted: Range<Int>, _ model: ScanModel?,
+    _ coder: inout BinaryCoder, _ monitor: Monitor?, isCounting: Bool
   ) throws(AEError) -> Bool {
     let learned = try AdaptiveBits(count: Slot.count)
     let isScanned = try Buffer<UInt8>(count: count)
@@ -239,7 +252,7 @@ package final class ScanCoder: Sendable {
     let pixelCoder = try PixelCoder(width: width, height: height)
     for image in 0..<pixelEnd where isScanned.base[image] == 0 {
       try monitor.check()
-      if model == nil && !coder.isReading { monitor.advance(1) }
+      if isCounting { monitor.advance(1) }
       pixelCoder.code(pixels[image], &coder)
       guard !coder.isBeyondEnd else { throw ScanCoder.damage() }
     }

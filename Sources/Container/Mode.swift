@@ -1,19 +1,28 @@
-// What an image set keeps of its images, and the rounding that near-exact sets keep instead of pixels.
+// What an image set keeps of its images, how lossless blocks are coded, and the rounding that near-lossless sets
+// keep instead of pixels.
 
 /// What an image set keeps, numbered as in files and in ae.h.
-public enum Layer: UInt8, Sendable, CaseIterable {
-  /// Codes: a picture close to the image.
-  case latent = 0
+public enum Mode: UInt8, Sendable, CaseIterable {
+  /// Latent codes: a picture close to the image.
+  case lossy = 0
   /// Every pixel.
-  case exact = 1
+  case lossless = 1
   /// Every pixel to within the set's largest error.
-  case nearExact = 2
+  case nearLossless = 2
+}
+
+/// How the pixels of lossless and near-lossless blocks are coded, numbered as in ae.h.
+public enum Method: UInt8, Sendable, CaseIterable {
+  /// Context mixing: fast, needs no model.
+  case contexts = 1
+  /// The bilevel scans that the images were drawn from, predicted by a model: smallest for digits such as MNIST's.
+  case scans = 2
 }
 
 /// Grey levels so far apart that every value is near one: multiples of 2E + 1, the last one cut to 255.
 ///
 /// Black stays black, and with E = 1, 2, 7, 8 or 25 full ink stays full ink.
-enum NearExact {
+enum NearLossless {
   /// The largest error a set may allow.
   static let maximumError = 32
 

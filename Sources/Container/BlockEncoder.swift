@@ -1,0 +1,252 @@
+// From images to a block: whatever kind is smallest. How each kind is read back is in BlockDecoder.swift.
+
+import Bytes
+import Core
+import Latent
+import Lossless
+import Model
+import Network
+
+/// Makes the blocks of one set. Immutable: any number of threads may use one.
+final class BlockEncoder: Sendable {
+  private let imageSize: Int
+  private let mode: Mode
+  private let maxError: Int
+  private let latents: LatentLayer?
+  /// What codes lossless blocks: by scans, if the set has such, or by contexts.
+  private let pixelCoder: ScanCoder
+  private let usesScans: Bool
+
+  /// - Parameters:
+  ///   - model: the one that the header names; nil if it names none.
+  ///   - searchPasses: see `CompressionOptions.searchPasses`.
+  /// - Throws: `.kind` if the model has no codec, or no scan network that the header asks for; `.argument` if
+  ///   it does not have the quality; `.memory`.
+  init(_ header: SetHeader, model: Autoencoder?, searchPasses: Int) throws(AEError) {
+    imageSize = header.imageSize
+    mode = header.mode
+    maxError = header.maxError
+    if let model, header.quality > 0 {
+      latents = try LatentLayer(
+        of: model, quality: header.quality, searchPasses: mode == .lossy ? searchPasses : 0)
+    } else {
+      latents = nil
+    }
+    if let model, header.usesScans, header.canHaveScans {
+      pixelCoder = try ScanCoder(header, model)
+      usesScans = true
+    } else {
+      pixelCoder = try ScanCoder(width: header.width, height: header.height, model: nil)
+      usesScans = false
+    }
+  }
+
+  /// A block's kind and its bytes, `bytes.base ..< bytes.base + byteCount`.
+  struct Encoded {
+    let kind: BlockKind
+    let bytes: Buffer<UInt8>
+    let offset: Int
+    let byteCount: Int
+    /// Images of a mixed block that are stored raw; else 0.
+    var rawCount = 0
+    var base: UnsafeMutablePointer<UInt8> { bytes.base + offset }
+
+    /// The same without the room that it was made in, which is as large as the pixels: blocks wait for others.
+    func compact() throws(AEError) -> Encoded {
+      return Encoded(
+        kind: kind, bytes: try Buffer(copying: base, count: byteCount), offset: 0, byteCount: byteCount,
+        rawCount: rawCount)
+    }
+  }
+
+  /// Packs `count` images into whatever kind of block is smallest: never more bytes than the pixels, which a
+  /// block that stores them goes on to read.
+  /// - Parameter monitor: told of all `count` images, as they are done.
+  func encode(_ pixels: UnsafePointer<UInt8>, count: Int, monitor: Monitor? = nil) throws(AEError) -> Encoded
+  {
+    if mode == .lossy {
+      return try smallest(
+        Buffer(borrowing: pixels, count: count * imageSize), count: count,
+        coded: encodeCodes(pixels, count: count, monitor), monitor)
+    }
+    // What is kept, and so what deflate and the pixel coder see, is the nearest level of every pixel.
+    var kept = Buffer<UInt8>(borrowing: pixels, count: count * imageSize)
+    if maxError > 0 {
+      kept = try Buffer(count: count * imageSize)
+      for index in 0..<kept.count {
+        kept.base[index] = NearLossless.level(of: pixels[index], maxError: maxError)
+      }
+    }
+    let lossless = try encodeLossless(kept.base, originals: pixels, count: count, monitor)
+    return try smallest(kept, count: count, coded: lossless, monitor)
+  }
+
+  /// The smallest of a coded block, if there is one, and the pixels deflated or as they are.
+  private func smallest(
+    _ pixels: Buffer<UInt8>, count: Int, coded: Encoded?, _ monitor: Monitor?
+  ) throws(AEError) -> Encoded {
+    let pixelCount = pixels.count
+    var best = coded
+    if try isDeflateWorthTrying(pixels.base, count: count, against: coded?.byteCount) {
+      let deflated = try Zlib.deflate(pixels.base, pixelCount, monitor: monitor)
+      // Of two equal sizes, the one that keeps every pixel and needs no model.
+      if deflated.count <= coded?.byteCount ?? .max {
+        best = Encoded(kind: .deflated, bytes: deflated, offset: 0, byteCount: deflated.count)
+      }
+    }
+    if let best, best.byteCount < pixelCount { return try best.compact() }
+    return Encoded(kind: .stored, bytes: pixels, offset: 0, byteCount: pixelCount)
+  }
+
+  /// The block by scans or contexts, codes first; nil if the codes alone take more bytes than the pixels.
+  private func encodeLossless(
+    _ kept: UnsafePointer<UInt8>, originals: UnsafePointer<UInt8>, count: Int, _ monitor: Monitor?
+  ) throws(AEError) -> Encoded? {
+    let writer = ByteWriter()
+    if let latents {
+      let codes = try latents.codes(of: originals, count: count, monitor)
+      let region = try Buffer<UInt8>(count: count * imageSize)
+      guard
+        let range = latents.coder.encode(
+          codes.base, count: count, into: region.base, capacity: region.count)
+      else {
+        monitor.advance(count)
+        return nil
+      }
+      try writer.u32(UInt32(truncatingIfNeeded: range.count))
+      try writer.bytes(region.base + range.lowerBound, range.count)
+    } else {
+      try writer.u32(0)
+    }
+    let coded = try pixelCoder.encode(originals: originals, kept: kept, count: count, monitor: monitor)
+    try writer.bytes(coded.bytes)
+    let bytes = try writer.finish()
+    return Encoded(kind: usesScans && coded.hasScans ? .scans : .contexts, bytes: bytes, offset: 0, byteCount: bytes.count)
+  }
+
+  /// Deflating is slow beside coding, and most blocks of digits are far smaller coded: a few images tell.
+  private func isDeflateWorthTrying(_ pixels: UnsafePointer<UInt8>, count: Int, against codedByteCount: Int?)
+    throws(AEError) -> Bool
+  {
+    guard let codedByteCount, codedByteCount < count * imageSize else { return true }
+    let sampleCount = max(count / 32, min(count, 4))
+    if sampleCount == count { return true }
+    let sample = try Zlib.deflate(pixels, sampleCount * imageSize)
+    // A longer run deflates better, hence the 2.
+    return sample.count / 2 * count <= codedByteCount * sampleCount
+  }
+
+  /// The block as codes: `coded` if the model does well on every image, `mixed` if not on all; nil if on
+  /// none, or if codes would take more bytes than pixels.
+  private func encodeCodes(_ pixels: UnsafePointer<UInt8>, count: Int, _ monitor: Monitor?) throws(AEError)
+    -> Encoded?
+  {
+    guard let latents else { throw AEError(.internal, "codes without a model") }
+    let (encoder, decoder, coder) = (try latents.sureEncoder(), latents.decoder, latents.coder)
+    let latentCount = coder.latentCount
+    let codes = try Buffer<Int16>(count: count * latentCount)
+    let isRaw = try Buffer<UInt8>(count: count)
+    var rawCount = 0
+    do {
+      let run = min(count, LatentLayer.imagesInRun)
+      let words = try Buffer<Int16>(count: run * encoder.outputCount)
+      let pictures = try Buffer<UInt8>(count: run * imageSize)
+      try LatentLayer.inRuns(count, monitor) { first, count throws(AEError) in
+        let originals = pixels + first * imageSize
+        try encoder.encode(originals, count: count, into: words.base)
+        coder.quantise(
+          words.base, stride: encoder.outputCount, count: count, into: codes.base + first * latentCount)
+        // A variational encoder's rows go on with log-variances; what counts here is the means, in place.
+        for image in 1..<max(count, 1) where encoder.outputCount > latentCount {
+          (words.base + image * latentCount).update(
+            from: words.base + image * encoder.outputCount, count: latentCount)
+        }
+        try decoder.decode(words.base, count: count, into: pictures.base)
+        for image in 0..<count
+        where BlockEncoder.isPoorlyReconstructed(
+          pictures.base + image * imageSize, of: originals + image * imageSize, imageSize)
+        {
+          isRaw.base[first + image] = 1
+          rawCount += 1
+        }
+      }
+    }
+    if rawCount == count {
+      monitor.advance(count)
+      return nil
+    }
+    try latents.improve(codes, pixels: pixels, count: count, monitor)
+
+    guard rawCount == 0 else {
+      return try mixed(
+        pixels, count: count, codes: codes, isRaw: isRaw, rawCount: rawCount, coder, monitor)
+    }
+    let region = try Buffer<UInt8>(count: count * imageSize)
+    guard let range = coder.encode(codes.base, count: count, into: region.base, capacity: region.count)
+    else { return nil }
+    return Encoded(kind: .coded, bytes: region, offset: range.lowerBound, byteCount: range.count)
+  }
+
+  /// A block of codes and of the images that are stored raw; nil if it would be larger than the pixels.
+  @inline(never)
+  private func mixed(
+    _ pixels: UnsafePointer<UInt8>, count: Int, codes: Buffer<Int16>, isRaw: Buffer<UInt8>, rawCount: Int,
+    _ coder: LatentCoder, _ monitor: Monitor?
+  ) throws(AEError) -> Encoded? {
+    let latentCount = coder.latentCount
+    let region = try Buffer<UInt8>(count: count * imageSize)
+    // The codes grow from the region's end; the head and the raw pixels are then put right before them.
+    let raw = try Buffer<UInt8>(count: rawCount * imageSize)
+    let positions = try Buffer<UInt8>(count: 2 * rawCount)
+    var rawBefore = 0
+    for image in 0..<count {
+      if isRaw.base[image] != 0 {
+        (raw.base + rawBefore * imageSize).update(from: pixels + image * imageSize, count: imageSize)
+        positions.base[2 * rawBefore] = UInt8(truncatingIfNeeded: image)
+        positions.base[2 * rawBefore + 1] = UInt8(truncatingIfNeeded: image >> 8)
+        rawBefore += 1
+      } else if rawBefore > 0 {
+        (codes.base + (image - rawBefore) * latentCount).update(
+          from: codes.base + image * latentCount, count: latentCount)
+      }
+    }
+    let deflated = try Zlib.deflate(raw.base, raw.count, monitor: monitor)
+    let headSize = MixedBlock.headSize + positions.count + deflated.count
+    guard
+      let range = coder.encode(
+        codes.base, count: count - rawCount, into: region.base, capacity: region.count),
+      headSize <= range.lowerBound
+    else { return nil }
+    let start = region.base + range.lowerBound - headSize
+    for byte in 0..<4 {
+      start[byte] = UInt8(truncatingIfNeeded: rawCount >> (8 * byte))
+      start[4 + byte] = UInt8(truncatingIfNeeded: deflated.count >> (8 * byte))
+    }
+    (start + MixedBlock.headSize).update(from: positions.base, count: positions.count)
+    (start + MixedBlock.headSize + positions.count).update(from: deflated.base, count: deflated.count)
+    return Encoded(
+      kind: .mixed, bytes: region, offset: range.lowerBound - headSize, byteCount: range.count + headSize, rawCount: rawCount)
+  }
+
+  /// True if a model's reconstruction of an image is too poor to stand for it: if seven eighths or more of the image's variance are missing
+  /// in `picture`, its squared error being that much of the squared distance to the mean grey.
+  ///
+  /// `picture` comes of latents that are not quantised, so that it is the model that is judged, and a lower
+  /// quality never keeps more pixels. docs/format-aez.md has figures for the bound. In whole numbers, so the
+  /// same on every machine: sums of at most 64 x 64 pixels stay below 2^44.
+  static func isPoorlyReconstructed(
+    _ picture: UnsafePointer<UInt8>, of image: UnsafePointer<UInt8>, _ pixelCount: Int
+  ) -> Bool {
+    var error = 0
+    var sum = 0
+    var sumOfSquares = 0
+    for pixel in 0..<pixelCount {
+      let value = Int(image[pixel])
+      let difference = value - Int(picture[pixel])
+      error += difference * difference
+      sum += value
+      sumOfSquares += value * value
+    }
+    return error > 0 && 8 * pixelCount * error >= 7 * (pixelCount * sumOfSquares - sum * sum)
+  }
+}
