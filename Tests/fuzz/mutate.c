@@ -853,8 +853,223 @@ static void write_set(image_set *s, bytes *out) {
   if (!one_in(200)) put(out->at + start + header, 4, crc_of(out->at + start, header));
 }
 
+/* ---- Image sets of version 3: a header, parts with heads, an index that repeats these, a footer ---- */
+
+typedef struct part {
+  unsigned kind;
+  uint64_t count, extra; /* images of a block if it says so, and what a mixed block or names say beside */
+  int has_count;
+  block body; /* a model, labels and names, too; raw if open */
+} part;
+
+typedef struct stream {
+  bytes header; /* without its checksum */
+  uint64_t block_images, count;
+  part parts[BLOCKS + 4];
+  size_t part_count;
+} stream;
+
+/* A number as version 3 writes it; returns 0 if there is none. */
+static int read_varint(bytes file, size_t *at, uint64_t *value) {
+  *value = 0;
+  for (unsigned shift = 0; shift < 42 && *at < file.count; shift += 7) {
+    uint8_t byte = file.at[(*at)++];
+    *value |= (uint64_t)(byte & 127) << shift;
+    if (byte < 128) return 1;
+  }
+  return 0;
+}
+
+static void append_varint(bytes *out, uint64_t value) {
+  uint8_t text[10];
+  size_t count = 0;
+  do {
+    text[count++] = (uint8_t)((value & 127) | (value > 127 ? 128 : 0));
+    value >>= 7;
+  } while (value > 0);
+  /* Now and then one byte more than it needs. */
+  if (one_in(2000)) text[count - 1] |= 128, text[count++] = 0;
+  append(out, text, count);
+}
+
+static int read_stream(bytes file, stream *s) {
+  uint64_t number, tag;
+  size_t at = 12;
+  if (file.count < 41) return 0;
+  for (int i = 0; i < 4; i++) {
+    if (!read_varint(file, &at, &number)) return 0;
+  }
+  s->block_images = number;
+  at += ((file.at[10] & 3) == 2) + ((file.at[10] & 8) != 0);
+  if (file.at[10] & 4) {
+    if (!read_varint(file, &at, &number) || at + 33 > file.count) return 0;
+    at += 33 + (size_t)file.at[at + 32];
+  }
+  if (at + 4 > file.count) return 0;
+  s->header = copy_of(file.at, at);
+  s->part_count = 0;
+  s->count = 0;
+  at += 4;
+  while (at < file.count && s->part_count < BLOCKS) {
+    part *p = &s->parts[s->part_count];
+    memset(p, 0, sizeof *p);
+    if (!read_varint(file, &at, &tag)) break;
+    p->kind = tag & 15;
+    p->has_count = (tag & 16) != 0;
+    if (p->has_count && !read_varint(file, &at, &p->count)) break;
+    if ((p->kind == 3 || p->kind == 10) && !read_varint(file, &at, &p->extra)) break;
+    at += 4;
+    if (p->kind == 15 || at > file.count) break;
+    uint64_t size = tag >> 5;
+    if (size > file.count - at) size = file.count - at;
+    p->body.kind = p->kind == 5 ? 4 : p->kind;
+    p->body.stored = view(file.at + at, (size_t)size);
+    at += (size_t)size;
+    if (p->kind < 8) s->count += p->has_count ? p->count : s->block_images;
+    s->part_count++;
+  }
+  return s->header.at != NULL;
+}
+
+/* A section's raw bytes. */
+static bytes *raw_of(stream *s, part *p) {
+  if (!p->body.is_open) {
+    size_t used;
+    bytes raw = {NULL, 0, 0};
+    uint64_t raw_count = p->kind == 9 ? s->count : p->kind == 10 ? p->extra : p->body.stored.count;
+    if (p->body.stored.count == raw_count || !inflate_from(p->body.stored.at, p->body.stored.count, 15, &raw, &used))
+      raw = p->body.stored;
+    p->body.pixels = raw;
+    p->body.is_open = 1;
+  }
+  return &p->body.pixels;
+}
+
+static void change_stream_once(stream *s) {
+  if (s->part_count == 0 || one_in(8)) {
+    if (s->header.count > 15 && one_in(2)) s->header.at[10 + below(6)] ^= (uint8_t)(1u << below(8));
+    else change_bytes(&s->header, (bytes){NULL, 0, 0});
+    return;
+  }
+  size_t i = below(s->part_count);
+  part *p = &s->parts[i], other;
+  bytes donor = s->parts[below(s->part_count)].body.stored;
+  switch (below(12)) {
+  case 0: /* another number of images */
+    if (p->kind >= 8 && !one_in(8)) break;
+    s->count -= p->has_count ? p->count : s->block_images;
+    p->has_count = !one_in(4);
+    p->count = one_in(8) ? near_value(p->count, 4) : 1 + few(600);
+    s->count += p->has_count ? p->count : s->block_images;
+    break;
+  case 1: p->extra = one_in(2) ? near_value(p->extra, 4) : few(64); break;
+  case 2:
+    p->kind = one_in(4) ? (unsigned)below(16) : (unsigned)below(6);
+    break;
+  case 3: /* parts twice, away, in another order */
+    if (one_in(3)) {
+      s->parts[s->part_count++] = *p;
+    } else if (one_in(2)) {
+      memmove(p, p + 1, (s->part_count - i - 1) * sizeof *p);
+      s->part_count--;
+    } else {
+      size_t j = below(s->part_count);
+      other = *p, *p = s->parts[j], s->parts[j] = other;
+    }
+    break;
+  default:
+    if (p->kind == 8) {
+      bytes out = {NULL, 0, 0}, *model = raw_of(s, p);
+      if (change_weights(*model, &out)) *model = out;
+    } else if (p->kind > 8) {
+      bytes *raw = raw_of(s, p);
+      if (one_in(2)) change_values(raw, donor);
+      else change_bytes(raw, donor);
+    } else {
+      change_block(&p->body, donor);
+    }
+  }
+}
+
+static void write_stream(stream *s, bytes *out) {
+  size_t start = out->count;
+  bytes index = {NULL, 0, 0}, body;
+  uint8_t numbers[24];
+  if (!append(out, s->header.at, s->header.count)) return;
+  put(numbers, 4, crc_of(s->header.at, s->header.count) + one_in(200));
+  append(out, numbers, 4);
+  for (size_t i = 0; i <= s->part_count; i++) {
+    part index_part = {0}, *p = &s->parts[i];
+    if (i == s->part_count) {
+      p = &index_part;
+      p->kind = 15;
+      p->body.stored = index;
+    }
+    block *b = &p->body;
+    memset(&body, 0, sizeof body);
+    if (!b->is_open) {
+      append(&body, b->stored.at, b->stored.count);
+    } else if (p->kind >= 8) {
+      if (p->kind != 8 && !one_in(3)) deflate_into(&b->pixels, &body, 15);
+      if (body.count == 0 || body.count >= b->pixels.count) body.count = 0, append(&body, b->pixels.at, b->pixels.count);
+      p->extra = b->pixels.count;
+    } else if (b->kind == 1) {
+      deflate_into(&b->pixels, &body, 15);
+    } else if (b->kind == 3) {
+      bytes kept = {NULL, 0, 0};
+      deflate_into(&b->pixels, &kept, 15);
+      put(numbers, 4, one_in(40) ? near_value(b->list.count / 2, 4) : b->list.count / 2);
+      put(numbers + 4, 4, one_in(40) ? near_value(kept.count, 4) : kept.count);
+      append(&body, numbers, 8);
+      append(&body, b->list.at, b->list.count);
+      append(&body, kept.at, kept.count);
+      append(&body, b->codes.at, b->codes.count);
+      if (!one_in(20)) p->extra = b->list.count / 2;
+    } else {
+      put(numbers, 4, one_in(40) ? near_value(b->codes.count, 4) : b->codes.count);
+      append(&body, numbers, 4);
+      append(&body, b->codes.at, b->codes.count);
+      append(&body, b->run.at, b->run.count);
+    }
+    size_t head = out->count;
+    uint64_t size = one_in(300) ? near_value(body.count, 4) : body.count;
+    append_varint(out, size << 5 | (p->has_count ? 16u : 0) | p->kind);
+    if (p->has_count) append_varint(out, p->count);
+    if (p->kind == 3 || p->kind == 10) append_varint(out, p->extra);
+    size_t head_count = out->count - head;
+    if (p->kind == 8 && mutate_hash != NULL && (s->header.at[10] & 4) != 0 && s->header.count > 60) {
+      size_t at = 16 + ((s->header.at[10] & 3) == 2) + ((s->header.at[10] & 8) != 0) + (s->block_images > 127) + 1;
+      mutate_hash(body.at, body.count, out->at + start + at);
+      put(out->at + start + s->header.count, 4, crc_of(out->at + start, s->header.count));
+    }
+    if (p->kind != 15 || i < s->part_count) append(&index, out->at + head, head_count);
+    bytes checked = {NULL, 0, 0};
+    append(&checked, out->at + head, head_count);
+    append(&checked, body.at, body.count);
+    put(numbers, 4, crc_of(checked.at, checked.count) + one_in(300));
+    append(out, numbers, 4);
+    append(out, body.at, body.count);
+    if (i == s->part_count) {
+      put(numbers, 8, one_in(100) ? near_value(head - start, 8) : head - start);
+      put(numbers + 8, 4, one_in(100) ? near_value(s->count, 4) : s->count);
+      put(numbers + 12, 4, crc_of(numbers, 12) + one_in(200));
+      memcpy(numbers + 16, "ZEA\x89", 4);
+      append(out, numbers, 20);
+    }
+  }
+}
+
+static int change_stream(bytes in, bytes *out) {
+  static stream s;
+  if (!read_stream(in, &s)) return 0;
+  for (size_t n = 1 + below(one_in(4) ? 6 : 2); n > 0 && s.part_count < BLOCKS; n--) change_stream_once(&s);
+  write_stream(&s, out);
+  return 1;
+}
+
 static int change_set(bytes in, bytes *out) {
   static image_set s;
+  if (in.count > 10 && in.at[8] == 3) return change_stream(in, out);
   if (!read_set(in, &s)) return 0;
   for (size_t n = 1 + below(one_in(4) ? 6 : 2); n > 0; n--) change_set_once(&s);
   write_set(&s, out);

@@ -5,6 +5,7 @@ import Bytes
 import Container
 import Core
 import Storage
+import ToolKit
 
 struct Concatenate: ParsableCommand {
   static let configuration = CommandConfiguration(
