@@ -121,7 +121,8 @@ final class BlockEncoder: Sendable {
     let coded = try pixelCoder.encode(originals: originals, kept: kept, count: count, monitor: monitor)
     try writer.bytes(coded.bytes)
     let bytes = try writer.finish()
-    return Encoded(kind: usesScans && coded.hasScans ? .scans : .contexts, bytes: bytes, offset: 0, byteCount: bytes.count)
+    return Encoded(
+      kind: usesScans && coded.hasScans ? .scans : .contexts, bytes: bytes, offset: 0, byteCount: bytes.count)
   }
 
   /// Deflating is slow beside coding, and most blocks of digits are far smaller coded: a few images tell.
@@ -225,7 +226,8 @@ final class BlockEncoder: Sendable {
     (start + MixedBlock.headSize).update(from: positions.base, count: positions.count)
     (start + MixedBlock.headSize + positions.count).update(from: deflated.base, count: deflated.count)
     return Encoded(
-      kind: .mixed, bytes: region, offset: range.lowerBound - headSize, byteCount: range.count + headSize, rawCount: rawCount)
+      kind: .mixed, bytes: region, offset: range.lowerBound - headSize, byteCount: range.count + headSize,
+      rawCount: rawCount)
   }
 
   /// True if a model's reconstruction of an image is too poor to stand for it: if seven eighths or more of the image's variance are missing

@@ -322,7 +322,8 @@ public final class CompressedSet: Sendable {
     let blocks = file.blocks
     guard first >= 0, count >= 0, first <= blocks.imageCount, count <= blocks.imageCount - first else {
       throw AEError(
-        .argument, "\(file.name): \(count) images from \(first) on were asked for; it has \(blocks.imageCount)")
+        .argument,
+        "\(file.name): \(count) images from \(first) on were asked for; it has \(blocks.imageCount)")
     }
     if count == 0 { return try Buffer(count: 0) }
     // Even if other threads do all of the work, the hook is asked.

@@ -77,7 +77,8 @@ final class ContainerFile: Sendable {
   ) throws(AEError) -> Contents {
     guard end - headerSize >= Footer.byteCount else {
       throw AEError(
-        .format, "\(name): the file ends at byte \(end), and is to end with a footer of \(Footer.byteCount) bytes")
+        .format,
+        "\(name): the file ends at byte \(end), and is to end with a footer of \(Footer.byteCount) bytes")
     }
     let tailOffset = max(headerSize, end - tailCount)
     let tail = try source.bytes(at: tailOffset, count: end - tailOffset)
@@ -359,7 +360,8 @@ final class ContainerFile: Sendable {
         "\(name): the \(what) (bytes \(section.offset) to \(section.offset + whole.count)) do not match their checksum"
       )
     }
-    return section.headSize == 0 ? whole : try whole.part(section.headSize, section.storedSize, as: UInt8.self)
+    return section.headSize == 0
+      ? whole : try whole.part(section.headSize, section.storedSize, as: UInt8.self)
   }
 
   /// The embedded model's weight file.

@@ -42,7 +42,8 @@ extension SetHeader {
         let hasSome = a.hasLabels != b.hasLabels ? a.hasLabels : a.hasNames
         throw AEError(
           .argument,
-          "\(set.file.name) has \(hasSome ? "" : "no ")\(what), and \(other.file.name) has \(hasSome ? "none" : "some")")
+          "\(set.file.name) has \(hasSome ? "" : "no ")\(what), and \(other.file.name) has \(hasSome ? "none" : "some")"
+        )
       }
     }
     return header

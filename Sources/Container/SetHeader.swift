@@ -110,7 +110,8 @@ final class SetHeader: @unchecked Sendable {
     let version = try reader.u16()
     guard version >= 1, version <= SetHeader.version else {
       throw AEError(
-        .version, "\(name): image set of version \(version), and this reader knows versions 1 to \(SetHeader.version)")
+        .version,
+        "\(name): image set of version \(version), and this reader knows versions 1 to \(SetHeader.version)")
     }
     return version
   }

@@ -193,7 +193,8 @@ public final class SetWriter {
     guard !isAtEnd else { throw AEError(.argument, "the set is finished: nothing can be added to it") }
     guard count <= ImageSet.maximumCount - self.count else {
       throw AEError(
-        .argument, "a set has at most \(ImageSet.maximumCount) images, and \(count) after \(self.count) are more")
+        .argument,
+        "a set has at most \(ImageSet.maximumCount) images, and \(count) after \(self.count) are more")
     }
     guard self.hasLabels ?? hasLabels == hasLabels, self.hasNames ?? hasNames == hasNames else {
       throw AEError(
@@ -215,7 +216,8 @@ public final class SetWriter {
     }
     guard header.quality == 0 || model.integerEncoder != nil else {
       throw AEError(
-        .kind, "the model \"\(model.name)\" is a decoder alone and cannot compress: new images need all of it")
+        .kind, "the model \"\(model.name)\" is a decoder alone and cannot compress: new images need all of it"
+      )
     }
     return try BlockEncoder(header, model: model, searchPasses: searchPasses)
   }
@@ -259,7 +261,8 @@ public final class SetWriter {
       do throws(AEError) {
         slots[index] = .done(
           try encoder.encode(
-            pixels + first * header.imageSize, count: min(header.blockImages, count - first), monitor: monitor))
+            pixels + first * header.imageSize, count: min(header.blockImages, count - first), monitor: monitor
+          ))
       } catch {
         slots[index] = .failed(error)
       }

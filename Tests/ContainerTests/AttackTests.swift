@@ -94,17 +94,26 @@ private func attacks() throws -> [Attack] {
   header("width-of-six-bytes", .format, before + [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F] + after)
   header("width-without-end", .format, before + [UInt8](repeating: 0xFF, count: 20) + after)
   header(
-    "block-images-65537", .format, Array(base[..<15]) + Layout.varint(65537) + base[16..<layout.headerSize - 4])
+    "block-images-65537", .format,
+    Array(base[..<15]) + Layout.varint(65537) + base[16..<layout.headerSize - 4])
   header(
     "latents-1025", .format, Array(base[..<17]) + Layout.varint(1025) + base[18..<layout.headerSize - 4])
   // A lossy set with scans; a model for nothing; scans and codes without one.
   field("lossy-with-scans", .format, 10, 0x1C)
-  header("lossy-without-codes", .format, Array(base[..<10]) + [0x04] + base[11..<16] + base[17..<layout.headerSize - 4])
+  header(
+    "lossy-without-codes", .format,
+    Array(base[..<10]) + [0x04] + base[11..<16] + base[17..<layout.headerSize - 4])
   header("lossy-without-model", .format, Array(base[..<10]) + [0x08] + base[11..<17])
   header("scans-without-model", .format, Array(base[..<10]) + [0x11] + base[11..<16])
-  header("model-for-nothing", .format, Array(base[..<10]) + [0x05] + base[11..<16] + base[17..<layout.headerSize - 4])
-  header("near-exact-error-0", .format, Array(base[..<10]) + [0x0E] + base[11..<16] + [0] + base[16..<layout.headerSize - 4])
-  header("near-exact-error-33", .format, Array(base[..<10]) + [0x0E] + base[11..<16] + [33] + base[16..<layout.headerSize - 4])
+  header(
+    "model-for-nothing", .format,
+    Array(base[..<10]) + [0x05] + base[11..<16] + base[17..<layout.headerSize - 4])
+  header(
+    "near-exact-error-0", .format,
+    Array(base[..<10]) + [0x0E] + base[11..<16] + [0] + base[16..<layout.headerSize - 4])
+  header(
+    "near-exact-error-33", .format,
+    Array(base[..<10]) + [0x0E] + base[11..<16] + [33] + base[16..<layout.headerSize - 4])
 
   // The footer: 20 bytes before the end where the index is, 12 before it how many images there are.
   func footer(_ name: String, _ code: AEError.Code, _ place: Int, _ size: Int, _ value: UInt64) {
@@ -125,12 +134,16 @@ private func attacks() throws -> [Attack] {
   // The index: its entries, in order, are those of the heads.
   add("index-checksum", .checksum, repair: false) { $0[index.payload.lowerBound] ^= 0x20 }
   let entries = layout.chunks.filter { $0.kind != 15 }.map { Array(base[$0.head]) }
-  func indexed(_ name: String, code: AEError.Code = .format, opens: Bool = false, _ entries: [[UInt8]], count: Int = 7) {
+  func indexed(
+    _ name: String, code: AEError.Code = .format, opens: Bool = false, _ entries: [[UInt8]], count: Int = 7
+  ) {
     let front = Array(base[..<index.head.lowerBound])
     let end = Layout.end(entries.flatMap { $0 }, at: front.count, imageCount: count)
     add(name, code, opens: opens, repair: false, from: front + end)
   }
-  let (first, second, third, labelHead, nameHead) = (entries[0], entries[1], entries[2], entries[3], entries[4])
+  let (first, second, third, labelHead, nameHead) = (
+    entries[0], entries[1], entries[2], entries[3], entries[4]
+  )
   indexed("index-empty", [])
   indexed("index-without-names", [first, second, third, labelHead])
   indexed("index-without-a-block", [first, third, labelHead, nameHead], count: 4)
@@ -149,19 +162,31 @@ private func attacks() throws -> [Attack] {
   indexed("index-kind-11", code: .version, [first, second, third, tag(3, kind: 11), nameHead])
   indexed("index-exact-in-lossy-set", code: .version, [tag(0, kind: 4), second, third, labelHead, nameHead])
   indexed("index-size-one-more", [tag(0, more: 1), second, third, labelHead, nameHead])
-  indexed("index-size-one-more-and-one-less", opens: true, [tag(0, more: 1), tag(1, more: -1), third, labelHead, nameHead])
+  indexed(
+    "index-size-one-more-and-one-less", opens: true,
+    [tag(0, more: 1), tag(1, more: -1), third, labelHead, nameHead])
   indexed("index-size-0", [[0], second, third, labelHead, nameHead])
   indexed("index-size-beyond-file", [Layout.varint(1 << 30), second, third, labelHead, nameHead])
   indexed("index-size-2-to-37", [Layout.varint(1 << 41), second, third, labelHead, nameHead])
-  indexed("index-size-of-seven-bytes", [[0xE0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1], second, third, labelHead, nameHead])
-  indexed("index-size-with-a-zero-more", [[UInt8](first.dropLast()) + [first.last! | 0x80, 0], second, third, labelHead, nameHead])
-  indexed("index-count-0", [tag(0, flag: 16) + [0], second, third, labelHead, nameHead], count: 4)
-  indexed("index-count-65537", [tag(0, flag: 16) + Layout.varint(65537), second, third, labelHead, nameHead], count: 65541)
-  indexed("index-count-as-usual", [tag(0, flag: 16) + [3], second, third, labelHead, nameHead])
-  indexed("index-counts-longer-than-heads", [tag(0, flag: 16) + [2], tag(1, flag: 16) + [4], third, labelHead, nameHead])
   indexed(
-    "index-count-unlike-block", opens: true, [first, second, tag(2, flag: 16) + [2], labelHead, nameHead], count: 8)
-  indexed("index-labels-with-count", code: .version, [first, second, third, tag(3, flag: 16) + [7], nameHead])
+    "index-size-of-seven-bytes",
+    [[0xE0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1], second, third, labelHead, nameHead])
+  indexed(
+    "index-size-with-a-zero-more",
+    [[UInt8](first.dropLast()) + [first.last! | 0x80, 0], second, third, labelHead, nameHead])
+  indexed("index-count-0", [tag(0, flag: 16) + [0], second, third, labelHead, nameHead], count: 4)
+  indexed(
+    "index-count-65537", [tag(0, flag: 16) + Layout.varint(65537), second, third, labelHead, nameHead],
+    count: 65541)
+  indexed("index-count-as-usual", [tag(0, flag: 16) + [3], second, third, labelHead, nameHead])
+  indexed(
+    "index-counts-longer-than-heads",
+    [tag(0, flag: 16) + [2], tag(1, flag: 16) + [4], third, labelHead, nameHead])
+  indexed(
+    "index-count-unlike-block", opens: true, [first, second, tag(2, flag: 16) + [2], labelHead, nameHead],
+    count: 8)
+  indexed(
+    "index-labels-with-count", code: .version, [first, second, third, tag(3, flag: 16) + [7], nameHead])
   indexed("index-names-of-2-to-28", [first, second, third, labelHead, tag(4) + Layout.varint(1 << 28)])
   indexed("index-names-beyond-limit", [first, second, third, labelHead, tag(4) + Layout.varint(1 << 28 + 1)])
   indexed("index-mixed-all-raw", [tag(0, kind: 3) + [3], second, third, labelHead, nameHead])
@@ -311,7 +336,8 @@ private func attacks() throws -> [Attack] {
   // Labels and names.
   func part(_ name: String, _ number: Int, _ raw: [UInt8], extra: [UInt8] = [], opens: Bool = true) {
     add(
-      name, .format, opens: opens, repair: false, from: Layout.replace(base, number, extra: extra, payload: raw))
+      name, .format, opens: opens, repair: false,
+      from: Layout.replace(base, number, extra: extra, payload: raw))
   }
   part("labels-too-many", 3, [UInt8](repeating: 1, count: 8), opens: false)
   part("labels-too-few", 3, [UInt8](repeating: 1, count: 6))

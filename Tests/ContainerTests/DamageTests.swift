@@ -182,7 +182,8 @@ private func exercise(_ bytes: [UInt8], _ model: Autoencoder?) throws -> Outcome
       let model = try weights.map { try WeightFile.read($0.base, $0.count, name: "model") }
       let layout = try #require(OldLayout(file))
       for count in 0..<file.count {
-        #expect(try exercise(Array(file.prefix(count)), model) == .refused(.format), "\(name), \(count) bytes")
+        #expect(
+          try exercise(Array(file.prefix(count)), model) == .refused(.format), "\(name), \(count) bytes")
       }
       #expect(try exercise(file + [0], model) == .refused(.format))
       for byte in 0..<file.count {
@@ -206,7 +207,8 @@ private func exercise(_ bytes: [UInt8], _ model: Autoencoder?) throws -> Outcome
     }
   }
 
-  @Test("What is left of a file that was cut can be salvaged: every block before the cut, whole or named as lost")
+  @Test(
+    "What is left of a file that was cut can be salvaged: every block before the cut, whole or named as lost")
   func salvage() throws {
     let model = try Files.model()
     for file in [try Files.coded(), try Files.mixed(), try Files.plain()] {
@@ -216,7 +218,9 @@ private func exercise(_ bytes: [UInt8], _ model: Autoencoder?) throws -> Outcome
         let open = try CompressedSet(
           ByteSource(try Buffer(Array(file.prefix(count)))), model: model, name: "set", isCutAllowed: true)
         let found = open.information.count
-        let complete = layout.blocks.filter { $0.payload.upperBound <= count }.reduce(0) { $0 + $1.imageCount }
+        let complete = layout.blocks.filter { $0.payload.upperBound <= count }.reduce(0) {
+          $0 + $1.imageCount
+        }
         #expect(found >= complete)
         let pixels = try Buffer<UInt8>(count: max(found, 1) * 16)
         var lost = 0
@@ -233,7 +237,8 @@ private func exercise(_ bytes: [UInt8], _ model: Autoencoder?) throws -> Outcome
         isCutAllowed: true)
       #expect(try Support.read(longer) == whole)
       #expect(
-        try longer.verify().damage.map(\.reason) == ["700 bytes follow the footer, where the file should end"])
+        try longer.verify().damage.map(\.reason) == ["700 bytes follow the footer, where the file should end"]
+      )
       // Nor does a damaged index, but for what it alone tells.
       var bytes = file
       bytes[layout.index!.payload.lowerBound] ^= 1
@@ -314,7 +319,8 @@ private func exercise(_ bytes: [UInt8], _ model: Autoencoder?) throws -> Outcome
         switch random.below(12) {
         case 0: position = random.below(layout.headerSize)
         case 1: position = layout.index!.head.lowerBound + random.below(layout.index!.whole.count + 20)
-        default: position = layout.headerSize + random.below(layout.index!.head.lowerBound - layout.headerSize)
+        default:
+          position = layout.headerSize + random.below(layout.index!.head.lowerBound - layout.headerSize)
         }
         guard position < bytes.count else { continue }
         switch random.below(16) {

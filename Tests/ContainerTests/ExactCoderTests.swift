@@ -61,7 +61,9 @@ private func restored(_ bytes: Buffer<UInt8>, _ model: Autoencoder?) throws -> [
 }
 
 @Suite struct ExactCoderTests {
-  @Test(arguments: [(nil, false), (.contexts, false), (.contexts, true), (.scans, false), (.scans, true)] as [(Method?, Bool)])
+  @Test(
+    arguments: [(nil, false), (.contexts, false), (.contexts, true), (.scans, false), (.scans, true)]
+      as [(Method?, Bool)])
   func everyPixelComesBack(method: Method?, preview: Bool) throws {
     let images = try mixedImages(42)
     let model = try Support.model(side: 32).with(scanModel: try Support.scanModel())
@@ -79,7 +81,9 @@ private func restored(_ bytes: Buffer<UInt8>, _ model: Autoencoder?) throws -> [
     let images = try Support.drawings(12)
     let model = try Support.model(side: 28, latentCount: 3).with(
       scanModel: try Support.scanModel(isSensible: true))
-    let sizes = try [Method.contexts, .scans].map { try compress(images, with: model, options: exactOptions(method: $0)).count }
+    let sizes = try [Method.contexts, .scans].map {
+      try compress(images, with: model, options: exactOptions(method: $0)).count
+    }
     #expect(sizes[1] < sizes[0])
   }
 

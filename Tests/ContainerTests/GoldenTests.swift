@@ -90,13 +90,16 @@ private struct Golden {
         options: Support.options(mode: .lossless, block: 6), pixels: 0x3845B489, version: 2),
       Golden(
         name: "exact-preview.aez", weights: "walsh-8.aew", set: try Support.set(20, odd: [3], source: .idx),
-        options: Support.options(mode: .lossless, quality: 1, preview: true, block: 16), pixels: 0x14389775, version: 2),
+        options: Support.options(mode: .lossless, quality: 1, preview: true, block: 16), pixels: 0x14389775,
+        version: 2),
       Golden(
         name: "near-exact-contexts.aez", weights: "scans-28.aew", set: try Support.drawings(12),
-        options: Support.options(mode: .nearLossless, maxError: 1, method: .contexts), pixels: 0x0279528C, version: 2),
+        options: Support.options(mode: .nearLossless, maxError: 1, method: .contexts), pixels: 0x0279528C,
+        version: 2),
       Golden(
         name: "exact-drawings-1.aez", weights: "scans-28.aew", set: try Support.drawings(12),
-        options: Support.options(mode: .lossless, method: .contexts, block: 6), pixels: 0xB6B87BD5, version: 2),
+        options: Support.options(mode: .lossless, method: .contexts, block: 6), pixels: 0xB6B87BD5, version: 2
+      ),
       Golden(
         name: "exact-scans.aez", weights: "scans-28.aew", set: try Support.drawings(8),
         options: Support.options(mode: .lossless), pixels: 0xB68BFE3C, version: 2),
@@ -134,7 +137,8 @@ private struct Golden {
         set: try ImageSet(width: 8, height: 8, count: 12, pixels: noise),
         options: Support.options(mode: .lossless, block: 6), pixels: 0x3845B489),
       Golden(
-        name: "v3-exact-preview.aez", weights: "walsh-8.aew", set: try Support.set(20, odd: [3], source: .idx),
+        name: "v3-exact-preview.aez", weights: "walsh-8.aew",
+        set: try Support.set(20, odd: [3], source: .idx),
         options: Support.options(mode: .lossless, quality: 1, preview: true, block: 16), pixels: 0x14389775),
       Golden(
         name: "v3-near-exact-contexts.aez", weights: "scans-28.aew", set: try Support.drawings(12),

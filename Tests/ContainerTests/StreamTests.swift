@@ -19,7 +19,8 @@ private struct Kind: CustomStringConvertible {
   static let all: [Kind] = [
     Kind(description: "codes", side: 8, options: Support.options(embed: true, block: 50), hasNetwork: false),
     Kind(
-      description: "contexts", side: 8, options: Support.options(mode: .lossless, block: 50), hasNetwork: false),
+      description: "contexts", side: 8, options: Support.options(mode: .lossless, block: 50),
+      hasNetwork: false),
     Kind(
       description: "scans and codes", side: 32,
       options: Support.options(mode: .lossless, preview: true, embed: true, block: 50), hasNetwork: true),
@@ -34,7 +35,8 @@ private struct Kind: CustomStringConvertible {
   }
 
   func images(_ count: Int) throws -> ImageSet {
-    try Support.set(count, side: side, odd: [3, 40, 41, 77].filter { $0 < count }, labelled: true, named: true)
+    try Support.set(
+      count, side: side, odd: [3, 40, 41, 77].filter { $0 < count }, labelled: true, named: true)
   }
 }
 
@@ -42,8 +44,10 @@ private struct Kind: CustomStringConvertible {
 private func slice(_ set: ImageSet, _ range: Range<Int>) throws -> ImageSet {
   try ImageSet(
     width: set.width, height: set.height, count: range.count,
-    pixels: try Buffer(copying: set.pixels.base + range.lowerBound * set.imageSize, count: range.count * set.imageSize),
-    labels: set.labels.map { Array($0[range]) }, names: set.names.map { Array($0[range]) }, source: set.source)
+    pixels: try Buffer(
+      copying: set.pixels.base + range.lowerBound * set.imageSize, count: range.count * set.imageSize),
+    labels: set.labels.map { Array($0[range]) }, names: set.names.map { Array($0[range]) }, source: set.source
+  )
 }
 
 /// What a writer gives.
@@ -53,12 +57,15 @@ private func written(_ body: (@escaping SetWriter.Sink) throws -> Void) throws -
   return try file.finish().array
 }
 
-private func open(_ bytes: [UInt8], _ model: Autoencoder?, name: String = "set") throws(AEError) -> CompressedSet {
+private func open(_ bytes: [UInt8], _ model: Autoencoder?, name: String = "set") throws(AEError)
+  -> CompressedSet
+{
   try CompressedSet(try Buffer(bytes), model: model, name: name)
 }
 
 @Suite(.serialized) struct StreamTests {
-  @Test("Images that come one by one, or any number at a time, make the bytes of one call", arguments: Kind.all)
+  @Test(
+    "Images that come one by one, or any number at a time, make the bytes of one call", arguments: Kind.all)
   fileprivate func steps(_ kind: Kind) throws {
     let set = try kind.images(130)
     let model = try kind.model()
@@ -66,7 +73,8 @@ private func open(_ bytes: [UInt8], _ model: Autoencoder?, name: String = "set")
     for step in [1, 7, 50, 64, 129] {
       let stream = try written { sink in
         let writer = try SetWriter(
-          width: set.width, height: set.height, source: set.source, model: model, options: kind.options, sink: sink)
+          width: set.width, height: set.height, source: set.source, model: model, options: kind.options,
+          sink: sink)
         var first = 0
         while first < set.count {
           let part = try slice(set, first..<min(first + step, set.count))
@@ -80,7 +88,8 @@ private func open(_ bytes: [UInt8], _ model: Autoencoder?, name: String = "set")
     }
   }
 
-  @Test("Ten shards of a hundred images, concatenated, are the bytes of one run over all", arguments: Kind.all)
+  @Test(
+    "Ten shards of a hundred images, concatenated, are the bytes of one run over all", arguments: Kind.all)
   fileprivate func shards(_ kind: Kind) throws {
     let set = try kind.images(kind.side > 8 ? 300 : 1000)
     let model = try kind.model()
@@ -106,7 +115,8 @@ private func open(_ bytes: [UInt8], _ model: Autoencoder?, name: String = "set")
         try writer.add(blocksOf: all, images: first..<first + 100)
         try writer.finish()
       }
-      #expect(part == (try compress(try slice(set, first..<first + 100), with: model, options: kind.options).array))
+      #expect(
+        part == (try compress(try slice(set, first..<first + 100), with: model, options: kind.options).array))
     }
     // Images that are added to the first ones.
     let appended = try written { sink in
@@ -127,7 +137,8 @@ private func open(_ bytes: [UInt8], _ model: Autoencoder?, name: String = "set")
     for (first, end, block) in [(0, 33, 10), (33, 34, 1), (34, 90, 500), (90, 120, 7)] {
       sets.append(
         try open(
-          try compress(try slice(set, first..<end), with: model, options: Support.options(block: block)).array,
+          try compress(try slice(set, first..<end), with: model, options: Support.options(block: block))
+            .array,
           model, name: "part \(first)"))
     }
     let bytes = try written { sink in
@@ -155,7 +166,8 @@ private func open(_ bytes: [UInt8], _ model: Autoencoder?, name: String = "set")
   func oldBlocks() throws {
     for (name, weights) in [
       ("coded.aez", "walsh-8.aew"), ("mixed.aez", "walsh-8.aew"), ("plain.aez", "walsh-8.aew"),
-      ("exact-contexts.aez", "walsh-8.aew"), ("exact-preview.aez", "walsh-8.aew"), ("exact-scans.aez", "scans-28.aew"),
+      ("exact-contexts.aez", "walsh-8.aew"), ("exact-preview.aez", "walsh-8.aew"),
+      ("exact-scans.aez", "scans-28.aew"),
       ("near-exact-scans.aez", "scans-28.aew"), ("embedded.aez", "walsh-8.aew"), ("empty.aez", "walsh-8.aew"),
     ] {
       let weightBytes = try golden(weights)
@@ -181,19 +193,27 @@ private func open(_ bytes: [UInt8], _ model: Autoencoder?, name: String = "set")
     let model = try Support.model(name: "right")
     let other = try Support.model(latentCount: 5, name: "wrong")
     func make(
-      _ options: CompressionOptions, _ model: Autoencoder?, side: Int = 8, labelled: Bool = false, name: String
+      _ options: CompressionOptions, _ model: Autoencoder?, side: Int = 8, labelled: Bool = false,
+      name: String
     ) throws -> CompressedSet {
       try open(
-        try compress(try Support.set(6, side: side, labelled: labelled), with: model, options: options).array, model,
+        try compress(try Support.set(6, side: side, labelled: labelled), with: model, options: options).array,
+        model,
         name: name)
     }
     let codes = try make(Support.options(), model, name: "a")
     let exact = try make(Support.options(mode: .lossless), nil, name: "e")
     for (set, code, message) in [
       (try make(Support.options(), other, name: "b"), .model, "b needs the model \"wrong\""),
-      (try make(Support.options(quality: 1), model, name: "b"), .argument, "b and a cannot be one set: their quality is 1 and 2"),
+      (
+        try make(Support.options(quality: 1), model, name: "b"), .argument,
+        "b and a cannot be one set: their quality is 1 and 2"
+      ),
       (exact, .argument, "e and a cannot be one set: their mode is lossless and lossy"),
-      (try make(Support.options(), model, labelled: true, name: "b"), .argument, "b has labels, and a has none"),
+      (
+        try make(Support.options(), model, labelled: true, name: "b"), .argument,
+        "b has labels, and a has none"
+      ),
       (
         try make(Support.options(), try Support.model(side: 16), side: 16, name: "b"), .argument,
         "b and a cannot be one set: their image size is 16 x 16 and 8 x 8"
@@ -221,7 +241,8 @@ private func open(_ bytes: [UInt8], _ model: Autoencoder?, name: String = "set")
   @Test("A range that does not fall on blocks is refused with the nearest places that do")
   func boundaries() throws {
     let set = try open(
-      try compress(try Support.set(20), with: nil, options: Support.options(mode: .lossless, block: 8)).array, nil,
+      try compress(try Support.set(20), with: nil, options: Support.options(mode: .lossless, block: 8)).array,
+      nil,
       name: "my set")
     for (range, message) in [
       (0..<9, "my set: no block begins at image 9; the nearest begin at images 8 and 16"),
@@ -239,7 +260,8 @@ private func open(_ bytes: [UInt8], _ model: Autoencoder?, name: String = "set")
   @Test("A damaged block is not copied, and its images are named")
   func damagedBlock() throws {
     var bytes = try compress(
-      try Support.set(20), with: nil, options: Support.options(mode: .lossless, block: 8)).array
+      try Support.set(20), with: nil, options: Support.options(mode: .lossless, block: 8)
+    ).array
     bytes[try #require(Layout(bytes)).blocks[1].payload.lowerBound + 5] ^= 1
     let set = try open(bytes, nil, name: "my set")
     let error = Support.error { () throws(AEError) in
@@ -286,7 +308,8 @@ private func open(_ bytes: [UInt8], _ model: Autoencoder?, name: String = "set")
   func noScans() throws {
     let model = try Support.model(side: 32).with(scanModel: try Support.scanModel())
     let set = try Support.set(30, side: 32)
-    let bytes = try compress(set, with: model, options: Support.options(mode: .lossless, embed: true, block: 10))
+    let bytes = try compress(
+      set, with: model, options: Support.options(mode: .lossless, embed: true, block: 10))
     let information = try CompressedSet.peek(bytes, name: "set")
     #expect(!information.needsModel && !information.hasModel && information.modelName.isEmpty)
     #expect(information.modelHash == [UInt8](repeating: 0, count: 32))

@@ -326,7 +326,8 @@ struct Layout {
       put(crc(covered, 0..<covered.count), &sum, 0, 4)
       result += head + sum + body
     }
-    return result + end(heads.flatMap { $0 }, at: result.count, imageCount: integer(bytes, bytes.count - 12, 4))
+    return result
+      + end(heads.flatMap { $0 }, at: result.count, imageCount: integer(bytes, bytes.count - 12, 4))
   }
 
   /// Index and footer.

@@ -422,9 +422,7 @@ def read_stream(data: bytes, model: Model | None) -> ImageSet:
     need(8 not in others or bool(content & 4), "a model that the header does not name")
     kinds = (0, 1, 2, 3) if mode == 0 else (1, 2, 4, 5) if content & 16 else (1, 2, 4)
     need(all(entry.kind in kinds for entry, _ in blocks), "a block's kind")
-    needs_model = any(
-        entry.kind in (0, 3, 5) or (entry.kind == 4 and quality > 0) for entry, _ in blocks
-    )
+    needs_model = any(entry.kind in (0, 3, 5) or (entry.kind == 4 and quality > 0) for entry, _ in blocks)
     if needs_model:
         if 8 in others and (model is None or model.hash != model_hash):
             model = read_model(check(*others[8]))

@@ -138,7 +138,6 @@ def test_names_that_lead_out_of_the_folder_are_refused(tmp_path, shared):
         assert not (tmp_path / "x").exists()
 
 
-
 def test_nothing_is_replaced_without_force(tmp_path):
     (tmp_path / "a.idx").write_bytes(b"dear")
     fails(1, "a.idx: exists already (--force replaces it)", "draw", "-o", "a.idx", cwd=tmp_path)

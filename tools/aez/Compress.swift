@@ -166,7 +166,8 @@ struct Compress: ParsableCommand {
       }
     }
 
-    let file = try OutputFile(output.isStandardOutput ? "/dev/stdout" : output.output, overwrite: output.force)
+    let file = try OutputFile(
+      output.isStandardOutput ? "/dev/stdout" : output.output, overwrite: output.force)
     let writer = try SetWriter(
       width: stream.width, height: stream.height, source: stream.source, model: model, options: options
     ) { bytes, count throws(AEError) in try file.append(bytes, count) }
@@ -399,7 +400,8 @@ extension SetWriter {
   func add(
     _ pixels: UnsafePointer<UInt8>, count: Int, from stream: ImageStream, first: Int, _ names: [String]?
   ) throws(AEError) {
-    let labels = try stream.labels.map { all throws(AEError) in try Buffer(Array(all[first..<first + count])) }
+    let labels = try stream.labels.map { all throws(AEError) in try Buffer(Array(all[first..<first + count]))
+    }
     try add(
       pixels, count: count, labels: labels.map { UnsafePointer($0.base) },
       names: names.map { Array($0[first..<first + count]) })

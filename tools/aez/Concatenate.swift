@@ -103,7 +103,8 @@ struct Append: ParsableCommand {
     // Names are the set's as labels are: what it has, all of its images have.
     let names = information.hasNames || information.count == 0 ? try stream.storableNames(images) : nil
     for (what, isThere, isWanted) in [
-      ("labels", stream.labels != nil, information.hasLabels), ("file names", names != nil, information.hasNames),
+      ("labels", stream.labels != nil, information.hasLabels),
+      ("file names", names != nil, information.hasNames),
     ] where information.count > 0 && isThere != isWanted {
       throw AEError(
         .argument,
@@ -162,7 +163,8 @@ struct SplitSet: ParsableCommand {
 
   @Argument(help: "The image set: an .aez file, or - for standard input.") var set: String
   @Option(help: "Images in each part.") var images: Int
-  @Option(name: .shortAndLong, help: ArgumentHelp("What the names of the parts begin with.", valueName: "prefix"))
+  @Option(
+    name: .shortAndLong, help: ArgumentHelp("What the names of the parts begin with.", valueName: "prefix"))
   var output: String
   @Flag(name: .shortAndLong, help: "Replace what is there.") var force = false
   @OptionGroup var report: ReportOptions
@@ -177,7 +179,9 @@ struct SplitSet: ParsableCommand {
     let count = source.information.count
     let partCount = max((count + images - 1) / images, 1)
     guard partCount <= 1_000_000 else {
-      throw AEError(.argument, "\(set): \(counted(count, "image")) make \(grouped(partCount)) parts, at most a million may be")
+      throw AEError(
+        .argument,
+        "\(set): \(counted(count, "image")) make \(grouped(partCount)) parts, at most a million may be")
     }
     let digits = max(3, String(partCount - 1).count)
     let paths = (0..<partCount).map { part in
@@ -215,7 +219,8 @@ struct SplitSet: ParsableCommand {
     facts.add("parts", .array(paths.map { .string($0) }))
     facts.add(images: count, width: source.information.width, height: source.information.height)
     facts.add(
-      line: partCount == 1 ? paths[0] : "\(paths[0]) to \(paths[partCount - 1])", title: counted(partCount, "part"))
+      line: partCount == 1 ? paths[0] : "\(paths[0]) to \(paths[partCount - 1])",
+      title: counted(partCount, "part"))
     try report.show(facts)
   }
 }

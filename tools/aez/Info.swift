@@ -126,7 +126,8 @@ struct Info: ParsableCommand {
     facts.add(
       "layer", .string(information.mode.name), "layer", information.mode.phrase(information.maxError))
     facts.add("max_error", .int(information.maxError))
-    facts.add("effort", .int(Int(information.method?.rawValue ?? 0)), information.method != nil ? "effort" : nil)
+    facts.add(
+      "effort", .int(Int(information.method?.rawValue ?? 0)), information.method != nil ? "effort" : nil)
     facts.add("latents", .int(information.latentCount), information.latentCount > 0 ? "latents" : nil)
     facts.add("quality", .int(information.quality), information.quality > 0 ? "quality" : nil)
     facts.add("bytes", .int(information.byteCount), "bytes", grouped(information.byteCount))

@@ -110,7 +110,8 @@ package final class ScanCoder: Sendable {
     // Their search has counted the images.
     let isCounting = model == nil
     _ = try code(
-      &scanned, Places(pixels.base, size: size), count: count, wanted: 0..<count, hasScans ? model : nil, &coder,
+      &scanned, Places(pixels.base, size: size), count: count, wanted: 0..<count, hasScans ? model : nil,
+      &coder,
       monitor, isCounting: isCounting)
     try coder.finish()
     return (try writer.finish(), hasScans)
