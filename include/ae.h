@@ -380,7 +380,7 @@ typedef struct ae_compress_options {
   size_t struct_size;     /* set by ae_compress_options_init */
   int32_t quality;        /* 1 (smallest) to the model's quality_count (best); 0: the model's default */
   int32_t embed_model;    /* 1: the decoder goes into the set, which then needs no other file */
-  int32_t block_images;   /* images in a block, 1 to 65536; 0: 512; of exact and near-exact sets no more
+  int32_t block_images;   /* images in a block, 1 to 65536; 0: 500; of exact and near-exact sets no more
                              than make 2^24 pixels: one image costs the decoding of all before it */
   const uint8_t *labels;  /* one byte an image, or NULL */
   int32_t layer;          /* AE_LAYER_...; default AE_LAYER_LATENT */

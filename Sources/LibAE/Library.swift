@@ -29,7 +29,7 @@ private final class BuildInfo: Sendable {
     let bytes = UTF8Text.bytes(
       sentence(
         "libae \(AE_VERSION_MAJOR).\(AE_VERSION_MINOR).\(AE_VERSION_PATCH), \(kernelPathName) kernels, "
-          + "aew 1, aez 1 and 2, \(buildMode)"))
+          + "aew 1, aez 1 to 3, \(buildMode)"))
     guard let memory = cs_allocate(bytes.count + 1) else { throw AEError(.memory, "cannot allocate a text") }
     bytes.withUnsafeBytes { source in
       if let base = source.baseAddress { memory.copyMemory(from: base, byteCount: source.count) }

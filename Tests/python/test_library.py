@@ -111,7 +111,7 @@ def test_versions_agree(root):
     ]
     assert libae.version() == libae.__version__ == ".".join(parts)
     assert libae.version() in libae.build_info()
-    assert "aew 1, aez 1 and 2, " in libae.build_info()
+    assert "aew 1, aez 1 to 3, " in libae.build_info()
 
 
 def test_the_version_check_knows_what_fits():

@@ -101,7 +101,7 @@ def compress(
         quality: 1 (smallest) to `model.info.quality_count` (best); None for the model's default.
         labels: a number from 0 to 255 for each image.
         embed_model: put the decoder into the set, which then needs no other file.
-        block_images: images in a block, 1 to 65536; None for 512. What is read at random is decoded
+        block_images: images in a block, 1 to 65536; None for 500. What is read at random is decoded
             block by block.
         progress: called on this thread some ten times a second with how many images are done and how many
             there are. Returning False, also numpy's, stops within a few images; what it raises stops, too,
