@@ -32,7 +32,9 @@ func searched(
   var rate = rate
   let latentCount = rate.steps.count
   for _ in 0..<2 {
-    let search = CodeSearch(decoder: decoder, rate: rate, price: price, escapeBits: 15)
+    let search = CodeSearch(
+      decoder: decoder, rate: rate, price: price,
+      escapeBits: Int(LatentCoder.escapeBits))
     let runCount = (rows + searchedRun - 1) / searchedRun
     let failures = try Buffer<UInt8>(count: runCount)
     parallel(runCount) { run in

@@ -427,7 +427,7 @@ struct CodecSection {
   }
 }
 
-/// Section SCAN: the network that foretells scans, and its table of probabilities.
+/// Section SCAN: the network that predicts scans, and its table of probabilities.
 enum ScanSection {
   static let rawCounts = 1...(1 << 18)
 

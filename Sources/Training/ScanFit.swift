@@ -1,4 +1,4 @@
-// Training the network that foretells bilevel scans: finds the scans behind a set of images, learns on their
+// Training the network that predicts bilevel scans: finds the scans behind a set of images, learns on their
 // pixels, and turns what it learned into integers.
 
 import CKernels

@@ -1,4 +1,4 @@
-// The network that foretells a bilevel scan pixel by pixel, in integers: what exact image sets are coded with.
+// The network that predicts a bilevel scan pixel by pixel, in integers: what exact image sets are coded with.
 // How it was fitted is Training's business, what it sees Scan's.
 
 import CKernels
