@@ -223,9 +223,9 @@ def test_pages_state_the_limits_of_the_code(spent):
     assert "at most 65536 weights in all" in aew
     assert constant("Lossless/Scans/ScanCoder.swift", "largestInkCount") == 1 << 28
     assert "| bits of ink in a block | 2^28 |" in aez
-    assert constant("Container/Compress.swift", "largestBlockPixelCount") == 1 << 24
-    assert "| pixels in a block of layers 1 and 2 | 2^24 in files" in aez
-    images = constant("Container/ContainerHeader.swift", "maximumBlockImages")
+    assert constant("Container/CompressionOptions.swift", "largestBlockPixelCount") == 1 << 24
+    assert "| pixels in a block of modes 1 and 2 | 2^24 in files" in aez
+    images = constant("Container/SetHeader.swift", "maximumBlockImages")
     assert f"| images in a block | {images} |" in aez
     assert constant("Container/NameList.swift", "maximumByteCount") == 1 << 28
     for name, limit in [("maximumSide", 64), ("maximumLatentCount", 1024), ("maximumHiddenWidth", 4096)]:
