@@ -6,6 +6,7 @@
 //   CKernels, CSystem, CZlib     innermost loops; memory, files and clocks; the system zlib
 //   Core                         errors, memory that can fail, text
 //   Compute, Bytes               matrices, random streams, parallel loops; readers, writers, checksums
+//   Options                      tables of options: one row is all that an option takes
 //   Network                      shapes, dense and convolutional layers, in float and in integers
 //   Entropy                      rANS, the binary coder
 //   Lossless                     methods of lossless coding: contexts; the bilevel scans behind digits' images
@@ -16,7 +17,7 @@
 //   Quantization                 from floats to integers: ranges, error feedback, the fit of the latents' codec
 //   Training                     losses, gradients, optimisers, checkpoints
 //   Digits                       pen-stroke digits and a kicked ball, drawn from known parameters
-//   LibAE                        one @_cdecl function per declaration of include/ae.h
+//   LibAEDecode, LibAE           one @_cdecl function per declaration of include/ae.h: those that decode, all others
 //   ToolKit                      what the two programs share: reports, progress, names of files, recipes, PNG
 //   aez                          the tool
 //   Analysis                     what codes and images are like: dimension, neighbours, subspaces, regressions
@@ -31,6 +32,7 @@ let package = Package(
   name: "libae",
   products: [
     .library(name: "ae", type: .dynamic, targets: ["LibAE"]),
+    .library(name: "ae-decode", type: .dynamic, targets: ["LibAEDecode"]),
     .executable(name: "aez", targets: ["aez"]),
     .executable(name: "aez-study", targets: ["aez-study"]),
   ],
@@ -49,6 +51,7 @@ let package = Package(
     .target(name: "Core", dependencies: ["CKernels", "CSystem"]),
     .target(name: "Compute", dependencies: ["CKernels", "CSystem", "Core"]),
     .target(name: "Bytes", dependencies: ["CSystem", "CZlib", "Core"]),
+    .target(name: "Options", dependencies: ["Bytes", "CSystem", "Core"]),
     .target(name: "Network", dependencies: ["CKernels", "Compute", "Core"]),
     .target(name: "Entropy", dependencies: ["Bytes", "Core"]),
     .target(name: "Lossless", dependencies: ["Bytes", "CScan", "Compute", "Core", "Entropy", "Network"]),
@@ -56,40 +59,52 @@ let package = Package(
     .target(
       name: "Model", dependencies: ["CKernels", "Compute", "Core", "Latent", "Lossless", "Network"]),
     .target(
-      name: "Storage", dependencies: ["Bytes", "Compute", "Core", "Latent", "Lossless", "Model", "Network"]),
+      name: "Storage",
+      dependencies: ["Bytes", "CSystem", "Compute", "Core", "Latent", "Lossless", "Model", "Network"]),
     .target(
       name: "Container",
-      dependencies: ["Bytes", "Compute", "Core", "Latent", "Lossless", "Model", "Network", "Storage"]),
+      dependencies: [
+        "Bytes", "Compute", "Core", "Entropy", "Latent", "Lossless", "Model", "Network", "Options", "Storage",
+      ]),
     .target(
       name: "Quantization", dependencies: ["CKernels", "Compute", "Core", "Latent", "Model", "Network"]),
     .target(
       name: "Training",
       dependencies: [
-        "Bytes", "CKernels", "Compute", "Core", "Lossless", "Model", "Network", "Quantization", "Storage",
+        "Bytes", "CKernels", "Compute", "Core", "Lossless", "Model", "Network", "Options", "Quantization",
+        "Storage",
       ]),
     .target(name: "Digits", dependencies: ["Compute", "Core", "Storage"]),
 
     // The faces.
     .target(
+      name: "LibAEDecode",
+      dependencies: [
+        "CAE", "CKernels", "CSystem", "Bytes", "Compute", "Container", "Core", "Latent", "Model", "Network",
+        "Storage",
+      ]),
+    .target(
       name: "LibAE",
       dependencies: [
-        "CAE", "CKernels", "CSystem", "Bytes", "Container", "Compute", "Core", "Latent", "Lossless", "Model",
-        "Network", "Quantization", "Storage", "Training",
+        "LibAEDecode", "CAE", "CKernels", "CSystem", "Bytes", "Compute", "Container", "Core", "Latent",
+        "Lossless",
+        "Model", "Network", "Options", "Quantization", "Storage", "Training",
       ]),
     .target(name: "CPNG", path: "tools/CPNG", linkerSettings: [.linkedLibrary("png")]),
-    .target(name: "CDefaultModel", path: "tools/CDefaultModel"),
+    .target(name: "CShippedModels", path: "tools/CShippedModels"),
     .target(
       name: "ToolKit",
       dependencies: [
-        "CPNG", "CSystem", "Bytes", "Compute", "Container", "Core", "Model", "Network", "Storage", "Training",
+        "CPNG", "CSystem", "Bytes", "Compute", "Container", "Core", "Model", "Network", "Options", "Storage",
+        "Training",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "tools/kit"),
     .executableTarget(
       name: "aez",
       dependencies: [
-        "CDefaultModel", "CSystem", "Bytes", "Container", "Compute", "Core", "Digits", "Latent", "Lossless",
-        "Model", "Network", "Quantization", "Storage", "ToolKit", "Training",
+        "CShippedModels", "CSystem", "Bytes", "Container", "Compute", "Core", "Digits", "Latent", "Lossless",
+        "Model", "Network", "Options", "Quantization", "Storage", "ToolKit", "Training",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "tools/aez"),

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds .build/lib/libae.so and .build/lib/libae.a in embedded Swift. SwiftPM compiles; what it cannot
-# say in a manifest (embedded mode, soname, version script) is said here, on its command line.
+# Builds .build/lib/libae.so and .a, and libae-decode.so and .a, which only decode, in embedded Swift. SwiftPM
+# compiles; what it cannot say in a manifest (embedded mode, soname, version script) is said here, on its command line.
 #
 # usage: tools/build-library.sh        environment: CC, SWIFT
 set -euo pipefail
@@ -27,53 +27,65 @@ if [ ! -f "$embedded/libswiftUnicodeDataTables.a" ]; then
   exit 1
 fi
 
-names=$(tools/exports.sh include/ae.h)
-script=$scratch/libae.map
-{
-  echo "{ global:"
-  sed 's/$/;/; s/^/  /' <<<"$names"
-  echo "local: *; };"
-} >"$script.new"
-# An unchanged script keeps its time, so that SwiftPM has nothing to do.
-cmp -s "$script.new" "$script" || cp "$script.new" "$script"
-rm "$script.new"
-
 # What embedded Swift's runtime takes its objects' memory with: CSystem/reserve.c stands in front of it.
 wrapped=$'posix_memalign\nfree'
 
-# C is optimised for speed, Swift for size: the loops that matter are in C, and with -O calls of compression that are
-# refused memory lose objects (Tests/memory). -O3 and -O2 differ on the generic path alone, by up to a third. Functions
-# in sections of their own: the linker then drops the unused ones, and the copies that generic code leaves in every
-# object, and folds those that are alike. Embedded Swift has no tables to unwind by, so C needs none either.
-env -u CC -u CXX "$SWIFT" build -c release --product ae --scratch-path "$scratch" --disable-local-rpath --omit-frame-pointers \
-  -Xswiftc -enable-experimental-feature -Xswiftc Embedded -Xswiftc -wmo \
-  -Xswiftc -Osize -Xswiftc -disable-cmo -Xswiftc -enforce-exclusivity=unchecked \
-  -Xswiftc -Xllvm -Xswiftc -sil-disable-pass=closure-specialize -Xswiftc -Xfrontend -Xswiftc -function-sections \
-  -Xcc -O3 -Xcc -DAE_EMBEDDED -Xcc -ffunction-sections -Xcc -fdata-sections -Xcc -fno-asynchronous-unwind-tables \
-  -Xcc -ftls-model=initial-exec \
-  -Xswiftc -use-ld=lld -Xlinker --gc-sections -Xlinker --icf=all -Xlinker --version-script="$PWD/$script" -Xlinker -z -Xlinker defs -Xlinker -z -Xlinker nodelete \
-  -Xlinker -soname="libae.so.$abi_version" -Xlinker -L"$embedded" -Xlinker -lswiftUnicodeDataTables -Xlinker -lm \
-  $(sed 's/^/-Xlinker --wrap=/' <<<"$wrapped")
-bin=$(cd "$scratch/release" && pwd -P)
+# build PRODUCT LIBRARY NAMES: .build/lib/LIBRARY.so and .a of a product, which export NAMES and nothing else.
+build() {
+  local product=$1 library=$2 names=$3
+  local script=$scratch/$library.map work=$scratch/static-$library bin
+  {
+    echo "{ global:"
+    sed 's/$/;/; s/^/  /' <<<"$names"
+    echo "local: *; };"
+  } >"$script.new"
+  # An unchanged script keeps its time, so that SwiftPM has nothing to do.
+  cmp -s "$script.new" "$script" || cp "$script.new" "$script"
+  rm "$script.new"
 
-# The shared library: stripped, under its full version, with the two links that linkers and loaders want.
-strip --strip-all --remove-section=.comment --remove-section=.swift_modhash -o "$out/libae.so.$version.new" "$bin/libae.so"
-mv "$out/libae.so.$version.new" "$out/libae.so.$version"
-ln -sf "libae.so.$version" "$out/libae.so.$abi_version"
-ln -sf "libae.so.$abi_version" "$out/libae.so"
+  # C is optimised for speed, Swift for size: the loops that matter are in C, and with -O calls of compression that are
+  # refused memory lose objects (Tests/memory). -O3 and -O2 differ on the generic path alone. Functions in sections of
+  # their own: the linker then drops the unused ones, and the copies that generic code leaves in every object, and folds
+  # those that are alike. Embedded Swift has no tables to unwind by, so C needs none either.
+  env -u CC -u CXX "$SWIFT" build -c release --product "$product" --scratch-path "$scratch" --disable-local-rpath \
+    --omit-frame-pointers -Xswiftc -enable-experimental-feature -Xswiftc Embedded -Xswiftc -wmo \
+    -Xswiftc -Osize -Xswiftc -disable-cmo -Xswiftc -enforce-exclusivity=unchecked \
+    -Xswiftc -Xllvm -Xswiftc -sil-disable-pass=closure-specialize -Xswiftc -Xfrontend -Xswiftc -function-sections \
+    -Xcc -O3 -Xcc -DAE_EMBEDDED -Xcc -ffunction-sections -Xcc -fdata-sections -Xcc -fno-asynchronous-unwind-tables \
+    -Xcc -ftls-model=initial-exec \
+    -Xswiftc -use-ld=lld -Xlinker --gc-sections -Xlinker --icf=all -Xlinker --version-script="$PWD/$script" \
+    -Xlinker -z -Xlinker defs -Xlinker -z -Xlinker nodelete \
+    -Xlinker -soname="$library.so.$abi_version" -Xlinker -L"$embedded" -Xlinker -lswiftUnicodeDataTables -Xlinker -lm \
+    $(sed 's/^/-Xlinker --wrap=/' <<<"$wrapped")
+  bin=$(cd "$scratch/release" && pwd -P)
 
-# The static library: the same objects as one, in which only the header's functions stay visible, so
-# that it meets no other symbols in the program it is linked into.
-work=$scratch/static
-rm -rf "$work" && mkdir -p "$work"
-tr -d "'\"" <"$bin/ae.product/Objects.LinkFileList" >"$work/objects"
-ld -r --gc-sections $(sed 's/^/-u /' <<<"$names") $(sed 's/^/--wrap=/' <<<"$wrapped") -o "$work/all.o" @"$work/objects" \
-  "$embedded/libswiftUnicodeDataTables.a"
-echo "$names" >"$work/names"
-objcopy --keep-global-symbols="$work/names" --strip-unneeded \
-  --remove-section=.swift1_autolink_entries --remove-section=.comment "$work/all.o" "$work/libae.o"
-rm -f "$out/libae.a.new"
-ar rcsD "$out/libae.a.new" "$work/libae.o"
-mv "$out/libae.a.new" "$out/libae.a"
+  # The shared library: stripped, under its full version, with the two links that linkers and loaders want.
+  strip --strip-all --remove-section=.comment --remove-section=.swift_modhash \
+    -o "$out/$library.so.$version.new" "$bin/lib$product.so"
+  mv "$out/$library.so.$version.new" "$out/$library.so.$version"
+  ln -sf "$library.so.$version" "$out/$library.so.$abi_version"
+  ln -sf "$library.so.$abi_version" "$out/$library.so"
 
-echo "$out/libae.so.$version ($(stat -L -c %s "$out/libae.so") bytes), $out/libae.a"
+  # The static library: the same objects as one, in which only the header's functions stay visible, so
+  # that it meets no other symbols in the program it is linked into.
+  rm -rf "$work" && mkdir -p "$work"
+  tr -d "'\"" <"$bin/$product.product/Objects.LinkFileList" >"$work/objects"
+  ld -r --gc-sections $(sed 's/^/-u /' <<<"$names") $(sed 's/^/--wrap=/' <<<"$wrapped") -o "$work/all.o" \
+    @"$work/objects" "$embedded/libswiftUnicodeDataTables.a"
+  echo "$names" >"$work/names"
+  objcopy --keep-global-symbols="$work/names" --strip-unneeded \
+    --remove-section=.swift1_autolink_entries --remove-section=.comment "$work/all.o" "$work/$library.o"
+  rm -f "$out/$library.a.new"
+  ar rcsD "$out/$library.a.new" "$work/$library.o"
+  mv "$out/$library.a.new" "$out/$library.a"
+
+  echo "$out/$library.so.$version ($(stat -L -c %s "$out/$library.so") bytes), $out/$library.a"
+}
+
+build ae libae "$(tools/exports.sh include/ae.h)"
+# The half that decodes: the functions of its own target, and no others.
+build ae-decode libae-decode "$(tools/exports.sh --decode include/ae.h)"
+
+# The models that come with libae, where the library looks for them: beside its folder.
+mkdir -p .build/share/libae
+ln -sfn ../../../models .build/share/libae/models

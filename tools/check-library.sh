@@ -11,6 +11,7 @@ lib=${1:-.build/lib}
 header=include/ae.h
 CC=${CC:-cc}
 largest_size=1200000
+largest_half_size=350000
 largest_glibc=2.31
 passed=0
 failed=0
@@ -95,6 +96,31 @@ check "and runs with the library's folder as its only path" \
   "$(env -i LD_LIBRARY_PATH="$lib" "$work/shared-program" 2>&1 || echo "it ended with $?")"
 check "which loads no Swift library" \
   "$(env -i LD_LIBRARY_PATH="$lib" LD_TRACE_LOADED_OBJECTS=1 "$work/shared-program" 2>&1 | grep -iE 'swift|not found')"
+
+# The half that decodes: the same promises, of fewer functions.
+half=$lib/libae-decode.so.$version
+tools/exports.sh --decode "$header" >"$work/half"
+nm -D --extern-only --defined-only "$half" | awk '{ print $3 }' | LC_ALL=C sort >"$work/half-exported"
+check "libae-decode.so exports its $(wc -l <"$work/half") functions, no more and no fewer" \
+  "$(LC_ALL=C comm -3 "$work/half" "$work/half-exported")"
+check "it needs libc, libm, libz and the loader alone" \
+  "$(readelf -dW "$half" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' |
+    grep -vE '^(libc\.so\.6|libm\.so\.6|libz\.so\.1|ld-linux.*\.so\.[0-9])$')"
+size=$(stat -L -c %s "$half")
+check "it has $size bytes, fewer than $largest_half_size" "$([ "$size" -lt "$largest_half_size" ] || echo "$size")"
+nm -g --defined-only "$lib/libae-decode.a" 2>/dev/null | awk 'NF == 3 { print $3 }' | LC_ALL=C sort >"$work/half-static"
+check "libae-decode.a shows them and nothing else" "$(LC_ALL=C comm -3 "$work/half" "$work/half-static")"
+{
+  echo '#include <ae.h>'
+  echo 'int main(int argc, char **argv) {'
+  echo '  ae_model *model; (void)argc;'
+  echo '  float latents[64] = {0}; unsigned char image[28 * 28];'
+  echo '  return ae_model_open(NULL, argv[1], &model) || ae_decode_u8(NULL, model, latents, 1, image);'
+  echo '}'
+} >"$work/decode.c"
+check "a program decodes with libae-decode.a" \
+  "$("$CC" -std=c99 -Iinclude "$work/decode.c" "$lib/libae-decode.a" -lz -lm -lpthread -o "$work/decode" 2>&1 | tail -5;
+    "$work/decode" models/digits-low.aew || echo "it ended with $?")"
 
 echo "library: $passed passed, $failed failed, 0 skipped"
 [ "$failed" -eq 0 ]

@@ -3,9 +3,16 @@
 # script, the check of libae.so and the list for libae.a all come from here, so include/ae.h alone says
 # what is exported.
 #
-# usage: tools/exports.sh include/ae.h
+# usage: tools/exports.sh [--decode] include/ae.h      with --decode, those that libae-decode has alone
 set -euo pipefail
 
+only=.
+if [ "$1" = --decode ]; then
+  # What stands in Sources/LibAEDecode is the half that decodes.
+  only=$(grep -ohE '@_cdecl\("[a-z0-9_]+"\)' "$(dirname "$0")"/../Sources/LibAEDecode/*.swift | cut -d'"' -f2 |
+    sed 's/.*/^&$/')
+  shift
+fi
 header=$1
 # Comments go first (they name functions, too); then a declaration is a name directly before "(".
 # A callback's name stands before ")(" and so is not one.
@@ -16,4 +23,4 @@ sed -e 's://.*$::' "$header" |
       line = substr(line, 1, i - 1) " " substr(rest, j + 2)
     }
     printf "%s", line }' |
-  grep -v '^ *#' | grep -oE '\b(ae|vae)_[a-z0-9_]+ *\(' | tr -d ' (' | LC_ALL=C sort -u
+  grep -v '^ *#' | grep -oE '\b(ae|vae)_[a-z0-9_]+ *\(' | tr -d ' (' | LC_ALL=C sort -u | grep -E "$only"

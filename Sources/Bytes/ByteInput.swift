@@ -1,6 +1,5 @@
-// Bytes that come in order: a file, a pipe or memory, gunzipped if they are gzipped. Every reader of images
-// and labels takes them from here, so that all take the same files, from the same places, and none reads on
-// when it has seen that it need not.
+// A stream of bytes: a file, a pipe or memory, gunzipped if it is gzipped. Every reader of images and labels uses it,
+// so that all accept the same inputs and none reads further than it must.
 
 import CSystem
 import Core
@@ -9,7 +8,7 @@ import Core
 public final class ByteInput {
   /// What messages call it.
   public let name: String
-  /// Bytes in all, if that can be told before they have come: not of pipes, nor of what is gzipped.
+  /// Bytes in all, if known in advance: not of pipes, nor of gzipped files.
   public let byteCount: Int?
   public let isGzip: Bool
   /// Bytes taken so far.

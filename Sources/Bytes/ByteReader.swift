@@ -1,5 +1,5 @@
-// Reading numbers from memory that is not to be trusted. Every format of the project is parsed with this
-// one type, so that no reader can leave its bytes and every refusal says where it was met.
+// Reading numbers from untrusted memory. Every format of the project is parsed with this one type, so that no reader can
+// leave its bytes and every error says at which byte.
 
 import Core
 

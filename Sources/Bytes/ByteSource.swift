@@ -1,5 +1,5 @@
-// Bytes that can be read at any place: memory, a file that is read a piece at a time, or whatever a closure reads, such
-// as an object store; so that what is larger than memory can be gone through.
+// Random access to bytes: memory, a file, or what a closure reads by range, such as an object store. Files may be larger
+// than memory.
 
 import CSystem
 import Core

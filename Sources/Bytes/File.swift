@@ -102,6 +102,19 @@ public enum File {
     try source(opened: FileName.withCString(path) { cs_open_to_read($0) }, name: path)
   }
 
+  /// The same without a descriptor that stays open: the file is opened for every read, so that any number of sources
+  /// may be at hand. What replaces the file in between is read in its place.
+  public static func reopeningSource(_ path: String) throws(AEError) -> ByteSource? {
+    guard let once = try source(path) else { return nil }
+    return ByteSource(byteCount: once.byteCount) { offset, target, count throws(AEError) in
+      guard let again = try source(path) else {
+        throw AEError(.io, "\(path): cannot be read at any place any more")
+      }
+      let piece = try again.bytes(at: offset, count: count)
+      target.update(from: piece.base, count: count)
+    }
+  }
+
   /// `source` for a path that need not be UTF-8.
   public static func source(cPath: UnsafePointer<CChar>) throws(AEError) -> ByteSource? {
     try source(opened: cs_open_to_read(cPath), name: FileName.text(cPath))
@@ -142,7 +155,9 @@ public enum File {
     let reason = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { text in
       UTF8Text.string(cs_error_text(error, text.baseAddress.unsafelyUnwrapped, text.count))
     }
-    return AEError(.io, text: sentence("\(name): cannot \(doing): \(reason)"), systemError: error)
+    return AEError(
+      cs_error_is_memory(error) != 0 ? .memory : .io, text: sentence("\(name): cannot \(doing): \(reason)"),
+      systemError: error)
   }
 }
 
@@ -158,6 +173,14 @@ public final class OutputFile {
     name = path
     var doing: UnsafePointer<CChar>?
     let error = FileName.withCString(path) { cs_output_open($0, overwrite ? 1 : 0, &output, &doing) }
+    try File.check(error, doing: doing, name: name)
+  }
+
+  /// The same for a path that need not be UTF-8.
+  public init(cPath: UnsafePointer<CChar>, overwrite: Bool) throws(AEError) {
+    name = FileName.text(cPath)
+    var doing: UnsafePointer<CChar>?
+    let error = cs_output_open(cPath, overwrite ? 1 : 0, &output, &doing)
     try File.check(error, doing: doing, name: name)
   }
 

@@ -1,7 +1,9 @@
 /*
- * Convolutions, ordinary and transposed: how pictures are laid out as the rows of a matrix and back, for trained
- * layers in integers (integer.c) and for few channels (dense.c), and layers in floats, trained or in training, whose
- * windows are read where they lie: the passes are planned here, the loops are in convolution_template.h.
+ * Convolutions, ordinary and transposed. Layers in floats, trained or in training, read windows in place (implicit
+ * GEMM): the passes are planned here, the loops are in convolution_template.h. Trained layers in integers (integer.c)
+ * and layers of few channels (dense.c) use im2col and col2im.
+ *
+ * A transposed convolution is stride squared convolutions, one for each output phase.
  */
 #include "internal.h"
 
@@ -13,9 +15,9 @@
 enum { CONVOLUTION_TASKS = 16, CONVOLUTION_SUMS = 1 << 24 };
 /* Rows of a product below which packing its weights costs too much. */
 enum { CONVOLUTION_ROWS = 256 };
-/* Numbers of a window whose weights are gone through for all pixels before the next ones are. */
+/* Numbers of a window in one piece: its weights are used for all pixels before those of the next piece. */
 enum { WINDOW_PIECE = 256 };
-/* Channels below which columns are added up instead of windows being read. */
+/* Channels below which col2im is used instead of reading windows. */
 enum { WINDOW_CHANNELS = 4 };
 enum { GRADIENT_ROWS = 8 };
 
@@ -35,7 +37,7 @@ size_t ck_row_count(const ck_convolution *g, int fine, size_t dense) {
   return g->kernel == 0 ? dense : fine ? ck_fine_count(g) : ck_coarse_pixels(g) * (size_t)g->coarse_channels;
 }
 
-/* What is done with each run of a window's row that lies in the picture. */
+/* What to do with the part of a window's row that is inside the picture. */
 typedef enum walk_kind { WALK_COPY, WALK_ADD, WALK_ADD_INTEGERS } walk_kind;
 
 /* Adds n numbers of columns to the picture; vectors of four, as every processor has them. */
@@ -51,8 +53,8 @@ typedef enum walk_kind { WALK_COPY, WALK_ADD, WALK_ADD_INTEGERS } walk_kind;
       p[i] += q[i];                                                                                          \
   } while (0)
 
-/* Goes over all windows, row by row, of a picture of numbers of `size` bytes. Copying leaves zeros in the columns
-   for what lies outside. */
+/* Visits all windows, row by row, of a picture of numbers of `size` bytes. Copying writes zeros for positions outside
+   the picture. */
 static void walk(const ck_convolution *g, walk_kind kind, size_t size, uint8_t *picture, uint8_t *columns) {
   const size_t pixel = (size_t)g->fine_channels * size, window = (size_t)g->kernel * pixel;
   for (int32_t y = 0; y < g->coarse_height; y++)
@@ -90,7 +92,7 @@ void ck_col2im(const ck_convolution *g, int integers, const void *columns, const
   walk(g, integers ? WALK_ADD_INTEGERS : WALK_ADD, sizeof(float), picture, (uint8_t *)(uintptr_t)columns);
 }
 
-/* ---- Windows read where they lie ---- */
+/* ---- Windows read in place ---- */
 
 /* The sums of all channels of `count` pixels. */
 typedef struct window_job {
@@ -138,14 +140,14 @@ typedef struct window_kernels {
 
 static const window_kernels *const kernels[CK_PATH_COUNT] = CK_KERNELS(neon);
 
-/* One side of the pictures that sums are read from and written to. Where these are the finer ones, pixels
-   `phase`, phase + phases, ... see the same part of the window. */
+/* One axis of the pictures that are read (source) and written (target). When going up, from coarse to fine, the target
+   pixels phase, phase + phases, ... use the same part of the window. */
 typedef struct window_axis {
   int32_t source, target, phases, low, padded;
 } window_axis;
 
-/* What pixel p of an axis reads: `count` pixels from `low` on; in the window the first one has number `last`, and each
-   next one the number a pass's `step` further. */
+/* The receptive field of pixel p on an axis: `count` pixels from `low` on. The first one has index `last` in the window,
+   and each next one the index `step` further. */
 typedef struct window_span {
   int32_t low, count, last;
 } window_span;
@@ -170,12 +172,12 @@ static __attribute__((noinline)) window_axis axis_of(const ck_convolution *g, in
   return axis;
 }
 
-/* Where the weights of a window's pixel, of one of its channels and of a channel that is made lie. */
+/* Strides of the weights: from one pixel of the window, one source channel and one target channel to the next. */
 typedef struct window_strides {
   size_t pixel, source, target;
 } window_strides;
 
-/* All that the tasks of one pass share: it reads pictures of `source` channels and makes ones of `target`. */
+/* One pass, shared by its tasks: from pictures of `source` channels to pictures of `target` channels. */
 typedef struct ck_windows {
   const window_kernels *kernels; /* of the path that weights are packed for */
   window_axis x, y;
@@ -188,7 +190,7 @@ typedef struct ck_windows {
   size_t *per_picture; /* [phases], pixels */
 } window_pass;
 
-/* Packs the weights that a phase's windows meet, block by block of `width` channels. Returns where they end. */
+/* Packs the weights of one phase, block by block of `width` channels. Returns their end. */
 static __attribute__((noinline)) float *pack_weights(const ck_convolution *g, const window_pass *pass,
                                                      window_span y, window_span x, size_t width,
                                                      const float *weights, const float *bias, float *next) {
@@ -210,8 +212,8 @@ static __attribute__((noinline)) float *pack_weights(const ck_convolution *g, co
   return next;
 }
 
-/* Prepares the pass from fine to coarse pictures or, `up`, from coarse to fine ones; without weights, where windows
-   lie alone. Returns NULL if `take` refuses memory; ck_scratch_give takes it back. */
+/* Prepares the pass from fine to coarse pictures or, `up`, from coarse to fine ones; without weights, only the offsets of
+   windows. Returns NULL if `take` refuses memory; ck_scratch_give frees it. */
 static window_pass *prepare_pass(const ck_convolution *g, int up, size_t together, const float *weights,
                                  const float *bias, void *(*take)(size_t)) {
   size_t fine_channels = (size_t)g->fine_channels, coarse_channels = (size_t)g->coarse_channels;
@@ -233,7 +235,7 @@ static window_pass *prepare_pass(const ck_convolution *g, int up, size_t togethe
     pass.strides.target = source;
   }
 #if defined(__x86_64__)
-  /* Half of the widest tiles would be empty; the numbers are the same ones. */
+  /* The widest tiles would be half empty; the results are the same. */
   if (ck_path() == CK_PATH_AVX512 && pass.target <= 16)
     pass.kernels = kernels[CK_PATH_AVX2];
 #endif
@@ -280,7 +282,7 @@ static window_pass *prepare_pass(const ck_convolution *g, int up, size_t togethe
   return shared;
 }
 
-/* Copies n pictures to where each has zeros around it. */
+/* Copies n pictures into buffers padded with zeros. */
 static void fill_margins(const window_pass *pass, size_t n, const float *from, float *margins) {
   size_t row = (size_t)pass->x.source * pass->source, wide = (size_t)pass->x.padded * pass->source;
   /* Windows reach to the left and upwards: `low` is not above 0. */
@@ -290,7 +292,7 @@ static void fill_margins(const window_pass *pass, size_t n, const float *from, f
       memcpy(margins + i * pass->padded + (y + above) * wide + left, from, row * sizeof *from);
 }
 
-/* Makes n pictures from others, which lie in `margins`. */
+/* Runs a pass over n padded pictures in `margins`. */
 static void run_pass(const window_pass *pass, size_t n, const float *margins, float *to) {
   for (size_t phase = 0; phase < pass->phases; phase++) {
     window_job job = pass->jobs[phase];
@@ -477,7 +479,7 @@ int ck_convolution_forward(const ck_convolution *g, size_t rows, const float *x,
   convolution_job job = {
       .g = g, .rows = rows, .x = x, .weights = weights, .bias = bias, .activation = activation, .y = y};
   prepare(&job);
-  /* Of a few channels to be made, vectors would be empty but for these. */
+  /* With few target channels, vectors would be nearly empty. */
   if (ck_has_windows(g)) {
     job.pass = prepare_pass(g, g->transposed, job.together, weights, bias, ck_scratch_take);
     if (!job.pass)
@@ -510,7 +512,7 @@ int ck_convolution_backward(const ck_convolution *g, size_t rows, const float *d
     job.pass = prepare_pass(g, !g->transposed, job.together, weights, NULL, ck_scratch_take);
     failed |= !job.pass;
   }
-  /* Of what is read for the gradient, the last tile reads on to the end of its vectors. */
+  /* The last tile of the gradient reads whole vectors, past the end of its rows. */
   if (in_columns) {
     job.columns = pixels * job.k + kernel->width;
     job.table = (uint32_t *)(job.sums + job.tasks * job.sum_count);
@@ -530,7 +532,7 @@ int ck_convolution_backward(const ck_convolution *g, size_t rows, const float *d
     for (size_t t = 1; t < job.tasks; t++)
       for (size_t i = 0; i < job.sum_count; i++)
         job.sums[i] += job.sums[t * job.sum_count + i];
-    /* Weights lie as their gradient does, or turned. */
+    /* Weights have the layout of the sums, or are transposed. */
     size_t step = g->transposed ? job.coarse_channels : 1, channel = g->transposed ? 1 : job.k;
     const float *sum = job.sums;
     for (size_t c = 0; c < job.coarse_channels; c++) {

@@ -1,5 +1,5 @@
 /*
- * A template (see each_path.h): the sums of a convolution over windows that are read where they lie, and those of the
+ * A template (see each_path.h): the sums of a convolution over windows that are read in place, and those of the
  * gradient of its weights. In the first, pixels are a tile's rows and channels its vectors; in the second, coarse
  * channels are the rows and a window's numbers the vectors.
  *

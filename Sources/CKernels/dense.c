@@ -85,7 +85,7 @@ void ck_dense_prepare(ck_dense_layer *layer, const float *weights) {
   } else {
     layer->packed =
         ck_scratch_fresh(round_up(layer->outputs, DENSE_BLOCK) * (layer->inputs + 1) * sizeof(float));
-    /* Where columns are added up, biases are added to the picture. */
+    /* With col2im, biases are added to the picture. */
     if (layer->packed)
       pack(layer->inputs, layer->outputs, weights, g->kernel ? NULL : layer->bias, layer->packed);
   }

@@ -26,7 +26,7 @@ typedef struct eigen_job {
   /* The step's reflector, and what the one before does to A: A - v w^T - w v^T. */
   size_t k;
   const lanes *v, *w, *next;
-  /* Sine and cosine of every rotation; after those of a sweep, its first row and how many rows it turned. */
+  /* Sine and cosine of every rotation; after those of a sweep, its first row and how many rows it rotated. */
   double (*rotations)[2];
   size_t rotation_count, rotation_room;
   const size_t *order;

@@ -9,19 +9,37 @@
 #endif
 
 #if defined(__x86_64__)
-/* MXCSR after reset: to nearest, denormals kept, exceptions masked. The x87 unit only serves long double. */
-enum { DEFAULT = 0x1F80, FLAGS = 0x3F };
+/*
+ * MXCSR after reset: to nearest, denormals kept, exceptions masked. The x87 unit only serves long double, but libc asks
+ * its control word for the rounding of what it parses.
+ */
+enum { DEFAULT = 0x1F80, FLAGS = 0x3F, DEFAULT_X87 = 0x037F };
+
+static uint16_t x87_control(void) {
+  uint16_t value;
+  __asm__ volatile("fnstcw %0" : "=m"(value));
+  return value;
+}
+
+static void set_x87_control(uint16_t value) {
+  __asm__ volatile("fldcw %0" : : "m"(value));
+}
 
 uint64_t ck_float_enter(void) {
   unsigned before = _mm_getcsr();
+  uint16_t x87 = x87_control();
   if ((before & ~FLAGS) != DEFAULT)
     _mm_setcsr(DEFAULT | (before & FLAGS));
-  return before;
+  if (x87 != DEFAULT_X87)
+    set_x87_control(DEFAULT_X87);
+  return (uint64_t)x87 << 32 | before;
 }
 
 void ck_float_leave(uint64_t before) {
-  if (_mm_getcsr() != before)
+  if (_mm_getcsr() != (unsigned)before)
     _mm_setcsr((unsigned)before);
+  if (x87_control() != (uint16_t)(before >> 32))
+    set_x87_control((uint16_t)(before >> 32));
 }
 #elif defined(__aarch64__)
 /* Rounding, flushing and traps in the low half, flags in the high one. */

@@ -1,5 +1,5 @@
 /*
- * What a matrix product's plan and its kernels tell each other. The plan (gemm.c) is the same for all
+ * The interface between a matrix product's plan and its kernels. The plan (gemm.c) is the same for all
  * paths but for the tile's size; the kernels (gemm_template.h) are compiled per path.
  */
 #ifndef CK_GEMM_H
@@ -18,7 +18,7 @@ typedef struct gemm_job {
   size_t m, n, k;
   const float *a, *b, *bias;
   float *c;
-  /* What becomes of C's elements at last, beside bias and activation: times f'(x) of the same places, or a
+  /* The epilogue of C's elements, beside bias and activation: times f'(x) of the same places, or a
      step of Adam instead of being stored. `start` is the first of C. */
   const float *x;
   int gradient_activation;

@@ -21,8 +21,8 @@
 #else
 #define FEW (ROWS - 1)
 #endif
-/* Floats from row to row of a full tile that was turned. */
-#define TURNED 8
+/* Floats from row to row of a full tile that was transposed. */
+#define TRANSPOSED 8
 
 /* Packing goes in vectors of PL floats; wider ones would only cost more shuffles. */
 #if VL == 4
@@ -143,7 +143,7 @@ static void FN(pack_a)(void *context, size_t tile) {
   }
 }
 
-/* Packs a panel of op(B) as [depth][width]; what the matrix has no columns for holds anything. `to` has
+/* Packs a panel of op(B) as [depth][width]; columns beyond the matrix are undefined. `to` has
    room for a vector more. */
 static void FN(pack_b)(const gemm_job *job, size_t k0, size_t depth, size_t column, size_t count,
                        size_t width, float *to) {
@@ -233,20 +233,20 @@ static __attribute__((noinline)) void FN(any_tile)(size_t rows, size_t vectors, 
 #undef CASE
 }
 
-/* Turns tile[rows][COLUMNS], of which `count` columns count, to turned[count][ld]. A vector may write
+/* Transposes the first `count` columns of tile[rows][COLUMNS] to transposed[count][ld]. A vector may write
    PL floats too far in a row. */
-static __attribute__((noinline)) void FN(turn_tile)(size_t rows, size_t count, const float *tile, float *turned, size_t ld) {
+static __attribute__((noinline)) void FN(transpose_tile)(size_t rows, size_t count, const float *tile, float *transposed, size_t ld) {
   for (size_t j = 0; j < count; j += 4)
     for (size_t i = 0; i < rows; i += PL) {
       vp v[4];
       FN(load_columns)(tile + i * COLUMNS + j, COLUMNS, rows - i, v);
 #pragma clang loop unroll(full)
       for (size_t q = 0; q < 4; q++)
-        *(FN(unaligned_pack) *)(turned + (j + q) * ld + i) = v[q];
+        *(FN(unaligned_pack) *)(transposed + (j + q) * ld + i) = v[q];
     }
 }
 
-/* Adds rows of sums to what C holds (or, at first, to nothing), and at last does what is to follow. */
+/* Stores rows of sums to C, adding to earlier pieces of k; after the last piece applies bias, activation or step. */
 static void FN(store)(const gemm_job *job, size_t row, size_t rows, size_t column, size_t count,
                       const float *sums, size_t ld, int add, int last) {
   float *c = job->c + row * job->ldc + column;
@@ -290,9 +290,9 @@ static void FN(finish)(const gemm_job *job, size_t row, size_t rows, size_t colu
     return;
   }
   /* What a vector writes too far, the next ones overwrite. */
-  _Alignas(64) float turned[COLUMNS * TURNED + VL];
-  FN(turn_tile)(rows, count, tile, turned, TURNED);
-  FN(store)(job, column, count, row, rows, turned, TURNED, add, last);
+  _Alignas(64) float transposed[COLUMNS * TRANSPOSED + VL];
+  FN(transpose_tile)(rows, count, tile, transposed, TRANSPOSED);
+  FN(store)(job, column, count, row, rows, transposed, TRANSPOSED, add, last);
 }
 
 static void FN(multiply)(void *context, size_t index) {
@@ -309,10 +309,10 @@ static void FN(multiply)(void *context, size_t index) {
      wait in the room that the panel leaves. */
   size_t block_row = share_start(job->m, job->row_tiles, first_tile);
   size_t block_rows = share_start(job->m, job->row_tiles, end_tile) - block_row;
-  float *turned = NULL;
-  size_t turned_ld = block_rows + PL;
-  if (job->step && job->transpose_c && job->depth == job->k && job->k + turned_ld <= GEMM_DEPTH)
-    turned = b + job->k * COLUMNS + VL;
+  float *transposed = NULL;
+  size_t transposed_ld = block_rows + PL;
+  if (job->step && job->transpose_c && job->depth == job->k && job->k + transposed_ld <= GEMM_DEPTH)
+    transposed = b + job->k * COLUMNS + VL;
   size_t k0 = 0, piece = 0;
   do {
     size_t depth = job->k - k0 < job->depth ? job->k - k0 : job->depth;
@@ -329,16 +329,16 @@ static void FN(multiply)(void *context, size_t index) {
         wide = vectors - j < NV ? 1 : NV;
         FN(any_tile)(rows, wide, used, columns, a, b + j * VL, vectors * VL, tile + j * VL);
       }
-      if (turned)
-        FN(turn_tile)(rows, count, tile, turned + (row - block_row), turned_ld);
+      if (transposed)
+        FN(transpose_tile)(rows, count, tile, transposed + (row - block_row), transposed_ld);
       else
         FN(finish)(job, row, rows, column, count, tile, k0 > 0 || job->accumulate, k0 + depth == job->k);
     }
     k0 += depth;
     piece++;
   } while (k0 < job->k);
-  if (turned)
-    FN(store)(job, column, count, block_row, block_rows, turned, turned_ld, 0, 1);
+  if (transposed)
+    FN(store)(job, column, count, block_row, block_rows, transposed, transposed_ld, 0, 1);
 }
 
 static const gemm_kernels FN(kernels) = {ROWS, COLUMNS, FN(pack_a), FN(multiply)};
@@ -347,7 +347,7 @@ static const gemm_kernels FN(kernels) = {ROWS, COLUMNS, FN(pack_a), FN(multiply)
 #undef COLUMNS
 #undef FEW
 #undef ROWS
-#undef TURNED
+#undef TRANSPOSED
 #undef PL
 #undef vp
 #include "vector_template_end.h"

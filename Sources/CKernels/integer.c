@@ -98,7 +98,7 @@ int64_t ck_integer_reach(size_t inputs, const int8_t *weights) {
   return lowest < -127 ? -1 : sum;
 }
 
-/* What stands around the loops of the kernels. */
+/* The code around the loops of the kernels. */
 
 /* (sum * multiplier + 2^(shift-1)) >> shift, in low ... high. */
 static int64_t scaled(const ck_integer_layer *layer, size_t channel, int32_t sum, int64_t low, int64_t high) {

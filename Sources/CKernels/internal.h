@@ -1,6 +1,6 @@
 /*
- * What the files of CKernels share among themselves and with nobody else: scratch memory, and the
- * names by which a template's functions differ from one instruction set to the next.
+ * The private interface between the files of CKernels: scratch memory, and the names by which a template's functions
+ * differ from one instruction set to the next.
  */
 #ifndef CK_INTERNAL_H
 #define CK_INTERNAL_H
@@ -50,13 +50,13 @@ void ck_scratch_give(void *memory);
 /** ck_scratch_fresh(byte_count) is ck_scratch_take for memory that stays: no larger block is spent on it. */
 void *ck_scratch_fresh(size_t byte_count);
 
-/** Whether this is a convolution that reads windows; if it makes too few channels for that, columns are added up. */
+/** Whether this is a convolution that reads windows; with too few channels for that, it uses col2im. */
 int ck_has_windows(const ck_convolution *g);
 /** Its weights, packed for the current path; NULL if memory was refused. */
 struct ck_windows *ck_windows_pack(const ck_convolution *g, const float *weights, const float *bias);
-/** Numbers of a picture with its margins, which are zero. */
+/** Numbers of a picture padded with zeros. */
 size_t ck_windows_margins(const struct ck_windows *windows);
-/** A convolution of one picture, before its activation; of `margins` all but the picture has been cleared. */
+/** A convolution of one picture, before its activation; `margins` is zero but for the picture. */
 void ck_windows_run(const struct ck_windows *windows, const float *x, float *margins, float *y);
 
 /** ck_path_selected() returns what ck_path_select set on this thread, or -1. */

@@ -54,7 +54,7 @@ typedef struct worker {
 } worker;
 
 static struct {
-  /* Job number << 32 | tasks nobody has claimed yet. Whoever takes one off by compare-and-swap knows
+  /* Job number << 32 | tasks not claimed yet. Whoever takes one off by compare-and-swap knows
      that the job below was open all along, hence that what it read of it is of this job. */
   _Atomic uint64_t ticket;
   _Atomic(task_function) task;

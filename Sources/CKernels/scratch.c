@@ -1,6 +1,6 @@
 /*
  * Memory for packed panels, kept between calls. It is its own file because it is the only place in
- * CKernels that takes memory to work in. In a context with an allocator nothing is kept: that is the allocator's to do.
+ * CKernels that allocates work space. In a context with an allocator nothing is kept: pooling is the allocator's job.
  */
 #include "internal.h"
 

@@ -143,7 +143,7 @@ static void put(const search *s, uint8_t *bits, uint64_t values) {
     bits[s->y[k] * s->side + s->x[k]] = values >> k & 1;
 }
 
-/* What later pixels see of a hypothesis: whatever lies under more than one pixel of the image. */
+/* The state of a hypothesis for later pixels: the scan pixels under more than one pixel of the image. */
 static uint64_t key(const search *s, int i, int j, const uint8_t *bits) {
   const axis *at = &s->at;
   uint64_t hash = 14695981039346656037u;

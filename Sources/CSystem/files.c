@@ -624,6 +624,8 @@ int cs_file_write(const char *path, const void *memory, size_t byte_count, int o
 
 int cs_error_exists(int error) { return error == EEXIST; }
 
+int cs_error_is_memory(int error) { return error == ENOMEM; }
+
 const char *cs_error_text(int error, char *text, size_t capacity) {
   return strerror_r(error, text, capacity);
 }

@@ -1,7 +1,10 @@
 /* A text under way, one for each thread: see CSystem.h. */
+#define _GNU_SOURCE
 #include "CSystem.h"
 
 #include <inttypes.h>
+#include <locale.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,11 +89,10 @@ void cs_text_append_unsigned(uint64_t value) {
   append_characters(digits);
 }
 
-void cs_text_append_number(double value) {
-  char digits[64], plain[64];
+/* Copies digits as printf made them, with a point for the locale's decimal separator, which is no digit, letter or
+   sign, and may have several bytes. */
+static size_t plain_number(const char *digits, char *plain) {
   size_t count = 0;
-  snprintf(digits, sizeof digits, "%.6g", value);
-  /* A locale's decimal separator is no digit, letter or sign, and may have several bytes. */
   for (const char *at = digits; *at; at++) {
     int is_own = (*at >= '0' && *at <= '9') || (*at >= 'a' && *at <= 'z') || *at == '-' || *at == '+';
     if (is_own)
@@ -98,5 +100,49 @@ void cs_text_append_number(double value) {
     else if (count == 0 || plain[count - 1] != '.')
       plain[count++] = '.';
   }
-  cs_text_append((const uint8_t *)plain, count);
+  plain[count] = 0;
+  return count;
+}
+
+void cs_text_append_number(double value) {
+  char digits[64], plain[64];
+  snprintf(digits, sizeof digits, "%.6g", value);
+  cs_text_append((const uint8_t *)plain, plain_number(digits, plain));
+}
+
+/* The "C" locale, made at the first use and kept; two threads may each make one, and one of them stays. */
+static locale_t c_locale(void) {
+  static _Atomic(locale_t) kept;
+  locale_t locale = atomic_load(&kept);
+  if (locale) return locale;
+  locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+  locale_t none = (locale_t)0;
+  if (locale && !atomic_compare_exchange_strong(&kept, &none, locale)) {
+    freelocale(locale);
+    locale = none;
+  }
+  return locale;
+}
+
+int cs_parse_number(const char *text, double *value) {
+  char first = *text == '-' || *text == '+' ? text[1] : *text;
+  if (!(first == '.' || (first >= '0' && first <= '9'))) return 0;
+  for (const char *at = text; *at; at++)
+    if (*at == 'x' || *at == 'X') return 0;
+  locale_t locale = c_locale();
+  if (!locale) return 0;
+  char *end;
+  *value = strtod_l(text, &end, locale);
+  return end != text && *end == 0;
+}
+
+void cs_print_number(double value, char text[32]) {
+  for (int digits = 15; digits <= 17; digits++) {
+    char printed[64], plain[64];
+    double back = 0;
+    snprintf(printed, sizeof printed, "%.*g", digits, value);
+    size_t count = plain_number(printed, plain);
+    memcpy(text, plain, count + 1);
+    if (cs_parse_number(text, &back) && back == value) return;
+  }
 }

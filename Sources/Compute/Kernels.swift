@@ -7,8 +7,7 @@ import Core
 /// The kernel path in use, such as "avx512".
 public var kernelPathName: String { UTF8Text.string(ck_path_name(ck_path())) }
 
-/// How many threads parallel loops may use, at least 1: as the context says that the calling thread works in, or else
-/// as the process has been told.
+/// The number of threads of parallel loops, at least 1: that of the calling thread's context, or else the process's.
 public var threadCount: Int { Int(ck_thread_count()) }
 
 /// Sets the process's number of threads; 0 means AE_THREADS or else the machine's processors.

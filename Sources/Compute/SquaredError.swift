@@ -1,5 +1,5 @@
-// The sum of squared differences, which every measure of lossy coding is made of: of bytes exactly, of floats as the
-// kernel sums. In one place, so that it is fast everywhere and nobody's sum overflows.
+// The sum of squared differences, of bytes exactly, of floats in the kernel's order. In one place, so that it is fast
+// everywhere and no sum overflows.
 
 import CKernels
 

@@ -1,5 +1,5 @@
-// From a block's bytes to any of its images. It knows neither files nor heads: what it is given has matched its
-// checksum, and is taken apart as if it had not.
+// From a block's bytes to any of its images. It knows neither files nor heads. The bytes have matched their checksum, and
+// are checked as if they had not.
 
 import Bytes
 import Core
@@ -39,8 +39,8 @@ final class BlockDecoder: Sendable {
 
   /// Decodes images `range` of a block of `count` images into `pixels`, row after row.
   ///
-  /// No more of the block is decoded than they take, unless it is to be verified, and beside the images little
-  /// more is kept than one of them.
+  /// No more of the block is decoded than these images need, unless it is to be verified; memory beside the images is
+  /// little more than one of them.
   /// - Parameter monitor: may stop it, in the middle of a block.
   func decode(
     _ kind: BlockKind, _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, count: Int, range: Range<Int>,
@@ -80,11 +80,11 @@ final class BlockDecoder: Sendable {
     }
   }
 
-  /// Goes through everything in a block but the pixels' picture, which cannot fail.
+  /// Verifies a block: decodes everything but the reconstructions, which cannot fail.
   func verify(
     _ kind: BlockKind, _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, count: Int, monitor: Monitor? = nil
   ) -> BlockFault? {
-    // An empty range of pixels decodes codes and inflates pixels all the same, and writes nothing.
+    // An empty range of pixels still decodes codes and inflates pixels, and writes nothing.
     var nothing: UInt8 = 0
     return withUnsafeMutablePointer(to: &nothing) { nothing in
       decode(
@@ -165,7 +165,7 @@ final class BlockDecoder: Sendable {
     return count <= byteCount - losslessHeadSize ? count : nil
   }
 
-  /// What became of a request for latents.
+  /// The outcome of a request for latents.
   enum LatentResult {
     case done
     /// Some of the images are stored raw and have no codes.

@@ -13,7 +13,7 @@ final class BlockEncoder: Sendable {
   private let mode: Mode
   private let maxError: Int
   private let latents: LatentLayer?
-  /// What codes lossless blocks: by scans, if the set has such, or by contexts.
+  /// The coder of lossless blocks: by scans, if the set has such, or by contexts.
   private let pixelCoder: ScanCoder
   private let usesScans: Bool
 
@@ -51,7 +51,7 @@ final class BlockEncoder: Sendable {
     var rawCount = 0
     var base: UnsafeMutablePointer<UInt8> { bytes.base + offset }
 
-    /// The same without the room that it was made in, which is as large as the pixels: blocks wait for others.
+    /// The same in a buffer of its own size, not of the pixels': blocks wait for others.
     func compact() throws(AEError) -> Encoded {
       return Encoded(
         kind: kind, bytes: try Buffer(copying: base, count: byteCount), offset: 0, byteCount: byteCount,
@@ -59,8 +59,8 @@ final class BlockEncoder: Sendable {
     }
   }
 
-  /// Packs `count` images into whatever kind of block is smallest: never more bytes than the pixels, which a
-  /// block that stores them goes on to read.
+  /// Codes `count` images in the smallest kind of block: never more bytes than the pixels. A stored block refers to
+  /// `pixels`.
   /// - Parameter monitor: told of all `count` images, as they are done.
   func encode(_ pixels: UnsafePointer<UInt8>, count: Int, monitor: Monitor? = nil) throws(AEError) -> Encoded
   {
@@ -69,7 +69,7 @@ final class BlockEncoder: Sendable {
         Buffer(borrowing: pixels, count: count * imageSize), count: count,
         coded: encodeCodes(pixels, count: count, monitor), monitor)
     }
-    // What is kept, and so what deflate and the pixel coder see, is the nearest level of every pixel.
+    // Near-lossless: every pixel is rounded to the nearest level before it is coded.
     var kept = Buffer<UInt8>(borrowing: pixels, count: count * imageSize)
     if maxError > 0 {
       kept = try Buffer(count: count * imageSize)
@@ -125,7 +125,7 @@ final class BlockEncoder: Sendable {
       kind: usesScans && coded.hasScans ? .scans : .contexts, bytes: bytes, offset: 0, byteCount: bytes.count)
   }
 
-  /// Deflating is slow beside coding, and most blocks of digits are far smaller coded: a few images tell.
+  /// Whether to try deflate, which is slow and hardly ever smaller for digits: a few images decide.
   private func isDeflateWorthTrying(_ pixels: UnsafePointer<UInt8>, count: Int, against codedByteCount: Int?)
     throws(AEError) -> Bool
   {
@@ -137,8 +137,8 @@ final class BlockEncoder: Sendable {
     return sample.count / 2 * count <= codedByteCount * sampleCount
   }
 
-  /// The block as codes: `coded` if the model does well on every image, `mixed` if not on all; nil if on
-  /// none, or if codes would take more bytes than pixels.
+  /// The block as codes: `coded` if the model reconstructs every image well enough, `mixed` if some; nil if none, or if
+  /// codes would take more bytes than pixels.
   private func encodeCodes(_ pixels: UnsafePointer<UInt8>, count: Int, _ monitor: Monitor?) throws(AEError)
     -> Encoded?
   {
@@ -157,7 +157,7 @@ final class BlockEncoder: Sendable {
         try encoder.encode(originals, count: count, into: words.base)
         coder.quantise(
           words.base, stride: encoder.outputCount, count: count, into: codes.base + first * latentCount)
-        // A variational encoder's rows go on with log-variances; what counts here is the means, in place.
+        // A variational encoder's rows end with log-variances, which are not used here.
         for image in 1..<max(count, 1) where encoder.outputCount > latentCount {
           (words.base + image * latentCount).update(
             from: words.base + image * encoder.outputCount, count: latentCount)
@@ -230,12 +230,12 @@ final class BlockEncoder: Sendable {
       rawCount: rawCount)
   }
 
-  /// True if a model's reconstruction of an image is too poor to stand for it: if seven eighths or more of the image's variance are missing
-  /// in `picture`, its squared error being that much of the squared distance to the mean grey.
+  /// Whether the reconstruction of an image is too poor, so that the image is stored raw: its squared error is seven eighths
+  /// or more of the image's variance (the squared distance to the mean grey).
   ///
-  /// `picture` comes of latents that are not quantised, so that it is the model that is judged, and a lower
-  /// quality never keeps more pixels. docs/format-aez.md has figures for the bound. In whole numbers, so the
-  /// same on every machine: sums of at most 64 x 64 pixels stay below 2^44.
+  /// `picture` is decoded from latents that are not quantised: the model is judged, not the quality, and a lower
+  /// quality never stores more images raw. docs/format-aez.md has figures for the bound. In integers, so the same on
+  /// every machine: sums of at most 64 x 64 pixels stay below 2^44.
   static func isPoorlyReconstructed(
     _ picture: UnsafePointer<UInt8>, of image: UnsafePointer<UInt8>, _ pixelCount: Int
   ) -> Bool {

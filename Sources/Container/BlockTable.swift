@@ -1,5 +1,5 @@
-// Where each block lies, and which images it holds: what makes any image of a set a look-up away. It grows in memory
-// that may be refused, because a file says how many blocks there are.
+// Offset and images of each block, for random access. It grows in memory that may be refused, because a file says how
+// many blocks there are.
 
 import Core
 

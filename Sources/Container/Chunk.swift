@@ -1,6 +1,6 @@
-// The parts of a file of version 3: each block, section and index is a chunk, which says in its head what it is and
-// how long, so that a file can be gone through from its front. The index repeats the heads; the footer says where it
-// is, so that a file can be opened from its end.
+// The parts of a file of version 3: each block, section and index is a chunk, whose head gives its kind and length, so
+// that a file can be read from its front. The index repeats the heads, and the footer gives the offset of the index, so
+// that a file can be opened from its end.
 
 import Bytes
 import Core
@@ -14,7 +14,7 @@ enum ChunkKind {
   static let index: UInt8 = 15
 }
 
-/// What a chunk's head says, and the index once more.
+/// The head of a chunk; the index repeats it.
 struct ChunkHead: Equatable {
   /// Bytes of the largest head with its checksum.
   static let largestSize = 16
@@ -29,7 +29,7 @@ struct ChunkHead: Equatable {
   var imageCount = 0
   /// Images of a mixed block that are stored raw.
   var rawImageCount = 0
-  /// What names are after inflating.
+  /// Bytes of names after inflating.
   var rawByteCount = 0
 
   var blockKind: BlockKind? { BlockKind(rawValue: kind) }

@@ -10,7 +10,7 @@ import Network
 import Storage
 import Synchronization
 
-/// What can be told of an image set without its model.
+/// What is known of an image set without its model.
 public struct CompressedSetInformation: Sendable {
   public let count: Int
   /// Pixels.
@@ -39,6 +39,7 @@ public struct CompressedSetInformation: Sendable {
   /// Of the model that new blocks of the set are to be made with, 32 bytes; empty if they need none.
   public let declaredModelHash: [UInt8]
   public let declaredModelName: String
+  public let declaredLatentCount: Int
   /// Per `BlockKind`, in the order of their numbers: how many blocks are of that kind.
   public let blockCounts: [Int]
   /// Images that are stored raw, deflated or not: their reconstruction is too poor, or pixels are smaller.
@@ -97,13 +98,28 @@ public final class CompressedSet: Sendable {
   ///   - isCutAllowed: takes a file that ends too early: what is missing counts as damaged.
   /// - Throws: `.format`, `.checksum` and `.version` for a file that is none, is damaged in header or index, or
   ///   is of a later version; `.model` if the model needed is not there, naming it; `.io`; `.memory`.
-  public init(_ source: ByteSource, model: Autoencoder?, name: String, isCutAllowed: Bool = false)
+  public convenience init(_ source: ByteSource, model: Autoencoder?, name: String, isCutAllowed: Bool = false)
     throws(AEError)
   {
-    let file = try ContainerFile(source, name: name, isCutAllowed: isCutAllowed)
+    try self.init(try ContainerFile(source, name: name, isCutAllowed: isCutAllowed), model: model)
+  }
+
+  /// The same for a file whose header and index have been read.
+  init(_ file: ContainerFile, model given: Autoencoder?) throws(AEError) {
     self.file = file
-    self.model = file.needsModel ? try CompressedSet.model(for: file, given: model) : nil
-    do { decoder = try BlockDecoder(file.header, model: self.model) } catch { throw error.at(name) }
+    if file.needsModel {
+      model = try CompressedSet.model(for: file, given: given)
+    } else if let given, given.codec != nil, !file.header.modelHash.isEmpty,
+      try WeightFile.hash(given) == file.header.modelHash
+    {
+      // No block needs it, but blocks that a writer adds may.
+      model = given
+    } else {
+      model = nil
+    }
+    do { decoder = try BlockDecoder(file.header, model: file.needsModel ? model : nil) } catch {
+      throw error.at(file.name)
+    }
     information = file.information
   }
 
@@ -125,7 +141,7 @@ public final class CompressedSet: Sendable {
     try self.init(ByteSource(bytes), model: model, name: name)
   }
 
-  /// What can be told of a set without its model.
+  /// What is known of a set without its model.
   /// - Throws: as `init`, but for `.model`.
   public static func peek(_ source: ByteSource, name: String, isCutAllowed: Bool = false) throws(AEError)
     -> CompressedSetInformation
@@ -365,7 +381,7 @@ public final class CompressedSet: Sendable {
       let images = file.blocks.images(block)
       let span = sentence("images \(images.lowerBound) to \(images.upperBound - 1)")
       if let fault {
-        if list.isEmpty && fault != .checksum { code = .format }
+        if list.isEmpty && fault != .checksum { code = fault == .unreadable ? .io : .format }
         list.append(sentence("\(span) are lost: \(file.describe(block, fault))"))
       } else {
         if list.isEmpty { code = .kind }

@@ -1,5 +1,5 @@
-// How to compress, and what a set is made of the options: the header that all of its blocks are coded by. Its own
-// file because the writer, the bound and whoever offers options ask the same.
+// Options of compression, and the header that follows from them. Its own file because the writer, the bound and the
+// option tables share it.
 
 import Bytes
 import Core
@@ -7,18 +7,19 @@ import Latent
 import Lossless
 import Model
 import Network
+import Options
 import Storage
 
 /// How to compress.
 public struct CompressionOptions: Sendable {
-  /// What to keep of the images.
-  public var mode = Mode.lossy
+  /// nil: near-lossless with `maxError`, else lossy.
+  public var givenMode: Mode?
   /// The most that a pixel may be off, 1 ... 32: for near-lossless sets alone.
   public var maxError = 0
   /// How pixels are coded in lossless and near-lossless sets; nil is by scans if the model predicts them, which is
   /// smallest. Not for lossy sets.
   public var method: Method?
-  /// Whether lossless and near-lossless sets hold the images' codes, too: pictures at a glance, for a few bytes each.
+  /// Whether lossless and near-lossless sets hold the images' codes, too, as previews of a few bytes each.
   public var keepsCodes = false
   /// 1 (smallest) to the number of the model's qualities (best); 0 is the model's default.
   public var quality = 0
@@ -33,14 +34,68 @@ public struct CompressionOptions: Sendable {
   /// Pixels of a block of lossless or near-lossless images, at most: one image costs the decoding of all before it.
   /// Fewer images than were asked for are then in a block.
   public static let largestBlockPixelCount = 1 << 24
-  /// Two passes give most of what there is.
+  /// More passes gain little.
   public static let defaultSearchPasses = 2
 
-  /// How often every code is tried against its neighbours for a better picture or fewer bits, 0 ... 16.
-  /// Has no effect with a model that does not say what a bit is worth.
+  /// Passes of the code search, 0 ... 16. Without effect for a model without prices of bits.
   public var searchPasses = CompressionOptions.defaultSearchPasses
 
+  /// Mean bytes of an image's blocks, at most: the best quality that takes no more is chosen by the first 10,000 images;
+  /// 0 for a quality that is given. For lossy sets.
+  public var bytesPerImage = 0.0
+  /// Pixels; nil as the model has them.
+  public var width: Int?
+  public var height: Int?
+
   public init() {}
+
+  /// Every option of compression.
+  public static let table = OptionTable<CompressionOptions>(
+    "compression", defaults: CompressionOptions(),
+    [
+      .choice(
+        "mode", ["lossy", "lossless", "near-lossless"], automatic: "near-lossless with max_error, else lossy",
+        "What to keep: latent codes, every pixel, or every pixel to within max_error.",
+        { $0.givenMode }, { $0.givenMode = $1 }),
+      .integer(
+        "quality", 1...16, automatic: "the model's default; without a model 8",
+        "Of lossy sets: from 1, the smallest files, to as many as the model has; without a model from 1 to 14, over those that come with libae.",
+        { $0.quality == 0 ? nil : $0.quality }, { $0.quality = $1 ?? 0 }),
+      .number(
+        "bytes_per_image", 0...65536,
+        "Of lossy sets: take the best quality whose blocks need no more bytes an image, judged by the first ten thousand images; 0: as quality says.",
+        { $0.bytesPerImage }, { $0.bytesPerImage = $1 }),
+      .integer(
+        "max_error", 0...32, "Of near-lossless sets: grey levels that a pixel may be off, 1 to 32.",
+        { $0.maxError }, { $0.maxError = $1 }),
+      .choice(
+        "method", ["auto", "contexts", "scans"],
+        "Of lossless and near-lossless sets: contexts is fast and needs no model, scans takes the bilevel scans behind digits, predicted by the model; auto is the smallest that the model allows.",
+        { MethodChoice(rawValue: $0.method?.rawValue ?? 0) ?? .auto },
+        { $0.method = Method(rawValue: $1.rawValue) }),
+      .flag(
+        "preview",
+        "Of lossless and near-lossless sets: hold the images' codes, too, as previews.",
+        { $0.keepsCodes }, { $0.keepsCodes = $1 }),
+      .flag(
+        "embed_model", "Put the decoder into the set, which then needs no other file.",
+        { $0.embedModel }, { $0.embedModel = $1 }),
+      .integer(
+        "block_images", 1...65536, "Images in a block: what is decoded to read one, and what damage costs.",
+        formerly: "block", { $0.blockImages == 0 ? defaultBlockImages : $0.blockImages },
+        { $0.blockImages = $1 }),
+      .integer(
+        "search_passes", 0...16,
+        "Of lossy sets: how often every code is tried against its neighbours for a better picture or fewer bits, where the model was trained with rd_lambda.",
+        formerly: "search", { $0.searchPasses }, { $0.searchPasses = $1 }),
+      .integer(
+        "width", 1...64, automatic: "the model's", "Pixels of an image's row.", isImplied: true, { $0.width },
+        { $0.width = $1 }),
+      .integer(
+        "height", 1...64, automatic: "the model's", "Pixels of an image's column.", isImplied: true,
+        { $0.height },
+        { $0.height = $1 }),
+    ])
 
   /// Checks the arguments and fills a header.
   /// - Throws: `.shape` if the images are not of the model's size; `.kind` if the model has no codec or is a
@@ -53,11 +108,11 @@ public struct CompressionOptions: Sendable {
       throw AEError(
         .argument,
         errors.upperBound == 0
-          ? "max_error \(maxError) is for near-exact sets alone"
+          ? "max_error \(maxError) is for near-lossless sets alone"
           : "max_error must be in 1 ... \(NearLossless.maximumError), not \(maxError)")
     }
     guard method == nil || !isLossy else {
-      throw AEError(.argument, "a method is for exact and near-exact sets alone")
+      throw AEError(.argument, "a method is for lossless and near-lossless sets alone")
     }
     guard (0...SetHeader.maximumBlockImages).contains(blockImages) else {
       throw AEError(
@@ -88,7 +143,7 @@ public struct CompressionOptions: Sendable {
       let hasNetwork = fits && model?.scanModel != nil
       guard method != .scans || hasNetwork else {
         throw AEError(
-          .kind, "scans need a model of \(width) x \(height) pixels with an exact layer")
+          .kind, "scans need a model of \(width) x \(height) pixels with a network for lossless coding")
       }
       header.usesScans = method != .contexts && hasNetwork && header.canHaveScans
       if !fits || (!header.usesScans && !keepsCodes) { return header }
@@ -118,5 +173,20 @@ public struct CompressionOptions: Sendable {
     header.modelHash = try WeightFile.hash(model)
     header.modelName = model.name
     return header
+  }
+}
+
+/// `Method?` as a row of the table has it.
+private enum MethodChoice: UInt8 {
+  case auto = 0
+  case contexts = 1
+  case scans = 2
+}
+
+extension CompressionOptions {
+  /// What to keep of the images.
+  public var mode: Mode {
+    get { givenMode ?? (maxError > 0 ? .nearLossless : .lossy) }
+    set { givenMode = newValue }
   }
 }

@@ -1,5 +1,5 @@
-// The bytes of an .aez with header and index read and checked: where each part lies, in whatever version. It needs no
-// model, which is what lets a set be looked at without one, and reads no more than that.
+// An .aez whose header and index have been read and checked: the offset of each part, in every version of the format, and
+// what can be salvaged of a truncated file. It needs no model and reads no blocks.
 
 import Bytes
 import Core
@@ -13,12 +13,12 @@ final class ContainerFile: Sendable {
   let model: Section?
   let labelSection: Section?
   let nameSection: Section?
-  /// What is wrong with the file's end, where it was opened all the same.
+  /// What is wrong with the file's end, if it was opened nevertheless.
   let endFault: String?
   private let version: UInt16
   private let source: ByteSource
 
-  /// Bytes at the end of a file that are read at once: mostly, the index is among them.
+  /// Bytes at the end of a file that are read first; they mostly contain the index.
   private static let tailCount = 1 << 16
 
   /// - Parameter isCutAllowed: takes a file that ends too early, whose last blocks are then lost, or too late.
@@ -43,7 +43,7 @@ final class ContainerFile: Sendable {
     endFault = contents.endFault
   }
 
-  /// What is found out of a file.
+  /// The contents of a file, while they are read.
   fileprivate final class Contents {
     let header: SetHeader
     let blocks: BlockTable
@@ -129,7 +129,7 @@ final class ContainerFile: Sendable {
     return contents
   }
 
-  /// Finds what can be found of a file whose end is missing or damaged, or is not where the file ends.
+  /// Salvages a file that is truncated, whose footer or index is damaged, or that has bytes after its footer.
   private static func salvage(
     _ source: ByteSource, _ header: SetHeader, _ headerSize: Int, name: String, refusal: AEError
   ) throws(AEError) -> Contents {
@@ -159,7 +159,7 @@ final class ContainerFile: Sendable {
       guard let head = try? ChunkHead.read(&reader, header), head.kind != ChunkKind.index else { break }
       let headSize = reader.offset + 4
       let end = offset + headSize + head.byteCount
-      // A section that was cut is of no use, a block tells which images are lost.
+      // A truncated section is useless; the head of a truncated block names the images lost.
       guard end <= fileSize || head.blockKind != nil else { break }
       do throws(AEError) {
         try contents.append(head, headSize: headSize, end: end, reader)
@@ -266,7 +266,8 @@ final class ContainerFile: Sendable {
       blockByteCount: blocks.end - (blocks.count > 0 ? blocks.bytes(0).lowerBound : blocks.end),
       modelHash: needsModel ? header.modelHash : [UInt8](repeating: 0, count: 32),
       modelName: needsModel ? header.modelName : "", declaredModelHash: header.modelHash,
-      declaredModelName: header.modelName, blockCounts: blocks.kindCounts,
+      declaredModelName: header.modelName, declaredLatentCount: header.latentCount,
+      blockCounts: blocks.kindCounts,
       rawImageCount: blocks.rawImageCount, mode: header.mode, maxError: header.maxError, method: method,
       needsModel: needsModel, version: Int(version))
   }

@@ -1,5 +1,5 @@
-// Blocks of other sets, copied as they are: concatenation, appending and splitting without decoding. Its own file
-// because here alone two sets meet, and must agree in all that a block is decoded by.
+// Copying blocks of other sets: concatenation, appending and splitting without decoding. The sets must agree in
+// everything that decoding a block depends on.
 
 import Bytes
 import Core

@@ -1,5 +1,5 @@
-// A block of codes in which some images are stored raw. Its own file because writer, reader and copier all take such
-// a block apart, and none may trust it.
+// A block of codes in which some images are stored raw. Its own file because writer, reader and copier all parse such
+// blocks, and none may trust them.
 
 /// The parts of a mixed block, checked against each other.
 struct MixedBlock {

@@ -1,5 +1,4 @@
-// What an image set keeps of its images, how lossless blocks are coded, and the rounding that near-lossless sets
-// keep instead of pixels.
+// The modes of an image set, the methods of lossless coding, and the quantiser of near-lossless sets.
 
 /// What an image set keeps, numbered as in files and in ae.h.
 public enum Mode: UInt8, Sendable, CaseIterable {

@@ -1,5 +1,5 @@
-// File names as they lie in an image set. Folders of images are mostly numbered, so a name that is the one
-// before it plus one costs a byte, which deflates to nothing.
+// File names in an image set. Files in folders are mostly numbered, so a name that is the successor of the one before it
+// is stored as one byte, which deflates well.
 
 import Bytes
 import Core
@@ -10,7 +10,7 @@ public final class NameList: Sendable {
   public static let maximumNameSize = 255
   /// The most that all names of a set may take, in bytes, with one more for each.
   public static let maximumByteCount = 1 << 28
-  /// Names between two that can be gone to at once.
+  /// Names from one indexed name to the next.
   private static let stride = 64
 
   public let count: Int

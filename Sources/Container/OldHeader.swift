@@ -1,5 +1,4 @@
-// Headers of versions 1 and 2, which are read for ever and not written any more: all that a set holds is told before
-// its first block.
+// Headers of versions 1 and 2, which are read for ever and no longer written: their index is before the first block.
 
 import Bytes
 import Core

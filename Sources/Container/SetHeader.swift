@@ -1,6 +1,5 @@
-// What is known of a set when it is begun, and what all of its blocks are coded by. It stands at the front of a file
-// of version 3, which is written and read here; OldHeader.swift reads the headers of versions 1 and 2 into the same.
-// docs/format-aez.md tells it byte by byte.
+// The header of an image set: what all of its blocks have in common. Headers of version 3 are written and read here;
+// OldHeader.swift reads those of versions 1 and 2 into the same type. docs/format-aez.md specifies it.
 
 import Bytes
 import Core

@@ -1,5 +1,5 @@
-// The one writer of the format. It takes images as they come and gives the file away from its front to its end, so
-// that neither has to be in memory, nor the number of images be known before the last one.
+// The one writer of the format. It takes images as they come and writes the file front to back, so that neither has to be
+// in memory, and the number of images need not be known before the last one.
 
 import Bytes
 import Compute
@@ -10,16 +10,15 @@ import Storage
 /// Writes one image set, images, labels and names as they come. Used by one thread at a time; it uses all threads
 /// itself.
 ///
-/// **Memory.** Beside what the caller holds: the pixels of the images that wait for their block to be full, and of as
-/// many blocks as are encoded at a time, 16 MB, and what they become; more only if blocks are so large that fewer than
-/// there are threads fit, and then at most 64 MB, or one block if that is larger. Labels, names and some bytes for each
-/// block are kept to the end.
+/// **Memory.** The images that wait for their block to be full, and the blocks that are encoded at a time: 16 MB of pixels,
+/// and their codes. Where blocks are so large that fewer than there are threads fit, at most 64 MB, or one block if that
+/// is larger. Labels, names and some bytes for each block are kept to the end.
 ///
 /// **Bytes.** A block ends when it holds `blockImages` images, however they were added, and before blocks that are
 /// copied. The same images, model and options give the same bytes, whether they come in one call or in a thousand,
 /// or from sets of whole blocks of which the blocks are copied.
 public final class SetWriter {
-  /// Takes the next bytes of the file. What it throws, the call throws that wrote.
+  /// Takes the next bytes of the file. What it throws is thrown by the call that wrote.
   public typealias Sink = (UnsafePointer<UInt8>, Int) throws(AEError) -> Void
 
   let header: SetHeader
@@ -27,7 +26,7 @@ public final class SetWriter {
   private let embedsModel: Bool
   private let searchPasses: Int
   private let sink: Sink
-  /// What a model that must be embedded was copied from.
+  /// The set whose embedded model is copied.
   private let embeddingSet: CompressedSet?
   private var encoder: BlockEncoder?
   private var decoder: BlockDecoder?

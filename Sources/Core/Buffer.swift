@@ -108,7 +108,7 @@ private func allocate(_ count: Int, of stride: Int, from allocator: OpaquePointe
 
 private func zeroed(_ byteCount: Int, from allocator: OpaquePointer?) -> UnsafeMutableRawPointer? {
   guard let allocator else { return cs_allocate(byteCount) }
-  // A call that is short of memory is to end, whoever has some left.
+  // A call that is short of memory is to end, even if this allocator has some left.
   guard cs_call_is_short() == 0, let memory = ck_allocator_take(allocator, byteCount) else { return nil }
   memory.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
   return memory

@@ -1,5 +1,4 @@
-// A list that grows with its input in pieces of bounded size: where an Array would ask for memory that only Buffer
-// may ask for. It is its own file because that is all it is for.
+// A list that grows in pieces of bounded size, where an Array would need one allocation that cannot be refused.
 
 /// Elements in order, of any number, none of whose allocations is larger than some kilobytes.
 ///

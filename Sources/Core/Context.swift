@@ -1,5 +1,5 @@
-// What a call works with that its caller may choose: how many threads, whose memory, where models are looked for. It
-// is its own file because the engine only ever asks the calling thread, and nothing is handed through.
+// The context of a call: number of threads and allocator. It belongs to the calling thread and is no argument of the
+// engine's functions.
 
 import CKernels
 
@@ -10,10 +10,8 @@ import CKernels
 public final class Context: @unchecked Sendable {
   public static let maximumThreads = 256
 
-  /// 0 for as many as the process has been told to use.
+  /// 0 for as many as the process uses.
   public let threads: Int
-  /// Folders in which models are looked for beside the usual ones: paths, each with its closing NUL.
-  public let modelFolders: [[CChar]]
   private let allocator: OpaquePointer?
 
   /// What memory comes from: two functions that go together, and what both are given. They are called from any thread
@@ -34,10 +32,10 @@ public final class Context: @unchecked Sendable {
   }
 
   /// - Parameters:
-  ///   - threads: 1 ... 256, or 0 for as many as the process has been told to use.
+  ///   - threads: 1 ... 256, or 0 for as many as the process uses.
   ///   - allocator: nil for malloc.
   /// - Throws: `.argument`, `.memory`.
-  public init(threads: Int = 0, allocator: Allocator? = nil, modelFolders: [[CChar]] = []) throws(AEError) {
+  public init(threads: Int = 0, allocator: Allocator? = nil) throws(AEError) {
     guard (0...Context.maximumThreads).contains(threads) else {
       throw AEError(.argument, "threads must be in 1 ... 256, or 0 for the process's, not \(threads)")
     }
@@ -47,7 +45,6 @@ public final class Context: @unchecked Sendable {
       guard made != nil else { throw AEError(.memory, "cannot allocate a context") }
     }
     self.threads = threads
-    self.modelFolders = modelFolders
     self.allocator = made
   }
 

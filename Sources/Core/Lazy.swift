@@ -1,13 +1,12 @@
-// A value that is made at its first use, by whichever thread comes first: what models that many threads share
-// put off until it is needed.
+// Lazy initialisation that is safe between threads, for models that many threads share.
 
 import CKernels
 import Synchronization
 
 /// An object that is made once. Threads that meet at the first use may each make one; all get the same.
 ///
-/// What it is made of comes from the allocator of the context that this itself was made in, as what it is a part of
-/// does, and not from that of whichever call needs it first.
+/// Its memory comes from the allocator of the context in which the Lazy itself was made, not from that of the call that
+/// needs the value first.
 public final class Lazy<Value: AnyObject & Sendable>: Sendable {
   /// The address of a retained object, or 0 as long as there is none.
   private let stored = Atomic<UInt>(0)

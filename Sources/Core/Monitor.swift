@@ -1,13 +1,12 @@
-// Long work that can be watched and stopped: a count that all its threads add to, and a flag that all of them
-// look at. It is its own file because every layer that works for long takes one, and none knows who watches.
+// Progress and cancellation of long work: a count that all threads add to, and a flag that all of them check.
 
 import CSystem
 import Synchronization
 
 /// Counts what is done, and asks a hook some ten times a second whether to go on.
 ///
-/// The hook is called only on the thread that made the monitor, which takes part in the work or waits for it;
-/// other threads count and look whether the work was stopped.
+/// The hook is called only on the thread that made the monitor, which takes part in the work or waits for it; other
+/// threads count, and check whether the work was stopped.
 public final class Monitor: @unchecked Sendable {
   /// Told what is done of how much; false stops.
   public typealias Hook = (_ done: Int, _ total: Int) -> Bool

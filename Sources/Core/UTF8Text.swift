@@ -42,6 +42,15 @@ public enum UTF8Text {
     text.utf8.withContiguousStorageIfAvailable { Array($0) } ?? []
   }
 
+  /// Whether a text has just these bytes. Comparing strings brings Unicode's tables of normalisation, 25 KB of a library.
+  @inline(never)
+  public static func equal(_ text: String, _ word: StaticString) -> Bool {
+    let bytes = bytes(text)
+    guard bytes.count == word.utf8CodeUnitCount else { return false }
+    for (index, byte) in bytes.enumerated() where word.utf8Start[index] != byte { return false }
+    return true
+  }
+
   /// How many bytes the text has.
   @inline(never)
   public static func count(_ text: String) -> Int {

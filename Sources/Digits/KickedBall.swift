@@ -1,5 +1,5 @@
-// Short clips of a kicked ball, drawn from six numbers: a manifold whose dimension is known, to hold estimates
-// and autoencoders against. A clip is one image, its frames side by side.
+// Short clips of a kicked ball, drawn from six parameters: a manifold of known dimension, to test estimates and
+// autoencoders on. A clip is one image, its frames side by side.
 
 import Compute
 import Core
@@ -27,7 +27,7 @@ public enum KickedBall {
     "pixel", "pixel", "pixel per clip", "pixel per clip", "pixel per clip squared", "pixel",
   ]
 
-  /// The range of each parameter, before paths that leave the field are turned away. A fall bends a path by an
+  /// The range of each parameter, before paths that leave the field are rejected. A fall bends a path by an
   /// eighth of itself in the middle: up to five pixels, as much as a start or a kick moves it, so that it shows.
   private static let ranges: [ClosedRange<Float>] = [0...12, 0...12, -8...8, -24...24, -40...40, 1.5...3]
   /// How near the middle of the ball comes to the edge of the field, pixels.

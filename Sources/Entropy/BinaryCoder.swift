@@ -1,14 +1,14 @@
 // The binary arithmetic coder of lossless coding: a carryless range coder of 32 bits in the manner of Mahoney's
-// PAQ coders, with probabilities of 16 bits. Where probabilities are learned while coding, as here, symbols
-// have to be coded first to last, which rANS cannot.
+// PAQ coders, with probabilities of 16 bits. Adaptive probabilities need symbols to be coded first to last, which
+// rANS cannot.
 //
 // A promise: the bytes for a run of calls never change; see RANS.swift.
 
 import Bytes
 import Core
 
-/// Writes or reads bits under given probabilities. One type for both, so that a model is written once for both
-/// directions: `code` gets the bit and gives it back.
+/// Codes bits under given probabilities. One type encodes and decodes, so that a model is written once for both
+/// directions: `code` takes the bit and returns it, a decoder ignores its argument.
 package struct BinaryCoder {
   private var low: UInt32 = 0
   private var high: UInt32 = .max
@@ -43,10 +43,10 @@ package struct BinaryCoder {
     return offset < sourceCount ? source[offset] : 0
   }
 
-  /// Whether a decoder has wanted bytes beyond those that there are, which no whole block asks for.
+  /// Whether a decoder has read past its bytes, which happens only in damaged blocks.
   package var isBeyondEnd: Bool { offset > sourceCount }
 
-  /// Whether a decoder has read just the bytes that there are.
+  /// Whether a decoder has read exactly its bytes.
   package var isAtEnd: Bool { offset == sourceCount }
 
   /// Codes a bit whose probability of being 1 is `probability` in 65536, 1 ... 65535.
@@ -82,10 +82,9 @@ package struct BinaryCoder {
   }
 }
 
-/// Probabilities that follow the bits they meet, quickly at first, then ever more slowly: so many of them, by
-/// number.
+/// Adaptive probabilities, by index. Each starts with a high rate of adaptation, which falls with the bits it has coded.
 package final class AdaptiveBits {
-  /// Each a probability of 16 bits, and below it how many bits it has met.
+  /// Each a probability of 16 bits, and below it the number of bits it has coded.
   private let states: Buffer<UInt32>
   /// The slowest rate is 1 / (limit + 1.5).
   private static let limit = 255

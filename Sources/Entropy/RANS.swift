@@ -1,9 +1,9 @@
 // The entropy coder: range asymmetric numeral systems (Duda 2013), a 32-bit state that is renormalised by
 // bytes, after Giesen's "Interleaved entropy coders" (2014). It knows states, bytes and ranges of
-// probability, nothing of what the symbols mean, so every layer of an image set codes through it.
+// probability, nothing of what the symbols mean, so whatever codes symbols in an image set uses it.
 //
 // A promise: the bytes this coder writes for a given run of calls never change. Golden files and other
-// readers stand on them, so any change of its output is a breaking change of the .aez format and gets a
+// readers depend on them, so any change of its output is a breaking change of the .aez format and gets a
 // new format version.
 
 import Core
@@ -24,7 +24,7 @@ public struct RANSWriter {
   @usableFromInline let base: UnsafeMutablePointer<UInt8>
   @usableFromInline let capacity: Int
   @usableFromInline var first: Int
-  /// True once a byte did not fit; what was written is then of no use.
+  /// True once a byte did not fit; the bytes written are then invalid.
   public var overflowed: Bool { didOverflow }
   @usableFromInline var didOverflow = false
 
@@ -49,13 +49,13 @@ public struct RANSWriter {
   public var written: Range<Int> { first..<capacity }
 }
 
-/// Bytes that are read from the beginning. Past the end it gives zeros and says so afterwards, so that the
-/// inner loop has no way out to take.
+/// Bytes that are read from the beginning. Past the end it gives zeros and sets a flag, so that the inner loop needs no
+/// branch out.
 public struct RANSReader {
   @usableFromInline let base: UnsafePointer<UInt8>
   @usableFromInline let count: Int
   @usableFromInline var offset = 0
-  /// True once a byte was asked for that is not there.
+  /// True once a byte past the end was read.
   public var exhausted: Bool { isExhausted }
   @usableFromInline var isExhausted = false
 

@@ -1,22 +1,20 @@
-// Choosing codes by what they do: the encoder's code is a guess, and a neighbour of it may bring back a nearer
-// picture or take fewer bits. Every trial goes through the integer decoder, so the choice is the same on every
-// machine. Files read alike whether their codes were searched or not.
-//
-// The library behind the C interface does without, for its size: what it compresses has the encoder's codes.
+// Rate-distortion optimised quantisation: the encoder's code is a first guess, and a neighbouring code may give a lower
+// squared error or take fewer bits. Every trial runs through the integer decoder, so the choice is the same on every
+// machine. A reader does not need to know whether codes were searched.
 
 import Compute
 import Core
 import Network
 
-/// Searches codes of one quality for a lower squared error + price * bits, one latent at a time ("trellis" or
-/// rate-distortion optimised quantisation without the trellis: Ortega and Ramchandran 1998).
+/// Searches codes of one quality for a lower squared error + price * bits, one latent at a time (rate-distortion
+/// optimised quantisation without a trellis: Ortega and Ramchandran 1998).
 public final class CodeSearch: Sendable {
-  /// Fractions of a bit that costs are counted in.
+  /// Costs are in fractions of a bit: so many make one bit.
   private static let unitsPerBit = 256
-  /// A neighbour that costs so many bits more is not tried.
+  /// A neighbour that costs this many bits more is not tried.
   private static let largestRise = 8 * unitsPerBit
 
-  private let decoder: IntegerDecoder
+  private let decoder: IntegerNetwork
   private let rate: CodeRate
   private let price: Int
   /// In units, of every symbol of the first latent, of the second, and so on.
@@ -27,7 +25,7 @@ public final class CodeSearch: Sendable {
   /// - Parameters:
   ///   - price: the squared error, summed over an image's bytes, that a bit is worth.
   ///   - escapeBits: what a value outside its table costs beside the escape.
-  public init(decoder: IntegerDecoder, rate: CodeRate, price: Int, escapeBits: Int) {
+  public init(decoder: IntegerNetwork, rate: CodeRate, price: Int, escapeBits: Int) {
     self.decoder = decoder
     self.rate = rate
     self.price = price
@@ -58,7 +56,7 @@ public final class CodeSearch: Sendable {
   /// - Parameters:
   ///   - codes: [count, latents].
   ///   - pixels: [count, pixels] bytes of the images they stand for.
-  ///   - passes: how often every latent has its turn.
+  ///   - passes: how often every latent is tried.
   ///   - monitor: may stop it.
   public func refine(
     _ codes: UnsafeMutablePointer<Int16>, pixels: UnsafePointer<UInt8>, count: Int, passes: Int,

@@ -1,5 +1,5 @@
-// What turns latents into symbols: per latent a scale, and per quality a quantiser step and a table of
-// frequencies, all fitted in training. Weight files hold it; LatentCoder codes with it.
+// From latents to symbols: a scale for each latent and, for each quality, a quantiser step and a frequency table for
+// each latent. Quantization fits them, weight files hold them, LatentCoder codes with them.
 
 import Core
 
@@ -81,9 +81,12 @@ public struct Codec: Sendable {
   public let rates: [CodeRate]
   /// The quality used unless told, 1 ... rates.count.
   public let defaultQuality: Int
-  /// Per quality, the squared error, summed over an image's pixels as bytes, that a bit of code is worth to an
-  /// encoder; empty if that is not known. What decoding gives does not depend on it.
+  /// Per quality, the Lagrangian of code search: the squared error, summed over an image's pixels as bytes, that a bit
+  /// is worth; empty if that is not known. Decoding does not depend on it.
   public private(set) var bitPrices: [UInt32] = []
+
+  /// Per quality, what it costs and gives on the images that the codec was fitted to; empty if that is not known.
+  public private(set) var figures: [QualityFigure] = []
 
   public init(latentScales: [Float], rates: [CodeRate], defaultQuality: Int) throws(AEError) {
     guard (1...16).contains(rates.count), (1...rates.count).contains(defaultQuality) else {
@@ -109,6 +112,16 @@ public struct Codec: Sendable {
     }
     var codec = self
     codec.bitPrices = bitPrices
+    return codec
+  }
+
+  /// The same with figures, one for every quality, or none.
+  public func with(figures: [QualityFigure]) throws(AEError) -> Codec {
+    guard figures.isEmpty || figures.count == rates.count else {
+      throw AEError(.format, "\(rates.count) qualities, but \(figures.count) figures of one")
+    }
+    var codec = self
+    codec.figures = figures
     return codec
   }
 }

@@ -1,6 +1,5 @@
-// The latent layer: fixed-point latents to quantised codes to bytes, and back. It joins the model's codec
-// (steps and frequency tables) to the entropy coder; what a block is, and what it falls back to, is not its
-// business.
+// Fixed-point latents to quantised codes to bytes, and back. It joins the model's codec (steps and frequency tables) to
+// the entropy coder, and knows nothing of blocks.
 
 import Core
 import Entropy
@@ -61,7 +60,7 @@ package final class LatentCoder: Sendable {
 
   /// Codes [count, latentCount] values in -16383 ... 16383.
   ///
-  /// The order is latent by latent, so that one table at a time is at work.
+  /// The order is latent by latent, so that one table at a time is in use.
   /// - Returns: where in `region` the bytes lie, or nil if `capacity` does not hold them.
   package func encode(
     _ codes: UnsafePointer<Int16>, count: Int, into region: UnsafeMutablePointer<UInt8>, capacity: Int
@@ -89,8 +88,8 @@ package final class LatentCoder: Sendable {
     return writer.overflowed ? nil : writer.written
   }
 
-  /// Takes rows `range` out of `count` rows of codes in exactly `byteCount` bytes. All are gone through, since
-  /// they lie latent by latent.
+  /// Decodes rows `range` of `count` rows of codes in exactly `byteCount` bytes. All rows are decoded, since the order is
+  /// latent by latent.
   /// - Returns: false if the bytes are damaged.
   package func decode(
     _ bytes: UnsafePointer<UInt8>, byteCount: Int, count: Int, range: Range<Int>,
@@ -108,7 +107,7 @@ package final class LatentCoder: Sendable {
           let slot = state.slot(bits: LatentCoder.escapeBits)
           state.advance(start: slot, frequency: 1, bits: LatentCoder.escapeBits, from: &reader)
           value = Int(slot) - Codec.largestLatent
-          // What the table holds is never escaped, and 2^15 - 1 stands for no value.
+          // A value in the table is never escaped, and 2^15 - 1 is no value.
           let inTable = value >= lowest && value - lowest + 1 < table.symbolCount
           if inTable || value > Codec.largestLatent { return false }
         }

@@ -1,16 +1,16 @@
-// Images to codes and codes to pictures, at one quality: the integer networks, the quantiser and, where codes are
-// searched, the search, joined. Its own file because a container needs no more of the latent method than this.
+// Lossy coding at one quality, as a container uses it: images to codes and codes to reconstructions, through the integer
+// networks, the quantiser and, where the codec has prices of bits, the code search.
 
 import Compute
 import Core
 import Network
 
-/// What turns images into codes and codes into pictures, for one model at one quality.
+/// Images to codes and codes to reconstructions, for one model at one quality.
 package final class LatentLayer: Sendable {
-  private let encoder: IntegerEncoder?
-  package let decoder: IntegerDecoder
+  private let encoder: IntegerNetwork?
+  package let decoder: IntegerNetwork
   package let coder: LatentCoder
-  /// What improves codes while writing, if the model tells what a bit is worth.
+  /// The code search, if the codec has prices of bits.
   private let search: CodeSearch?
   private let searchPasses: Int
 
@@ -20,7 +20,7 @@ package final class LatentLayer: Sendable {
   ///   - searchPasses: how often codes are searched, where the codec has prices of bits; 0 for never.
   /// - Throws: `.argument` if the codec does not have the quality, `.memory`.
   package init(
-    codec: Codec, encoder: IntegerEncoder?, decoder: IntegerDecoder, quality: Int, searchPasses: Int
+    codec: Codec, encoder: IntegerNetwork?, decoder: IntegerNetwork, quality: Int, searchPasses: Int
   ) throws(AEError) {
     self.encoder = encoder
     self.decoder = decoder
@@ -34,13 +34,13 @@ package final class LatentLayer: Sendable {
   }
 
   /// - Throws: `.kind` in a decoder alone.
-  package func sureEncoder() throws(AEError) -> IntegerEncoder {
+  package func sureEncoder() throws(AEError) -> IntegerNetwork {
     guard let encoder else { throw AEError(.kind, "a decoder alone cannot compress: it has no encoder") }
     return encoder
   }
 
-  /// Images that go through the networks at a time: enough to keep the kernels busy, and few enough for a
-  /// request to stop to be obeyed soon, however large a block is.
+  /// Images in a run of the networks: enough to keep the kernels busy, few enough for a call to stop soon, however large
+  /// a block is.
   package static let imagesInRun = 512
 
   /// Calls `body` with the first image and the number of images of every run of `count`.

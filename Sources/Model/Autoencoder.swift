@@ -25,7 +25,7 @@ public enum WeightStorage: UInt8, Sendable {
 /// A trained autoencoder, immutable: any number of threads may use one.
 ///
 /// The float networks are there unless the model was stored as int8; the integer networks and the codec
-/// are there once they have been fitted (`Training.fitCodec`). The encoders are nil in a decoder alone.
+/// are there once they have been fitted (`Quantization.quantized`). The encoders are nil in a decoder alone.
 public final class Autoencoder: Sendable {
   public let architecture: Architecture
   /// At most 64 bytes of UTF-8.
@@ -35,10 +35,10 @@ public final class Autoencoder: Sendable {
   public let storage: WeightStorage
   public let encoder: DenseNetwork?
   public let decoder: DenseNetwork?
-  public let integerEncoder: IntegerEncoder?
-  public let integerDecoder: IntegerDecoder?
+  public let integerEncoder: IntegerNetwork?
+  public let integerDecoder: IntegerNetwork?
   public let codec: Codec?
-  /// Foretells bilevel scans, for exact image sets; nil unless it was trained (`Training.fitScanModel`).
+  /// Predicts bilevel scans, for lossless image sets; nil unless it was trained (`Training.fitScanModel`).
   public let scanModel: ScanModel?
   /// The hash that weight files define, once someone has asked for it: it takes a pass over all weights.
   package let hash = Lazy<Buffer<UInt8>>()
@@ -47,8 +47,8 @@ public final class Autoencoder: Sendable {
   ///   decoder at all, or an integer decoder without codec or the other way round.
   public init(
     architecture: Architecture, name: String, provenance: String = "", storage: WeightStorage,
-    encoder: DenseNetwork?, decoder: DenseNetwork?, integerEncoder: IntegerEncoder? = nil,
-    integerDecoder: IntegerDecoder? = nil, codec: Codec? = nil, scanModel: ScanModel? = nil
+    encoder: DenseNetwork?, decoder: DenseNetwork?, integerEncoder: IntegerNetwork? = nil,
+    integerDecoder: IntegerNetwork? = nil, codec: Codec? = nil, scanModel: ScanModel? = nil
   ) throws(AEError) {
     try Autoencoder.check(
       architecture, name: name, provenance: provenance, encoder, decoder, integerEncoder, integerDecoder,
@@ -70,7 +70,7 @@ public final class Autoencoder: Sendable {
   @inline(never)
   private static func check(
     _ architecture: Architecture, name: String, provenance: String, _ encoder: DenseNetwork?,
-    _ decoder: DenseNetwork?, _ integerEncoder: IntegerEncoder?, _ integerDecoder: IntegerDecoder?,
+    _ decoder: DenseNetwork?, _ integerEncoder: IntegerNetwork?, _ integerDecoder: IntegerNetwork?,
     _ codec: Codec?, _ scanModel: ScanModel?
   ) throws(AEError) {
     try architecture.validate()
@@ -112,6 +112,14 @@ public final class Autoencoder: Sendable {
 
   /// The same model with a scan network, instead of the one it has.
   public func with(scanModel: ScanModel) throws(AEError) -> Autoencoder {
+    try Autoencoder(
+      architecture: architecture, name: name, provenance: provenance, storage: storage, encoder: encoder,
+      decoder: decoder, integerEncoder: integerEncoder, integerDecoder: integerDecoder, codec: codec,
+      scanModel: scanModel)
+  }
+
+  /// The same model with another codec: one of as many latents.
+  public func with(codec: Codec) throws(AEError) -> Autoencoder {
     try Autoencoder(
       architecture: architecture, name: name, provenance: provenance, storage: storage, encoder: encoder,
       decoder: decoder, integerEncoder: integerEncoder, integerDecoder: integerDecoder, codec: codec,

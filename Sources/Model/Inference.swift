@@ -196,7 +196,7 @@ extension Autoencoder {
   /// the fixed-point codes.
   private func decodeIntegers(
     _ latents: UnsafePointer<Float>, count: Int,
-    _ body: (Int, Int, IntegerDecoder, UnsafePointer<Int16>) throws(AEError) -> Void
+    _ body: (Int, Int, IntegerNetwork, UnsafePointer<Int16>) throws(AEError) -> Void
   ) throws(AEError) {
     guard let integerDecoder, let codec else {
       throw AEError(.kind, "model \"\(name)\" has no decoder")

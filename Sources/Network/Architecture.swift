@@ -46,7 +46,7 @@ public enum ModelKind: UInt8, Sendable, CaseIterable {
 }
 
 /// Kind and sizes of an autoencoder.
-public struct Architecture: Sendable {
+public struct Architecture: Equatable, Sendable {
   public var kind: ModelKind
   /// Pixels, each in 1 ... 64.
   public var width: Int
@@ -67,14 +67,23 @@ public struct Architecture: Sendable {
     kind: ModelKind, width: Int = 28, height: Int = 28, channels: Int = 1, latentCount: Int,
     hidden: [Int]? = nil, output: Activation
   ) throws(AEError) {
+    self.init(
+      unchecked: kind, width: width, height: height, latentCount: latentCount, hidden: hidden, output: output)
+    self.channels = channels
+    try validate()
+  }
+
+  /// The same without a check, and with the kind's usual hidden layers for nil.
+  package init(
+    unchecked kind: ModelKind, width: Int, height: Int, latentCount: Int, hidden: [Int]?, output: Activation
+  ) {
     self.kind = kind
     self.width = width
     self.height = height
-    self.channels = channels
+    channels = 1
     self.latentCount = latentCount
     self.hidden = kind == .pca ? [] : hidden ?? (kind == .convVAE ? [32, 64, 256] : [500, 500])
     self.output = output
-    try validate()
   }
 
   public static let maximumSide = 64

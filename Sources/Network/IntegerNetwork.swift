@@ -141,61 +141,50 @@ private final class KernelLayers: @unchecked Sendable {
   }
 }
 
-/// Layers that are made at first use: what both halves are. Their outer sizes are known before.
-private final class LazyLayers: Sendable {
-  let shapes: [LayerShape]
+/// A network in integers: of an encoder from the bytes of pixels to latents in fixed point, of a decoder the other way. Its
+/// layers may be made at first use; their sizes are known before. Immutable.
+public final class IntegerNetwork: Sendable {
+  /// Sizes alone: activations are in the layers' tables.
+  public let shapes: [LayerShape]
   private let made = Lazy<KernelLayers>()
   private let make: @Sendable () throws(AEError) -> [IntegerLayer]
 
-  init(_ shapes: [LayerShape], _ make: @escaping @Sendable () throws(AEError) -> [IntegerLayer]) {
+  public init(layers: [IntegerLayer]) throws(AEError) {
+    shapes = layers.map { $0.shape }
+    make = { () throws(AEError) in layers }
+  }
+
+  /// A network whose layers `make` gives at first use; what it throws, that use throws. Of `shapes`, only the
+  /// sizes count.
+  public init(shapes: [LayerShape], make: @escaping @Sendable () throws(AEError) -> [IntegerLayer]) {
     self.shapes = shapes
     self.make = make
   }
 
-  convenience init(_ layers: [IntegerLayer]) throws(AEError) {
-    let shapes = layers.map { $0.shape }
-    self.init(shapes) { () throws(AEError) in layers }
-  }
+  public func layers() throws(AEError) -> [IntegerLayer] { try kernelLayers().layers }
+  public var inputCount: Int { shapes[0].inputs }
+  /// Of an encoder the latents, and for variational kinds the log-variances after them.
+  public var outputCount: Int { shapes[shapes.count - 1].outputs }
 
-  func kernelLayers() throws(AEError) -> KernelLayers {
+  private func kernelLayers() throws(AEError) -> KernelLayers {
     try made.value { () throws(AEError) in try KernelLayers(try make()) }
   }
 
   /// Runs a kernel over the layers; it gives 0 unless memory was refused.
   @inline(__always)
-  func run(_ kernel: (KernelLayers) -> Int32) throws(AEError) {
+  private func run(_ kernel: (KernelLayers) -> Int32) throws(AEError) {
     let layers = try kernelLayers()
     guard withExtendedLifetime(layers, { kernel(layers) }) == 0 else {
       throw AEError(.memory, "cannot allocate rows for the integer network")
     }
   }
-}
-
-/// Pixels to latents in integers.
-public final class IntegerEncoder: Sendable {
-  private let stack: LazyLayers
-
-  public init(layers: [IntegerLayer]) throws(AEError) { stack = try LazyLayers(layers) }
-
-  /// An encoder whose layers `make` gives at first use; what it throws, that use throws. Of `shapes`, only the
-  /// sizes count.
-  public init(shapes: [LayerShape], make: @escaping @Sendable () throws(AEError) -> [IntegerLayer]) {
-    stack = LazyLayers(shapes, make)
-  }
-
-  public func layers() throws(AEError) -> [IntegerLayer] { try stack.kernelLayers().layers }
-  /// Sizes alone: activations are in the layers' tables.
-  public var shapes: [LayerShape] { stack.shapes }
-  public var inputCount: Int { shapes[0].inputs }
-  /// The latents, and for variational kinds the log-variances after them.
-  public var outputCount: Int { shapes[shapes.count - 1].outputs }
 
   /// `count` rows of `inputCount` bytes into rows of `outputCount` latents in fixed point, each in
   /// -16383 ... 16383 units of 1/256 of the latent's scale.
   public func encode(_ pixels: UnsafePointer<UInt8>, count: Int, into latents: UnsafeMutablePointer<Int16>)
     throws(AEError)
   {
-    try stack.run { ck_integer_network_words($0.kernels.base, $0.kernels.count, count, pixels, latents) }
+    try run { ck_integer_network_words($0.kernels.base, $0.kernels.count, count, pixels, latents) }
   }
 
   /// `count` rows of `inputCount` bytes into rows of `outputCount` floats: sum times `sumScales`.
@@ -203,7 +192,7 @@ public final class IntegerEncoder: Sendable {
   public func encode(_ pixels: UnsafePointer<UInt8>, count: Int, into outputs: UnsafeMutablePointer<Float>)
     throws(AEError)
   {
-    try stack.run {
+    try run {
       ck_integer_network_floats(
         $0.kernels.base, $0.kernels.count, count, pixels, $0.layers[$0.layers.count - 1].sumScales.base,
         outputs)
@@ -213,29 +202,12 @@ public final class IntegerEncoder: Sendable {
       throw overflowed("images", at: overflow, width: outputCount)
     }
   }
-}
-
-/// Latents to pixels in integers.
-public final class IntegerDecoder: Sendable {
-  private let stack: LazyLayers
-
-  public init(layers: [IntegerLayer]) throws(AEError) { stack = try LazyLayers(layers) }
-
-  /// A decoder whose layers `make` gives at first use, as for `IntegerEncoder`.
-  public init(shapes: [LayerShape], make: @escaping @Sendable () throws(AEError) -> [IntegerLayer]) {
-    stack = LazyLayers(shapes, make)
-  }
-
-  public func layers() throws(AEError) -> [IntegerLayer] { try stack.kernelLayers().layers }
-  public var shapes: [LayerShape] { stack.shapes }
-  public var inputCount: Int { shapes[0].inputs }
-  public var outputCount: Int { shapes[shapes.count - 1].outputs }
 
   /// `count` rows of `inputCount` latents in fixed point, each in -16383 ... 16383, into rows of
   /// `outputCount` bytes.
   public func decode(_ latents: UnsafePointer<Int16>, count: Int, into pixels: UnsafeMutablePointer<UInt8>)
     throws(AEError)
   {
-    try stack.run { ck_integer_network_bytes($0.kernels.base, $0.kernels.count, count, latents, pixels) }
+    try run { ck_integer_network_bytes($0.kernels.base, $0.kernels.count, count, latents, pixels) }
   }
 }

@@ -95,8 +95,8 @@ public struct LayerShape: Sendable, Equatable {
     try check(ck_convolution_forward(&geometry, rows, x, weights, bias, activation.kernel, y))
   }
 
-  /// Of a convolution: from the gradient by the outputs before their activation to those of weights and biases and,
-  /// if asked for, of what the layer below gave before its activation `below`, of which x is kept.
+  /// Of a convolution: from the gradient by the pre-activations to those by weights and biases and, if asked for, by the
+  /// pre-activations of the layer before, whose activation is `below` and whose outputs x were kept.
   ///
   /// - Throws: `.memory`.
   package func backward(

@@ -1,16 +1,15 @@
-// How a layer's weights are rounded to integers so that what one loses the next ones make up for. Apart from
-// CodecFit because libae.so leaves it out: it has no room for it, and a fit without it is a little less near.
+// Rounding a layer's weights to integers with error feedback: each weight is rounded so as to compensate for the rounding
+// of those before it.
 
 import CKernels
 import Compute
 import Core
 import Network
 
-/// How the rounding of one weight is made up for by those after it: inputs that go together can stand in for
-/// each other.
+/// Error feedback over a layer's inputs: where inputs are correlated, one weight compensates for another's rounding.
 ///
-/// Memory is bounded: of up to 4096 inputs a matrix of their products is taken, 200 MB at most. More are cut into
-/// blocks of some 512 neighbours, 4 KB for each input; weights make up for each other within a block alone.
+/// Memory is bounded: up to 4096 inputs have one covariance matrix, 200 MB at most. More inputs are divided into blocks
+/// of some 512 neighbours, 4 KB for each input, with feedback within a block alone.
 package struct ErrorFeedback {
   /// Inputs that are one block, and about how many of a block where there are more.
   package static let (widestWhole, blockWidth) = (4096, 512)
@@ -38,20 +37,20 @@ package struct ErrorFeedback {
   }
 }
 
-/// Inputs whose weights make up for each other.
+/// Inputs whose weights compensate for each other.
 ///
 /// With the covariance of the inputs H = (U + I) D (U + I)^T, U strictly upper triangular, weight k is rounded
-/// after adding the sum over j < k of U[j, k] times what the rounding of weight j took away: the least squared
-/// error of the output that rounding one after the other can have (Chee et al. 2023, "QuIP", theorem 1). Means
-/// do not count, because the bias takes them back.
+/// after adding the sum over j < k of U[j, k] times the rounding error of weight j: the least squared error of the
+/// output that rounding in sequence can have (Chee et al. 2023, "QuIP", theorem 1). Means do not count, because the
+/// bias compensates for them.
 private struct FeedbackBlock {
   /// The first input.
   private let start: Int
-  /// Inputs, counted from the first. Those that vary most come first: there are most to make up for them.
+  /// Inputs, counted from the first. Those of the largest variance come first: most others can compensate for them.
   private let order: [Int]
   /// Row k holds U[j, k] for j < k, places in `order`.
   private let factors: Buffer<Double>
-  /// What rounding took from each weight of the output at hand.
+  /// The rounding error of each weight of the current output.
   private let lost: Buffer<Double>
 
   /// - Parameter inputs: `rows` rows of `width` inputs as the layer gets them, of which `columns` are the block's.

@@ -23,7 +23,7 @@ public struct FitQuality: Sendable {
     self.integers = integers
   }
 
-  /// Measures a model that `fitCodec` has given its integers, on some of the images it was fitted to.
+  /// Measures a model that `quantized` has given its integers, on some of the images it was fitted to.
   /// - Throws: `.argument` without images, `.kind` if there are not both networks.
   public init(of model: Autoencoder, pixels: UnsafePointer<UInt8>, count: Int) throws(AEError) {
     guard model.encoder != nil, model.decoder != nil, model.integerEncoder != nil, model.integerDecoder != nil

@@ -1,5 +1,5 @@
-// A run on its way, as bytes: a weight file like any other, which can be looked at and used, with one
-// section more that holds the options, the step and the optimiser's moments.
+// Checkpoints: a weight file like any other, with one section more that holds the options, the step and the optimiser's
+// moments.
 
 import Bytes
 import CKernels
@@ -7,20 +7,19 @@ import Compute
 import Core
 import Model
 import Network
+import Options
 import Storage
 
 /// The tag of the section, optional for readers, and the version of what is in it.
 private let checkpointTag = WeightFile.tag("trnr")
-private let checkpointVersion: UInt16 = 5
+private let checkpointVersion: UInt16 = 7
 /// More than any run can make, and far from where sums of steps overflow.
 private let largestStep: UInt64 = 1 << 48
-/// The same with what the embedded library lacks: Muon, a start from a trained model.
-private let toolVersion: UInt16 = 6
 
 /// Which images a run draws its batches from: a run goes on with no others.
 package struct TrainingImages: Equatable, Sendable {
   let count: UInt64
-  /// CRC-32 of all their pixels. It tells of a mistake; it is no seal.
+  /// CRC-32 of all their pixels: against mistakes, not against forgery.
   let checksum: UInt32
 
   init(count: UInt64, checksum: UInt32) {
@@ -35,8 +34,8 @@ package struct TrainingImages: Equatable, Sendable {
 
 /// What stands before the numbers of a checkpoint's state.
 private struct CheckpointHead {
-  /// More bytes than any version's head has.
-  static let largestByteCount = 512
+  /// More bytes than a head has.
+  static let largestByteCount = 4096
 
   let options: TrainingOptions
   let step: Int
@@ -49,18 +48,28 @@ private struct CheckpointHead {
   {
     var reader = ByteReader(section.base, count: section.count, name: sentence("\(name), state of training"))
     let version = try reader.u16()
-    let isKnown = version == checkpointVersion || version == toolVersion
-    guard isKnown else {
+    guard version == checkpointVersion else {
       throw reader.fail(.version, "version \(checkpointVersion) expected, version \(version) came")
     }
-    var options = try TrainingOptions(reading: &reader, architecture: architecture, name: modelName)
-    if version == toolVersion { try options.readToolsPart(&reader) }
-    self.options = options
+    var options = TrainingOptions()
+    try TrainingOptions.table.read(&reader, into: &options)
+    let hashCount = Int(try reader.u8())
+    guard hashCount == 0 || hashCount == 32 else {
+      throw reader.fail("a hash has 32 bytes, not \(hashCount)")
+    }
+    if hashCount > 0 {
+      let hash = try reader.bytes(hashCount)
+      options.start = [UInt8](UnsafeBufferPointer(start: hash, count: hashCount))
+    }
     do throws(AEError) {
       try options.validate()
     } catch {
       throw reader.fail("\(error.message)")
     }
+    guard options.architecture == architecture, options.name == modelName else {
+      throw reader.fail("the options are of another network or name than the file's")
+    }
+    self.options = options
     let step = try reader.u64()
     // Steps on the caller's own batches may go on beyond the steps that were planned.
     guard step <= largestStep else {
@@ -80,10 +89,10 @@ extension Trainer {
   /// - Throws: `.kind` for a pca that has not been fitted; `.diverged` if weights or the optimiser's state overflowed.
   public func checkpoint() throws(AEError) -> Buffer<UInt8> {
     let writer = ByteWriter()
-    let isTools = options.optimiser != .adam || options.start != nil
-    try writer.u16(isTools ? toolVersion : checkpointVersion)
-    try options.write(to: writer)
-    if isTools { try options.writeToolsPart(to: writer) }
+    try writer.u16(checkpointVersion)
+    try TrainingOptions.table.write(options, to: writer)
+    try writer.u8(UInt8(options.start?.count ?? 0))
+    for byte in options.start ?? [] { try writer.u8(byte) }
     try writer.u64(UInt64(stepsDone))
     try writer.u64(images?.count ?? 0)
     try writer.u32(images?.checksum ?? 0)
@@ -108,8 +117,7 @@ extension Trainer {
   /// - Throws: `.kind` for a pca that has not been fitted.
   public func checkpointBound() throws(AEError) -> Int {
     try checkFitted()
-    // Generous for the options and the counts, which are some hundred bytes.
-    var extraCount = 1024
+    var extraCount = CheckpointHead.largestByteCount
     for run in state { extraCount += 8 + 4 * run.count }
     return WeightFile.bound(options.architecture, extraCount: extraCount)
   }
@@ -165,78 +173,10 @@ extension Trainer {
     _ bytes: UnsafePointer<UInt8>, _ count: Int, kind: ModelKind, name: String
   ) throws(AEError) -> (encoder: DenseNetwork, decoder: DenseNetwork)? {
     let model = try WeightFile.read(bytes, count, name: name)
-    // The trainer takes memory for an architecture that the file has paid for in weights.
+    // The trainer's memory is bounded by the file's size: it follows from an architecture whose weights are all there.
     guard let encoder = model.encoder, let decoder = model.decoder else {
       throw AEError(.format, "\(name): a checkpoint holds encoder and decoder in floats")
     }
     return kind == .pca ? (encoder, decoder) : nil
-  }
-}
-
-extension ByteWriter {
-  fileprivate func f64(_ value: Double) throws(AEError) { try u64(value.bitPattern) }
-}
-
-extension TrainingOptions {
-  /// Everything but what the weight file itself says: architecture and name.
-  fileprivate func write(to writer: ByteWriter) throws(AEError) {
-    try writer.u8(loss.rawValue)
-    try writer.u8(schedule.rawValue)
-    try writer.u8(binarize ? 1 : 0)
-    try writer.u8(UInt8(importanceSamples))
-    try writer.u32(UInt32(batchSize))
-    try writer.u64(UInt64(stepCount))
-    try writer.u64(seed)
-    try writer.u64(UInt64(betaWarmupSteps))
-    try writer.u64(UInt64(importanceWarmupSteps))
-    for value in [
-      learningRate, beta, noise, deformation, gradientClip, weightAverage, validationFraction, lambda,
-    ] {
-      try writer.f64(value)
-    }
-  }
-
-  fileprivate func writeToolsPart(to writer: ByteWriter) throws(AEError) {
-    try writer.u8(optimiser.rawValue)
-    try writer.u8(UInt8(start?.count ?? 0))
-    for byte in start ?? [] { try writer.u8(byte) }
-  }
-
-  fileprivate mutating func readToolsPart(_ reader: inout ByteReader) throws(AEError) {
-    guard let optimiser = Optimiser(rawValue: try reader.u8()) else {
-      throw reader.fail("an unknown optimiser")
-    }
-    self.optimiser = optimiser
-    let count = try reader.u8()
-    guard count == 0 || count == 32 else { throw reader.fail("a hash has 32 bytes, not \(count)") }
-    guard count > 0 else { return }
-    var hash: [UInt8] = []
-    for _ in 0..<count { hash.append(try reader.u8()) }
-    start = hash
-  }
-
-  fileprivate init(reading reader: inout ByteReader, architecture: Architecture, name: String) throws(AEError)
-  {
-    self.init(architecture: architecture)
-    self.name = name
-    guard let loss = Loss(rawValue: try reader.u8()) else { throw reader.fail("an unknown loss") }
-    guard let schedule = Schedule(rawValue: try reader.u8()) else { throw reader.fail("an unknown schedule") }
-    self.loss = loss
-    self.schedule = schedule
-    binarize = try reader.u8() != 0
-    importanceSamples = Int(try reader.u8())
-    batchSize = Int(try reader.u32())
-    stepCount = Int(clamping: try reader.u64())
-    seed = try reader.u64()
-    betaWarmupSteps = Int(clamping: try reader.u64())
-    importanceWarmupSteps = Int(clamping: try reader.u64())
-    learningRate = Double(bitPattern: try reader.u64())
-    beta = Double(bitPattern: try reader.u64())
-    noise = Double(bitPattern: try reader.u64())
-    deformation = Double(bitPattern: try reader.u64())
-    gradientClip = Double(bitPattern: try reader.u64())
-    weightAverage = Double(bitPattern: try reader.u64())
-    validationFraction = Double(bitPattern: try reader.u64())
-    lambda = Double(bitPattern: try reader.u64())
   }
 }

@@ -1,5 +1,4 @@
-// The optimiser that takes matrices for what they are: momentum, made orthogonal before it becomes a step. The tool
-// trains with it; the embedded library has Adam alone.
+// Muon, the optimiser for weights that are matrices: momentum, made orthogonal before it becomes a step.
 
 import Compute
 import Core
@@ -88,7 +87,7 @@ package struct Muon {
     let count = rows * columns
     var squares: Float = 0
     for i in 0..<count { squares += x[i] * x[i] }
-    // The largest singular value is at most this norm; a gradient of nothing moves nothing.
+    // The largest singular value is at most this norm; a gradient of zeros makes no step.
     let scale = squares > 0 ? 1 / squares.squareRoot() : 0
     for i in 0..<count { x[i] *= scale }
     let isWide = rows <= columns

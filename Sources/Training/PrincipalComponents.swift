@@ -1,5 +1,4 @@
-// The exact fit of a pca: mean, covariance, eigenvectors. The yardstick that a linear autoencoder is
-// held against.
+// The exact fit of a pca: mean, covariance, eigenvectors. Linear autoencoders are compared with it.
 
 import CKernels
 import Compute

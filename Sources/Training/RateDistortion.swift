@@ -1,22 +1,21 @@
-// Training that knows what its codes will cost: noise in place of the quantiser, and a density for every
-// latent, learned along with the network, that prices the codes in bits. Ballé, Laparra and Simoncelli (2017),
-// "End-to-end Optimized Image Compression", with mixtures of logistic densities.
+// Rate-distortion training: uniform noise in place of the quantiser, and a learned density for every latent that gives
+// the codes' bits. Ballé, Laparra and Simoncelli (2017), "End-to-end Optimized Image Compression", with mixtures of
+// logistic densities.
 
 import Compute
 import Core
 
 /// The densities of a network's latents, and the bits that codes take under them.
 ///
-/// The quantiser's step is 1 in every latent while training: how finely a latent is coded is a matter of the
-/// range that the encoder spreads it over, so bits go where they pay, and a latent that does not pay shrinks
-/// to nothing.
+/// The quantiser's step is 1 in every latent while training. How finely a latent is coded follows from the range that the
+/// encoder gives it: bits go where they lower the loss, and a latent that is not worth its bits collapses to 0.
 package struct CodeDensity {
   /// Logistic densities in a latent's mixture.
   static let components = 3
-  /// What a unit of a parameter moves a density by: densities have to follow the codes, and the optimiser moves
-  /// every number by about the learning rate.
+  /// How far a unit of a parameter moves a density. Adam moves every parameter by about the learning rate, and densities
+  /// have to keep up with the codes.
   private static let pace = 8.0
-  /// What codes that a table lacks cost (12 bits of escape, 15 of value): no code is dearer.
+  /// The bits of an escaped code (12 of escape, 15 of value): no code takes more.
   private static let floor = 0x1p-27
 
   let latentCount: Int

@@ -1,38 +1,62 @@
-// Training the network that predicts bilevel scans: finds the scans behind a set of images, learns on their
-// pixels, and turns what it learned into integers.
+// Training the network that predicts bilevel scans: finds the scans behind a set of images, trains on their pixels, and
+// quantises the network to integers.
 
 import CKernels
 import Compute
 import Core
 import Lossless
 import Network
-import Quantization
+import Options
 import Quantization
 
 /// How a scan network is trained.
 public struct ScanTrainingOptions: Sendable {
-  /// Widths of the hidden layers, 1 to 4 of them.
-  public var hidden = [96, 48]
+  /// nil: 96, 48.
+  public var givenHidden: [Int]?
   public var stepCount = 20_000
-  /// Scan pixels in a batch.
   public var batchSize = 4096
-  /// The peak of a cosine.
   public var learningRate = 3e-3
   public var weightAverage = 0.998
   public var seed: UInt64 = 1
 
   public init() {}
 
+  /// Widths of the hidden layers, 1 to 4 of them.
+  public var hidden: [Int] {
+    get { givenHidden ?? [96, 48] }
+    set { givenHidden = newValue }
+  }
+
+  /// Every option of training a network for lossless coding.
+  public static let table = OptionTable<ScanTrainingOptions>(
+    "lossless training", defaults: ScanTrainingOptions(),
+    [
+      .integers(
+        "hidden", 1...1024, automatic: "96,48",
+        "Widths of the network's hidden layers, 1 to 4 of them, with at most 65536 weights in all.",
+        { $0.givenHidden }, { $0.givenHidden = $1 }),
+      .integer(
+        "steps", 1...(1 << 32), "Steps of training, one batch each.", { $0.stepCount }, { $0.stepCount = $1 }),
+      .integer(
+        "batch_size", 1...65536, "Pixels of scans in a batch.", { $0.batchSize }, { $0.batchSize = $1 }),
+      .number(
+        "learning_rate", 1e-12...10, "The peak of the learning rate, which falls along a cosine.",
+        { $0.learningRate }, { $0.learningRate = $1 }),
+      .number(
+        "weight_average", 0...0.999999,
+        "Decay of the exponential moving average of the weights that the network gets; 0 for the last weights.",
+        { $0.weightAverage }, { $0.weightAverage = $1 }),
+      .integer(
+        "seed", 0...UInt64.max, "Fixes the initial weights and the batches.",
+        { Int(bitPattern: UInt($0.seed)) }, { $0.seed = UInt64(UInt(bitPattern: $1)) }),
+    ])
+
   func validate() throws(AEError) {
+    try ScanTrainingOptions.table.check(self)
     guard (1...ScanModel.maximumHiddenCount).contains(hidden.count) else {
       throw AEError(
         .argument,
         "a scan network has 1 to \(ScanModel.maximumHiddenCount) hidden layers, not \(hidden.count)")
-    }
-    for width in hidden where !(1...ScanModel.maximumHiddenWidth).contains(width) {
-      throw AEError(
-        .argument,
-        "a scan network's hidden layer has 1 to \(ScanModel.maximumHiddenWidth) units, not \(width)")
     }
     var inputs = ScanRaster.inputCount
     var weightCount = 0
@@ -45,9 +69,6 @@ public struct ScanTrainingOptions: Sendable {
         .argument,
         "a scan network has at most \(ScanModel.maximumWeightCount) weights, not \(weightCount)")
     }
-    guard stepCount > 0, (1...65536).contains(batchSize), learningRate > 0, learningRate.isFinite,
-      (0..<1).contains(weightAverage)
-    else { throw AEError(.argument, "options of a scan network are out of range") }
   }
 }
 
@@ -60,7 +81,7 @@ public enum ScanTrainingProgress {
   case trained(Int, of: Int, bits: Double)
 }
 
-/// A scan network and what it does on the images that it was not trained on.
+/// A scan network and its figures on images held out.
 public struct ScanFit {
   public let model: ScanModel
   /// Images, and those of them that a scan was found for.
@@ -89,7 +110,7 @@ public func fitScanModel(
   guard scans.count >= 50 else {
     throw AEError(
       .kind,
-      "only \(scans.count) of \(count) images were drawn from a bilevel scan: too few to train an exact layer on"
+      "only \(scans.count) of \(count) images were drawn from a bilevel scan: too few to train a network for lossless coding on"
     )
   }
   let heldOut = max(scans.count / 50, 1)
@@ -140,7 +161,7 @@ public func fitScanModel(
     inputScale: 1 / 255
   ) { _ in .words(units: [1 / Double(ScanModel.wordsPerNat)]) }
   let model = try ScanModel(
-    network: try IntegerEncoder(layers: layers), probabilities: ScanModel.logisticTable())
+    network: try IntegerNetwork(layers: layers), probabilities: ScanModel.logisticTable())
   let costs = try test.bits(trained, model)
   return ScanFit(
     model: model, imageCount: count, scanCount: scans.count, floatBits: costs.float,
@@ -283,7 +304,7 @@ private final class ScanSamples {
       for row in 0..<rows { fill(row, with: first + row, batch) }
       try network.run(batch.inputs.base, count: rows, into: logits.base)
       float += ck_bernoulli(rows, logits.base, batch.targets.base, 1, nil) * 1.4426950408889634
-      try model.probabilities(batch.bytes.base, count: rows, words: words.base)
+      try model.logits(batch.bytes.base, count: rows, into: words.base)
       for row in 0..<rows {
         let ink = Double(model.probability(words.base[row])) / 65536
         integer -= ExactMath.log(batch.targets.base[row] > 0 ? ink : 1 - ink) * 1.4426950408889634

@@ -1,12 +1,12 @@
-// A stack of layers that can learn: what DenseNetwork is for inference, with what has to be kept
-// between the forward and the backward pass, gradients, and the optimiser's moments.
+// A network in training: layers with the outputs kept between the forward and the backward pass, gradients, and the
+// optimiser's moments. DenseNetwork is the same for inference.
 
 import CKernels
 import Compute
 import Core
 import Network
 
-/// A run of numbers that is learned, with its gradient and its moments.
+/// A parameter: weights or biases of a layer, with gradient and moments.
 package final class Parameter {
   package let values: Buffer<Float>
   package let gradient: Buffer<Float>
@@ -28,7 +28,7 @@ package final class Parameter {
     average = averaged ? try Buffer(copying: values.base, count: values.count) : nil
   }
 
-  /// What a model made now gets: the average if one is kept.
+  /// The values for a model: the average if one is kept.
   var result: Buffer<Float> { average ?? values }
 
   /// The runs that make up the state, in the order of files.
@@ -95,7 +95,7 @@ package final class TrainableNetwork {
   /// Glorot and Bengio (2010) for sigmoid (four times their bound for tanh), and LeCun's unit gain
   /// otherwise, which keeps the variance of ELU layers close to their inputs'.
   static func initialBound(_ shape: LayerShape) -> Float {
-    // What one output sees of what goes in: of a transposed convolution's window, the share that a stride leaves.
+    // The fan-in: of a transposed convolution's window, the part of one output phase.
     var inputs = Float(shape.weightCount / shape.channels)
     if shape.geometry.transposed != 0 { inputs /= Float(shape.geometry.stride * shape.geometry.stride) }
     switch shape.activation {
@@ -105,8 +105,8 @@ package final class TrainableNetwork {
     }
   }
 
-  /// Spreads the outputs of a fresh encoder over a few quantiser steps: what lies within one step is drowned by
-  /// the noise of training, and would not learn.
+  /// Scales the outputs of a fresh encoder to a few quantiser steps: within one step the noise of training would hide them,
+  /// and they would not learn.
   func spreadOutputs() {
     guard let last = weights.last else { return }
     for i in 0..<last.count { last.values.base[i] *= 4 }

@@ -1,11 +1,13 @@
 // Training an autoencoder: the forward pass, the loss, the backward pass, the optimiser's step, and the
 // loop around them that draws batches, reports, and can be stopped, saved and resumed.
 
+import Bytes
 import CKernels
 import Compute
 import Core
 import Model
 import Network
+import Storage
 
 /// A network in training. Used by one thread at a time; it uses several itself.
 ///
@@ -19,70 +21,14 @@ public final class Trainer {
 
   package let encoder: TrainableNetwork
   package let decoder: TrainableNetwork
-  /// What prices the codes, if their bits count.
+  /// The densities of rate-distortion training, if there are any.
   package let density: CodeDensity?
-  private let optimiser: Adam
-  private let muon: Muon?
-  private let batches: BatchSource
-  private var work: Workspace? = nil
+  let optimiser: Adam
+  let muon: Muon?
+  let batches: BatchSource
+  var work: TrainingWorkspace? = nil
   /// The principal components, once fitted: a pca has no steps.
-  private var components: (encoder: DenseNetwork, decoder: DenseNetwork)? = nil
-
-  /// Buffers between encoder and decoder, for so many rows and samples: parts of two.
-  private final class Workspace {
-    let rows: Int
-    let target: Buffer<Float>
-    let noisy: Buffer<Float>
-    let deformed: Buffer<UInt8>
-    /// Draws from the unit Gaussian and the latents made of them, or of noise, [rows * samples, latents].
-    let epsilon: Buffer<Float>
-    let latents: Buffer<Float>
-    let deviations: Buffer<Float>
-    let latentDelta: Buffer<Float>
-    /// Target rows repeated for every sample, if there is more than one.
-    let targets: Buffer<Float>?
-    let rowLoss: Buffer<Double>
-    let rowSquares: Buffer<Double>
-    let rowKL: Buffer<Double>
-    let taskSums: Buffer<Double>
-    private let floats: Buffer<Float>
-    private let doubles: Buffer<Double>
-
-    init(_ options: TrainingOptions, rows: Int, pixels: Int) throws(AEError) {
-      let samples = options.importanceSamples
-      let isVariational = options.architecture.kind.isVariational
-      let latentCount = options.architecture.latentCount
-      let drawn = isVariational || options.lambda > 0 ? rows * samples * latentCount : 0
-      let repeated = samples > 1 ? rows * samples * pixels : 0
-      // Parts begin on boundaries of 16 numbers.
-      floats = try Buffer(count: 2 * rows * pixels + 4 * rows * samples * latentCount + repeated + 8 * 16)
-      doubles = try Buffer(count: 5 * (rows * samples + 16) + latentCount)
-      deformed = try Buffer(count: options.deformation > 0 ? rows * pixels : 0)
-      var nextFloat = floats.base
-      var nextDouble = doubles.base
-      func numbers(_ count: Int) -> Buffer<Float> {
-        defer { nextFloat += (count + 15) / 16 * 16 }
-        return Buffer(borrowing: nextFloat, count: count)
-      }
-      func sums(_ count: Int) -> Buffer<Double> {
-        defer { nextDouble += count }
-        return Buffer(borrowing: nextDouble, count: count)
-      }
-      self.rows = rows
-      target = numbers(rows * pixels)
-      noisy = numbers(options.noise > 0 ? rows * pixels : 0)
-      epsilon = numbers(drawn)
-      latents = numbers(drawn)
-      deviations = numbers(isVariational ? rows * latentCount : 0)
-      latentDelta = numbers(rows * samples * latentCount)
-      targets = samples > 1 ? numbers(repeated) : nil
-      rowLoss = sums(rows * samples)
-      rowSquares = sums(rows * samples)
-      // Where bits count, one sum a latent.
-      rowKL = sums(max(rows, options.lambda > 0 ? latentCount : 0))
-      taskSums = sums(2 * (rows * samples / rowsPerTask + 1))
-    }
-  }
+  var components: (encoder: DenseNetwork, decoder: DenseNetwork)? = nil
 
   /// A fresh network.
   public init(options: TrainingOptions) throws(AEError) {
@@ -101,44 +47,6 @@ public final class Trainer {
     optimiser = Adam(encoder.parameters + decoder.parameters + (density.map { [$0.parameter] } ?? []))
     muon = options.optimiser == .muon ? try Muon([encoder, decoder]) : nil
     batches = BatchSource(seed: options.seed, width: architecture.width, height: architecture.height)
-  }
-
-  /// A network that starts from the weights of a trained one, for images of its own or for more steps. The
-  /// optimiser starts afresh.
-  ///
-  /// - Throws: `.argument` unless the model has the architecture that the options say; `.kind` for a pca, for a
-  ///   decoder alone, and for a model stored as int8.
-  public convenience init(options: TrainingOptions, from model: Autoencoder, hash: [UInt8]) throws(AEError) {
-    guard model.architecture.kind != .pca else {
-      throw AEError(.kind, "a pca is fitted at once: it starts from nothing")
-    }
-    guard let encoder = model.encoder, let decoder = model.decoder else {
-      throw AEError(
-        .kind, "training starts from a model in floats with an encoder; \"\(model.name)\" is not one")
-    }
-    let (wanted, given) = (options.architecture, model.architecture)
-    guard
-      wanted.kind == given.kind && wanted.latentCount == given.latentCount
-        && wanted.hidden == given.hidden && wanted.output == given.output
-        && wanted.width == given.width && wanted.height == given.height
-    else {
-      throw AEError(
-        .argument,
-        "a run of \(Trainer.description(wanted)) cannot start from a model of \(Trainer.description(given))"
-      )
-    }
-    var options = options
-    options.start = hash
-    try self.init(options: options)
-    self.encoder.take(encoder)
-    self.decoder.take(decoder)
-  }
-
-  private static func description(_ architecture: Architecture) -> String {
-    let widths = [architecture.pixelCount] + architecture.hidden + [architecture.latentCount]
-    let output = architecture.output == .sigmoid ? "sigmoid" : "linear"
-    return "kind \(architecture.kind.name), \(architecture.width) x \(architecture.height), "
-      + widths.map { "\($0)" }.joined(separator: "-") + ", \(output) output"
   }
 
   /// The decoder learns on the values before its output activation, where losses are stable.
@@ -271,7 +179,7 @@ public final class Trainer {
       learningRate: rate(stepsDone - 1), seconds: monotonicSeconds() - start)
   }
 
-  /// The model with the weights as they are now, in floats, without a codec (see `fitCodec`).
+  /// The model with the weights as they are now, in floats, without a codec (see `quantized`).
   public func model(provenance: String = "") throws(AEError) -> Autoencoder {
     let networks = try self.networks()
     return try Autoencoder(
@@ -313,13 +221,13 @@ public final class Trainer {
         learningRate: 0, seconds: monotonicSeconds() - start))
   }
 
-  private func rate(_ step: Int) -> Double {
+  func rate(_ step: Int) -> Double {
     options.schedule.rate(peak: options.learningRate, step: step, count: options.stepCount)
   }
 
   // MARK: One step
 
-  private struct StepResult {
+  struct StepResult {
     let loss: Double
     let mse: Double
   }
@@ -338,20 +246,20 @@ public final class Trainer {
     }
   }
 
-  private func reserve(rows: Int) throws(AEError) -> Workspace {
+  private func reserve(rows: Int) throws(AEError) -> TrainingWorkspace {
     if let work, work.rows >= rows { return work }
     guard let sampleRows = rows.times(options.importanceSamples) else {
       throw AEError(.memory, "a batch is too large")
     }
     try encoder.reserve(rows: rows)
     try decoder.reserve(rows: sampleRows)
-    let fresh = try Workspace(options, rows: rows, pixels: batches.pixelCount)
+    let fresh = try TrainingWorkspace(options, rows: rows, pixels: batches.pixelCount)
     work = fresh
     return fresh
   }
 
   /// Forward, loss, backward, update, on the images in `work.target`.
-  private func advance(_ work: Workspace, rows: Int) throws(AEError) -> StepResult {
+  private func advance(_ work: TrainingWorkspace, rows: Int) throws(AEError) -> StepResult {
     let step = AdamStep(
       number: stepsDone, learningRate: rate(stepsDone), averageDecay: options.weightAverage)
     let clips = options.gradientClip > 0
@@ -377,271 +285,6 @@ public final class Trainer {
     let work = try reserve(rows: rows)
     for i in 0..<rows * batches.pixelCount { work.target.base[i] = images[i] }
     return try computeGradients(work, rows: rows, update: nil).loss
-  }
-
-  /// Forward, loss and backward, on the images in `work.target`; with an update, parameters make that step as
-  /// their gradients arise, provided that the loss is finite.
-  private func computeGradients(_ work: Workspace, rows: Int, update: AdamStep?) throws(AEError) -> StepResult
-  {
-    var input = UnsafePointer(work.target.base)
-    if options.noise > 0 {
-      batches.addNoise(
-        step: stepsDone, rows: rows, deviation: options.noise, to: input, into: work.noisy.base)
-      input = UnsafePointer(work.noisy.base)
-    }
-    try encoder.forward(input, rows: rows)
-    let result =
-      options.architecture.kind.isVariational
-      ? try variationalPass(work, rows: rows, update: update)
-      : try plainPass(work, rows: rows, update: update)
-    if result.loss.isFinite { try encoder.backward(input, rows: rows, inputDelta: nil, update: update) }
-    return result
-  }
-
-  /// Decoder and loss of an autoencoder whose code goes straight through; leaves the gradient by the
-  /// code in the encoder.
-  private func plainPass(_ work: Workspace, rows: Int, update: AdamStep?) throws(AEError) -> StepResult {
-    let codes = density == nil ? encoder.lastOutput.base : work.latents.base
-    density?.addNoise(
-      to: encoder.lastOutput.base, rows: rows, seed: options.seed, step: stepsDone, into: codes)
-    try decoder.forward(codes, rows: rows)
-    let pixels = batches.pixelCount
-    let isMean = options.loss == .mse && density == nil
-    let scale = isMean ? 1 / Float(rows * pixels) : 1 / Float(rows)
-    reconstructionLoss(
-      target: work.target.base, rows: rows, scale: { _ in scale }, rowLoss: work.rowLoss.base,
-      rowSquares: work.rowSquares.base)
-    var loss = sum(work.rowLoss, rows)
-    if let density {
-      loss +=
-        options.lambda
-        * density.price(
-          codes, rows: rows, weight: options.lambda / Double(rows), delta: work.latentDelta.base,
-          latentBits: work.rowKL.base)
-    }
-    let result = StepResult(
-      loss: isMean ? loss / Double(rows * pixels) : loss / Double(rows),
-      mse: sum(work.rowSquares, rows) / Double(rows * pixels))
-    guard result.loss.isFinite else { return result }
-    let codeDelta = encoder.lastDelta.base
-    try decoder.backward(codes, rows: rows, inputDelta: codeDelta, update: update)
-    if let density {
-      for i in 0..<rows * options.architecture.latentCount { codeDelta[i] += work.latentDelta.base[i] }
-      update?.apply(to: density.parameter, from: 0, count: density.parameter.count)
-    }
-    return result
-  }
-
-  /// The loss of each row, the squared error of each row, and in the decoder's last delta the gradient of
-  /// the sum of rows' losses, each times `scale(row)`, by the values before the output activation.
-  private func reconstructionLoss(
-    target: UnsafePointer<Float>, rows: Int, scale: (Int) -> Float, rowLoss: UnsafeMutablePointer<Double>,
-    rowSquares: UnsafeMutablePointer<Double>
-  ) {
-    let pixels = batches.pixelCount
-    let output = decoder.lastOutput.base
-    let delta = decoder.lastDelta.base
-    let isSigmoid = options.architecture.output == .sigmoid
-    parallelRows(rows) { _, first, taskRows in
-      for row in first..<first + taskRows {
-        let y = output + row * pixels
-        let dy = delta + row * pixels
-        let x = target + row * pixels
-        switch options.loss {
-        case .bernoulli:
-          rowLoss[row] = ck_bernoulli(pixels, y, x, 1, dy)
-          // The gradient by a logit is sigmoid - target, so its squares are the squared error.
-          rowSquares[row] = ck_sum_of_squares(pixels, dy)
-          let factor = scale(row)
-          for i in 0..<pixels { dy[i] *= factor }
-        case .mse:
-          if isSigmoid { ck_activate(sigmoidKernel, pixels, y) }
-          rowLoss[row] = ck_squared_error(pixels, y, x, scale(row), dy)
-          rowSquares[row] = rowLoss[row]
-          if isSigmoid { ck_activation_gradient(sigmoidKernel, pixels, y, dy) }
-        }
-      }
-    }
-  }
-
-  private func sum(_ values: Buffer<Double>, _ count: Int) -> Double {
-    var total = 0.0
-    for index in 0..<count { total += values.base[index] }
-    return total
-  }
-
-  /// The weight of the KL term at this step.
-  private var klWeight: Double {
-    options.betaWarmupSteps > 0
-      ? options.beta * min(1, Double(stepsDone + 1) / Double(options.betaWarmupSteps)) : options.beta
-  }
-
-  /// Draws latents z = mean + exp(logVariance / 2) epsilon for every row and sample, and leaves the deviations
-  /// exp(logVariance / 2) and each row's divergence from the unit Gaussian.
-  private func drawLatents(_ work: Workspace, rows: Int, samples: Int) {
-    let d = options.architecture.latentCount
-    let heads = encoder.lastOutput.base
-    let step = stepsDone
-    let seed = options.seed
-    parallelRows(rows) { _, first, taskRows in
-      for row in first..<first + taskRows {
-        let mean = heads + row * 2 * d
-        let deviation = work.deviations.base + row * d
-        for j in 0..<d { deviation[j] = 0.5 * mean[d + j] }
-        ck_exp(d, deviation, deviation)
-        // Kingma and Welling (2014), appendix B.
-        var kl = 0.0
-        for j in 0..<d {
-          kl += 0.5 * Double(mean[j] * mean[j] + deviation[j] * deviation[j] - 1 - mean[d + j])
-        }
-        work.rowKL.base[row] = kl
-        var stream = RandomStream(seed: seed, .posterior, step &* 65536 &+ row)
-        for sample in 0..<samples {
-          let epsilon = work.epsilon.base + (row * samples + sample) * d
-          let z = work.latents.base + (row * samples + sample) * d
-          for j in 0..<d {
-            let e = stream.normal()
-            epsilon[j] = e
-            z[j] = mean[j] + deviation[j] * e
-          }
-        }
-      }
-    }
-  }
-
-  private func variationalPass(_ work: Workspace, rows: Int, update: AdamStep?) throws(AEError) -> StepResult
-  {
-    let samples = stepsDone < options.importanceWarmupSteps ? 1 : options.importanceSamples
-    let d = options.architecture.latentCount
-    let pixels = batches.pixelCount
-    let heads = encoder.lastOutput.base
-    let headDelta = encoder.lastDelta.base
-    drawLatents(work, rows: rows, samples: samples)
-    try decoder.forward(work.latents.base, rows: rows * samples)
-    if samples > 1 { return try importanceWeightedPass(work, rows: rows, update: update) }
-
-    // Kingma and Welling (2014), equation 10.
-    let scale = 1 / Float(rows)
-    reconstructionLoss(
-      target: work.target.base, rows: rows, scale: { _ in scale }, rowLoss: work.rowLoss.base,
-      rowSquares: work.rowSquares.base)
-    let weight = klWeight
-    let loss = sum(work.rowLoss, rows) + weight * sum(work.rowKL, rows)
-    let result = StepResult(
-      loss: loss / Double(rows), mse: sum(work.rowSquares, rows) / Double(rows * pixels))
-    guard result.loss.isFinite else { return result }
-    try decoder.backward(
-      work.latents.base, rows: rows, inputDelta: work.latentDelta.base, update: update)
-    let klScale = Float(weight) / Float(rows)
-    parallelRows(rows) { _, first, taskRows in
-      for row in first..<first + taskRows {
-        let mean = heads + row * 2 * d
-        let meanDelta = headDelta + row * 2 * d
-        let dz = work.latentDelta.base + row * d
-        let epsilon = work.epsilon.base + row * d
-        let deviations = work.deviations.base + row * d
-        for j in 0..<d {
-          let deviation = deviations[j]
-          meanDelta[j] = dz[j] + klScale * mean[j]
-          meanDelta[d + j] = 0.5 * (dz[j] * epsilon[j] * deviation + klScale * (deviation * deviation - 1))
-        }
-      }
-    }
-    return result
-  }
-
-  /// The importance-weighted bound (Burda et al. 2016, equation 8). In the decoder's gradient each sample counts by
-  /// its normalised weight (equation 13); in the encoder's, which goes through the samples alone, by the weight's
-  /// square (Tucker et al. 2019, equation 8). That has the same mean and less noise, and does not fade as samples
-  /// are added (Rainforth et al. 2018). With a KL weight of beta, w (1 - beta + beta w) takes the place of w^2.
-  private func importanceWeightedPass(_ work: Workspace, rows: Int, update: AdamStep?) throws(AEError)
-    -> StepResult
-  {
-    let samples = options.importanceSamples
-    let d = options.architecture.latentCount
-    let pixels = batches.pixelCount
-    let heads = encoder.lastOutput.base
-    let headDelta = encoder.lastDelta.base
-    guard let targets = work.targets else {
-      throw AEError(.internal, "no room for the targets of importance samples")
-    }
-    parallelRows(rows) { _, first, taskRows in
-      for row in first..<first + taskRows {
-        for sample in 0..<samples {
-          (targets.base + (row * samples + sample) * pixels).update(
-            from: work.target.base + row * pixels, count: pixels)
-        }
-      }
-    }
-    reconstructionLoss(
-      target: targets.base, rows: rows * samples, scale: { _ in 1 }, rowLoss: work.rowLoss.base,
-      rowSquares: work.rowSquares.base)
-    let weight = klWeight
-    let weights = work.rowLoss
-    parallelRows(rows) { _, first, taskRows in
-      for row in first..<first + taskRows {
-        // log w = log p(x|z) + beta (log p(z) - log q(z|x)); the constants of the Gaussians cancel.
-        let mean = heads + row * 2 * d
-        var largest = -Double.infinity
-        for sample in 0..<samples {
-          let index = row * samples + sample
-          var logRatio = 0.0
-          for j in 0..<d {
-            let z = Double(work.latents.base[index * d + j])
-            let e = Double(work.epsilon.base[index * d + j])
-            logRatio += 0.5 * (e * e - z * z + Double(mean[d + j]))
-          }
-          weights.base[index] = -weights.base[index] + weight * logRatio
-          largest = max(largest, weights.base[index])
-        }
-        var total = 0.0
-        for sample in 0..<samples { total += ExactMath.exp(weights.base[row * samples + sample] - largest) }
-        work.rowKL.base[row] =
-          -(largest + (total > 0 ? ExactMath.log(total) : 0) - ExactMath.log(Double(samples)))
-        for sample in 0..<samples {
-          let index = row * samples + sample
-          let share = ExactMath.exp(weights.base[index] - largest) / total
-          weights.base[index] = share
-          let delta = decoder.lastDelta.base + index * pixels
-          let factor = Float(share) / Float(rows)
-          for i in 0..<pixels { delta[i] *= factor }
-        }
-      }
-    }
-    let result = StepResult(
-      loss: sum(work.rowKL, rows) / Double(rows),
-      mse: sum(work.rowSquares, rows * samples) / Double(rows * samples * pixels))
-    guard result.loss.isFinite else { return result }
-    try decoder.backward(
-      work.latents.base, rows: rows * samples, inputDelta: work.latentDelta.base, update: update)
-    parallelRows(rows) { _, first, taskRows in
-      for row in first..<first + taskRows {
-        let deviations = work.deviations.base + row * d
-        let delta = headDelta + row * 2 * d
-        for j in 0..<d {
-          let deviation = Double(deviations[j])
-          var meanGradient = 0.0
-          var deviationGradient = 0.0
-          for sample in 0..<samples {
-            let index = row * samples + sample
-            let share = weights.base[index]
-            let epsilon = Double(work.epsilon.base[index * d + j])
-            // -d(log w)/dz, the density of q held.
-            let path =
-              Double(work.latentDelta.base[index * d + j])
-              + share * weight / Double(rows)
-              * (Double(work.latents.base[index * d + j]) - epsilon / deviation)
-            let counted = (1 - weight + weight * share) * path
-            meanGradient += counted
-            deviationGradient += counted * epsilon
-          }
-          delta[j] = Float(meanGradient)
-          // d/d(logVariance) = deviation / 2 d/d(deviation).
-          delta[d + j] = Float(0.5 * deviation * deviationGradient)
-        }
-      }
-    }
-    return result
   }
 
   // MARK: State
@@ -679,7 +322,7 @@ public final class Trainer {
     stepsDone = snapshot.step
   }
 
-  /// Puts a fresh trainer where a checkpoint left off; `state` has been filled.
+  /// Restores the state of a checkpoint in a fresh trainer; `state` has been filled.
   func resume(
     step: Int, images: TrainingImages?, components: (encoder: DenseNetwork, decoder: DenseNetwork)?
   ) {
@@ -688,6 +331,3 @@ public final class Trainer {
     self.components = components
   }
 }
-
-/// The sigmoid, as the kernels number it.
-private let sigmoidKernel = Activation.sigmoid.kernel

@@ -1,10 +1,11 @@
-// What to train and how: every number that, with the images, fixes a run. Checkpoints store these, the
-// C interface and the tool fill them in.
+// Options of training: every number that, with the images, determines a run; the defaults are here. Checkpoints store
+// them, tool, C and Python set them.
 
 import Compute
 import Core
 import Model
 import Network
+import Options
 
 /// What is minimised, numbered as in files and in ae.h.
 public enum Loss: UInt8, Sendable {
@@ -15,7 +16,7 @@ public enum Loss: UInt8, Sendable {
   case bernoulli = 1
 }
 
-/// What makes steps of gradients, numbered as in checkpoints.
+/// Optimisers, numbered as in checkpoints.
 public enum Optimiser: UInt8, Sendable {
   case adam = 0
   /// Muon (Jordan et al. 2024) for the weights of convolutions, Adam for all others.
@@ -47,104 +48,205 @@ public enum Schedule: UInt8, Sendable {
   }
 }
 
-/// Options of a training run; the defaults are the study's protocol.
-public struct TrainingOptions: Sendable {
-  public var architecture: Architecture
-  public var loss: Loss
-  public var schedule: Schedule = .constant
-  public var optimiser: Optimiser = .adam
-  /// The SHA-256 of the weight file whose weights the run starts from; nil for random ones.
-  public var start: [UInt8]?
-  /// Images in a batch, 1 ... 65536.
-  public var batchSize = 100
-  /// 1 ... 2^32.
-  public var stepCount = 50_000
-  /// Fixes the weights' start, the batches and all noise.
-  public var seed: UInt64 = 1
-  /// The peak of the schedule, positive.
-  public var learningRate = 1e-3
-  /// Weight of the KL term.
-  public var beta = 1.0
-  /// Steps over which the KL term's weight rises linearly from 0.
-  public var betaWarmupSteps = 0
-  /// Draws of the latent for each image: 1 maximises the evidence bound of Kingma and Welling (2014), more
-  /// the importance-weighted one of Burda et al. (2016), by the gradient of Tucker et al. (2019). 1 ... 64.
-  public var importanceSamples = 1
-  /// Steps at first that draw once all the same, which is faster: more draws pay when little is left to learn.
-  public var importanceWarmupSteps = 0
-  /// What a bit of code counts in the loss, which then is summed over an image's pixels: codes are noised as
-  /// quantising will, and their bits are counted under densities that are learned. 0: bits do not count.
-  public var lambda = 0.0
-  /// Standard deviation of Gaussian noise added to the input, not to the target.
-  public var noise = 0.0
-  /// Standard deviation of the entries of a random linear map, about the identity, that every image drawn
-  /// from a set goes through: slants, turns and sizes that the set does not hold. In [0, 0.5].
-  public var deformation = 0.0
-  /// Largest norm of the whole gradient; 0 for none.
-  public var gradientClip = 0.0
-  /// Decay of the running average of the weights, in [0, 1); with 0 the model gets the last weights.
-  public var weightAverage = 0.0
-  /// Whether every batch's pixels are drawn as 0 or 1 with their value as probability.
-  public var binarize = false
-  /// Share of the images held out, the last ones, in [0, 0.5].
-  public var validationFraction = 0.0
-  /// The model's name, at most 64 bytes.
-  public var name: String
+/// The activation of a network's last layer, numbered as in options.
+public enum OutputActivation: UInt8, Sendable {
+  case linear = 0
+  case sigmoid = 1
 
-  /// The study's protocol: Bernoulli cross-entropy for variational kinds and sigmoid outputs, otherwise
-  /// squared error.
+  public var activation: Activation { self == .linear ? .identity : .sigmoid }
+}
+
+/// Options of a training run; the defaults are the study's protocol. What each means, its range and its name everywhere
+/// stand in `TrainingOptions.table`.
+public struct TrainingOptions: Sendable {
+  public var kind = ModelKind.elu
+  public var width = 28
+  public var height = 28
+  /// nil: 5, for variational kinds 20.
+  public var latentSize: Int?
+  /// nil: 500, 500, for a conv-vae 32, 64, 256.
+  public var hidden: [Int]?
+  /// nil: linear for squared error, sigmoid for the Bernoulli loss.
+  public var outputActivation: OutputActivation?
+  /// nil: squared error, for variational kinds Bernoulli.
+  public var givenLoss: Loss?
+  public var stepCount = 50_000
+  public var batchSize = 100
+  public var seed: UInt64 = 1
+  public var learningRate = 1e-3
+  public var schedule = Schedule.constant
+  public var optimiser = Optimiser.adam
+  public var beta = 1.0
+  public var betaWarmupSteps = 0
+  public var importanceSamples = 1
+  public var importanceWarmupSteps = 0
+  public var lambda = 0.0
+  public var noise = 0.0
+  public var deformation = 0.0
+  public var gradientClip = 0.0
+  public var weightAverage = 0.0
+  public var binarize = false
+  public var validationFraction = 0.0
+  /// nil: the kind's name.
+  public var givenName: String?
+  /// The SHA-256 of the weight file whose weights the run starts from; nil for random ones. No option of the table:
+  /// it follows from the model that a run is started from.
+  public var start: [UInt8]?
+
+  public init() {}
+
+  /// Every option of training. Losses and schedules are numbered as in ae.h.
+  public static let table = OptionTable<TrainingOptions>(
+    "training", defaults: TrainingOptions(),
+    [
+      .choice(
+        "kind", ["pca", "linear", "sigmoid", "relu", "elu", "vae", "conv-vae"],
+        "The kind of network: principal components, an autoencoder with the activation named, or a variational one.",
+        { $0.kind }, { $0.kind = $1 }),
+      .integer(
+        "width", 1...64, "Pixels of an image's row.", isImplied: true, { $0.width }, { $0.width = $1 }),
+      .integer(
+        "height", 1...64, "Pixels of an image's column.", isImplied: true, { $0.height }, { $0.height = $1 }),
+      .integer(
+        "latent_size", 1...1024, automatic: "5, for variational kinds 20", "Numbers in a latent code.",
+        formerly: "latent", { $0.latentSize }, { $0.latentSize = $1 }),
+      .integers(
+        "hidden", 1...4096, automatic: "500,500, for a conv-vae 32,64,256",
+        "Widths of the encoder's hidden layers, at most 8, which the decoder mirrors. Of a conv-vae all but the last are channels of convolutions, at most 1024: as many as before keep the feature map's size, any other number halves it.",
+        { $0.hidden }, { $0.hidden = $1 }),
+      .choice(
+        "loss", ["mse", "bernoulli"], automatic: "mse, for variational kinds bernoulli",
+        "What is minimised: squared error, or cross-entropy of pixels seen as probabilities.",
+        { $0.givenLoss }, { $0.givenLoss = $1 }),
+      .choice(
+        "output_activation", ["linear", "sigmoid"], automatic: "sigmoid for the loss bernoulli, else linear",
+        "The last layer's activation.", { $0.outputActivation }, { $0.outputActivation = $1 }),
+      .integer(
+        "steps", 1...(1 << 32), "Steps of training, one batch each; a pca needs none.", { $0.stepCount },
+        { $0.stepCount = $1 }),
+      .integer(
+        "batch_size", 1...65536, "Images in a batch.", formerly: "batch", { $0.batchSize },
+        { $0.batchSize = $1 }),
+      .integer(
+        "seed", 0...UInt64.max, "Fixes the initial weights, the batches and all noise.",
+        { Int(bitPattern: UInt($0.seed)) }, { $0.seed = UInt64(UInt(bitPattern: $1)) }),
+      .number(
+        "learning_rate", 1e-12...10, "The peak of the learning rate.", formerly: "rate", { $0.learningRate },
+        { $0.learningRate = $1 }),
+      .choice(
+        "schedule", ["constant", "cosine", "one-cycle"], "The course of the learning rate.", { $0.schedule },
+        { $0.schedule = $1 }),
+      .choice(
+        "optimizer", ["adam", "muon"],
+        "What makes steps of gradients: adam, or muon for the weights of convolutions and adam for all others.",
+        { $0.optimiser }, { $0.optimiser = $1 }),
+      .number(
+        "beta", 0...1e6, "Weight of the KL term of variational kinds.", { $0.beta }, { $0.beta = $1 }),
+      .integer(
+        "beta_warmup_steps", 0...(1 << 32), "Steps over which that weight rises linearly from 0.",
+        formerly: "beta-warmup", { $0.betaWarmupSteps }, { $0.betaWarmupSteps = $1 }),
+      .integer(
+        "importance_samples", 1...64,
+        "Draws of the latent for each image of a variational kind; more than 1 maximise the importance-weighted bound (IWAE).",
+        { $0.importanceSamples }, { $0.importanceSamples = $1 }),
+      .integer(
+        "importance_warmup_steps", 0...(1 << 32), "Steps at first that draw once, which is faster.",
+        formerly: "importance-warmup", { $0.importanceWarmupSteps }, { $0.importanceWarmupSteps = $1 }),
+      .number(
+        "rd_lambda", 0...1e6,
+        "The Lagrangian of rate-distortion training: what a bit of code counts beside an image's summed loss, for models of image sets at a low or high rate; 0: bits do not count.",
+        formerly: "lambda", { $0.lambda }, { $0.lambda = $1 }),
+      .number(
+        "noise", 0...10, "Standard deviation of Gaussian noise on the input, for denoising.", { $0.noise },
+        { $0.noise = $1 }),
+      .number(
+        "deformation", 0...0.5,
+        "Standard deviation of the entries of a random linear map that every image goes through: slants, rotations and sizes that the set does not hold.",
+        formerly: "deform", { $0.deformation }, { $0.deformation = $1 }),
+      .number(
+        "gradient_clip", 0...1e12, "The largest norm of the gradient; 0 for any.", formerly: "clip",
+        { $0.gradientClip }, { $0.gradientClip = $1 }),
+      .number(
+        "weight_average", 0...0.999999,
+        "Decay of the exponential moving average of the weights that the model gets; 0 for the last weights.",
+        formerly: "average", { $0.weightAverage }, { $0.weightAverage = $1 }),
+      .flag(
+        "binarize", "Draw every batch's pixels as 0 or 1 with their value as probability.", { $0.binarize },
+        { $0.binarize = $1 }),
+      .number(
+        "validation_fraction", 0...0.5, "Share of the images held out for validation, the last ones.",
+        formerly: "validation", { $0.validationFraction }, { $0.validationFraction = $1 }),
+      .text(
+        "name", largestByteCount: 64, automatic: "the kind's", "The model's name.", { $0.givenName },
+        { $0.givenName = $1 }),
+    ])
+}
+
+extension TrainingOptions {
+  /// Options for an architecture, else the defaults.
   public init(architecture: Architecture) {
+    self.init()
     self.architecture = architecture
-    loss = architecture.kind.isVariational ? .bernoulli : .mse
-    name = sentence("\(architecture.kind.name)")
+  }
+
+  /// Kind and sizes, with what was not given filled in. Not checked: `validate` does that.
+  public var architecture: Architecture {
+    get {
+      Architecture(
+        unchecked: kind, width: width, height: height,
+        latentCount: latentSize ?? (kind.isVariational ? 20 : 5),
+        hidden: hidden,
+        output: (outputActivation ?? (loss == .bernoulli ? .sigmoid : .linear)).activation)
+    }
+    set {
+      (kind, width, height) = (newValue.kind, newValue.width, newValue.height)
+      latentSize = newValue.latentCount
+      hidden = newValue.hidden
+      outputActivation = newValue.output == .sigmoid ? .sigmoid : .linear
+    }
+  }
+
+  public var loss: Loss {
+    get { givenLoss ?? (kind.isVariational ? .bernoulli : .mse) }
+    set { givenLoss = newValue }
+  }
+
+  /// At most 64 bytes.
+  public var name: String {
+    get { givenName ?? sentence("\(kind.name)") }
+    set { givenName = newValue }
   }
 
   /// Checks every range and that the options go together.
   public func validate() throws(AEError) {
+    try TrainingOptions.table.check(self)
+    let architecture = self.architecture
     try architecture.validate()
-    func check(_ name: StaticString, _ value: Int, _ range: ClosedRange<Int>) throws(AEError) {
-      guard range.contains(value) else {
-        throw AEError(
-          .argument, "\(name) must be in \(range.lowerBound) ... \(range.upperBound), not \(value)")
-      }
-    }
-    func check(_ name: StaticString, _ value: Double, _ lower: Double, _ upper: Double) throws(AEError) {
-      guard value >= lower, value <= upper else {
-        throw AEError(.argument, "\(name) must be in \(lower) ... \(upper), not \(value)")
-      }
-    }
-    try check("batch size", batchSize, 1...65536)
-    try check("number of steps", stepCount, 1...(1 << 32))
-    try check("learning rate", learningRate, 1e-12, 10)
-    try check("beta", beta, 0, 1e6)
-    try check("beta warm-up steps", betaWarmupSteps, 0...(1 << 32))
-    try check("importance samples", importanceSamples, 1...64)
-    try check("importance warm-up steps", importanceWarmupSteps, 0...(1 << 32))
-    try check("lambda", lambda, 0, 1e6)
-    try check("input noise", noise, 0, 10)
-    try check("deformation", deformation, 0, 0.5)
-    try check("gradient clip", gradientClip, 0, 1e12)
-    try check("weight average", weightAverage, 0, 0.999999)
-    try check("validation fraction", validationFraction, 0, 0.5)
-    guard UTF8Text.count(name) <= 64 else {
-      throw AEError(.argument, "a model's name has at most 64 bytes, not \(UTF8Text.count(name))")
-    }
     guard loss != .bernoulli || architecture.output == .sigmoid else {
       throw AEError(.argument, "the Bernoulli loss needs a sigmoid output")
     }
-    guard importanceSamples == 1 || architecture.kind.isVariational else {
+    guard importanceSamples == 1 || kind.isVariational else {
       throw AEError(.argument, "importance samples need a variational model")
     }
-    guard lambda == 0 || !(architecture.kind == .pca || architecture.kind.isVariational) else {
-      throw AEError(.argument, "lambda is for autoencoders that are neither a pca nor variational")
+    guard lambda == 0 || !(kind == .pca || kind.isVariational) else {
+      throw AEError(.argument, "rd_lambda is for autoencoders that are neither a pca nor variational")
     }
-    guard optimiser == .adam || architecture.kind == .convVAE else {
+    guard optimiser == .adam || kind == .convVAE else {
       throw AEError(.argument, "the optimizer muon is for convolutions, which only a conv-vae has")
     }
-    if architecture.kind == .pca, binarize || noise > 0 || deformation > 0 {
+    if kind == .pca, binarize || noise > 0 || deformation > 0 {
       throw AEError(
         .argument, "a pca is fitted to the images as they are: no noise, no deformation, no binarising")
     }
+  }
+
+  /// The command that trains with these options, but for the images: the same for the same options.
+  public var commandLine: String {
+    var explicit = self
+    explicit.hidden = architecture.hidden
+    explicit.latentSize = architecture.latentCount
+    let always: [StaticString] = kind == .pca ? ["kind"] : ["kind", "steps", "seed"]
+    return sentence("aez train\(TrainingOptions.table.flags(explicit, always: always))")
   }
 }
 

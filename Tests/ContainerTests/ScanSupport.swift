@@ -66,7 +66,7 @@ extension Support {
           table: table, sumScales: scales, largestInput: 255))
     }
     return try ScanModel(
-      network: try IntegerEncoder(layers: layers), probabilities: ScanModel.logisticTable())
+      network: try IntegerNetwork(layers: layers), probabilities: ScanModel.logisticTable())
   }
 
   /// Images of 28 x 28 as of digits: rings drawn from scans, where they usually lie and elsewhere, with ties that fell

@@ -63,7 +63,7 @@ enum Support {
       scales[output] = 0.01
       multipliers[output] = Int32(4096 / pixelCount * 4)
     }
-    let encoder = try IntegerEncoder(layers: [
+    let encoder = try IntegerNetwork(layers: [
       try IntegerLayer(
         inputs: pixelCount, outputs: outputs, weights: up, bias: try Buffer(count: outputs),
         multipliers: multipliers, shift: 12, table: nil, sumScales: scales, largestInput: 255)
@@ -79,7 +79,7 @@ enum Support {
     }
     let ramp = try Buffer<UInt8>(count: 4096)
     for index in 0..<4096 { ramp[index] = UInt8((128 + (index - 2048) / 8).clamped(to: 0...255)) }
-    let decoder = try IntegerDecoder(layers: [
+    let decoder = try IntegerNetwork(layers: [
       try IntegerLayer(
         inputs: latentCount, outputs: pixelCount, weights: down, bias: try Buffer(count: pixelCount),
         multipliers: downMultipliers, shift: 1, table: ramp, sumScales: downScales, largestInput: 16383)

@@ -48,11 +48,11 @@ private func reference(_ layer: IntegerLayer, _ x: [Int]) -> [Int] {
     (1, 1, 1), (3, 5, 2), (17, 33, 4), (64, 64, 8), (100, 7, 3), (784, 65, 5),
   ])
 func integersEqualTheirDefinition(pixels: Int, hidden: Int, latents: Int) throws {
-  let encoder = try IntegerEncoder(layers: [
+  let encoder = try IntegerNetwork(layers: [
     try layer(inputs: pixels, outputs: hidden, seed: 1),
     try layer(inputs: hidden, outputs: latents, seed: 2, words: true),
   ])
-  let decoder = try IntegerDecoder(layers: [
+  let decoder = try IntegerNetwork(layers: [
     try layer(inputs: latents, outputs: hidden, seed: 3, largestInput: 16383, shift: 26),
     try layer(inputs: hidden, outputs: pixels, seed: 4),
   ])
@@ -82,7 +82,7 @@ func integersEqualTheirDefinition(pixels: Int, hidden: Int, latents: Int) throws
 @Test("Extreme weights on extreme pixels do not saturate on the way", arguments: [Int8(127), -127])
 func extremesDoNotSaturate(weight: Int8) throws {
   let one = try layer(inputs: 784, outputs: 8, seed: 1, words: true, weight: weight, shift: 30)
-  let encoder = try IntegerEncoder(layers: [one])
+  let encoder = try IntegerNetwork(layers: [one])
   let images = try Buffer<UInt8>(count: 784)
   for i in 0..<784 { images[i] = 255 }
   let words = try Buffer<Int16>(count: 8)
@@ -134,7 +134,7 @@ func quantisingIsSymmetric() {
 func hugeScalesOverflow() throws {
   let layer = try layer(inputs: 6, outputs: 3, seed: 1, words: true)
   layer.sumScales[1] = 3e38
-  let encoder = try IntegerEncoder(layers: [layer])
+  let encoder = try IntegerNetwork(layers: [layer])
   let pixels = try randomImages(count: 2, size: 6)
   let outputs = try Buffer<Float>(count: 6)
   let error = #expect(throws: AEError.self) {

@@ -41,12 +41,12 @@ enum SampleModel {
       encoder: floats && encoder ? try network(architecture.encoderShapes, storage, &random) : nil,
       decoder: floats ? try network(architecture.decoderShapes, storage, &random) : nil,
       integerEncoder: integers && encoder
-        ? try IntegerEncoder(
+        ? try IntegerNetwork(
           layers: try layers(architecture.encoderShapes, endsInWords: true, largestInput: 255, shift, &random)
         )
         : nil,
       integerDecoder: integers
-        ? try IntegerDecoder(
+        ? try IntegerNetwork(
           layers: try layers(
             architecture.decoderShapes, endsInWords: false, largestInput: 16383, shift, &random))
         : nil,

@@ -13,7 +13,7 @@ import Training
 
 /// The codes, four numbers each, that the integer networks give, and the pixels that they make of these.
 private func throughIntegers(
-  _ encoder: IntegerEncoder, _ decoder: IntegerDecoder, _ pixels: Buffer<UInt8>, count: Int
+  _ encoder: IntegerNetwork, _ decoder: IntegerNetwork, _ pixels: Buffer<UInt8>, count: Int
 ) throws -> (latents: Buffer<Int16>, rebuilt: Buffer<UInt8>) {
   let words = try Buffer<Int16>(count: count * encoder.outputCount)
   try encoder.encode(pixels.base, count: count, into: words.base)
@@ -50,7 +50,7 @@ func integersStayClose(kind: ModelKind) throws {
   options.deformation = 0
   let trainer = try Trainer(options: options)
   try trainer.fit(pixels.base, count: 1000)
-  let model = try fitCodec(try trainer.model(), pixels: pixels.base, count: 1000)
+  let model = try quantized(try trainer.model(), pixels: pixels.base, count: 1000)
   let codec = try #require(model.codec)
   let encoder = try #require(model.integerEncoder)
   let decoder = try #require(model.integerDecoder)
@@ -108,7 +108,7 @@ func integersStayCloseToLargeActivations(scale: Float) throws {
     kind: .elu, width: relu.architecture.width, height: relu.architecture.height,
     latentCount: relu.latentCount,
     hidden: relu.architecture.hidden, output: relu.architecture.output)
-  let model = try fitCodec(
+  let model = try quantized(
     try Autoencoder(
       architecture: architecture, name: "large", provenance: "", storage: .float32,
       encoder: try scaled(relu.encoder, architecture.encoderShapes, by: scale),
@@ -138,7 +138,7 @@ func integersStayCloseToConvolutionsOfAnySize(scale: Float) throws {
     decoder: try scaled(small.decoder, small.architecture.decoderShapes, by: scale))
   let again = try Trainer(options: options, from: sized, hash: [])
   try again.fit(pixels.base, count: 1000)
-  let model = try fitCodec(try again.model(), pixels: pixels.base, count: 1000)
+  let model = try quantized(try again.model(), pixels: pixels.base, count: 1000)
   let (_, rebuilt) = try throughIntegers(
     try #require(model.integerEncoder), try #require(model.integerDecoder), pixels, count: 1000)
   try expectClose(rebuilt, model, pixels, count: 1000)
@@ -150,10 +150,10 @@ func codecsNeedImagesAndFloats() throws {
   let trainer = try Trainer(options: try smallOptions(.elu))
   try trainer.fit(pixels.base, count: 50)
   let model = try trainer.model()
-  #expect(throws: AEError.self) { _ = try fitCodec(model, pixels: pixels.base, count: 0) }
-  let file = try WeightFile.write(try fitCodec(model, pixels: pixels.base, count: 50), storage: .int8)
+  #expect(throws: AEError.self) { _ = try quantized(model, pixels: pixels.base, count: 0) }
+  let file = try WeightFile.write(try quantized(model, pixels: pixels.base, count: 50), storage: .int8)
   let stored = try WeightFile.read(file.base, file.count, name: "test")
-  let error = #expect(throws: AEError.self) { _ = try fitCodec(stored, pixels: pixels.base, count: 50) }
+  let error = #expect(throws: AEError.self) { _ = try quantized(stored, pixels: pixels.base, count: 50) }
   #expect(error?.code == .kind)
 }
 
@@ -187,7 +187,7 @@ func dearerBitsMakeSmallerCodes() throws {
     options.deformation = 0
     let trainer = try Trainer(options: options)
     try trainer.fit(pixels.base, count: 1000)
-    let model = try fitCodec(try trainer.model(), pixels: pixels.base, count: 1000, bitsCounted: true)
+    let model = try quantized(try trainer.model(), pixels: pixels.base, count: 1000, options: rateTrained)
     #expect(model.codec?.bitPrices.count == model.codec?.rates.count)
     sizes.append(try bitsPerImage(model, pixels, count: 1000))
   }
@@ -199,7 +199,7 @@ func bitPricesAreStored() throws {
   let pixels = try blobs(count: 100)
   let trainer = try Trainer(options: try smallOptions(.elu))
   try trainer.fit(pixels.base, count: 100)
-  let model = try fitCodec(try trainer.model(), pixels: pixels.base, count: 100, bitsCounted: true)
+  let model = try quantized(try trainer.model(), pixels: pixels.base, count: 100, options: rateTrained)
   let prices = try #require(model.codec).bitPrices
   #expect(prices.count == 7 && prices[0] > prices[6] && prices[6] > 0)
   for storage in [WeightStorage.float32, .int8] {
@@ -336,7 +336,7 @@ func poorFitsAreSeen() throws {
     options.seed = seed
     let trainer = try Trainer(options: options)
     try trainer.fit(pixels.base, count: 400)
-    return try fitCodec(try trainer.model(), pixels: pixels.base, count: 400)
+    return try quantized(try trainer.model(), pixels: pixels.base, count: 400)
   }
   let (model, other) = (try fitted(seed: 1), try fitted(seed: 2))
   let close = try FitQuality(of: model, pixels: pixels.base, count: 400)
@@ -349,4 +349,11 @@ func poorFitsAreSeen() throws {
   let poor = try FitQuality(of: mixed, pixels: pixels.base, count: 400)
   #expect(poor.isPoor && poor.floats == close.floats)
   #expect(poor.warning.hasPrefix("warning: the integer networks rebuild these images at "))
+}
+
+/// Options for models trained with `lambda`.
+private var rateTrained: QuantizationOptions {
+  var options = QuantizationOptions()
+  options.isRateTrained = true
+  return options
 }

@@ -281,18 +281,18 @@ func badOptionsAreRefused() throws {
     let error = #expect(throws: AEError.self) { _ = try Trainer(options: bad) }
     return error?.message ?? ""
   }
-  #expect(try refused { $0.batchSize = 0 } == "batch size must be in 1 ... 65536, not 0")
-  #expect(try refused { $0.stepCount = -1 }.hasPrefix("number of steps"))
-  #expect(try refused { $0.learningRate = .nan }.hasPrefix("learning rate"))
+  #expect(try refused { $0.batchSize = 0 } == "batch_size must be in 1 ... 65536, not 0")
+  #expect(try refused { $0.stepCount = -1 }.hasPrefix("steps must"))
+  #expect(try refused { $0.learningRate = .nan }.hasPrefix("learning_rate"))
   #expect(try refused { $0.beta = -1 }.hasPrefix("beta"))
-  #expect(try refused { $0.weightAverage = 1 }.hasPrefix("weight average"))
-  #expect(try refused { $0.validationFraction = 0.6 }.hasPrefix("validation fraction"))
+  #expect(try refused { $0.weightAverage = 1 }.hasPrefix("weight_average"))
+  #expect(try refused { $0.validationFraction = 0.6 }.hasPrefix("validation_fraction"))
   #expect(try refused { $0.loss = .bernoulli } == "the Bernoulli loss needs a sigmoid output")
   #expect(try refused { $0.importanceSamples = 5 } == "importance samples need a variational model")
   #expect(
     try refused { $0.optimiser = .muon }
       == "the optimizer muon is for convolutions, which only a conv-vae has")
-  #expect(try refused { $0.name = String(repeating: "x", count: 65) }.hasPrefix("a model's name"))
+  #expect(try refused { $0.name = String(repeating: "x", count: 65) }.hasPrefix("name has at most"))
 }
 
 @Test("No images, or none beside the validation split, are refused")

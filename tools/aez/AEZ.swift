@@ -22,15 +22,15 @@ struct AEZ: ParsableCommand {
         aez fetch mnist
         aez compress mnist:test -o digits.aez
         aez decompress digits.aez -o digits.idx
-        aez train mnist:train -o elu.aew --kind elu --latent 8
+        aez train mnist:train -o elu.aew --kind elu --latent-size 8
         aez eval mnist:test --model elu.aew
         aez reconstruct mnist:test --model elu.aew -o reconstructions.png
       """,
     version: toolVersion,
     subcommands: [
       Train.self, Eval.self, Encode.self, Decode.self, Compress.self, Decompress.self, Concatenate.self,
-      Append.self, SplitSet.self, Info.self, Test.self,
-      Sample.self, Reconstruct.self, Draw.self, Fetch.self, Export.self, Study.self,
+      Append.self, SplitSet.self, Info.self, Test.self, Qualities.self, Sample.self, Reconstruct.self,
+      Draw.self, Fetch.self, Export.self, Quantize.self, Study.self, OptionTables.self,
     ])
 
   static func main() {
@@ -51,8 +51,10 @@ struct AEZ: ParsableCommand {
         throw ValidationError("There is no '\(wanted)' to fetch: aez fetch mnist.")
       }
     }
-    let names = configuration.subcommands.map { $0._commandName }
-    guard !word.hasPrefix("-"), word != "help", !names.contains(word) else { return }
+    let commands = configuration.subcommands
+    let isCommand = commands.contains { $0._commandName == word }
+    guard !word.hasPrefix("-"), word != "help", !isCommand else { return }
+    let names = commands.filter { $0.configuration.shouldDisplay }.map { $0._commandName }
     let nearest = names.map { (name: $0, distance: editDistance($0, word)) }.min { $0.distance < $1.distance }
     if word.count < 30, let nearest, nearest.distance <= max(1, word.count / 3) {
       throw ValidationError("There is no command '\(word)'. Did you mean '\(nearest.name)'?")

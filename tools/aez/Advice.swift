@@ -1,5 +1,4 @@
-// What to do when images and model do not go together: one wording for every command, because a refusal that only
-// says what came leaves a newcomer standing.
+// Advice when images and model do not fit: one wording for every command.
 
 import Core
 import Model

@@ -37,16 +37,12 @@ struct Concatenate: ParsableCommand {
     let size = try Interrupt.whileMaking("\(output.output) was complete") {
       let file = try OutputFile(
         output.isStandardOutput ? "/dev/stdout" : output.output, overwrite: output.force)
-      let writer = try SetWriter(like: sources) { bytes, count throws(AEError) in
+      let size = try concatenate(sources, onProgress: progress.hook()) { bytes, count throws(AEError) in
         try file.append(bytes, count)
       }
-      writer.onProgress = progress.hook()
-      writer.expectedCount = total
-      for source in sources { try writer.add(blocksOf: source) }
-      try writer.finish()
       if Interrupt.isRequested { throw AEError(.stopped, "") }
       try file.finish()
-      return writer.byteCount
+      return size
     }
     progress.finish()
     var facts = Report()
@@ -128,7 +124,12 @@ struct Append: ParsableCommand {
       while done < stream.count {
         let count = min(step, stream.count - done)
         try stream.next(count, into: wave.base)
-        try writer.add(wave.base, count: count, from: stream, first: done, names)
+        let labels = try stream.labels(done, count)
+        try writer.add(
+          wave.base, count: count, labels: labels.map { UnsafePointer($0.base) },
+          names: names.map { Array($0[done..<done + count]) })
+        // Until here: a pointer does not keep them.
+        withExtendedLifetime(labels) {}
         done += count
       }
       try writer.finish()
@@ -155,7 +156,7 @@ struct SplitSet: ParsableCommand {
     discussion: """
       Writes prefix-000.aez, prefix-001.aez and so on, each with so many of the images, the last with what is left; \
       `aez cat` makes the set of them again. Nothing is decoded, so that the parts must begin where blocks do: \
-      multiples of 500, unless the set was made with another --block.
+      multiples of 500, unless the set was made with another --block-images.
 
       EXAMPLE
         aez split digits.aez --images 5000 -o part
@@ -228,6 +229,10 @@ struct SplitSet: ParsableCommand {
 extension SetFile {
   /// An image set whose blocks are looked at by none.
   static func openWithoutModel(_ path: String) throws(AEError) -> CompressedSet {
+    // There may be more sets than a process may have files open.
+    if path != "-", let source = try File.reopeningSource(path) {
+      return try CompressedSet(blocksOf: source, name: path)
+    }
     let (name, bytes) = try open(path)
     return try CompressedSet(blocksOf: bytes, name: name)
   }

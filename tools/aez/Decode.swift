@@ -4,6 +4,7 @@ import ArgumentParser
 import Bytes
 import Core
 import Model
+import Network
 import Storage
 import ToolKit
 
@@ -30,20 +31,50 @@ struct Decode: ParsableCommand {
     let model = try model.load()
     let input = codes == "-" ? try Console.openInput() : try ByteInput(path: codes)
     let name = input.name
-    let (shape, latents) = try NPY.readFloats(input)
+    let rows = try NPY.FloatRows(input)
+    let shape = rows.shape
     guard shape.count == 2, shape[1] == model.latentCount else {
       let came = shape.map { "\($0)" }.joined(separator: ", ")
       throw AEError(
         .shape,
         "\(name): codes of the model \"\(model.name)\" are [images, \(model.latentCount)], not [\(came)]")
     }
-    let set = try model.images(count: shape[0]) { pixels throws(AEError) in
-      try model.decode(latents.base, count: shape[0], into: pixels)
+    let count = shape[0]
+    let (width, height) = (model.architecture.width, model.architecture.height)
+    Interrupt.listen()
+    try Interrupt.whileMaking("\(output.file.output) was complete") {
+      if let file = try output.open(width: width, height: height, count: count) {
+        // Some megabytes of pixels and codes at a time.
+        let step = min(max((8 << 20) / (width * height + 4 * model.latentCount), 1), max(count, 1))
+        let latents = try Buffer<Float>(count: try elements(step, model.latentCount))
+        let pixels = try Buffer<UInt8>(count: try elements(step, width * height))
+        let progress = Progress(total: count, isQuiet: report.quiet)
+        var done = 0
+        while done < count {
+          let part = min(step, count - done)
+          try rows.next(part * model.latentCount, into: latents.base)
+          try model.decode(latents.base, count: part, into: pixels.base)
+          try file.append(pixels.base, part * width * height)
+          done += part
+          progress.update(done, "\(done)/\(count) images")
+          if Interrupt.isRequested { throw AEError(.stopped, "") }
+        }
+        try rows.end()
+        try file.finish()
+        progress.finish()
+      } else {
+        let latents = try Buffer<Float>(count: try elements(count, model.latentCount))
+        try rows.next(count * model.latentCount, into: latents.base)
+        try rows.end()
+        try output.write(
+          try model.images(count: count) { pixels throws(AEError) in
+            try model.decode(latents.base, count: count, into: pixels)
+          })
+      }
     }
-    try output.write(set)
     var facts = Report()
     facts.add("output", .string(output.file.output))
-    facts.add(images: set.count, width: set.width, height: set.height)
+    facts.add(images: count, width: width, height: height)
     facts.add("model", .string(model.name), "model")
     try report.show(facts, dataOnStandardOutput: output.isStandardOutput)
   }

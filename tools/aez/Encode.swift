@@ -1,7 +1,10 @@
 // aez encode: images to latent codes in a .npy file.
 
 import ArgumentParser
+import Bytes
 import Core
+import Model
+import Network
 import Storage
 import ToolKit
 
@@ -34,14 +37,39 @@ struct Encode: ParsableCommand {
   func run() throws {
     try output.check(inputs: [images, input.labels, model.model])
     let model = try model.load()
-    let set = try input.load(images)
-    try set.check(for: model, name: images)
-    let latents = try Buffer<Float>(count: try elements(set.count, model.latentCount))
-    try model.encode(set.pixels.base, count: set.count, into: latents.base)
-    try output.write(try NPY.write(latents, shape: [set.count, model.latentCount]))
+    let stream = try input.stream(images, isExact: false)
+    try Advice.checkSides(stream.width, stream.height, name: images)
+    guard stream.width == model.architecture.width, stream.height == model.architecture.height else {
+      throw Advice.wrongSize(images, stream.width, stream.height, model)
+    }
+    // Some megabytes of pixels and codes at a time.
+    let step = min(max((8 << 20) / (stream.imageSize + 4 * model.latentCount), 1), max(stream.count, 1))
+    let pixels = try Buffer<UInt8>(count: try elements(step, stream.imageSize))
+    let latents = try Buffer<Float>(count: try elements(step, model.latentCount))
+    Interrupt.listen()
+    let progress = Progress(total: stream.count, isQuiet: report.quiet)
+    try Interrupt.whileMaking("\(output.output) was complete") {
+      let file = try OutputFile(
+        output.isStandardOutput ? "/dev/stdout" : output.output, overwrite: output.force)
+      let head = try Buffer(NPY.floatHead(shape: [stream.count, model.latentCount]))
+      try file.append(head.base, head.count)
+      var done = 0
+      while done < stream.count {
+        let count = min(step, stream.count - done)
+        try stream.next(count, into: pixels.base)
+        try model.encode(pixels.base, count: count, into: latents.base)
+        let bytes = try NPY.floatBytes(latents.base, count: count * model.latentCount)
+        try file.append(bytes.base, bytes.count)
+        done += count
+        progress.update(done, "\(done)/\(stream.count) images")
+        if Interrupt.isRequested { throw AEError(.stopped, "") }
+      }
+      try file.finish()
+    }
+    progress.finish()
     var facts = Report()
     facts.add("output", .string(output.output))
-    facts.add("images", .int(set.count), "images", grouped(set.count))
+    facts.add("images", .int(stream.count), "images", grouped(stream.count))
     facts.add("latents", .int(model.latentCount), "latents", "\(model.latentCount) each")
     facts.add("model", .string(model.name), "model")
     try report.show(facts, dataOnStandardOutput: output.isStandardOutput)

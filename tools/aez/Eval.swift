@@ -73,7 +73,7 @@ struct Eval: ParsableCommand {
 
   /// The error of the integer networks, one after the other, with nothing quantised between them.
   private func integerError(
-    _ model: Autoencoder, _ encoder: IntegerEncoder, _ decoder: IntegerDecoder, _ set: ImageSet
+    _ model: Autoencoder, _ encoder: IntegerNetwork, _ decoder: IntegerNetwork, _ set: ImageSet
   ) throws(AEError) -> Double {
     let chunk = 1000
     let heads = try Buffer<Int16>(count: chunk * encoder.outputCount)
@@ -111,7 +111,7 @@ struct Eval: ParsableCommand {
         .object([
           ("quality", .int(quality)), ("bytes", .int(packed.information.byteCount)),
           ("bytes_per_image", .number(each)), ("mse", .number(mse)), ("psnr_db", .number(decibels(mse))),
-          ("kept_images", .int(packed.information.rawImageCount)),
+          ("raw_images", .int(packed.information.rawImageCount)),
         ]))
       facts.add(
         line: "\(each.fixed(2)) bytes an image, \(decibels(mse).fixed(2)) dB (MSE \(mse.fixed(5)))"
@@ -121,7 +121,7 @@ struct Eval: ParsableCommand {
     facts.add("qualities", .array(rows))
   }
 
-  /// How many images the model does reconstructs so poorly that they are stored raw, if any.
+  /// How many images the model reconstructs so poorly that they are stored raw, if any.
   private func kept(_ information: CompressedSetInformation) -> String {
     let kept = information.rawImageCount
     return kept == 0 ? "" : ", \(grouped(kept)) of \(grouped(information.count)) images stored raw"

@@ -1,5 +1,5 @@
-// What happens to pictures that are more than 8-bit grey. Colour is not coded: where pixels are promised to come
-// back, such pictures are refused, elsewhere they are converted and that is said; --grey says that it is meant.
+// What happens to pictures that are more than 8-bit grey. Colour is not coded: in lossless and near-lossless
+// sets such pictures are refused, elsewhere they are converted with a message; --grey asks for the conversion.
 
 import Core
 import Storage

@@ -101,7 +101,7 @@ enum GreyRule {
   case tell
   /// Convert them: the user said so.
   case meant
-  /// Refuse them: their pixels are to come back.
+  /// Refuse them: the set is lossless or near-lossless.
   case refuse
 }
 
@@ -109,7 +109,7 @@ extension InputOptions {
   /// Begins to read what a path names.
   /// - Parameters:
   ///   - opened: what is behind the path, if that was opened already.
-  ///   - isExact: whether the pixels are promised to come back.
+  ///   - isExact: whether the set is lossless or near-lossless.
   func stream(_ path: String, opened: ByteInput? = nil, isExact: Bool = false) throws -> ImageStream {
     let rule: GreyRule = grey ? .meant : isExact ? .refuse : .tell
     let files = try mnistFiles(path)

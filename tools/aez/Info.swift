@@ -13,7 +13,7 @@ struct Info: ParsableCommand {
     usage: "aez info [<file>] [<options>]",
     discussion: """
       Takes weight files (.aew), image sets (.aez; their model is not needed) and images of every kind that \
-      other commands read. Without a file it tells of the model that is compiled into aez.
+      other commands read. Without a file it tells of the default model, which is compiled into aez.
 
       EXAMPLES
         aez info elu.aew
@@ -29,7 +29,7 @@ struct Info: ParsableCommand {
     guard let file else {
       var facts = Report()
       facts.add("file", .null)
-      add(try BuiltInModel.standard.summary(), to: &facts)
+      add(try BuiltInModels.summary(ShippedModel.standard), to: &facts)
       try report.show(facts)
       return
     }
@@ -123,13 +123,16 @@ struct Info: ParsableCommand {
   private func add(_ information: CompressedSetInformation, to facts: inout Report) {
     facts.add("type", .string("image set"), "type")
     facts.add(images: information.count, width: information.width, height: information.height)
-    facts.add(
-      "layer", .string(information.mode.name), "layer", information.mode.phrase(information.maxError))
+    facts.add("mode", .string(information.mode.name), "mode", information.mode.phrase(information.maxError))
     facts.add("max_error", .int(information.maxError))
-    facts.add(
-      "effort", .int(Int(information.method?.rawValue ?? 0)), information.method != nil ? "effort" : nil)
+    let method = information.method.map { $0 == .scans ? "scans" : "contexts" }
+    facts.add("method", .optional(method), method == nil ? nil : "method")
     facts.add("latents", .int(information.latentCount), information.latentCount > 0 ? "latents" : nil)
-    facts.add("quality", .int(information.quality), information.quality > 0 ? "quality" : nil)
+    let scale = ShippedModel.scaleQuality(information.quality, hash: information.modelHash)
+    facts.add(
+      "quality", .int(information.quality), information.quality > 0 ? "quality" : nil,
+      scale > 0 ? "\(scale) of \(ShippedModel.scaleCount)" : "\(information.quality)")
+    facts.add("scale_quality", .int(scale))
     facts.add("bytes", .int(information.byteCount), "bytes", grouped(information.byteCount))
     let each = Double(information.byteCount) / Double(max(information.count, 1))
     facts.add("bytes_per_image", .number(each), "an image", "\(each.fixed(2)) bytes")
@@ -137,12 +140,13 @@ struct Info: ParsableCommand {
       "blocks", .int(information.blockCount), "blocks",
       "\(information.blockCount) of \(information.blockImages) images")
     facts.add("block_images", .int(information.blockImages))
-    facts.add("kept_images", .int(information.rawImageCount), "stored raw")
-    facts.add("source", .string(information.source.name), "made from")
+    facts.add("raw_images", .int(information.rawImageCount), "stored raw")
+    facts.add(
+      "source", .string(information.source.name), information.source == .unknown ? nil : "made from")
     facts.add("has_labels", .bool(information.hasLabels), "labels")
     facts.add("has_names", .bool(information.hasNames), "file names")
     facts.add("needs_model", .bool(information.needsModel))
-    let isNamed = information.needsModel
+    let isNamed = information.latentCount > 0
     facts.add(
       "has_model", .bool(information.hasModel), "model",
       isNamed ? "\(information.modelName)\(information.hasModel ? " (embedded)" : "")" : "none needed")

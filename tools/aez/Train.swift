@@ -25,18 +25,18 @@ struct Train: ParsableCommand {
       take, too.
 
       PRESETS
-      \(Preset.listing)
+      \(TrainingPreset.listing)
 
       EXAMPLES
-        aez train mnist:train -o elu.aew --kind elu --latent 8 --schedule cosine
-        aez train mnist:train -o vae.aew --kind vae --latent 50 --binarize
+        aez train mnist:train -o elu.aew --kind elu --latent-size 8 --schedule cosine
+        aez train mnist:train -o vae.aew --kind vae --latent-size 50 --binarize
         aez train mnist:train -o elu.aew --resume elu.aew.checkpoint
-        aez train letters/ -o letters.aew --start elu.aew --steps 5000 --rate 0.0003
+        aez train letters/ -o letters.aew --start elu.aew --steps 5000 --learning-rate 0.0003
       """)
 
   @Argument(help: "The images.") var images: String
-  @OptionGroup(title: "Recipe") var recipe: Recipe
-  @Option(help: "A recipe by name, for what is not said here.") var preset: Preset?
+  @OptionGroup(title: "Training") var recipe: Recipe
+  @Option(help: "Options by name, for what is not said here.") var preset: TrainingPreset?
   @Option(
     help: ArgumentHelp(
       "Start from this model's weights instead of random ones. Its kind and sizes hold.", valueName: "model"))
@@ -47,11 +47,14 @@ struct Train: ParsableCommand {
   var checkpointEvery: Int?
   @Option(help: ArgumentHelp("Go on from a checkpoint, whose recipe holds.", valueName: "file"))
   var resume: String?
-  @Flag(help: "Train the exact layer, too: what aez compress --exact is smallest with.") var exact = false
+  @Flag(help: "Train a network for lossless coding, too: what aez compress --exact is smallest with.")
+  var exact = false
   @Option(
-    help: ArgumentHelp("Add the exact layer to this model instead of training one.", valueName: "model"))
+    help: ArgumentHelp(
+      "Add the network for lossless coding to this model instead of training one.", valueName: "model"))
   var from: String?
-  @Option(help: ArgumentHelp("Steps of 4,096 scan pixels for the exact layer.", valueName: "steps"))
+  @Option(
+    help: ArgumentHelp("Steps of 4,096 scan pixels for the network for lossless coding.", valueName: "steps"))
   var exactSteps = ScanTrainingOptions().stepCount
   @OptionGroup var input: InputOptions
   @OptionGroup var output: OutputOptions
@@ -68,7 +71,8 @@ struct Train: ParsableCommand {
     if exactSteps < 1 { throw ValidationError("--exact-steps must be at least 1, not \(exactSteps).") }
     if from != nil {
       if !exact {
-        throw ValidationError("--from is for --exact: it names the model that gets the exact layer.")
+        throw ValidationError(
+          "--from is for --exact: it names the model that gets the network for lossless coding.")
       }
       if !recipe.isEmpty || preset != nil || start != nil || resume != nil || checkpoint != nil
         || checkpointEvery != nil
@@ -83,9 +87,17 @@ struct Train: ParsableCommand {
   }
 
   func run() throws {
+    do {
+      try train()
+    } catch let error as AEError {
+      throw TableFlags<TrainingFlags>.said(error)
+    }
+  }
+
+  private func train() throws {
     try output.check(inputs: [images, input.labels, start, from, resume])
     if let from {
-      try addExactLayer(to: from)
+      try addScanNetwork(to: from)
       return
     }
     if let checkpointPath {
@@ -99,11 +111,7 @@ struct Train: ParsableCommand {
       let file = try Models.bytes(path)
       return try Trainer(checkpoint: file.base, file.count, name: path)
     }
-    let started = try start.map { path throws(AEError) in
-      let file = try Models.bytes(path)
-      let model = try WeightFile.read(file.base, file.count, name: path)
-      return (model: model, hash: SHA256.digest(file.base, file.count))
-    }
+    let started = try start.map { path throws(AEError) in try Models.open(path) }
     let set = try input.load(images)
     try Advice.checkSides(set.width, set.height, name: images)
     let trainer: Trainer
@@ -124,12 +132,14 @@ struct Train: ParsableCommand {
           "\(images): \(error.message); --start \(resume ?? "") begins a new run from its weights")
       }
     } else if let started {
-      let base = try Recipe.parse(started.model.recipeWords + (preset?.words ?? []))
-      let options = try recipe.options(width: set.width, height: set.height, base: base)
-      trainer = try Trainer(options: options, from: started.model, hash: started.hash)
+      var options = TrainingOptions()
+      (options.width, options.height) = (set.width, set.height)
+      try preset?.apply(to: &options)
+      try recipe.apply(to: &options)
+      trainer = try Trainer(from: started, options: options)
     } else {
-      let options = try recipe.options(width: set.width, height: set.height, base: try preset?.recipe())
-      trainer = try Trainer(options: options)
+      trainer = try Trainer(
+        options: try recipe.options(width: set.width, height: set.height, preset: preset))
     }
     let last = try fit(trainer, set)
     var model = try finish(trainer, set)
@@ -144,8 +154,8 @@ struct Train: ParsableCommand {
     try show(trainer, set, model, last, scans, byteCount: bytes.count)
   }
 
-  /// The model at `path` with an exact layer trained on the images, stored as it was.
-  private func addExactLayer(to path: String) throws {
+  /// The model at `path` with a network for lossless coding trained on the images, stored as it was.
+  private func addScanNetwork(to path: String) throws {
     let file = try Models.bytes(path)
     let model = try WeightFile.read(file.base, file.count, name: path)
     let set = try input.load(images)
@@ -166,11 +176,11 @@ struct Train: ParsableCommand {
     try report.show(facts, dataOnStandardOutput: output.isStandardOutput)
   }
 
-  /// Finds the images' scans and trains the exact layer on them.
+  /// Finds the images' scans and trains the network for lossless coding on them.
   private func fitScans(_ set: ImageSet) throws -> ScanFit {
     var options = ScanTrainingOptions()
     options.stepCount = exactSteps
-    options.seed = recipe.seed ?? 1
+    options.seed = trainingSeed
     Interrupt.listen()
     let search = Progress(total: set.count, isQuiet: report.quiet)
     let training = Progress(total: exactSteps, isQuiet: report.quiet)
@@ -182,7 +192,8 @@ struct Train: ParsableCommand {
         search.update(done, "scans of \(done)/\(count) images")
         if done == count { search.finish() }
       case .trained(let done, let count, let bits):
-        training.update(done, "exact layer \(done)/\(count)  \(bits.fixed(4)) bits a pixel asked about")
+        training.update(
+          done, "network for lossless coding \(done)/\(count)  \(bits.fixed(4)) bits a pixel asked about")
       }
       return !Interrupt.isRequested
     }
@@ -192,6 +203,13 @@ struct Train: ParsableCommand {
 
   /// Fewer images than this a network of some hundred thousand weights learns by heart.
   private static let fewImages = 500
+
+  /// The seed that the command line gives.
+  private var trainingSeed: UInt64 {
+    var options = TrainingOptions()
+    try? recipe.apply(to: &options)
+    return options.seed
+  }
 
   /// Where a run that is cut short leaves its state.
   private var checkpointPath: String? {
@@ -263,10 +281,8 @@ struct Train: ParsableCommand {
 
   /// The trained model with its codec, fitted to the images that it was trained on.
   private func finish(_ trainer: Trainer, _ set: ImageSet) throws(AEError) -> Autoencoder {
-    let model = try trainer.model(provenance: trainer.options.provenance(on: set))
+    let fitted = try trainer.quantizedModel(set.pixels.base, count: set.count)
     let heldOut = Int(Double(set.count) * trainer.options.validationFraction)
-    let fitted = try fitCodec(
-      model, pixels: set.pixels.base, count: set.count - heldOut, bitsCounted: trainer.options.lambda > 0)
     let quality = try FitQuality(of: fitted, pixels: set.pixels.base, count: set.count - heldOut)
     if quality.isPoor { Console.warn("aez: \(quality.warning)") }
     return fitted
@@ -304,7 +320,7 @@ struct Train: ParsableCommand {
           + "the training figure says little of other images",
         title: "note")
       if options.validationFraction == 0 {
-        facts.add(line: "--validation 0.2 holds a fifth of them out and measures on those")
+        facts.add(line: "--validation-fraction 0.2 holds a fifth of them out and measures on those")
       }
     }
     if let scans { facts.add(scans) }
@@ -316,7 +332,7 @@ struct Train: ParsableCommand {
 }
 
 extension Report {
-  /// What came of training an exact layer.
+  /// What came of training a network for lossless coding.
   mutating func add(_ fit: ScanFit) {
     add(
       "scans", .int(fit.scanCount), "scans found", "\(grouped(fit.scanCount)) of \(grouped(fit.imageCount))")

@@ -24,7 +24,7 @@ package enum Console {
     try File.writeDescriptor(output, name: "standard output", bytes, bytes.count)
   }
 
-  /// Writes a message to standard error, as far as that goes: there is nobody to tell of a failure. A message is
+  /// Writes a message to standard error; a failure to do so is ignored. A message is
   /// one line, whatever names it quotes; `lines` that follow it are the tool's own.
   package static func warn(_ message: String, andLines lines: String = "") {
     draw(oneLine(message) + lines + "\n")

@@ -1,5 +1,5 @@
-// Image sets as both programs make them: of a part of another, of what a model draws; and how far an image set that was
-// read back is from the images. Apart from the engine, which works on memory that it is given.
+// Image sets in memory as both programs need them: parts of another, samples of a model, and the error of a set that was
+// read back.
 
 import Container
 import Core

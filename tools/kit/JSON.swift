@@ -1,5 +1,5 @@
-// JSON as the programs write it: objects keep their order, numbers that JSON cannot say are null, and so that it is
-// UTF-8, bytes of names that are not are spelled \\xE9.
+// JSON as the programs write it: objects keep their order, infinities and NaN are null, and bytes of names that are not
+// UTF-8 are spelled \\xE9.
 
 import Bytes
 

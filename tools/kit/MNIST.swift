@@ -31,7 +31,7 @@ package enum MNIST {
     return name.utf8.contains(0x33) ? 16 + 784 * count : 8 + count
   }
 
-  /// Where `aez fetch mnist` puts the files, if the environment tells of a place.
+  /// Where `aez fetch mnist` puts the files, if the environment names a folder.
   package static var cacheFolder: String? {
     if let cache = Process.environment("XDG_CACHE_HOME") { return cache + "/libae/mnist" }
     return Process.environment("HOME").map { $0 + "/.cache/libae/mnist" }

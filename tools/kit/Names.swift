@@ -1,4 +1,4 @@
-// Names on the command line for what the engine calls by case: kinds, losses, schedules, storages.
+// Names on the command line of the engine's enumerations: kinds, losses, schedules, storages.
 
 import ArgumentParser
 import Compute
@@ -58,31 +58,4 @@ extension Optimiser: ExpressibleByArgument {
   public static var allValueStrings: [String] { ["adam", "muon"] }
   public var defaultValueDescription: String { name }
   package var name: String { Optimiser.allValueStrings[Int(rawValue)] }
-}
-
-/// The activation of a network's last layer.
-package enum OutputActivation: String, CaseIterable, ExpressibleByArgument {
-  case linear, sigmoid
-
-  package var activation: Activation { self == .linear ? .identity : .sigmoid }
-}
-
-/// Widths separated by commas, as in `500,500`; `none` for none.
-package struct Widths: ExpressibleByArgument {
-  package let values: [Int]
-
-  package init?(argument: String) {
-    if argument == "none" {
-      values = []
-      return
-    }
-    let parts = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
-    let numbers = parts.compactMap { $0 }
-    guard numbers.count == parts.count else { return nil }
-    values = numbers
-  }
-
-  package static func text(_ values: [Int]) -> String {
-    values.isEmpty ? "none" : values.map { "\($0)" }.joined(separator: ",")
-  }
 }

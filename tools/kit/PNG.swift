@@ -1,5 +1,5 @@
-// PNG files to and from grey bytes. The rule by which colours, transparency and 16 bits become grey bytes is
-// this file's, and stated in the manual; decoding itself is libpng's.
+// PNG files to and from grey bytes. The conversion of colours, transparency and 16 bits to grey bytes is defined here, and
+// stated in the manual; decoding itself is libpng's.
 
 import Bytes
 import CPNG

@@ -1,5 +1,5 @@
-// What a process gets from whoever starts it, taken over in one place before anything else is done: arguments and
-// environment, whose names are bytes; standard descriptors, which may be closed; signals, which may be ignored.
+// The environment of the process, handled in one place before anything else: arguments and variables, which are bytes;
+// standard descriptors, which may be closed; signals, which may be ignored.
 
 import Bytes
 import CSystem
@@ -51,8 +51,8 @@ package enum Process {
   }
 }
 
-/// Ctrl-C as a request instead of an end: the first one asks the work to stop where it is whole, and says that it was
-/// heard; the second ends the process as ever. So do SIGTERM, and SIGHUP when the terminal goes.
+/// Cancellation by signal: the first Ctrl-C asks the work to stop in a consistent state, and says so; the second ends the
+/// process. SIGTERM and SIGHUP do the same.
 package enum Interrupt {
   private static let flag = Atomic<Bool>(false)
   private static let isListening = Atomic<Bool>(false)
@@ -91,7 +91,7 @@ package enum Interrupt {
     _ = Glibc.write(Console.error, text.utf8Start, text.utf8CodeUnitCount)
   }
 
-  /// Runs work that makes something whole or not at all, and says of what that is if it is stopped.
+  /// Runs work whose output is all or nothing, and names the output in the message if it is stopped.
   package static func whileMaking<Result>(_ what: String, _ body: () throws -> Result) throws -> Result {
     do {
       return try body()

@@ -4,7 +4,7 @@ import CSystem
 import Core
 import Glibc
 
-/// A bar with what is done, a detail, and the time left. Silent where nobody watches.
+/// A bar with what is done, a detail, and the time left. Silent unless standard error is a terminal.
 package final class Progress {
   private let isShown: Bool
   private let total: Int
@@ -15,7 +15,7 @@ package final class Progress {
 
   /// - Parameters:
   ///   - total: how much there is to do, in whatever unit `update` counts.
-  ///   - done: how much of it was done before, which says nothing of the speed.
+  ///   - done: how much of it was done before, which does not count for the speed.
   package init(total: Int, done: Int = 0, isQuiet: Bool) {
     self.total = max(total, 1)
     startedAt = done

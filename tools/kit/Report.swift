@@ -1,5 +1,4 @@
-// What a command tells when it is done: the same facts as lines for people or as one JSON object, so that
-// neither can say more than the other.
+// The report of a command: the same facts as lines for people or as one JSON object.
 
 import ArgumentParser
 import Bytes

@@ -1,5 +1,4 @@
-// How a program of this tree runs from its arguments to its exit status, and how errors become messages. Here, because
-// the tool and the study, a program of its own that the tool starts, must not differ in that.
+// From a program's arguments to its exit status, and from errors to messages: shared by the tool and the study.
 
 import ArgumentParser
 import Core

@@ -91,7 +91,7 @@ void ck_parallel(size_t task_count, void (*task)(void *context, size_t index), v
 
 /**
  * ck_parallel_watched(task_count, task, context, watch) is ck_parallel that also calls watch(context) on the
- * calling thread, ten times a second while that waits for other threads' tasks; NULL is nobody.
+ * calling thread, ten times a second while that waits for other threads' tasks; it may be NULL.
  */
 void ck_parallel_watched(size_t task_count, void (*task)(void *context, size_t index), void *context,
                          void (*watch)(void *context));
@@ -131,9 +131,9 @@ int ck_sgemm(int transpose_a, int transpose_b, size_t m, size_t n, size_t k, con
  * (y stride - padding, x stride - padding) and is `kernel` wide and high; what of it lies outside counts as 0.
  *
  * Columns are the rows of a matrix [coarse pixels, kernel * kernel * fine channels]: each pixel's window. An ordinary
- * convolution has weights [coarse channels, kernel, kernel, fine channels] and makes a dense layer of each row of
- * columns; a transposed one has weights [kernel, kernel, fine channels, coarse channels], makes columns of each coarse
- * pixel by a dense layer, and adds them up where they lie.
+ * convolution has weights [coarse channels, kernel, kernel, fine channels] and is a dense layer over the
+ * rows of columns; a transposed one has weights [kernel, kernel, fine channels, coarse channels]: a dense layer makes
+ * columns of each coarse pixel, which are added up in place (col2im).
  */
 typedef struct ck_convolution {
   int32_t fine_width, fine_height, fine_channels;
@@ -149,8 +149,8 @@ size_t ck_column_count(const ck_convolution *g);
 /** ck_im2col(g, size, picture, columns) lays out one fine picture, of numbers of `size` bytes, as columns. */
 void ck_im2col(const ck_convolution *g, size_t size, const void *picture, void *columns);
 /**
- * ck_col2im(g, integers, columns, bias, picture) adds columns up where they lie in the fine picture, the transpose of
- * ck_im2col, on top of the channels' biases. All are floats, or all int32_t.
+ * ck_col2im(g, integers, columns, bias, picture) adds columns up in the fine picture, the transpose of ck_im2col, on top
+ * of the channels' biases. All are floats, or all int32_t.
  */
 void ck_col2im(const ck_convolution *g, int integers, const void *columns, const void *bias, void *picture);
 
@@ -160,9 +160,9 @@ void ck_col2im(const ck_convolution *g, int integers, const void *columns, const
 int ck_convolution_forward(const ck_convolution *g, size_t rows, const float *x, const float *weights,
                            const float *bias, int activation, float *y);
 /**
- * ck_convolution_backward goes from dy, the gradient by what the layer gave before its activation, to the gradients
- * dw and db of weights and biases and, unless dx is NULL, to that by what the layer below gave before its activation
- * f, of which x = f(...) is kept. Returns as ck_sgemm.
+ * ck_convolution_backward computes, from dy, the gradient by the layer's pre-activations, the gradients dw and db of
+ * weights and biases and, unless dx is NULL, dx, the gradient by the pre-activations of the layer before, whose
+ * outputs x = f(pre-activations) were kept. Returns as ck_sgemm.
  */
 int ck_convolution_backward(const ck_convolution *g, size_t rows, const float *dy, const float *x,
                             const float *weights, int activation, float *dx, float *dw, float *db);

@@ -95,8 +95,22 @@ void cs_text_append_unsigned(uint64_t value);
 /** cs_text_append_number(value) appends six significant digits, with a decimal point in every locale. */
 void cs_text_append_number(double value);
 
+/** cs_parse_number(text, value) reads a number as C writes it, with a point in every locale; 0 if text is none. */
+int cs_parse_number(const char *text, double *value);
+/** cs_print_number(value, text) writes the fewest digits, 15 to 17, that cs_parse_number makes the same number of. */
+void cs_print_number(double value, char text[32]);
+
 /** cs_environment(name) returns the variable's value, or NULL. */
 const char *cs_environment(const char *name);
+
+/** cs_module_folder(folder, capacity) writes the folder of the file that this code is in, a library or the program; 0 if
+ *  it does not fit or is not known. */
+int cs_module_folder(char *folder, size_t capacity);
+/** cs_folder_open(path) opens a folder to be listed, or returns NULL. */
+void *cs_folder_open(const char *path);
+/** cs_folder_next(folder) returns the next name in it, valid until the next call, or NULL after the last. */
+const char *cs_folder_next(void *folder);
+void cs_folder_close(void *folder);
 
 /** cs_thread() returns a number that no other thread has that runs at the same time. */
 uintptr_t cs_thread(void);
@@ -222,6 +236,8 @@ int cs_file_system_sync(const char *path);
 
 /** cs_error_exists(error) returns 1 for the errno that says a name is taken. */
 int cs_error_exists(int error);
+/** cs_error_is_memory(error) returns 1 for the errno that says memory was refused. */
+int cs_error_is_memory(int error);
 
 /** cs_error_text(error, text, capacity) returns the system's words for an errno, perhaps in `text`. */
 const char *cs_error_text(int error, char *text, size_t capacity);

@@ -1,6 +1,6 @@
-// Exact coding of pixels that no model knows: every pixel as a few yes-or-no questions, each answered under a
-// mixture of what several contexts have seen so far in the block. It needs no weights, so it is what image sets
-// fall back to, and the fastest of the exact coders.
+// Lossless coding by context mixing: every pixel is a few binary decisions, each coded with a mixture of the adaptive
+// probabilities of several contexts. It needs no weights, so it is the fallback of image sets, and the faster of the
+// lossless methods.
 //
 // Mixing in the logistic domain follows Mahoney, "Adaptive weighing of context models for lossless data
 // compression" (2005). All in integers: docs/format-aez.md gives the arithmetic.
@@ -8,7 +8,7 @@
 import Core
 import Entropy
 
-/// The logistic function and its inverse in integers of 12 bits, and the rates of adaption.
+/// The logistic function and its inverse in integers of 12 bits, and the rates of adaptation.
 private struct MixingTables {
   /// ln(p / (1 - p)) in 1/256, for p in 1/4096.
   let stretch: Buffer<Int16>
@@ -52,12 +52,11 @@ private struct MixingTables {
   ]
 }
 
-/// Codes images one after the other; what it learns of one serves the next ones. One for each block and
-/// direction.
+/// Codes images one after the other, adapting from each to the next. One for each block and direction.
 package final class PixelCoder {
   private static let contextCount = 6
   private static let slotBits = 16
-  /// One for each kind of question: blank, full, which of the full ones, and the eight bits.
+  /// One for each kind of decision: blank, full, which of the full values, and the eight bits.
   private static let weightSets = 11
 
   private let width: Int
@@ -67,7 +66,7 @@ package final class PixelCoder {
   private let slots: Buffer<UInt16>
   /// [sets, contexts], 65536 for 1.
   private let weights: Buffer<Int32>
-  /// Pixels whose neighbours are all blank, by what is known beside.
+  /// Counters for pixels whose neighbours are all blank, by position.
   private let blanks: AdaptiveBits
 
   package init(width: Int, height: Int) throws(AEError) {
@@ -81,14 +80,14 @@ package final class PixelCoder {
     for index in 0..<weights.count { weights.base[index] = 65536 * 2 / 5 }
   }
 
-  /// What the questions of a pixel are asked under.
+  /// The contexts of a pixel.
   private struct Contexts {
     var hashes: (UInt32, UInt32, UInt32, UInt32, UInt32, UInt32) = (0, 0, 0, 0, 0, 0)
   }
 
   /// Codes an image: reads `pixels` when encoding, writes them when decoding.
   package func code(_ pixels: UnsafeMutablePointer<UInt8>, _ coder: inout BinaryCoder) {
-    // The darkest values that the image has had, which come again: 252 ... 255.
+    // The darkest values of the image so far, which recur: 252 ... 255.
     var lastFull = 0
     var fullBefore = 0
     for y in 0..<height {
@@ -139,7 +138,7 @@ package final class PixelCoder {
 
   /// Is it blank? Is it full, and which of the four? If neither, its bits.
   private func codeValue(_ value: Int, _ contexts: Contexts, _ coder: inout BinaryCoder) -> Int {
-    // A pixel whose neighbours are blank may be, too: being here says nothing of it.
+    // The pixel itself is not known to be blank.
     if ask(value == 0 ? 1 : 0, 0, 0, contexts, &coder) != 0 { return 0 }
     if ask(value >= 252 ? 1 : 0, 1, 1, contexts, &coder) != 0 {
       let high = ask((value - 252) >> 1 & 1, 2, 2, contexts, &coder)
@@ -153,7 +152,7 @@ package final class PixelCoder {
     return node & 255
   }
 
-  /// Asks one question and learns from the answer.
+  /// Codes one decision and adapts.
   @inline(never)
   private func ask(_ bit: Int, _ node: Int, _ set: Int, _ contexts: Contexts, _ coder: inout BinaryCoder)
     -> Int

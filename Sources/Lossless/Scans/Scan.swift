@@ -1,5 +1,5 @@
-// A bilevel scan and where it lies: what an anti-aliased image is drawn from, and all that has to be coded of
-// it but the few pixels that come out otherwise.
+// A bilevel scan and its position: what an anti-aliased image is rendered from, and all that has to be coded of it but the
+// few pixels that differ.
 
 import Core
 

@@ -1,5 +1,5 @@
-// The exact layer: images by the bilevel scans that they were drawn from, where there are such, which a network
-// predicts pixel by pixel; other images by their pixels. One run of bits for a block.
+// Lossless coding by scans: an image that was rendered from a bilevel scan is coded as that scan, which a network predicts
+// pixel by pixel; other images are coded by context mixing. A block is one arithmetic code.
 
 import Bytes
 import Compute
@@ -48,9 +48,9 @@ package final class ScanCoder: Sendable {
 
   /// Corrections of an image, at most: more, and its pixels are coded instead.
   private static let largestMissCount = 40
-  /// Places are coded from this one on.
+  /// The lowest place that is coded.
   private static let firstPlace = -32
-  /// Bits of ink in a block, at most: what its heads may ask of a reader, whatever the bytes that follow them.
+  /// Bits of ink in a block, at most: a bound on the work that heads can ask of a reader.
   package static let largestInkCount = 1 << 28
 
   /// - Parameter model: predicts scans; without it all images are coded by their pixels.
@@ -203,7 +203,7 @@ package final class ScanCoder: Sendable {
 
   // MARK: Both
 
-  /// Codes a block: heads, ink, what the drawn images leave to say, other images. A decoder fills `scanned`, and
+  /// Codes a block: heads, ink, corrections of the rendered images, other images. A decoder fills `scanned`, and
   /// stops once it has the images `wanted`.
   /// - Parameters:
   ///   - model: nil for a block in which no image has a scan.
@@ -320,7 +320,7 @@ package final class ScanCoder: Sendable {
           asked += 1
         }
       }
-      if asked > 0 { try model.probabilities(inputs.base, count: asked, words: words.base) }
+      if asked > 0 { try model.logits(inputs.base, count: asked, into: words.base) }
       var next = 0
       for index in 0..<count {
         let raster = scanned[index].raster

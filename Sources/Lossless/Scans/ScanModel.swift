@@ -1,32 +1,32 @@
-// The network that predicts a bilevel scan pixel by pixel, in integers: what exact image sets are coded with.
-// How it was fitted is Training's business, what it sees Scan's.
+// The network that predicts a bilevel scan pixel by pixel, in integers. It is trained in Training/ScanFit.swift; its
+// inputs are made in ScanRaster.swift.
 
 import CKernels
 import Compute
 import Core
 import Network
 
-/// An integer network from the bytes of a context to the odds of ink. Immutable.
+/// An integer network from the bytes of a context to the logit of ink. Immutable.
 public final class ScanModel: Sendable {
-  /// The network's words count in 1/1024 nat.
+  /// Logits are in units of 1/1024 nat.
   public static let wordsPerNat = 1024
-  /// Words between entries of the table of probabilities, and how many entries there are: -16384 ... 16384.
+  /// The distance of logits between entries of the table of probabilities, and its entries: -16384 ... 16384.
   public static let tableStep = 256
   public static let tableCount = 129
   /// Hidden layers, and units of one, at most.
   public static let maximumHiddenCount = 4
   public static let maximumHiddenWidth = 1024
-  /// Weights at most: what a reader spends on a bit of ink follows from the weight file, which may be a stranger's.
+  /// Weights at most: a bound on a reader's work for a bit of ink, since the weight file may be malicious.
   public static let maximumWeightCount = 1 << 16
 
-  public let network: IntegerEncoder
-  /// The probability of ink in parts of 65536, for every `tableStep`th word from -16384 on.
+  public let network: IntegerNetwork
+  /// The probability of ink in parts of 65536, for every `tableStep`th logit from -16384 on.
   public let probabilities: [UInt16]
 
   /// - Throws: `.format` unless the network has one output and `tableCount` probabilities rise within
   ///   1 ... 65535.
   @inline(never)
-  public init(network: IntegerEncoder, probabilities: [UInt16]) throws(AEError) {
+  public init(network: IntegerNetwork, probabilities: [UInt16]) throws(AEError) {
     var isSound = network.outputCount == 1 && probabilities.count == ScanModel.tableCount
     var previous: UInt16 = 1
     for probability in probabilities {
@@ -55,20 +55,20 @@ public final class ScanModel: Sendable {
     return table
   }
 
-  /// The probability of ink, in parts of 65536, that a word stands for.
+  /// The probability of ink, in parts of 65536, of a logit.
   @inline(__always)
-  public func probability(_ word: Int16) -> Int {
-    let position = (Int(word) &+ 16384).clamped(to: 0...32767)
+  public func probability(_ logit: Int16) -> Int {
+    let position = (Int(logit) &+ 16384).clamped(to: 0...32767)
     let index = position / ScanModel.tableStep
     let low = Int(probabilities[index])
     let high = Int(probabilities[index &+ 1])
     return low &+ (high &- low) &* (position % ScanModel.tableStep) / ScanModel.tableStep
   }
 
-  /// The probabilities of ink of `count` pixels, from `inputCount` bytes each.
-  public func probabilities(
-    _ inputs: UnsafePointer<UInt8>, count: Int, words: UnsafeMutablePointer<Int16>
+  /// The logits of ink of `count` pixels, from `inputCount` bytes each; `probability` makes a probability of one.
+  public func logits(
+    _ inputs: UnsafePointer<UInt8>, count: Int, into logits: UnsafeMutablePointer<Int16>
   ) throws(AEError) {
-    try network.encode(inputs, count: count, into: words)
+    try network.encode(inputs, count: count, into: logits)
   }
 }

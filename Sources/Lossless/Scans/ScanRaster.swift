@@ -1,5 +1,5 @@
-// A scan while it is written or read pixel by pixel, in raster order, and what a predictor may see of it. Bits
-// are packed, so that a neighbourhood is a few shifts.
+// A scan while it is coded pixel by pixel, in raster order, and the inputs of its predictor. Bits are packed, so that a
+// neighbourhood is a few shifts.
 
 import Core
 
@@ -9,7 +9,7 @@ public final class ScanRaster {
   public static let neighbourCount = 61
   /// The context of a pixel that has ink all around.
   public static let allInk: UInt64 = (1 << 61) - 1
-  /// What else a predictor is told: distances to the four edges, and the side.
+  /// Further inputs of the predictor: distances to the four edges, and the side.
   public static let featureCount = 5
   /// Bytes that stand for a pixel's context and features.
   public static let inputCount = neighbourCount + featureCount

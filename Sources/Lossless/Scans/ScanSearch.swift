@@ -1,5 +1,5 @@
-// From an anti-aliased image back to the bilevel scan it was drawn from. Which side the scan had is not known:
-// every side is tried, and wrong ones soon meet a pixel that they cannot draw.
+// From an anti-aliased image back to the bilevel scan that it was rendered from. The scan's side is not known: every side is
+// tried, and a wrong one soon meets a pixel that it cannot produce.
 
 import CScan
 import Core
@@ -13,7 +13,7 @@ public final class ScanSearch {
   private let best: Buffer<UInt8>
   private let box: Buffer<UInt8>
 
-  /// Hypotheses kept at first, and where those did not do.
+  /// The beam width at first, and when that found no scan.
   private static let narrowBeam = 16
   private static let wideBeam = 32
   /// Pixels that may come out otherwise, in a scan that is the best there is.
@@ -78,7 +78,7 @@ public final class ScanSearch {
     }
     let (tall, wide) = (ink.bottom - ink.top, ink.right - ink.left)
     guard ink.darkest >= 200, max(tall, wide) == side else { return nil }
-    // One wrong guess may spoil the right side: if there is none, a few pixels may come out otherwise.
+    // One wrong hypothesis may exclude the right side: if no scan is exact, a few pixels may differ.
     var attempt = try find(image, ink, beam: ScanSearch.narrowBeam, misses: 0, monitor)
     if attempt == nil {
       attempt = try find(
@@ -138,7 +138,7 @@ public final class ScanSearch {
     }
   }
 
-  /// Tries one way. Returns the scan's roughness, or -1.
+  /// Tries one position. Returns the scan's roughness, or -1.
   private func search(
     _ attempt: Attempt, _ darkest: Int, beam: Int, misses: Int, largestCost: Int
   ) -> Int {

@@ -1,4 +1,4 @@
-// Experiment 6: whether codes help to tell digits apart. Nearest neighbours and logistic regression on raw pixels, on
+// Experiment 6: whether codes help to classify digits. Nearest neighbours and logistic regression on raw pixels, on
 // principal components, and on each network's codes of equal length.
 
 import Analysis
@@ -38,7 +38,7 @@ extension StudyExperiment {
     }
   }
 
-  /// What digits are told apart by.
+  /// The features that digits are classified by.
   private static func features(_ context: StudyContext) throws -> [Feature] {
     let (plan, digits) = (context.plan, context.digits)
     var result = [Feature(pixelsOf: digits)]

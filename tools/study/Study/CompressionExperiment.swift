@@ -37,7 +37,7 @@ extension StudyExperiment {
       let network = run.network
       try work.tell("compressing with \(run.name)")
       let trained = try work.trained(run, on: digits.train).model
-      let model = try fitCodec(trained, pixels: digits.train.pixels.base, count: digits.train.count)
+      let model = try quantized(trained, pixels: digits.train.pixels.base, count: digits.train.count)
       guard let codec = model.codec else { continue }
       var points: [(x: Double, y: Double)] = []
       for quality in 1...codec.rates.count {
@@ -109,7 +109,7 @@ extension StudyExperiment {
             ("psnr_db", JSON($0.points.map(\.decibels))),
           ])
         }))
-    // A network that knows nothing leaves whole images to be stored as they are, which is no picture of its own.
+    // Images of an untrained network are stored raw, which says nothing of its reconstructions.
     let best = (ownSeries + longerSeries).flatMap { one in one.points.map { (one.name, $0) } }.filter {
       $0.1.y.isFinite
     }

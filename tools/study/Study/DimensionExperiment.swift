@@ -1,5 +1,5 @@
-// Experiment 5: how many dimensions the manifold of digits has, asked in every way that this project knows, and the
-// answer to the study's hypothesis that it is between 10 and 100.
+// Experiment 5: the dimension of the manifold of digits, estimated by several methods, and the answer to the study's
+// hypothesis that it is between 10 and 100.
 
 import Analysis
 import Core

@@ -1,5 +1,5 @@
-// What an experiment finds, as it is put together: a sentence, numbers for programs, and figures, whose pictures
-// and charts become files in the study's folder.
+// The findings of an experiment: a sentence, numbers for programs, and figures, whose pictures and charts become files in
+// the study's folder.
 
 import Core
 import Model
@@ -124,7 +124,7 @@ extension StudyPlan {
 }
 
 extension Autoencoder {
-  /// What comes back of a set's images, from their codes (a variational model's means).
+  /// The reconstructions of a set's images from their codes (a variational model's means).
   func rebuilt(_ set: ImageSet) throws(AEError) -> ImageSet {
     let codes = try codes(of: set)
     return try decoded(codes, count: set.count)

@@ -1,5 +1,5 @@
-// Experiment 1: what a linear autoencoder does beside principal components. The study's figure 2, how the two
-// subspaces lie to each other, and how near the loss comes to the floor.
+// Experiment 1: a linear autoencoder beside principal components. The study's figure 2, the angles between the two
+// subspaces, and how near the loss comes to its minimum.
 
 import Analysis
 import Core

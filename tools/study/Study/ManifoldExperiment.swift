@@ -1,5 +1,5 @@
-// Experiment 7: manifolds whose dimension is known. Whether autoencoders and estimates find the six numbers that clips
-// of a kicked ball, and pen-stroke digits, were drawn from, and whether codes give those numbers away.
+// Experiment 7: manifolds of known dimension. Whether autoencoders and estimates find the six parameters that clips of a
+// kicked ball, and pen-stroke digits, were drawn from, and whether codes predict those parameters.
 
 import Analysis
 import Core
@@ -52,9 +52,9 @@ extension StudyExperiment {
       let regression = try LinearRegression(
         codes.base, inputCount: d, manifold.trainParameters.base, outputCount: dimension,
         count: data.train.count)
-      let foretold = try regression.predictions(queries.base, count: data.test.count)
+      let predicted = try regression.predictions(queries.base, count: data.test.count)
       let linear = LinearRegression.explained(
-        foretold.base, of: manifold.testParameters.base, count: data.test.count, width: dimension)
+        predicted.base, of: manifold.testParameters.base, count: data.test.count, width: dimension)
       let neighbours = try Neighbours(
         of: queries.base, queryCount: data.test.count, among: codes.base, pointCount: data.train.count,
         width: d,
@@ -73,9 +73,9 @@ extension StudyExperiment {
     try findings.add(
       strips, name: "reconstructions",
       caption: manifold.key == "ball"
-        ? "Clips of \(data.name.dropFirst("clips of ".count)): six frames each, in two rows of three; below, what comes back "
+        ? "Clips of \(data.name.dropFirst("clips of ".count)): six frames each, in two rows of three; below, reconstructions "
           + "from d numbers."
-        : "Threes whose slant, aspect, thickness, size, waist and top weight vary, and what comes back from d numbers.",
+        : "Threes whose slant, aspect, thickness, size, waist and top weight vary, and reconstructions from d numbers.",
       run: note)
     try findings.add(
       Chart.errors(
@@ -109,7 +109,7 @@ extension StudyExperiment {
     // What codes say of the parameters.
     try findings.add(
       Chart(
-        title: "Share of the parameters' variance that codes foretell, against the length of the code",
+        title: "Share of the parameters' variance that codes predict, against the length of the code",
         x: Chart.Axis(
           title: "length of the code, d", from: 0, ticks: plan.manifoldDimensions.map { Double($0) }),
         y: Chart.Axis(title: "R², mean over the parameters", from: 0, to: 1),
@@ -124,7 +124,7 @@ extension StudyExperiment {
         height: 340),
       name: "parameters",
       caption:
-        "How much of the parameters a linear map of the code foretells, and the mean of the ten nearest codes.",
+        "How much of the parameters a linear map of the code predicts, and the mean of the ten nearest codes.",
       run: note)
     if !atSix.linear.isEmpty {
       findings.add(
@@ -169,7 +169,7 @@ extension StudyExperiment {
     if let near = nearScores.first(where: { $0.x == Double(dimension) }), !atSix.linear.isEmpty {
       let weakest = atSix.near.indices.min { atSix.near[$0] < atSix.near[$1] } ?? 0
       findings.remarks.append(
-        "From codes of \(dimension) numbers the ten nearest foretell \((near.y * 100).fixed(0)) % of the parameters' variance "
+        "From codes of \(dimension) numbers the ten nearest predict \((near.y * 100).fixed(0)) % of the parameters' variance "
           + "on average, least of \(manifold.names[weakest]) (\((atSix.near[weakest] * 100).fixed(0)) %).")
     }
     return findings.json(

@@ -110,7 +110,7 @@ package struct StudyCommand: ParsableCommand {
     try write(context, seconds: cs_seconds() - started)
   }
 
-  /// What tells one study from another: a folder holds one.
+  /// The identity of a study: a folder holds one.
   private func description(_ data: StudyData) -> JSON {
     .object([
       ("study", .int(2)), ("scale", .string(plan.scale.rawValue)), ("data", .string(data.name)),

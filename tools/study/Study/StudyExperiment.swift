@@ -1,4 +1,4 @@
-// The experiments of the study: their names, the trainings that each looks at, and what each measures.
+// The experiments of the study: their names, the training runs that each uses, and what each measures.
 
 import Core
 import Storage

@@ -1,5 +1,5 @@
-// The folder of a study: what is finished is kept there under its name, whole or not at all, and is taken up
-// again by the next run of the same study.
+// The folder of a study: finished results are kept there by name, written atomically, and reused by the next run of the
+// same study.
 
 import Bytes
 import Core
@@ -8,11 +8,11 @@ import Model
 import Storage
 import ToolKit
 
-/// Where a study keeps what it has.
+/// The results of a study on disk.
 struct StudyFolder {
   let path: String
 
-  /// The file that tells what study a folder holds.
+  /// The file that identifies the study of a folder.
   private static let head = "study.json"
   private var kept: String { path + "/kept" }
 

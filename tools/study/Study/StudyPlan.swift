@@ -1,5 +1,5 @@
-// How much of everything the study does: in full, in minutes, or, for its tests, in seconds. Which networks it
-// compares, and every training run that its experiments look at.
+// The plan of a study: its size (in full, in minutes, or, for tests, in seconds), the networks that it compares, and every
+// training run of its experiments.
 
 import Core
 import Network
@@ -172,8 +172,9 @@ extension StudyPlan {
 
   /// What a preset of `aez train` says for images like these.
   private func preset(_ name: String, steps: Int? = nil, _ data: StudyData) throws -> StudyRun {
-    guard let preset = Preset(argument: name) else { throw AEError(.internal, "there is no preset \(name)") }
-    var options = try preset.recipe().options(width: data.width, height: data.height, base: nil)
+    var options = TrainingOptions()
+    (options.width, options.height) = (data.width, data.height)
+    try TrainingPreset.named(name).apply(to: &options)
     if let steps { options.stepCount = steps }
     return StudyRun(
       name: "\(options.architecture.kind.name)-\(options.architecture.latentCount)", options: options,

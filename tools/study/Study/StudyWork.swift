@@ -1,5 +1,5 @@
-// The work of a study: trains each network once, keeps it with the curve of its loss, and tells how much is left.
-// A run that is stopped leaves a checkpoint, from which the next one goes on.
+// The training runs of a study: trains each network once, keeps it with its loss curve, and reports progress. A run that
+// is stopped leaves a checkpoint, from which the next one goes on.
 
 import Bytes
 import Core
@@ -18,7 +18,7 @@ struct TrainedRun {
   var seconds: Double { curve.last?.seconds ?? 0 }
 }
 
-/// Does what a study asks for, and keeps count.
+/// Trains and keeps the networks of a study.
 final class StudyWork {
   let plan: StudyPlan
   let folder: StudyFolder
@@ -38,7 +38,7 @@ final class StudyWork {
   /// Steps between checkpoints.
   private static let checkpointInterval = 5_000
 
-  /// Says what is at work, and stops if that was asked for.
+  /// Shows the current work, and stops if the user asked for it.
   func tell(_ what: String) throws(AEError) {
     progress.update(done, what)
     guard !Interrupt.isRequested else {
@@ -69,7 +69,7 @@ final class StudyWork {
     guard Path.kind(path) == .file else { return nil }
     let file = try File.read(path)
     let model = try WeightFile.read(file.base, file.count, name: path)
-    guard model.provenance == run.options.provenance(on: set) else {
+    guard model.provenance.hasPrefix(run.options.provenance(on: set.pixels.base, count: set.count)) else {
       return "\(path) is of another recipe or of other images, so that the network is trained anew"
     }
     try folder.keep(model, as: run.name)
@@ -107,7 +107,7 @@ final class StudyWork {
     var earlier = 0.0
     let trainer: Trainer
     if let bytes = try folder.checkpoint(run.name), let partial = try folder.json("\(run.name).partial"),
-      // One that an older version wrote is of no use, nor one of another recipe or of other images.
+      // Checkpoints of older versions, other recipes or other images are ignored.
       let resumed = try? Trainer(checkpoint: bytes.base, bytes.count, name: "\(run.name).checkpoint"),
       resumed.options.commandLine == run.options.commandLine,
       (try? resumed.check(images: set.pixels.base, count: set.count)) != nil
@@ -158,7 +158,9 @@ final class StudyWork {
       throw error
     }
     if let failure { throw failure }
-    try folder.keep(try trainer.model(provenance: run.options.provenance(on: set)), as: run.name)
+    try folder.keep(
+      try trainer.model(provenance: run.options.provenance(on: set.pixels.base, count: set.count)),
+      as: run.name)
     try folder.keep(
       .object([("recipe", .string(run.options.commandLine)), ("curve", .array(curve))]), as: run.name)
     folder.dropCheckpoint(of: run.name)

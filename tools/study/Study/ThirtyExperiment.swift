@@ -1,5 +1,5 @@
-// How little is lost with thirty numbers: the study's recipe and the best one that this project knows, beside what
-// others reached with as many.
+// The reconstruction error with thirty latents: the study's recipe and the best preset of this project, beside published
+// results.
 
 import Core
 import Model
@@ -51,7 +51,7 @@ extension StudyExperiment {
       "\(plain.network.title) by the study's protocol, \(plain.stepsInWords), and \(best.network.title), "
         + "\(best.stepsInWords); \(digits.name), \(grouped(digits.test.count)) test images")
     try findings.add(
-      strips, name: "reconstructions", caption: "Test digits, and what comes back from thirty numbers.",
+      strips, name: "reconstructions", caption: "Test digits, and reconstructions from thirty numbers.",
       run: note)
     let bars =
       measured.map { BarChart.Bar(name: $0.name, colour: $0.run.network.colour, values: [$0.mse]) }

@@ -81,7 +81,7 @@ extension StudyExperiment {
     }
     try findings.add(
       strips, name: "reconstructions",
-      caption: "The study's figure 5: test digits, and what comes back from the means of their codes.",
+      caption: "The study's figure 5: test digits, and reconstructions from the means of their codes.",
       run: note)
     findings.add(
       columns: [

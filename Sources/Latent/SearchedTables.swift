@@ -1,0 +1,48 @@
+// Frequency tables for searched codes. The search depends on the tables and the tables on the search, so they alternate.
+
+import Compute
+import Core
+import Network
+
+/// Codes are searched in runs of so many images, in all of small sets and in some 4000 images of large ones.
+private let searchedRun = 100
+
+package func isSearched(_ row: Int, of rows: Int) -> Bool {
+  row / searchedRun % max(rows / 4000, 1) == 0
+}
+
+/// The rate with tables counted on searched codes: two rounds of search and count. A search prefers cheap symbols, which
+/// become cheaper in the tables that are counted on its codes.
+///
+/// - Parameter codes: [rows, latents] codes of the images `pixels`, which are searched in place.
+package func searched(
+  _ rate: CodeRate, decoder: IntegerNetwork, price: Int, _ codes: Buffer<Int16>,
+  pixels: UnsafePointer<UInt8>, rows: Int
+) throws(AEError) -> CodeRate {
+  var rate = rate
+  let latentCount = rate.steps.count
+  for _ in 0..<2 {
+    let search = CodeSearch(
+      decoder: decoder, rate: rate, price: price, escapeBits: Int(LatentCoder.escapeBits))
+    let runCount = (rows + searchedRun - 1) / searchedRun
+    let failures = try Buffer<UInt8>(count: runCount)
+    parallel(runCount) { run in
+      let first = run * searchedRun
+      guard isSearched(first, of: rows) else { return }
+      do throws(AEError) {
+        try search.refine(
+          codes.base + first * latentCount, pixels: pixels + first * decoder.outputCount,
+          count: min(searchedRun, rows - first), passes: 1)
+      } catch {
+        failures.base[run] = 1
+      }
+    }
+    for run in 0..<runCount where failures.base[run] != 0 {
+      throw AEError(.memory, "cannot allocate rows for the search of codes")
+    }
+    rate = try CodeRate(
+      steps: rate.steps,
+      tables: codeTables(codes, rows: rows, steps: rate.steps) { isSearched($0, of: rows) })
+  }
+  return rate
+}

@@ -1,0 +1,300 @@
+// ae.h, "Options": access to the option tables. The options themselves are rows in TrainingOptions, CompressionOptions,
+// QuantizationOptions and ScanTrainingOptions.
+
+import CAE
+import CSystem
+import Container
+import Core
+import LibAEDecode
+import Options
+import Quantization
+import Training
+
+/// Values for the options of one table.
+final class OptionsBox {
+  enum Values {
+    case training(TrainingOptions)
+    case compression(CompressionOptions)
+    case quantization(QuantizationOptions)
+    case lossless(ScanTrainingOptions)
+  }
+
+  var values: Values
+
+  init(_ values: Values) { self.values = values }
+
+  /// The defaults of a table.
+  init(table: Int32) throws(AEError) {
+    switch table {
+    case Int32(AE_OPTIONS_TRAINING): values = .training(TrainingOptions())
+    case Int32(AE_OPTIONS_COMPRESSION): values = .compression(CompressionOptions())
+    case Int32(AE_OPTIONS_QUANTIZATION): values = .quantization(QuantizationOptions())
+    case Int32(AE_OPTIONS_LOSSLESS): values = .lossless(ScanTrainingOptions())
+    default: throw AEError(.argument, "there is no table of options \(table)")
+    }
+  }
+}
+
+private func box(_ handle: OpaquePointer?) throws(AEError) -> OptionsBox {
+  try object(handle, .options, OptionsBox.self)
+}
+
+private func wrong(_ wanted: StaticString) -> AEError {
+  AEError(.argument, "options of another table were given: \(wanted) is expected")
+}
+
+/// The options of a call; NULL stands for the defaults.
+func trainingOptions(_ handle: OpaquePointer?) throws(AEError) -> TrainingOptions {
+  guard handle != nil else { return TrainingOptions() }
+  guard case .training(let options) = try box(handle).values else { throw wrong("AE_OPTIONS_TRAINING") }
+  return options
+}
+
+func compressionOptions(_ handle: OpaquePointer?) throws(AEError) -> CompressionOptions {
+  guard handle != nil else { return CompressionOptions() }
+  guard case .compression(let options) = try box(handle).values else { throw wrong("AE_OPTIONS_COMPRESSION") }
+  return options
+}
+
+func quantizationOptions(_ handle: OpaquePointer?) throws(AEError) -> QuantizationOptions {
+  guard handle != nil else { return QuantizationOptions() }
+  guard case .quantization(let options) = try box(handle).values else {
+    throw wrong("AE_OPTIONS_QUANTIZATION")
+  }
+  return options
+}
+
+func losslessOptions(_ handle: OpaquePointer?) throws(AEError) -> ScanTrainingOptions {
+  guard handle != nil else { return ScanTrainingOptions() }
+  guard case .lossless(let options) = try box(handle).values else { throw wrong("AE_OPTIONS_LOSSLESS") }
+  return options
+}
+
+@implementation @_cdecl("ae_options_create")
+public func ae_options_create(_ table: Int32, _ options: UnsafeMutablePointer<OpaquePointer?>!) -> ae_status {
+  storeHandle(options, .options) { () throws(AEError) in
+    try makeHandle(.options, try OptionsBox(table: table))
+  }
+}
+
+@implementation @_cdecl("ae_options_free")
+public func ae_options_free(_ options: OpaquePointer!) { freeHandle(options, .options, OptionsBox.self) }
+
+/// A way to set an option, for whichever table.
+private struct Setting {
+  enum Value {
+    case text(String)
+    case integer(Int64)
+    case number(Double)
+  }
+
+  let key: String
+  let value: Value
+
+  func store<Root>(in root: Root, _ table: OptionTable<Root>) throws(AEError) -> Root {
+    var root = root
+    switch value {
+    case .text(let text): try table.set(key, text, in: &root)
+    case .integer(let integer): try table.set(key, integer: integer, in: &root)
+    case .number(let number): try table.set(key, number: number, in: &root)
+    }
+    return root
+  }
+
+  func store(in box: OptionsBox) throws(AEError) {
+    switch box.values {
+    case .training(var options):
+      if key == "preset", case .text(let name) = value {
+        try TrainingPreset.named(name).apply(to: &options)
+      } else {
+        options = try store(in: options, TrainingOptions.table)
+      }
+      box.values = .training(options)
+    case .compression(let options):
+      box.values = .compression(try store(in: options, CompressionOptions.table))
+    case .quantization(let options):
+      box.values = .quantization(try store(in: options, QuantizationOptions.table))
+    case .lossless(let options): box.values = .lossless(try store(in: options, ScanTrainingOptions.table))
+    }
+  }
+}
+
+@implementation @_cdecl("ae_options_set")
+public func ae_options_set(
+  _ options: OpaquePointer!, _ key: UnsafePointer<CChar>!, _ value: UnsafePointer<CChar>!
+) -> ae_status {
+  boundary { () throws(AEError) in
+    let box = try box(options)
+    let key = try text(key, "key")
+    do throws(AEError) {
+      try Setting(key: key, value: .text(try text(value, "its value"))).store(in: box)
+    } catch {
+      throw error.message.hasPrefix("its value") ? error.at(key) : error
+    }
+  }
+}
+
+@implementation @_cdecl("ae_options_set_integer")
+public func ae_options_set_integer(
+  _ options: OpaquePointer!, _ key: UnsafePointer<CChar>!, _ value: Int64
+) -> ae_status {
+  boundary { () throws(AEError) in
+    try Setting(key: try text(key, "key"), value: .integer(value)).store(in: try box(options))
+  }
+}
+
+@implementation @_cdecl("ae_options_set_number")
+public func ae_options_set_number(
+  _ options: OpaquePointer!, _ key: UnsafePointer<CChar>!, _ value: Double
+) -> ae_status {
+  boundary { () throws(AEError) in
+    let key = try text(key, "key")
+    guard value.isFinite else { throw AEError(.argument, "\(key) must be finite") }
+    try Setting(key: key, value: .number(value)).store(in: try box(options))
+  }
+}
+
+@implementation @_cdecl("ae_options_get")
+public func ae_options_get(
+  _ options: OpaquePointer!, _ key: UnsafePointer<CChar>!, _ out: UnsafeMutablePointer<CChar>!,
+  _ capacity: Int,
+  _ size: UnsafeMutablePointer<Int>!
+) -> ae_status {
+  func value() throws(AEError) -> Buffer<UInt8> {
+    let box = try box(options)
+    let key = try text(key, "key")
+    func value<Root>(_ root: Root, _ table: OptionTable<Root>) throws(AEError) -> String {
+      table.text(of: try table.row(key), in: root)
+    }
+    switch box.values {
+    case .training(let options): return try terminated(try value(options, TrainingOptions.table))
+    case .compression(let options): return try terminated(try value(options, CompressionOptions.table))
+    case .quantization(let options): return try terminated(try value(options, QuantizationOptions.table))
+    case .lossless(let options): return try terminated(try value(options, ScanTrainingOptions.table))
+    }
+  }
+  return produce(
+    out.map { UnsafeMutableRawPointer($0) }, capacity: capacity, size: size,
+    bound: { () throws(AEError) in try value().count }, make: value)
+}
+
+/// A text's bytes with a closing NUL.
+func terminated(_ text: String) throws(AEError) -> Buffer<UInt8> { try Buffer(UTF8Text.bytes(text) + [0]) }
+
+// MARK: Tables
+
+/// Text for C that is made at its first use and kept.
+private final class KeptTexts: Sendable {
+  /// Default, choices of each row, one after the other with closing NULs, and where each begins.
+  nonisolated(unsafe) private let base: UnsafeMutablePointer<CChar>
+  private let starts: [Int]
+
+  init(_ texts: [String]) throws(AEError) {
+    var bytes: [UInt8] = []
+    var starts: [Int] = []
+    for text in texts {
+      starts.append(bytes.count)
+      bytes += UTF8Text.bytes(text) + [0]
+    }
+    guard let memory = cs_allocate(bytes.count) else { throw AEError(.memory, "cannot allocate texts") }
+    bytes.withUnsafeBytes { source in
+      if let base = source.baseAddress { memory.copyMemory(from: base, byteCount: source.count) }
+    }
+    base = memory.assumingMemoryBound(to: CChar.self)
+    self.starts = starts
+  }
+
+  deinit { cs_free(base) }
+
+  subscript(index: Int) -> UnsafePointer<CChar> { UnsafePointer(base + starts[index]) }
+}
+
+private let trainingTexts = Lazy<KeptTexts>()
+private let compressionTexts = Lazy<KeptTexts>()
+private let quantizationTexts = Lazy<KeptTexts>()
+private let losslessTexts = Lazy<KeptTexts>()
+
+private func describe<Root>(
+  _ table: OptionTable<Root>, _ index: Int, _ kept: Lazy<KeptTexts>
+) throws(AEError) -> ae_option_information {
+  guard index >= 0, index < table.rows.count else {
+    throw AEError(.argument, "there are \(table.rows.count) \(table.name) options: none is numbered \(index)")
+  }
+  let texts = try kept.value { () throws(AEError) in
+    var texts: [String] = []
+    for row in table.rows {
+      texts.append(table.defaultText(of: row))
+      var choices = ""
+      for choice in row.choices {
+        choices = choices.isEmpty ? sentence("\(choice)") : sentence("\(choices),\(choice)")
+      }
+      texts.append(choices)
+    }
+    return try KeptTexts(texts)
+  }
+  let row = table.rows[index]
+  var result = ae_option_information()
+  result.type = Int32(row.type.rawValue)
+  result.is_implied = row.isImplied ? 1 : 0
+  result.minimum = row.minimum
+  result.maximum = row.maximum
+  result.key = cString(row.key)
+  result.default_value = texts[2 * index]
+  result.automatic = cString(row.automatic)
+  result.choices = texts[2 * index + 1]
+  result.documentation = cString(row.documentation)
+  result.former_flags = cString(row.formerFlags)
+  return result
+}
+
+@implementation @_cdecl("ae_option_count")
+public func ae_option_count(_ table: Int32) -> Int {
+  switch table {
+  case Int32(AE_OPTIONS_TRAINING): return TrainingOptions.table.rows.count
+  case Int32(AE_OPTIONS_COMPRESSION): return CompressionOptions.table.rows.count
+  case Int32(AE_OPTIONS_QUANTIZATION): return QuantizationOptions.table.rows.count
+  case Int32(AE_OPTIONS_LOSSLESS): return ScanTrainingOptions.table.rows.count
+  default: return 0
+  }
+}
+
+@implementation @_cdecl("ae_option_info")
+public func ae_option_info(
+  _ table: Int32, _ index: Int, _ information: UnsafeMutablePointer<ae_option_information>!
+) -> ae_status {
+  boundary { () throws(AEError) in
+    guard let information else { throw AEError(.argument, "information is NULL") }
+    let result: ae_option_information
+    switch table {
+    case Int32(AE_OPTIONS_TRAINING): result = try describe(TrainingOptions.table, index, trainingTexts)
+    case Int32(AE_OPTIONS_COMPRESSION):
+      result = try describe(CompressionOptions.table, index, compressionTexts)
+    case Int32(AE_OPTIONS_QUANTIZATION):
+      result = try describe(QuantizationOptions.table, index, quantizationTexts)
+    case Int32(AE_OPTIONS_LOSSLESS): result = try describe(ScanTrainingOptions.table, index, losslessTexts)
+    default: throw AEError(.argument, "there is no table of options \(table)")
+    }
+    try writeStruct(information, result)
+  }
+}
+
+@implementation @_cdecl("ae_preset_count")
+public func ae_preset_count() -> Int { TrainingPreset.all.count }
+
+@implementation @_cdecl("ae_preset_info")
+public func ae_preset_info(
+  _ index: Int, _ information: UnsafeMutablePointer<ae_preset_information>!
+) -> ae_status {
+  boundary { () throws(AEError) in
+    guard let information else { throw AEError(.argument, "information is NULL") }
+    guard index >= 0, index < TrainingPreset.all.count else {
+      throw AEError(.argument, "there are \(TrainingPreset.all.count) presets: none is numbered \(index)")
+    }
+    let preset = TrainingPreset.all[index]
+    var result = ae_preset_information()
+    result.name = cString(preset.name)
+    result.summary = cString(preset.summary)
+    result.options = cString(preset.options)
+    try writeStruct(information, result)
+  }
+}

@@ -1,0 +1,82 @@
+// The sections of a weight file by what they hold, checked against each other: what reading and summing up have in
+// common.
+
+import Bytes
+import Core
+import Latent
+import Lossless
+import Model
+import Network
+
+/// Which sections a file has, and its architecture: what reading and summing up have in common.
+final class Contents {
+  let architecture: Architecture
+  let modelName: String
+  let provenance: String
+  let storage: WeightStorage
+  let floatEncoder: SectionEntry?
+  let floatDecoder: SectionEntry?
+  let integerEncoder: SectionEntry?
+  let integerDecoder: SectionEntry?
+  let codec: SectionEntry?
+  let scan: SectionEntry?
+  private let file: WeightFileContainer
+
+  init(_ file: WeightFileContainer) throws(AEError) {
+    self.file = file
+    (architecture, modelName, provenance) = try ArchitectureSection.read(
+      try file.raw(file.entries[0], allowed: ArchitectureSection.rawCounts), name: file.name)
+    let decoder32 = file.entry(.floatDecoder32)
+    let decoder16 = file.entry(.floatDecoder16)
+    let encoder32 = file.entry(.floatEncoder32)
+    let encoder16 = file.entry(.floatEncoder16)
+    floatDecoder = decoder32 ?? decoder16
+    floatEncoder = encoder32 ?? encoder16
+    integerEncoder = file.entry(.integerEncoder)
+    integerDecoder = file.entry(.integerDecoder)
+    codec = file.entry(.codec)
+    scan = file.entry(.scan)
+    storage = decoder32 != nil ? .float32 : decoder16 != nil ? .float16 : .int8
+    guard floatDecoder != nil || integerDecoder != nil else {
+      throw AEError(.format, "\(file.name): there is no decoder: none of the sections FD32, FD16, IDEC")
+    }
+    guard decoder32 == nil || decoder16 == nil, encoder32 == nil || storage == .float32,
+      encoder16 == nil || storage == .float16
+    else {
+      throw AEError(
+        .format, "\(file.name): float sections must be one decoder and, of its precision, one encoder")
+    }
+    guard (integerDecoder != nil) == (codec != nil), integerEncoder == nil || integerDecoder != nil else {
+      throw AEError(.format, "\(file.name): sections IDEC and CODC come together, and IENC only with them")
+    }
+  }
+
+  /// Bytes of a float.
+  var width: Int { storage == .float32 ? 4 : 2 }
+
+  func place(_ entry: SectionEntry) -> String { sentence("\(file.name): section \(entry.tag.text)") }
+
+  /// One half in floats, if the file has it.
+  @inline(never)
+  func floats(_ half: StaticString, _ entry: SectionEntry?, _ shapes: [LayerShape]) throws(AEError)
+    -> DenseNetwork?
+  {
+    guard let entry else { return nil }
+    let section = FloatSection(half: half, shapes: shapes, width: width)
+    return try section.read(
+      try file.raw(entry, allowed: section.rawCount...section.rawCount), name: place(entry))
+  }
+
+  func rawIntegerDecoder(_ entry: SectionEntry) throws(AEError) -> Buffer<UInt8> {
+    let count = IntegerSection.decoder(architecture).rawCount
+    return try file.raw(entry, allowed: count...count)
+  }
+
+  func rawScan(_ entry: SectionEntry) throws(AEError) -> Buffer<UInt8> {
+    try file.raw(entry, allowed: ScanSection.rawCounts)
+  }
+
+  func rawCodec(_ entry: SectionEntry) throws(AEError) -> Buffer<UInt8> {
+    try file.raw(entry, allowed: CodecSection(latentCount: architecture.latentCount).rawCounts)
+  }
+}
