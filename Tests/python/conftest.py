@@ -17,7 +17,7 @@ LIBRARY = Path(os.environ.get("LIBAE_LIBRARY") or ROOT / ".build" / "lib" / "lib
 if not LIBRARY.is_file():
     raise pytest.UsageError(f"{LIBRARY} is not there: run `make lib`, or set LIBAE_LIBRARY")
 os.environ["LIBAE_LIBRARY"] = str(LIBRARY)
-os.environ.setdefault("LIBAE_DEFAULT_MODEL", str(ROOT / "models" / "default.aew"))
+os.environ.setdefault("AE_MODEL_PATH", str(ROOT / "models"))
 sys.path[:0] = [str(ROOT / "bindings" / "python" / "src"), str(Path(__file__).parent)]
 
 import libae  # noqa: E402

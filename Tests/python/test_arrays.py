@@ -288,11 +288,11 @@ def test_control_c_is_heard_between_the_parts_of_a_long_call(model, images, monk
     many = np.resize(images, (100_000, 12, 10))
     encode, counts = _library.lib.ae_encode_u8, []
 
-    def interrupted(handle, source, count, target):
+    def interrupted(context, handle, source, count, target):
         counts.append(count)
         if len(counts) == 2:
             os.kill(os.getpid(), signal.SIGINT)
-        return encode(handle, source, count, target)
+        return encode(context, handle, source, count, target)
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     monkeypatch.setattr(_library.lib, "ae_encode_u8", interrupted)

@@ -1,7 +1,10 @@
 """Image sets: packing, random access, labels, models that belong and models that do not."""
 
 import base64
+import concurrent.futures
 import copy
+import gzip
+import io
 import os
 import pickle
 import re
@@ -48,7 +51,7 @@ def test_info_tells_what_was_packed(opened, packed, model):
     assert "700 images" in repr(opened)
     assert (opened.ndim, opened.dtype, opened.nbytes) == (3, np.uint8, 700 * 120)
     assert opened.size == 700 * 120
-    assert (info.kept_count, info.layer) == (0, "latent")
+    assert (info.kept_count, info.mode, info.method, info.scale_quality) == (0, "lossy", None, 0)
 
 
 def test_numpys_array_knows_of_copies(opened, decoded):
@@ -61,9 +64,9 @@ def test_numpys_array_knows_of_copies(opened, decoded):
 
 def test_repr_says_what_the_set_keeps(model, images):
     for options, words in (
-        ({"model": model, "quality": 2}, "quality 2"),
-        ({"exact": True}, "every pixel,"),
-        ({"max_error": 3}, "every pixel to within 3,"),
+        ({"model": model, "quality": 2}, "lossy, quality 2,"),
+        ({"exact": True}, "lossless, by contexts,"),
+        ({"max_error": 3}, "near-lossless to within 3, by contexts,"),
     ):
         with libae.ImageSet.open(libae.compress(images[:50], **options), model) as opened:
             assert words in repr(opened)
@@ -204,7 +207,7 @@ def test_threads_and_order_of_reading_change_nothing(packed, model, images):
 
 def test_better_quality_costs_more_bytes_and_errs_less(model, images):
     sizes, errors = [], []
-    # From 2 on: with the coarsest codes the model does badly on some images, which are then kept as pixels.
+    # From 2 on: from the coarsest codes the model reconstructs some images too poorly, which are then stored.
     for quality in range(2, model.info.quality_count + 1):
         data = libae.compress(images, model, quality=quality)
         with libae.ImageSet.open(data, model) as opened:
@@ -215,7 +218,7 @@ def test_better_quality_costs_more_bytes_and_errs_less(model, images):
     assert errors == sorted(errors, reverse=True)
 
 
-def test_images_that_the_model_does_badly_on_are_kept_and_have_no_code(model, images):
+def test_images_that_the_model_reconstructs_too_poorly_are_stored_and_have_no_code(model, images):
     mixed = images[:20].copy()
     mixed[7] = np.random.default_rng(2).integers(0, 256, (12, 10))
     with libae.ImageSet.open(libae.compress(mixed, model), model) as opened:
@@ -239,7 +242,7 @@ def test_options_out_of_range_are_refused(model, images):
         {"labels": np.full(10, -1)},
         {"labels": np.zeros(9, int)},
     ):
-        with pytest.raises(ValueError, match="expected"):
+        with pytest.raises(ValueError, match=r"expected|must be in|takes"):
             libae.compress(images[:10], model, **options)
     with pytest.raises(TypeError, match="labels: integers"):
         libae.compress(images[:10], model, labels=np.zeros(10))
@@ -451,6 +454,139 @@ def test_a_file_that_has_changed_is_not_taken_for_the_one_that_was_pickled(model
         pickle.dumps(opened)
 
 
+class Counted:
+    """Reads ranges of bytes, as an object store does, and counts what is asked for."""
+
+    def __init__(self, data):
+        self.data = data
+        self.asked = []
+
+    def __call__(self, offset, count):
+        self.asked.append((offset, count))
+        return self.data[offset : offset + count]
+
+
+@pytest.fixture(scope="module")
+def noise():
+    """A set of 15 blocks that is large beside its index, and what it holds."""
+    images = np.random.default_rng(4).integers(0, 256, (1500, 12, 10), np.uint8)
+    return libae.compress(images, exact=True, block_images=100, labels=np.arange(1500) % 10), images
+
+
+def test_a_set_is_read_by_range_and_no_more_than_is_asked_for(noise):
+    packed, images = noise
+    for form in (bytes, bytearray, memoryview, lambda part: np.frombuffer(part, np.uint8)):
+        reader = Counted(packed)
+        read = lambda offset, count, form=form, reader=reader: form(reader(offset, count))  # noqa: E731
+        with libae.ImageSet.open(read, byte_count=len(packed)) as opened:
+            reader.asked.clear()
+            np.testing.assert_array_equal(opened[170], images[170])
+            assert sum(count for _, count in reader.asked) < 13_000
+            np.testing.assert_array_equal(opened[:], images)
+            np.testing.assert_array_equal(opened.labels, np.arange(1500) % 10)
+            assert opened.salvage()[1].sum() == 0
+        assert all(0 <= offset <= offset + count <= len(packed) for offset, count in reader.asked)
+    with pytest.raises(libae.ArgumentError, match="byte_count"):
+        libae.ImageSet.open(reader)
+
+
+def test_a_set_is_read_from_an_open_file(packed, model, decoded, tmp_path):
+    path = tmp_path / "set.aez"
+    path.write_bytes(packed)
+    with gzip.open(tmp_path / "set.gz", "wb") as file:
+        file.write(packed)
+    for file in (
+        io.BytesIO(packed),
+        path.open("rb"),
+        path.open("rb", buffering=0),
+        gzip.open(tmp_path / "set.gz"),
+    ):
+        with file, libae.ImageSet.open(file, model) as opened:
+            np.testing.assert_array_equal(opened[:], decoded)
+            np.testing.assert_array_equal(opened[[650, 3]], decoded[[650, 3]])
+            assert opened.info.byte_count == len(packed)
+        np.testing.assert_array_equal(libae.decompress(io.BytesIO(packed), model), decoded)
+    with pytest.raises(ValueError, match="closed"):
+        libae.ImageSet.open(file, model)
+
+
+class OddError(Exception):
+    """None that anyone else raises."""
+
+
+def test_what_a_reader_raises_comes_through(noise):
+    packed, images = noise
+    broken = []
+
+    def read(offset, count):
+        if broken:
+            raise OddError("gone")
+        return packed[offset : offset + count]
+
+    with libae.ImageSet.open(read, byte_count=len(packed), cache_bytes=0) as opened:
+        broken.append(True)
+        for call in (lambda: opened[0], lambda: opened[:]):
+            with pytest.raises(OddError, match="gone"):
+                call()
+        broken.clear()
+        np.testing.assert_array_equal(opened[:], images)
+    broken.append(True)
+    with pytest.raises(OddError, match="gone"):
+        libae.ImageSet.open(read, byte_count=len(packed))
+    for short in (lambda offset, count: packed[offset : offset + count - 1], lambda offset, count: b""):
+        with pytest.raises(libae.FileError, match=r"bytes from \d+ on were asked for, \d+ came"):
+            libae.ImageSet.open(short, byte_count=len(packed))
+    with pytest.raises(TypeError):
+        libae.ImageSet.open(lambda offset, count: None, byte_count=len(packed))
+
+
+def test_what_a_reader_raises_is_no_damage_to_be_salvaged(noise):
+    packed, images = noise
+
+    def read(offset, count):
+        if broken and 15_000 < offset < 26_000:
+            raise OddError("gone")
+        return packed[offset : offset + count]
+
+    broken = []
+    with libae.ImageSet.open(read, byte_count=len(packed)) as opened:
+        broken.append(True)
+        with pytest.raises(OddError, match="gone"):
+            opened.salvage()
+
+
+def test_many_threads_read_by_range(packed, model, decoded):
+    with libae.ImageSet.open(io.BytesIO(packed), model, cache_bytes=0) as opened:
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            for place, image in pool.map(lambda place: (place, opened[place]), range(0, 700, 3)):
+                np.testing.assert_array_equal(image, decoded[place])
+
+
+def test_what_reads_is_pickled_along_with_the_set(packed, model, decoded):
+    opened = libae.ImageSet.open(Counted(packed), model, byte_count=len(packed))
+    again = pickle.loads(pickle.dumps(opened))
+    np.testing.assert_array_equal(again[:], decoded)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(again))[9], decoded[9])
+    np.testing.assert_array_equal(copy.copy(opened)[9], decoded[9])
+    opened = libae.ImageSet.open(io.BytesIO(packed), model)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(opened))[:], decoded)
+    with pytest.raises((TypeError, AttributeError, pickle.PicklingError)):
+        pickle.dumps(libae.ImageSet.open(lambda *at: Counted(packed)(*at), model, byte_count=len(packed)))
+
+
+def test_a_shuffled_epoch_takes_about_as_long_as_one_in_order(model, images):
+    data = libae.compress(np.concatenate([images] * 12), model)
+    order = np.random.default_rng(0).permutation(700 * 12)
+    seconds = []
+    for places in (np.arange(order.size), order):
+        with libae.ImageSet.open(data, model) as opened:
+            start = time.perf_counter()
+            for place in places:
+                opened[place]
+            seconds.append(time.perf_counter() - start)
+    assert seconds[1] < 3 * seconds[0], seconds
+
+
 WORKERS = """
 import multiprocessing, sys
 import libae
@@ -490,7 +626,8 @@ def test_workers_get_sets_models_and_trainers_however_they_start(packed, model, 
 def test_images_unlike_the_default_models_are_warned_of():
     noise = np.random.default_rng(1).integers(0, 256, (40, 28, 28), np.uint8)
     digits = libae.default_model()
-    with pytest.warns(libae.PoorFitWarning, match=r"40 of 40 images .* train a model .*exact=True") as caught:
+    words = r"40 of 40 images are stored as pixels: .* train a model .*exact=True"
+    with pytest.warns(libae.PoorFitWarning, match=words) as caught:
         libae.compress(noise)
     assert caught[0].filename == __file__
     # Asked for by name, or exact, or few of them: nothing to say.
@@ -501,7 +638,7 @@ def test_images_unlike_the_default_models_are_warned_of():
 
 def test_a_size_that_is_not_the_models_says_what_to_do(model):
     with pytest.raises(
-        libae.ShapeError, match=r"the default model.*takes 28 x 28; train .*libae\.train.*exact=True"
+        libae.ShapeError, match=r"those that come with libae take 28 x 28; train .*libae\.train.*exact=True"
     ):
         libae.compress(np.zeros((3, 32, 32), np.uint8))
     with pytest.raises(libae.ShapeError, match=r'the model "strokes" takes 12 x 10; train .*exact=True'):

@@ -44,11 +44,14 @@ def test_every_function_of_the_header_is_declared_and_typed(root):
 
 STRUCTS = {
     "ae_context_options": _foreign.ContextOptions,
+    "ae_option_information": _foreign.OptionInformation,
+    "ae_preset_information": _foreign.PresetInformation,
     "ae_model_information": _foreign.ModelInformation,
-    "ae_compress_options": _foreign.CompressOptions,
+    "ae_tensor": _foreign.Tensor,
+    "ae_quality_information": _foreign.QualityInformation,
     "ae_imageset_information": _foreign.ImageSetInformation,
     "ae_training_progress": _foreign.Progress,
-    "ae_trainer_options": _foreign.TrainerOptions,
+    "ae_trainer_callbacks": _foreign.TrainerCallbacks,
 }
 
 
@@ -91,9 +94,10 @@ def test_structs_are_laid_out_as_a_c_compiler_lays_them_out(root, tmp_path):
     [
         (_foreign.KINDS, "AE_KIND_"),
         (_foreign.STORAGES, "AE_STORAGE_"),
-        (_foreign.LOSSES, "AE_LOSS_"),
-        (_foreign.OUTPUTS, "AE_OUTPUT_"),
-        (_foreign.SCHEDULES, "AE_SCHEDULE_"),
+        (_foreign.MODES, "AE_MODE_"),
+        (_foreign.METHODS, "AE_METHOD_"),
+        (_foreign.TABLES, "AE_OPTIONS_"),
+        (_foreign.TYPES, "AE_OPTION_"),
     ],
 )
 def test_words_stand_for_the_numbers_of_the_header(root, words, prefix):
@@ -125,23 +129,24 @@ def test_a_library_that_is_missing_is_an_import_error_that_says_where_it_looked(
     done = run("import libae")
     assert done.returncode == 1
     assert "ImportError: libae's shared library was not found. Looked at:" in done.stderr
-    for place in (str(PACKAGE / "libae.so"), "LIBAE_LIBRARY: not set", "the system's libae.so.1"):
+    for place in (str(PACKAGE / "_lib" / "libae.so"), "LIBAE_LIBRARY: not set", "the system's libae.so.1"):
         assert place in done.stderr
 
 
 def test_the_one_beside_the_package_comes_first_then_the_environments(library, tmp_path):
     shutil.copytree(PACKAGE, tmp_path / "libae", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "libae" / "_lib").mkdir(exist_ok=True)
     show = "import libae; print(libae.library_path)"
     done = run(show, tmp_path, LIBAE_LIBRARY=str(library))
     assert done.stdout.strip() == str(library)
-    shutil.copy(library, tmp_path / "libae" / "libae.so")
+    shutil.copy(library, tmp_path / "libae" / "_lib" / "libae.so")
     done = run(show, tmp_path, LIBAE_LIBRARY="/nowhere/libae.so")
-    assert done.stdout.strip() == str(tmp_path / "libae" / "libae.so")
+    assert done.stdout.strip() == str(tmp_path / "libae" / "_lib" / "libae.so")
     # One beside it that does not load is told of, and the next is tried.
-    (tmp_path / "libae" / "libae.so").write_bytes(b"not a library")
+    (tmp_path / "libae" / "_lib" / "libae.so").write_bytes(b"not a library")
     assert run(show, tmp_path, LIBAE_LIBRARY=str(library)).stdout.strip() == str(library)
     done = run(show, tmp_path, LIBAE_LIBRARY="/nowhere/libae.so")
-    assert str(tmp_path / "libae" / "libae.so") in done.stderr
+    assert str(tmp_path / "libae" / "_lib" / "libae.so") in done.stderr
     assert "/nowhere/libae.so" in done.stderr
 
 
@@ -165,18 +170,19 @@ def test_other_libraries_are_refused_by_name(tmp_path):
     assert "has ABI version 2000000" in run("import libae", LIBAE_LIBRARY=other).stderr
 
 
-def test_a_default_model_that_is_missing_says_where_it_looked(library, tmp_path):
-    done = run(
-        "import libae; libae.default_model()", LIBAE_LIBRARY=str(library), LIBAE_DEFAULT_MODEL="/nowhere.aew"
-    )
-    assert "FileError: no default model" in done.stderr
-    assert "/nowhere.aew" in done.stderr
+def test_a_model_that_is_missing_says_where_it_was_looked_for(library, tmp_path):
+    # Far from the folder in which it finds models.
+    alone = shutil.copy(library, tmp_path)
+    done = run("import libae; libae.default_model()", LIBAE_LIBRARY=str(alone), AE_MODEL_PATH="/nowhere")
+    assert "ModelError: " in done.stderr
+    assert "/nowhere" in done.stderr
+    assert "digits-high" in done.stderr
 
 
 def test_a_set_that_needs_another_model_says_so_even_without_a_default_model(library, packed, tmp_path):
     (tmp_path / "set.aez").write_bytes(packed)
     program = f"import libae; libae.decompress({str(tmp_path / 'set.aez')!r})"
-    done = run(program, LIBAE_LIBRARY=str(library))
+    done = run(program, LIBAE_LIBRARY=str(library), AE_MODEL_PATH="/nowhere")
     assert "ModelError" in done.stderr
     assert "strokes" in done.stderr
 

@@ -21,7 +21,7 @@ def read(name: str, header: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def shipped(root):
-    with libae.Model.open(root / "models" / "default.aew") as model:
+    with libae.Model.open(root / "models" / "mnist-30.aew") as model:
         yield model
 
 
@@ -42,7 +42,35 @@ def test_the_shipped_model_makes_digits_small_and_gives_them_back(shipped, digit
     assert 10 * np.log10(1 / error) > 20
 
 
-def test_the_shipped_model_is_the_default_one_of_a_set_without_a_model(shipped, digits, monkeypatch):
-    packed = libae.compress(digits[:100], shipped)
-    monkeypatch.setattr(libae._model, "_default_handle", [shipped._use()])
-    np.testing.assert_array_equal(libae.decompress(packed), libae.decompress(packed, shipped))
+def test_sets_without_a_model_use_those_that_come_with_libae(digits):
+    for quality, name in ((2, "digits-low"), (None, "digits-high"), (14, "digits-high")):
+        packed = libae.compress(digits[:200], quality=quality)
+        with libae.ImageSet.open(packed) as opened:
+            assert opened.info.model_name == libae.default_model(name).name
+            assert opened.info.scale_quality == (quality or 8)
+            assert f"lossy, quality {quality or 8}," in repr(opened)
+            assert np.mean((opened[:].astype(float) - digits[:200]) ** 2) < 3000
+
+
+def test_digits_are_lossless_by_scans(digits):
+    packed = libae.compress(digits[:1000], exact=True)
+    with libae.ImageSet.open(packed) as opened:
+        np.testing.assert_array_equal(opened[:], digits[:1000])
+        assert opened.info.method == "scans"
+        assert "lossless, by scans," in repr(opened)
+    assert len(packed) < 0.35 * len(libae.compress(digits[:1000], exact=True, method="contexts"))
+
+
+def test_a_network_for_lossless_coding_is_fitted_to_scans(digits):
+    base = libae.train(digits[:500], kind="pca", latent_size=2)
+    told = []
+    fitted = base.fit_lossless(
+        digits[:300], steps=60, hidden=(8,), progress=lambda *counts: told.append(counts)
+    )
+    assert fitted.info.has_lossless
+    assert not base.info.has_lossless
+    assert told
+    packed = libae.compress(digits[:100], fitted, exact=True, method="scans")
+    np.testing.assert_array_equal(libae.decompress(packed, fitted), digits[:100])
+    with libae.ImageSet.open(packed, fitted) as opened:
+        assert opened.info.method == "scans"

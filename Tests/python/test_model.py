@@ -319,3 +319,160 @@ def test_models_are_freed_when_nothing_refers_to_them(model):
     for _ in range(600):
         libae.Model.open(data)
     assert resident() - before < 200 * len(data)
+
+
+def test_a_model_is_made_of_its_description_and_its_tensors(model, vae, images):
+    for given in (model, vae):
+        tensors = given.tensors()
+        assert list(tensors)[:2] == ["encoder.0.weight", "encoder.0.bias"]
+        assert list(tensors)[-1] == "decoder.1.bias"
+        assert sum(array.size for array in tensors.values()) == given.info.parameter_count
+        again = libae.Model.from_tensors(given.description, tensors)
+        np.testing.assert_array_equal(again.encode(images), given.encode(images))
+        assert again.decode(again.encode(images)).tobytes() == given.decode(given.encode(images)).tobytes()
+        assert (again.description, again.name) == (given.description, given.name)
+        assert not again.info.has_codec
+        assert again.info.is_variational == given.info.is_variational
+
+
+def test_tensors_are_matrices_that_are_read_and_keep_the_model(model, images):
+    owner = libae.Model.open(model.to_bytes())
+    tensors = owner.tensors()
+    shapes = {name: array.shape for name, array in tensors.items()}
+    assert shapes["encoder.0.weight"] == (48, 120)
+    assert shapes["encoder.1.weight"] == (6, 48)
+    assert shapes["encoder.0.bias"] == (48,)
+    assert shapes["decoder.1.weight"] == (120, 48)
+    assert all(array.dtype == np.float32 for array in tensors.values())
+    weight = tensors["encoder.0.weight"]
+    with pytest.raises(ValueError, match="read-only"):
+        weight[0, 0] = 1
+    expected = weight.copy()
+    owner.close()
+    del owner, tensors
+    gc.collect()
+    np.testing.assert_array_equal(weight, expected)
+
+
+def test_the_layers_are_those_of_a_numpy_network(images):
+    random = np.random.default_rng(5)
+    tensors = {
+        "encoder.0.weight": random.standard_normal((30, 120)) / 10,
+        "encoder.0.bias": random.standard_normal(30),
+        "encoder.1.weight": random.standard_normal((4, 30)) / 10,
+        "encoder.1.bias": random.standard_normal(4),
+        "decoder.0.weight": random.standard_normal((30, 4)) / 10,
+        "decoder.0.bias": random.standard_normal(30),
+        "decoder.1.weight": random.standard_normal((120, 30)) / 10,
+        "decoder.1.bias": random.standard_normal(120),
+    }
+    description = {
+        "kind": "relu",
+        "height": 12,
+        "width": 10,
+        "latent_size": 4,
+        "hidden": (30,),
+        "output_activation": "sigmoid",
+        "name": "mine",
+    }
+    made = libae.Model.from_tensors(description, tensors, context=libae.Context(threads=1))
+    assert made.name == "mine"
+    inputs = images[:50].reshape(50, 120) / 255
+    hidden = np.maximum(inputs @ tensors["encoder.0.weight"].T + tensors["encoder.0.bias"], 0)
+    codes = hidden @ tensors["encoder.1.weight"].T + tensors["encoder.1.bias"]
+    np.testing.assert_allclose(made.encode(images[:50]), codes, rtol=1e-4, atol=1e-4)
+    hidden = np.maximum(codes @ tensors["decoder.0.weight"].T + tensors["decoder.0.bias"], 0)
+    pixels = 1 / (1 + np.exp(-(hidden @ tensors["decoder.1.weight"].T + tensors["decoder.1.bias"])))
+    np.testing.assert_allclose(made.decode(codes).reshape(50, 120), pixels, rtol=1e-3, atol=1e-4)
+
+
+def test_tensors_that_do_not_fit_are_named(model):
+    tensors = dict(model.tensors())
+    description = model.description
+    for change, words in (
+        ({"encoder.0.weight": None}, "encoder.0.weight"),
+        ({"decoder.1.bias": np.zeros(7)}, "decoder.1.bias"),
+        ({"encoder.9.bias": np.zeros(7)}, "tensors"),
+    ):
+        given = {name: array for name, array in {**tensors, **change}.items() if array is not None}
+        with pytest.raises(libae.ShapeError, match=words):
+            libae.Model.from_tensors(description, given)
+    for wrong in ("kind=gan", "height=x", "nonsense", "kindd=elu", {"kindd": "elu"}, {"height": 0}):
+        with pytest.raises(libae.ArgumentError, match=r".{10}"):
+            libae.Model.from_tensors(wrong, tensors)
+    with pytest.raises(libae.ArgumentError, match="finite"):
+        libae.Model.from_tensors(description, {**tensors, "decoder.1.bias": np.full(120, np.nan)})
+    with pytest.raises(TypeError, match=r"decoder\.1\.bias: real numbers"):
+        libae.Model.from_tensors(description, {**tensors, "decoder.1.bias": np.zeros(120, complex)})
+
+
+def test_models_stored_as_int8_have_no_tensors(int8, decoder):
+    with pytest.raises(libae.KindError):
+        int8.tensors()
+    assert list(decoder.tensors())[0] == "decoder.0.weight"
+
+
+def test_quantizing_gives_what_training_gives(model, images):
+    plain = libae.Model.from_tensors(model.description, model.tensors())
+    with pytest.raises(libae.KindError):
+        libae.compress(images, plain)
+    fitted = plain.quantize(images)
+    assert fitted.info.has_codec
+    assert not plain.info.has_codec
+    assert libae.compress(images, fitted) == libae.compress(images, plain.quantize(images.reshape(-1, 120)))
+    assert libae.decompress(libae.compress(images, fitted), fitted).shape == images.shape
+    # As Trainer.model does it, which fits to the same images.
+    np.testing.assert_array_equal(fitted.encode(images), model.encode(images))
+    with pytest.raises(TypeError, match="uint8"):
+        plain.quantize(images / 255)
+    with pytest.raises(libae.ShapeError):
+        plain.quantize(images[:, :5])
+    with pytest.raises(libae.ArgumentError):
+        plain.quantize(images[:0])
+
+
+def test_a_network_for_lossless_coding_needs_images_that_were_scanned(model, images):
+    assert not model.info.has_lossless
+    with pytest.raises(libae.KindError):
+        model.fit_lossless(images, steps=10)
+    with pytest.raises(libae.StoppedError):
+        model.fit_lossless(images, progress=lambda done, count: False)
+    with pytest.raises(KeyError, match="mine"):
+        model.fit_lossless(images, progress=lambda done, count: {}["mine"])
+    with pytest.raises(libae.KindError):
+        libae.train(images, steps=1, hidden=(4,), codec=False).fit_lossless(images)
+
+
+def test_qualities_tell_what_a_model_offers(model, images):
+    qualities = model.qualities
+    assert qualities == libae.qualities(model)
+    assert [each.quality for each in qualities] == list(range(1, model.info.quality_count + 1))
+    assert [each.quality for each in qualities if each.is_default] == [model.info.default_quality]
+    assert {each.model_name for each in qualities} == {"strokes"}
+    packed = libae.compress(images, model)
+    assert packed == libae.compress(images, model, quality=model.info.default_quality)
+    for each in qualities:
+        if each.bytes_per_image is not None:
+            got = len(libae.compress(images, model, quality=each.quality)) / len(images)
+            assert got == pytest.approx(each.bytes_per_image, rel=0.5)
+            assert 5 < each.psnr < 60
+    assert libae.train(images, steps=1, hidden=(4,), codec=False).qualities == []
+
+
+def test_the_models_that_come_with_libae_are_one_scale():
+    scale = libae.qualities()
+    assert [each.quality for each in scale] == list(range(1, len(scale) + 1))
+    assert sum(each.is_default for each in scale) == 1
+    assert {each.model_name for each in scale} == {
+        libae.default_model(name).name for name in ("digits-low", "digits-high")
+    }
+    sizes = [each.bytes_per_image for each in scale if each.bytes_per_image is not None]
+    assert sizes == sorted(sizes)
+    assert libae.default_model().info.hash == libae.default_model("digits-high").info.hash
+    assert libae.default_model("exact").info.has_lossless
+    assert libae.default_model("mnist-30").latent_size == 30
+    with pytest.raises(libae.ModelError, match="digits-high"):
+        libae.default_model("letters")
+    closed = libae.default_model()
+    closed.close()
+    libae.default_model().encode(np.zeros((28, 28), np.uint8))

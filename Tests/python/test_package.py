@@ -4,15 +4,17 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 import zipfile
 from pathlib import Path
 
 import libae
 import numpy as np
 import pytest
+import strokes
 
 # In the working folder of a checkout these may be there from an editable install.
-LEFT_OUT = shutil.ignore_patterns("libae.so", "default.aew", "*.egg-info", "build", "__pycache__")
+LEFT_OUT = shutil.ignore_patterns("_lib", "share", "*.egg-info", "build", "__pycache__")
 
 STUB = """\
 lib:
@@ -47,19 +49,16 @@ def sources(root, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def weights(model, tmp_path_factory):
-    path = tmp_path_factory.mktemp("weights") / "some.aew"
-    model.save(path, storage="int8")
-    return path
+def weights(root):
+    """The folder of models that come with libae."""
+    return root / "models"
 
 
 @pytest.fixture(scope="module")
 def wheel(sources, library, weights, tmp_path_factory):
     """A wheel from a library that was built before."""
     place = tmp_path_factory.mktemp("wheels")
-    done = build(
-        sources, place, LIBAE_PREBUILT=str(library.parent), LIBAE_DEFAULT_MODEL=str(weights), PWD="/"
-    )
+    done = build(sources, place, LIBAE_PREBUILT=str(library.parent), LIBAE_MODELS=str(weights), PWD="/")
     assert done.returncode == 0, done.stdout + done.stderr
     (made,) = place.iterdir()
     return made
@@ -71,39 +70,93 @@ def test_the_wheel_is_for_any_python_3_on_this_kind_of_machine(wheel):
     assert platform.startswith(("linux_", "manylinux", "macosx"))
 
 
-def test_the_wheel_carries_the_library_and_the_model(wheel, library, weights, root):
+def test_the_wheel_carries_the_library_and_the_models(wheel, library, weights, root):
+    shipped = {"digits-high.aew", "digits-low.aew", "exact.aew", "mnist-30.aew"}
+    assert shipped == {path.name for path in weights.glob("*.aew")} - {"conv-vae.aew"}
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if name.startswith("libae/")}
-        assert archive.read("libae/libae.so") == library.read_bytes()
-        assert archive.read("libae/default.aew") == weights.read_bytes()
+        assert archive.read("libae/_lib/libae.so") == library.read_bytes()
+        for name in shipped:
+            assert archive.read(f"libae/share/libae/models/{name}") == (weights / name).read_bytes()
         record = archive.read(f"libae-{libae.__version__}.dist-info/RECORD").decode()
     python = {f"libae/{path.name}" for path in (root / "bindings" / "python" / "src" / "libae").glob("*.py")}
-    assert names == python | {"libae/libae.so", "libae/default.aew", "libae/py.typed"}
+    carried = {"libae/_lib/libae.so", "libae/py.typed"} | {
+        f"libae/share/libae/models/{name}" for name in shipped
+    }
+    assert names == python | carried
     assert all(name in record for name in names)
 
 
-def test_the_installed_package_works_by_itself(wheel, model, images, tmp_path):
+@pytest.fixture(scope="module")
+def site(wheel, tmp_path_factory):
+    """The wheel, installed, far from the checkout."""
+    place = tmp_path_factory.mktemp("site")
     with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(tmp_path / "site")
-    np.save(tmp_path / "images.npy", images)
+        archive.extractall(place)
+    return place
+
+
+def alone():
+    """An environment in which nothing says where library or models are."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("LIBAE_", "AE_")) and name != "LD_LIBRARY_PATH"
+    }
+
+
+def test_the_installed_package_works_by_itself(site, tmp_path):
+    digits = strokes.draw(300, seed=4)
+    np.save(tmp_path / "images.npy", digits)
     program = (
-        "import numpy, libae; images = numpy.load('images.npy'); packed = libae.compress(images); "
-        "print(libae.library_path); print(libae.default_model().info.hash); "
-        "open('set.aez', 'wb').write(packed); numpy.save('back.npy', libae.decompress(packed))"
+        "import numpy, libae; images = numpy.load('images.npy'); print(libae.library_path)\n"
+        "for name in (None, 'digits-low', 'exact', 'mnist-30'): print(libae.default_model(name).info.hash)\n"
+        "libae.compress_file('set.aez', images); libae.compress_file('exact.aez', images, exact=True)\n"
+        "numpy.save('back.npy', libae.decompress('set.aez'))\n"
     )
-    base = {name: value for name, value in os.environ.items() if not name.startswith("LIBAE_")}
     done = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**base, "PYTHONPATH": str(tmp_path / "site")},
+        [sys.executable, "-W", "ignore", "-c", program],
+        env={**alone(), "PYTHONPATH": str(site)},
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
-    assert done.stdout.split() == [str(tmp_path / "site" / "libae" / "libae.so"), model.info.hash]
-    packed = (tmp_path / "set.aez").read_bytes()
-    assert packed == libae.compress(images, model)
-    np.testing.assert_array_equal(np.load(tmp_path / "back.npy"), libae.decompress(packed, model))
+    assert done.returncode == 0, done.stderr
+    path, *hashes = done.stdout.split()
+    assert path == str(site / "libae" / "_lib" / "libae.so")
+    assert hashes == [
+        libae.default_model(name).info.hash for name in (None, "digits-low", "exact", "mnist-30")
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", libae.PoorFitWarning)
+        assert (tmp_path / "set.aez").read_bytes() == libae.compress(digits)
+    assert (tmp_path / "exact.aez").read_bytes() == libae.compress(digits, exact=True)
+    np.testing.assert_array_equal(np.load(tmp_path / "back.npy"), libae.decompress(tmp_path / "set.aez"))
+
+
+def test_a_c_program_finds_the_packages_models(site, root, tmp_path):
+    (tmp_path / "program.c").write_text(
+        "#include <ae.h>\n#include <stdio.h>\n"
+        "int main(void) {\n  ae_model *model;\n"
+        "  if (ae_model_default(NULL, NULL, &model) != AE_OK) return puts(ae_last_error());\n"
+        "  ae_model_free(model);\n  return 0;\n}\n"
+    )
+    shared = site / "libae" / "_lib"
+    arguments = [os.environ.get("CC", "cc"), f"-I{root / 'include'}", tmp_path / "program.c"]
+    arguments += ["-o", tmp_path / "program", shared / "libae.so"]
+    subprocess.run(arguments, check=True)
+    (shared / "libae.so.1").unlink(missing_ok=True)
+    (shared / "libae.so.1").symlink_to("libae.so")
+    done = subprocess.run(
+        [tmp_path / "program"],
+        env={**alone(), "LD_LIBRARY_PATH": str(shared)},
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+    (shared / "libae.so.1").unlink()
+    assert (done.returncode, done.stdout) == (0, b"")
 
 
 def make_checkout(place, sources, weights, makefile):
@@ -112,8 +165,7 @@ def make_checkout(place, sources, weights, makefile):
     (place / "include" / "ae.h").touch()
     (place / "Package.swift").touch()
     (place / "Makefile").write_text(makefile)
-    (place / "models").mkdir()
-    shutil.copy(weights, place / "models" / "default.aew")
+    (place / "models").symlink_to(weights)
     return Path(shutil.copytree(sources, place / "bindings" / "python"))
 
 
@@ -173,4 +225,4 @@ def test_a_build_with_nothing_to_carry_says_what_to_set(sources, library, tmp_pa
     done = build(sources, tmp_path, PWD="/", LIBAE_PREBUILT="/nowhere")
     assert "LIBAE_PREBUILT=/nowhere: no libae.so there" in done.stdout + done.stderr
     done = build(sources, tmp_path, PWD="/", LIBAE_PREBUILT=str(library))
-    assert "no default model: set LIBAE_DEFAULT_MODEL" in lines_of(done)[0]
+    assert "no models: set LIBAE_MODELS" in lines_of(done)[0]

@@ -2,7 +2,6 @@
 
 import copy
 import gc
-import inspect
 import os
 import pickle
 import signal
@@ -15,6 +14,7 @@ import weakref
 import libae
 import numpy as np
 import pytest
+import strokes
 
 SMALL = {"latent_size": 3, "hidden": (16,), "batch_size": 50, "seed": 5}
 
@@ -28,44 +28,60 @@ def test_every_kind_trains_and_encodes(images, kind):
     assert libae.decompress(libae.compress(images, model), model).shape == images.shape
 
 
-def test_a_run_that_pays_for_bits_is_refused(tmp_path):
-    """ae_trainer_resume's contract: the tool alone goes on with a run of `aez train --lambda`."""
+def test_a_run_of_the_tools_goes_on_here(images, tmp_path):
     kept, drawn = tmp_path / "run", tmp_path / "drawn-idx3-ubyte"
-    recipe = "--latent 3 --hidden 16 --lambda 0.1 --steps 5 --checkpoint-every 2 --quiet".split()
-    for words in (
-        ["draw", "--count", "200", "-o", drawn],
-        ["train", drawn, *recipe, "--checkpoint", kept, "-o", tmp_path / "model.aew"],
-    ):
-        subprocess.run([os.environ["AEZ"], *words], check=True, capture_output=True)
+    drawn.write_bytes(strokes.idx(images))
+    recipe = "--latent-size 3 --hidden 16 --rd-lambda 0.1 --steps 60 --quiet".split()
+    whole = tmp_path / "model.aew"
+    subprocess.run(
+        [os.environ["AEZ"], "train", drawn, *recipe, "--storage", "float32", "-o", whole],
+        check=True,
+        capture_output=True,
+    )
+    options = {"latent_size": 3, "hidden": (16,), "rd_lambda": 0.1, "steps": 60}
+    trainer = libae.Trainer((12, 10), progress_interval=20, **options)
+    assert trainer.fit(images, lambda _: False) is False
+    trainer.save(kept)
+    resumed = libae.Trainer.resume(kept)
+    assert {key: resumed.options[key] for key in options} == options
+    assert resumed.fit(images)
+    with libae.Model.open(whole) as model:
+        np.testing.assert_array_equal(resumed.model().encode(images), model.encode(images))
+
+
+def test_a_trainer_starts_from_a_models_weights(images, model):
+    trainer = libae.Trainer(start=model, steps=40, seed=2)
+    assert trainer.image_shape == (12, 10)
+    np.testing.assert_array_equal(trainer.model().encode(images[:9]), model.encode(images[:9]))
+    assert trainer.fit(images)
+    assert trainer.model().latent_size == model.latent_size
+    again = libae.train(images, start=model, steps=40, seed=2, codec=False)
+    assert again.encode(images).tobytes() == trainer.model().encode(images).tobytes()
+    for wrong in ({"latent_size": 3}, {"kind": "relu"}, {"image_shape": (10, 12)}, {"hidden": (9,)}):
+        with pytest.raises(libae.ArgumentError, match=r".{10}"):
+            libae.Trainer(start=model, **wrong)
     with pytest.raises(libae.KindError):
-        libae.Trainer.resume(kept)
+        libae.Trainer(start=libae.Model.open(model.to_bytes("int8")))
 
 
-@pytest.mark.parametrize("more", [["--optimizer", "muon"], ["--start", "start.aew"]])
-def test_a_run_that_only_the_tool_goes_on_with_is_refused(tmp_path, more):
-    """ae_trainer_resume's contract, for `aez train --optimizer muon` and for `--start`."""
-    kept, drawn, start = tmp_path / "run", tmp_path / "drawn-idx3-ubyte", tmp_path / "start.aew"
-    recipe = "--kind conv-vae --latent 3 --hidden 4,16 --steps 5 --quiet".split()
-    more = [start if word == start.name else word for word in more]
-    for words in (
-        ["draw", "--count", "200", "-o", drawn],
-        ["train", drawn, *recipe, "-o", start],
-        [
-            "train",
-            drawn,
-            *recipe,
-            *more,
-            "--checkpoint-every",
-            "2",
-            "--checkpoint",
-            kept,
-            "-o",
-            tmp_path / "model",
-        ],
-    ):
-        subprocess.run([os.environ["AEZ"], *words], check=True, capture_output=True)
-    with pytest.raises(libae.VersionError, match="version 5 expected, version 6 came"):
-        libae.Trainer.resume(kept)
+def test_presets_set_options_that_keywords_override():
+    for preset in libae.presets():
+        trainer = libae.Trainer(preset=preset.name)
+        options = trainer.options
+        for key, text in preset.options.items():
+            value = options[key]
+            if isinstance(value, tuple):
+                assert ",".join(map(str, value)) == text
+            elif isinstance(value, bool):
+                assert str(value).lower() == text
+            elif isinstance(value, str):
+                assert value == text
+            else:
+                assert value == float(text)
+        trainer.close()
+    assert libae.Trainer(preset="quick", steps=7).options["steps"] == 7
+    with pytest.raises(libae.ArgumentError, match="quick"):
+        libae.Trainer(preset="slow")
 
 
 def test_training_lowers_the_error_and_reports_it(images):
@@ -330,7 +346,7 @@ def test_options_reach_the_library(images):
     [
         {"kind": "gan"},
         {"loss": "l1"},
-        {"output": "tanh"},
+        {"output_activation": "tanh"},
         {"schedule": "never"},
         {"latent_size": 1025},
         {"latent_size": -1},
@@ -409,13 +425,6 @@ def test_misspelt_options_are_told_which_was_meant(images):
         libae.train(images, zzz=3)
     with pytest.raises(TypeError, match="progress_interval"):
         libae.Trainer.resume(b"", progress_intervall=3)
-
-
-def test_the_options_that_type_checkers_know_are_those_of_the_trainer():
-    parameters = inspect.signature(libae.Trainer).parameters
-    named = {name for name, each in parameters.items() if each.kind is each.KEYWORD_ONLY}
-    assert named == set(libae.TrainingOptions.__annotations__)
-    assert "kind" in named
 
 
 def test_trainers_close_and_are_freed(images):

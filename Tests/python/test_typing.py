@@ -9,15 +9,27 @@ import pytest
 RIGHT = """
 import libae
 import numpy as np
+import typing_extensions
 
 images = np.zeros((9, 28, 28), np.uint8)
 model = libae.train(images, kind="vae", steps=3, progress=lambda progress: progress.step < 2)
-trainer = libae.Trainer((28, 28), latent_size=3)
+trainer = libae.Trainer((28, 28), latent_size=3, hidden=[5, 6], preset="quick", start=model)
 trainer.fit(images)
+context = libae.Context(threads=2)
 packed: bytes = libae.compress(images, model, exact=True, progress=lambda done, count: done < count)
-libae.compress_file("set.aez", images, quality=3)
+libae.compress_file("set.aez", images, quality=3, mode="lossy", context=context)
 with libae.ImageSet.open(packed) as opened:
     shape: tuple[int, int, int] = opened.shape
+with libae.ImageSetWriter("set.aez", model, block_images=64) as writer:
+    writer.add(images, names=["a"] * 9)
+made = libae.Model.from_tensors(model.description, model.tensors()).quantize(images)
+fitted = made.fit_lossless(images, steps=3)
+
+
+def mine(**options: "typing_extensions.Unpack[libae.CompressionOptions]") -> bytes:
+    return libae.compress(images, **options)
+
+
 """
 
 WRONG = {
@@ -28,6 +40,12 @@ WRONG = {
     "libae.Trainer.resume(b'', interval=3)": '"interval" for "resume"',
     "libae.compress(images, qualty=3)": '"qualty" for "compress"',
     "libae.compress_file('x', images, lables=None)": '"lables" for "compress_file"',
+    "libae.ImageSetWriter('x', block_image=3)": '"block_image" for "ImageSetWriter"',
+    "model.quantize(images, rate_traned=True)": '"rate_traned" for "quantize"',
+    "model.fit_lossless(images, step=1)": '"step" for "fit_lossless"',
+    "libae.train(images, kind='gan')": "incompatible type",
+    "libae.train(images, presets='quick')": '"presets" for "train"',
+    "libae.Context(thread=2)": '"thread" for "Context"',
 }
 
 

@@ -10,17 +10,18 @@
  *
  * Conventions
  *
- * - ae::model, ae::image_set and ae::trainer each own one C handle. They move and do not copy. One that
- *   has been moved from may only be assigned to or destroyed. get() gives the C handle, for calls of
- *   ae.h; release() gives it away.
+ * - ae::context, ae::options, ae::model, ae::image_set, ae::writer and ae::trainer each own one C handle.
+ *   They move and do not copy. One that has been moved from may only be assigned to or destroyed. get() gives
+ *   the C handle, for calls of ae.h; release() gives it away.
+ * - Calls that work take an ae::context last, and none by default, as NULL in ae.h; it is not kept by models.
  * - A failed call throws ae::error, whose what() is ae_last_error() and whose status() is the ae_status.
  *   std::bad_alloc comes only from the vectors.
  * - Calls come in two forms. Those that take pointers and a count of images write to the caller's
  *   memory and allocate nothing on this side. Those that take a std::vector derive the count from its
  *   size, throw AE_ERROR_SHAPE if that is not whole, and return one new vector of exactly the size of
  *   the result.
- * - Callbacks are std::functions. What they throw stops training and is thrown again by the call
- *   that trains; it never passes through C frames.
+ * - Callbacks are std::functions. What they throw stops the work and is thrown again by the call
+ *   that works; it never passes through C frames.
  * - Threads: as in ae.h. A const ae::model and a const ae::image_set may be used by many at a time.
  */
 #ifndef AE_HPP
@@ -32,10 +33,12 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <initializer_list>
 #include <memory>
-#include <optional>
+#include <mutex>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -77,8 +80,11 @@ inline void require_version() {
                                       ", this program was built for " + std::to_string(built));
 }
 
-/** set_threads(threads) is ae_set_threads: how many threads a call may use, 0 for all processors. */
+/** set_threads(threads) is ae_set_threads: how many threads a call without a context may use, 0 for all processors. */
 inline void set_threads(std::int32_t threads) { check(ae_set_threads(threads)); }
+
+/** release_memory() is ae_release_memory. */
+inline void release_memory() { ae_release_memory(); }
 
 namespace detail {
 
@@ -107,10 +113,183 @@ template <class Call> std::vector<std::uint8_t> filled(Call &&call) {
   return out;
 }
 
+/** text_of(call) is the string of a call that takes (out, capacity, size) and counts a closing NUL. */
+template <class Call> std::string text_of(Call &&call) {
+  std::size_t size = 0;
+  check(call(nullptr, std::size_t{0}, &size));
+  std::string text(size, '\0');
+  check(call(text.data(), text.size(), &size));
+  text.resize(size == 0 ? 0 : size - 1);
+  return text;
+}
+
 template <class Handle, void (*Free)(Handle *)> struct deleter {
   void operator()(Handle *handle) const noexcept { Free(handle); }
 };
 
+/** thrown keeps what a callback threw, from any thread, until the call that it was for has returned. */
+class thrown {
+public:
+  /** guard(call) runs a callback's body: what it returns, or 1, which stops, if it throws or one threw before. */
+  template <class Call> std::int32_t guard(Call &&call) noexcept {
+    try {
+      {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        if (exception_)
+          return 1;
+      }
+      return call();
+    } catch (...) {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      exception_ = std::current_exception();
+      return 1;
+    }
+  }
+  /** check(status) throws what a callback threw, or else the error for the status. */
+  void check(ae_status status) {
+    rethrow();
+    ae::check(status);
+  }
+  void rethrow() {
+    std::exception_ptr exception;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      exception = std::exchange(exception_, nullptr);
+    }
+    if (exception)
+      std::rethrow_exception(exception);
+  }
+
+private:
+  std::mutex mutex_;
+  std::exception_ptr exception_;
+};
+
+} // namespace detail
+
+/** count_progress is told how many images (or steps) are done, and of how many, 0 if that is not known; true goes on. */
+using count_progress = std::function<bool(std::uint64_t done, std::uint64_t count)>;
+
+namespace detail {
+
+/** counting is what the context of an ae_count_callback points to. */
+struct counting {
+  count_progress progress;
+  detail::thrown thrown;
+  static std::int32_t call(void *context, std::uint64_t done, std::uint64_t count) noexcept {
+    counting &to = *static_cast<counting *>(context);
+    return to.thrown.guard([&] { return !to.progress || to.progress(done, count) ? 0 : 1; });
+  }
+};
+
+} // namespace detail
+
+/** context says with how many threads and whose memory calls work, and where they look for models. */
+class context {
+public:
+  /** context(threads, model_path) is ae_context_create; 0 and "" stand for the defaults. */
+  explicit context(std::int32_t threads, const std::string &model_path = std::string())
+      : context(fields(threads, model_path)) {}
+  /** context(options) is ae_context_create with all its options; struct_size is set here. */
+  explicit context(ae_context_options options) {
+    options.struct_size = sizeof options;
+    ae_context *handle = nullptr;
+    check(ae_context_create(&options, &handle));
+    handle_.reset(handle);
+  }
+
+  const ae_context *get() const noexcept { return handle_.get(); }
+  /** A context is taken wherever ae.h takes one. */
+  operator const ae_context *() const noexcept { return get(); }
+
+private:
+  static ae_context_options fields(std::int32_t threads, const std::string &model_path) {
+    ae_context_options options{};
+    options.threads = threads;
+    options.model_path = model_path.empty() ? nullptr : model_path.c_str();
+    return options;
+  }
+
+  std::unique_ptr<ae_context, detail::deleter<ae_context, ae_context_free>> handle_;
+};
+
+/** options holds values for the options of one table: ae::options(AE_OPTIONS_TRAINING).set("steps", 3000). */
+class options {
+public:
+  /** options(table) is ae_options_create: all defaults. */
+  explicit options(std::int32_t table) {
+    ae_options *handle = nullptr;
+    check(ae_options_create(table, &handle));
+    handle_.reset(handle);
+  }
+  /** options(table, values) sets some from text: {{"kind", "vae"}, {"steps", "3000"}}. */
+  options(std::int32_t table, std::initializer_list<std::pair<const char *, std::string>> values)
+      : options(table) {
+    for (const auto &[key, value] : values)
+      set(key, value);
+  }
+  /** options(handle) takes over a handle of ae.h. */
+  explicit options(ae_options *handle) noexcept : handle_(handle) {}
+
+  const ae_options *get() const noexcept { return handle_.get(); }
+
+  /** set(key, value) is ae_options_set, or ae_options_set_integer or _number for numbers, bool and AE_KIND_... */
+  options &set(const std::string &key, const std::string &value) {
+    check(ae_options_set(handle_.get(), key.c_str(), value.c_str()));
+    return *this;
+  }
+  options &set(const std::string &key, const char *value) { return set(key, std::string(value)); }
+  template <class Number, class = std::enable_if_t<std::is_arithmetic_v<Number> || std::is_enum_v<Number>>>
+  options &set(const std::string &key, Number value) {
+    if constexpr (std::is_floating_point_v<Number>)
+      check(ae_options_set_number(handle_.get(), key.c_str(), static_cast<double>(value)));
+    else if constexpr (std::is_unsigned_v<Number> && sizeof(Number) >= sizeof(std::int64_t))
+      set(key, std::to_string(value)); // may not fit int64_t
+    else
+      check(ae_options_set_integer(handle_.get(), key.c_str(), static_cast<std::int64_t>(value)));
+    return *this;
+  }
+  /** set(key, values) sets an option of type AE_OPTION_INTEGERS. */
+  options &set(const std::string &key, const std::vector<std::int32_t> &values) {
+    std::string text;
+    for (const std::int32_t value : values)
+      text += (text.empty() ? "" : ",") + std::to_string(value);
+    return set(key, text.empty() ? std::string("none") : text);
+  }
+
+  /** value(key) is ae_options_get: a value as text. */
+  std::string value(const std::string &key) const {
+    return detail::text_of([&](char *out, std::size_t capacity, std::size_t *size) {
+      return ae_options_get(get(), key.c_str(), out, capacity, size);
+    });
+  }
+
+  /** list(table) is what there is to set; strings live as long as the library. */
+  static std::vector<ae_option_information> list(std::int32_t table) {
+    std::vector<ae_option_information> all(ae_option_count(table));
+    for (std::size_t index = 0; index < all.size(); index++) {
+      all[index].struct_size = sizeof all[index];
+      check(ae_option_info(table, index, &all[index]));
+    }
+    return all;
+  }
+
+  /** presets() is the presets of training: names for set("preset", name). */
+  static std::vector<ae_preset_information> presets() {
+    std::vector<ae_preset_information> all(ae_preset_count());
+    for (std::size_t index = 0; index < all.size(); index++) {
+      all[index].struct_size = sizeof all[index];
+      check(ae_preset_info(index, &all[index]));
+    }
+    return all;
+  }
+
+private:
+  std::unique_ptr<ae_options, detail::deleter<ae_options, ae_options_free>> handle_;
+};
+
+namespace detail {
+inline const ae_options *get(const options *given) noexcept { return given ? given->get() : nullptr; }
 } // namespace detail
 
 /** model is a trained network, immutable. */
@@ -120,19 +299,38 @@ public:
   explicit model(ae_model *handle) noexcept : handle_(handle) {}
 
   /** open(path) reads a weight file (.aew). */
-  static model open(const std::string &path) {
+  static model open(const std::string &path, const ae_context *in = nullptr) {
     ae_model *handle = nullptr;
-    check(ae_model_open(path.c_str(), &handle));
+    check(ae_model_open(in, path.c_str(), &handle));
     return model(handle);
   }
 
   /** open(data, byte_count) reads a weight file in memory, which may go after the call. */
-  static model open(const void *data, std::size_t byte_count) {
+  static model open(const void *data, std::size_t byte_count, const ae_context *in = nullptr) {
     ae_model *handle = nullptr;
-    check(ae_model_open_memory(data, byte_count, &handle));
+    check(ae_model_open_memory(in, data, byte_count, &handle));
     return model(handle);
   }
-  static model open(const std::vector<std::uint8_t> &data) { return open(data.data(), data.size()); }
+  static model open(const std::vector<std::uint8_t> &data, const ae_context *in = nullptr) {
+    return open(data.data(), data.size(), in);
+  }
+
+  /** included(name) is ae_model_default: a model that comes with libae; "" for the default one. */
+  static model included(const std::string &name = std::string(), const ae_context *in = nullptr) {
+    ae_model *handle = nullptr;
+    check(ae_model_default(in, name.empty() ? nullptr : name.c_str(), &handle));
+    return model(handle);
+  }
+
+  /** create(description, tensors) is ae_model_create; struct_size of the tensors is set here. */
+  static model create(const std::string &description, std::vector<ae_tensor> tensors,
+                      const ae_context *in = nullptr) {
+    for (ae_tensor &each : tensors)
+      each.struct_size = sizeof each;
+    ae_model *handle = nullptr;
+    check(ae_model_create(in, description.c_str(), tensors.data(), tensors.size(), &handle));
+    return model(handle);
+  }
 
   const ae_model *get() const noexcept { return handle_.get(); }
   ae_model *release() noexcept { return handle_.release(); }
@@ -145,39 +343,103 @@ public:
     return information;
   }
 
+  /** description() is what network it is, for create. */
+  std::string description() const {
+    return detail::text_of([&](char *out, std::size_t capacity, std::size_t *size) {
+      return ae_model_description(get(), out, capacity, size);
+    });
+  }
+
+  /** tensors() is the arrays of the model: names and values live as long as it does. */
+  std::vector<ae_tensor> tensors() const {
+    std::vector<ae_tensor> all;
+    for (;;) {
+      ae_tensor each{};
+      each.struct_size = sizeof each;
+      const ae_status status = ae_model_tensor(get(), all.size(), &each);
+      if (status == AE_ERROR_ARGUMENT && !all.empty())
+        return all;
+      check(status);
+      all.push_back(each);
+    }
+  }
+
+  /** quantize(images, count, how) is ae_model_quantize: this model with integer networks and a codec. */
+  model quantize(const std::uint8_t *images, std::size_t count, const options *how = nullptr,
+                 const ae_context *in = nullptr) const {
+    ae_model *handle = nullptr;
+    check(ae_model_quantize(in, get(), images, count, detail::get(how), &handle));
+    return model(handle);
+  }
+  model quantize(const std::vector<std::uint8_t> &images, const options *how = nullptr,
+                 const ae_context *in = nullptr) const {
+    return quantize(images.data(), detail::count_of(images.size(), input_size(), "images"), how, in);
+  }
+
+  /** fit_lossless(images, count, how, progress) is ae_model_fit_lossless: with a network for lossless coding. */
+  model fit_lossless(const std::uint8_t *images, std::size_t count, const options *how = nullptr,
+                     count_progress progress = nullptr, const ae_context *in = nullptr) const {
+    detail::counting counting;
+    counting.progress = std::move(progress);
+    ae_model *handle = nullptr;
+    counting.thrown.check(ae_model_fit_lossless(in, get(), images, count, detail::get(how),
+                                                detail::counting::call, &counting, &handle));
+    return model(handle);
+  }
+  model fit_lossless(const std::vector<std::uint8_t> &images, const options *how = nullptr,
+                     count_progress progress = nullptr, const ae_context *in = nullptr) const {
+    return fit_lossless(images.data(), detail::count_of(images.size(), input_size(), "images"), how,
+                        std::move(progress), in);
+  }
+
+  /** qualities() is what ae_compress gives at qualities 1, 2, ... */
+  std::vector<ae_quality_information> qualities() const { return qualities_of(get()); }
+  /** included_qualities() is that of the scale over the models that come with libae. */
+  static std::vector<ae_quality_information> included_qualities() { return qualities_of(nullptr); }
+
   /** input_size() is the pixels of an image. */
   std::size_t input_size() const noexcept { return ae_input_size(get()); }
   /** latent_size() is the numbers in a latent code. */
   std::size_t latent_size() const noexcept { return ae_latent_size(get()); }
 
   /** encode(images, count, latents) is ae_encode: count * input_size() in, count * latent_size() out. */
-  void encode(const float *images, std::size_t count, float *latents) const {
-    check(ae_encode(get(), images, count, latents));
+  void encode(const float *images, std::size_t count, float *latents, const ae_context *in = nullptr) const {
+    check(ae_encode(in, get(), images, count, latents));
   }
-  void encode(const std::uint8_t *images, std::size_t count, float *latents) const {
-    check(ae_encode_u8(get(), images, count, latents));
+  void encode(const std::uint8_t *images, std::size_t count, float *latents,
+              const ae_context *in = nullptr) const {
+    check(ae_encode_u8(in, get(), images, count, latents));
   }
-  std::vector<float> encode(const std::vector<float> &images) const { return encoded(images); }
-  std::vector<float> encode(const std::vector<std::uint8_t> &images) const { return encoded(images); }
+  std::vector<float> encode(const std::vector<float> &images, const ae_context *in = nullptr) const {
+    return encoded(images, in);
+  }
+  std::vector<float> encode(const std::vector<std::uint8_t> &images, const ae_context *in = nullptr) const {
+    return encoded(images, in);
+  }
 
   /** decode(latents, count, images) is ae_decode: count * latent_size() in, count * input_size() out. */
-  void decode(const float *latents, std::size_t count, float *images) const {
-    check(ae_decode(get(), latents, count, images));
+  void decode(const float *latents, std::size_t count, float *images, const ae_context *in = nullptr) const {
+    check(ae_decode(in, get(), latents, count, images));
   }
-  void decode(const float *latents, std::size_t count, std::uint8_t *images) const {
-    check(ae_decode_u8(get(), latents, count, images));
+  void decode(const float *latents, std::size_t count, std::uint8_t *images,
+              const ae_context *in = nullptr) const {
+    check(ae_decode_u8(in, get(), latents, count, images));
   }
-  std::vector<float> decode(const std::vector<float> &latents) const { return decoded<float>(latents); }
-  std::vector<std::uint8_t> decode_u8(const std::vector<float> &latents) const {
-    return decoded<std::uint8_t>(latents);
+  std::vector<float> decode(const std::vector<float> &latents, const ae_context *in = nullptr) const {
+    return decoded<float>(latents, in);
+  }
+  std::vector<std::uint8_t> decode_u8(const std::vector<float> &latents, const ae_context *in = nullptr) const {
+    return decoded<std::uint8_t>(latents, in);
   }
 
-  /** posterior(images, count, mean, log_variance) is vae_encode. */
-  void posterior(const float *images, std::size_t count, float *mean, float *log_variance) const {
-    check(vae_encode(get(), images, count, mean, log_variance));
+  /** posterior(images, count, mean, log_variance) is ae_posterior. */
+  void posterior(const float *images, std::size_t count, float *mean, float *log_variance,
+                 const ae_context *in = nullptr) const {
+    check(ae_posterior(in, get(), images, count, mean, log_variance));
   }
-  void posterior(const std::uint8_t *images, std::size_t count, float *mean, float *log_variance) const {
-    check(vae_encode_u8(get(), images, count, mean, log_variance));
+  void posterior(const std::uint8_t *images, std::size_t count, float *mean, float *log_variance,
+                 const ae_context *in = nullptr) const {
+    check(ae_posterior_u8(in, get(), images, count, mean, log_variance));
   }
 
   /** gaussians are the posteriors of some images: latent_size() numbers each. */
@@ -185,31 +447,37 @@ public:
     std::vector<float> mean;
     std::vector<float> log_variance;
   };
-  gaussians posterior(const std::vector<float> &images) const { return posteriors(images); }
-  gaussians posterior(const std::vector<std::uint8_t> &images) const { return posteriors(images); }
-
-  /** prior(count, seed, latents) is vae_prior. */
-  void prior(std::size_t count, std::uint64_t seed, float *latents) const {
-    check(vae_prior(get(), count, seed, latents));
+  gaussians posterior(const std::vector<float> &images, const ae_context *in = nullptr) const {
+    return posteriors(images, in);
   }
-  std::vector<float> prior(std::size_t count, std::uint64_t seed) const {
+  gaussians posterior(const std::vector<std::uint8_t> &images, const ae_context *in = nullptr) const {
+    return posteriors(images, in);
+  }
+
+  /** prior(count, seed, latents) is ae_prior. */
+  void prior(std::size_t count, std::uint64_t seed, float *latents, const ae_context *in = nullptr) const {
+    check(ae_prior(in, get(), count, seed, latents));
+  }
+  std::vector<float> prior(std::size_t count, std::uint64_t seed, const ae_context *in = nullptr) const {
     std::vector<float> latents(detail::size_of(count, latent_size()));
-    prior(count, seed, latents.data());
+    prior(count, seed, latents.data(), in);
     return latents;
   }
 
-  /** sample(count, seed, images) is vae_sample. */
-  void sample(std::size_t count, std::uint64_t seed, float *images) const {
-    check(vae_sample(get(), count, seed, images));
+  /** sample(count, seed, images) is ae_sample. */
+  void sample(std::size_t count, std::uint64_t seed, float *images, const ae_context *in = nullptr) const {
+    check(ae_sample(in, get(), count, seed, images));
   }
-  void sample(std::size_t count, std::uint64_t seed, std::uint8_t *images) const {
-    check(vae_sample_u8(get(), count, seed, images));
+  void sample(std::size_t count, std::uint64_t seed, std::uint8_t *images,
+              const ae_context *in = nullptr) const {
+    check(ae_sample_u8(in, get(), count, seed, images));
   }
-  std::vector<float> sample(std::size_t count, std::uint64_t seed) const {
-    return samples<float>(count, seed);
+  std::vector<float> sample(std::size_t count, std::uint64_t seed, const ae_context *in = nullptr) const {
+    return samples<float>(count, seed, in);
   }
-  std::vector<std::uint8_t> sample_u8(std::size_t count, std::uint64_t seed) const {
-    return samples<std::uint8_t>(count, seed);
+  std::vector<std::uint8_t> sample_u8(std::size_t count, std::uint64_t seed,
+                                      const ae_context *in = nullptr) const {
+    return samples<std::uint8_t>(count, seed, in);
   }
 
   /** save(path, storage, flags) is ae_model_save_file; by default the model's own storage. */
@@ -227,75 +495,74 @@ public:
   }
 
 private:
-  template <class Pixel> std::vector<float> encoded(const std::vector<Pixel> &images) const {
+  static std::vector<ae_quality_information> qualities_of(const ae_model *handle) {
+    std::vector<ae_quality_information> all;
+    for (std::int32_t quality = 1; quality <= ae_quality_count(nullptr, handle); quality++) {
+      ae_quality_information each{};
+      each.struct_size = sizeof each;
+      check(ae_quality_info(nullptr, handle, quality, &each));
+      all.push_back(each);
+    }
+    return all;
+  }
+  template <class Pixel>
+  std::vector<float> encoded(const std::vector<Pixel> &images, const ae_context *in) const {
     const std::size_t count = detail::count_of(images.size(), input_size(), "images");
     std::vector<float> latents(detail::size_of(count, latent_size()));
-    encode(images.data(), count, latents.data());
+    encode(images.data(), count, latents.data(), in);
     return latents;
   }
-  template <class Pixel> std::vector<Pixel> decoded(const std::vector<float> &latents) const {
+  template <class Pixel>
+  std::vector<Pixel> decoded(const std::vector<float> &latents, const ae_context *in) const {
     const std::size_t count = detail::count_of(latents.size(), latent_size(), "latents");
     std::vector<Pixel> images(detail::size_of(count, input_size()));
-    decode(latents.data(), count, images.data());
+    decode(latents.data(), count, images.data(), in);
     return images;
   }
-  template <class Pixel> gaussians posteriors(const std::vector<Pixel> &images) const {
+  template <class Pixel> gaussians posteriors(const std::vector<Pixel> &images, const ae_context *in) const {
     const std::size_t count = detail::count_of(images.size(), input_size(), "images");
     const std::size_t size = detail::size_of(count, latent_size());
     gaussians result{std::vector<float>(size), std::vector<float>(size)};
-    posterior(images.data(), count, result.mean.data(), result.log_variance.data());
+    posterior(images.data(), count, result.mean.data(), result.log_variance.data(), in);
     return result;
   }
-  template <class Pixel> std::vector<Pixel> samples(std::size_t count, std::uint64_t seed) const {
+  template <class Pixel>
+  std::vector<Pixel> samples(std::size_t count, std::uint64_t seed, const ae_context *in) const {
     std::vector<Pixel> images(detail::size_of(count, input_size()));
-    sample(count, seed, images.data());
+    sample(count, seed, images.data(), in);
     return images;
   }
 
   std::unique_ptr<ae_model, detail::deleter<ae_model, ae_model_free>> handle_;
 };
 
-/** compress_options is ae_compress_options with every default set. */
-struct compress_options : ae_compress_options {
-  compress_options() : ae_compress_options{} {
-    check(ae_compress_options_init(this, sizeof(ae_compress_options)));
-  }
-};
-
-/** compress(made_with, images, count, options) is ae_compress: the bytes of an image set (.aez). */
+/**
+ * compress(made_with, images, count, how, labels) is ae_compress: the bytes of an image set (.aez).
+ *   how:    of AE_OPTIONS_COMPRESSION; NULL for the defaults.
+ *   labels: one for each image, or NULL.
+ */
 inline std::vector<std::uint8_t> compress(const model &made_with, const std::uint8_t *images,
-                                          std::size_t count,
-                                          const ae_compress_options &options = compress_options()) {
+                                          std::size_t count, const options *how = nullptr,
+                                          const std::uint8_t *labels = nullptr,
+                                          const ae_context *in = nullptr) {
   return detail::filled([&](void *out, std::size_t capacity, std::size_t *size) {
-    return ae_compress(made_with.get(), images, count, &options, out, capacity, size);
+    return ae_compress(in, made_with.get(), images, count, labels, detail::get(how), out, capacity, size);
   });
 }
 inline std::vector<std::uint8_t> compress(const model &made_with, const std::vector<std::uint8_t> &images,
-                                          const ae_compress_options &options = compress_options()) {
+                                          const options *how = nullptr, const std::uint8_t *labels = nullptr,
+                                          const ae_context *in = nullptr) {
   const std::size_t count = detail::count_of(images.size(), made_with.input_size(), "images");
-  return compress(made_with, images.data(), count, options);
+  return compress(made_with, images.data(), count, how, labels, in);
 }
 
-/** compress(images, count, options) is ae_compress without a model: exact and near-exact sets, with the
- *  images' width and height in the options. */
+/** compress(images, count, how, labels) is ae_compress with the models that come with libae, where one is needed. */
 inline std::vector<std::uint8_t> compress(const std::uint8_t *images, std::size_t count,
-                                          const ae_compress_options &options) {
+                                          const options *how = nullptr, const std::uint8_t *labels = nullptr,
+                                          const ae_context *in = nullptr) {
   return detail::filled([&](void *out, std::size_t capacity, std::size_t *size) {
-    return ae_compress(nullptr, images, count, &options, out, capacity, size);
+    return ae_compress(in, nullptr, images, count, labels, detail::get(how), out, capacity, size);
   });
-}
-
-/** compress_file(made_with, images, count, path, options) is ae_compress_file: the same bytes to a file. */
-inline void compress_file(const model &made_with, const std::uint8_t *images, std::size_t count,
-                          const std::string &path,
-                          const ae_compress_options &options = compress_options()) {
-  check(ae_compress_file(made_with.get(), images, count, &options, path.c_str()));
-}
-inline void compress_file(const model &made_with, const std::vector<std::uint8_t> &images,
-                          const std::string &path,
-                          const ae_compress_options &options = compress_options()) {
-  const std::size_t count = detail::count_of(images.size(), made_with.input_size(), "images");
-  compress_file(made_with, images.data(), count, path, options);
 }
 
 /** salvaged is what can be read of a set that may be damaged. */
@@ -311,27 +578,44 @@ public:
   /** image_set(handle) takes over a handle of ae.h. */
   explicit image_set(ae_imageset *handle) noexcept : handle_(handle) {}
 
-  /** open(path) opens a set that has its model embedded; with a model, one made with that. */
-  static image_set open(const std::string &path) { return opened(path, nullptr); }
-  static image_set open(const std::string &path, const model &made_with) {
-    return opened(path, made_with.get());
+  /** open(path) opens a set whose model is embedded, comes with libae or is on the model path; else with its model. */
+  static image_set open(const std::string &path, const ae_context *in = nullptr) {
+    return opened(path, nullptr, in);
+  }
+  static image_set open(const std::string &path, const model &made_with, const ae_context *in = nullptr) {
+    return opened(path, made_with.get(), in);
   }
 
   /** open(data, byte_count) is open for bytes in memory, which may go after the call. */
-  static image_set open(const void *data, std::size_t byte_count) {
-    return opened(data, byte_count, nullptr);
+  static image_set open(const void *data, std::size_t byte_count, const ae_context *in = nullptr) {
+    return opened(data, byte_count, nullptr, in);
   }
-  static image_set open(const void *data, std::size_t byte_count, const model &made_with) {
-    return opened(data, byte_count, made_with.get());
+  static image_set open(const void *data, std::size_t byte_count, const model &made_with,
+                        const ae_context *in = nullptr) {
+    return opened(data, byte_count, made_with.get(), in);
   }
-  static image_set open(const std::vector<std::uint8_t> &data) {
-    return opened(data.data(), data.size(), nullptr);
+  static image_set open(const std::vector<std::uint8_t> &data, const ae_context *in = nullptr) {
+    return opened(data.data(), data.size(), nullptr, in);
   }
-  static image_set open(const std::vector<std::uint8_t> &data, const model &made_with) {
-    return opened(data.data(), data.size(), made_with.get());
+  static image_set open(const std::vector<std::uint8_t> &data, const model &made_with,
+                        const ae_context *in = nullptr) {
+    return opened(data.data(), data.size(), made_with.get(), in);
+  }
+
+  /** reader reads `byte_count` bytes from `offset` on into out, from several threads at once; it may throw. */
+  using reader = std::function<void(std::uint64_t offset, std::size_t byte_count, void *out)>;
+
+  /** open(read, byte_count) is ae_imageset_open_callback: a set of `byte_count` bytes that is read by range. */
+  static image_set open(reader read, std::uint64_t byte_count, const ae_context *in = nullptr) {
+    return opened(std::move(read), byte_count, nullptr, in);
+  }
+  static image_set open(reader read, std::uint64_t byte_count, const model &made_with,
+                        const ae_context *in = nullptr) {
+    return opened(std::move(read), byte_count, made_with.get(), in);
   }
 
   const ae_imageset *get() const noexcept { return handle_.get(); }
+  /** release() gives the handle away; not of a set that is read by a reader, which goes with this object. */
   ae_imageset *release() noexcept { return handle_.release(); }
 
   /** info() is ae_imageset_info. */
@@ -347,7 +631,7 @@ public:
 
   /** read(first, count, images) is ae_imageset_read: count * width * height bytes, written. */
   void read(std::uint64_t first, std::size_t count, std::uint8_t *images) const {
-    check(ae_imageset_read(get(), first, count, images));
+    run(ae_imageset_read(get(), first, count, images));
   }
   std::vector<std::uint8_t> read(std::uint64_t first, std::size_t count) const {
     std::vector<std::uint8_t> images(detail::size_of(count, pixels(within(first, count))));
@@ -362,13 +646,13 @@ public:
     const std::size_t count = detail::size_of(size(), 1);
     salvaged result{std::vector<std::uint8_t>(detail::size_of(count, pixels(info()))),
                     std::vector<std::uint8_t>(count), 0};
-    check(ae_imageset_salvage(get(), 0, count, result.images.data(), result.lost.data(), &result.lost_count));
+    run(ae_imageset_salvage(get(), 0, count, result.images.data(), result.lost.data(), &result.lost_count));
     return result;
   }
 
   /** latents(first, count, codes) is ae_imageset_latents: count * latent_size floats, written. */
   void latents(std::uint64_t first, std::size_t count, float *codes) const {
-    check(ae_imageset_latents(get(), first, count, codes));
+    run(ae_imageset_latents(get(), first, count, codes));
   }
   std::vector<float> latents(std::uint64_t first, std::size_t count) const {
     const auto latent_size = static_cast<std::size_t>(within(first, count).latent_size);
@@ -382,30 +666,59 @@ public:
   /** labels() is the label of each image; AE_ERROR_KIND if there are none. */
   std::vector<std::uint8_t> labels() const {
     std::vector<std::uint8_t> marks(detail::size_of(size(), 1));
-    check(ae_imageset_labels(get(), 0, marks.size(), marks.data()));
+    run(ae_imageset_labels(get(), 0, marks.size(), marks.data()));
     return marks;
   }
 
   /** name(index) is the file name of an image; AE_ERROR_KIND if there are none. */
   std::string name(std::uint64_t index) const {
-    std::size_t byte_count = 0;
-    check(ae_imageset_name(get(), index, nullptr, 0, &byte_count));
-    std::string text(byte_count, '\0');
-    check(ae_imageset_name(get(), index, text.data(), text.size(), &byte_count));
-    text.resize(byte_count == 0 ? 0 : byte_count - 1); // without the NUL
-    return text;
+    return detail::text_of([&](char *out, std::size_t capacity, std::size_t *size) {
+      return ae_imageset_name(get(), index, out, capacity, size);
+    });
   }
 
 private:
-  static image_set opened(const std::string &path, const ae_model *made_with) {
+  // What C's context points to: on the heap, so that a set can be moved.
+  struct reading {
+    reader read;
+    detail::thrown thrown;
+    static std::int32_t call(void *context, std::uint64_t offset, std::size_t byte_count, void *out) noexcept {
+      reading &to = *static_cast<reading *>(context);
+      return to.thrown.guard([&] {
+        to.read(offset, byte_count, out);
+        return 0;
+      });
+    }
+  };
+
+  static image_set opened(const std::string &path, const ae_model *made_with, const ae_context *in) {
     ae_imageset *handle = nullptr;
-    check(ae_imageset_open(path.c_str(), made_with, &handle));
+    check(ae_imageset_open(in, path.c_str(), made_with, &handle));
     return image_set(handle);
   }
-  static image_set opened(const void *data, std::size_t byte_count, const ae_model *made_with) {
+  static image_set opened(const void *data, std::size_t byte_count, const ae_model *made_with,
+                          const ae_context *in) {
     ae_imageset *handle = nullptr;
-    check(ae_imageset_open_memory(data, byte_count, made_with, &handle));
+    check(ae_imageset_open_memory(in, data, byte_count, made_with, &handle));
     return image_set(handle);
+  }
+  static image_set opened(reader read, std::uint64_t byte_count, const ae_model *made_with,
+                          const ae_context *in) {
+    image_set set(nullptr);
+    set.reading_.reset(new reading);
+    set.reading_->read = std::move(read);
+    ae_imageset *handle = nullptr;
+    set.run(ae_imageset_open_callback(in, reading::call, set.reading_.get(), byte_count, made_with, &handle));
+    set.handle_.reset(handle);
+    return set;
+  }
+  // Throws what the reader threw, or else the error for the status.
+  void run(ae_status status) const {
+    if (status == AE_OK)
+      return;
+    if (reading_)
+      reading_->thrown.rethrow();
+    check(status);
   }
   static std::size_t pixels(const ae_imageset_information &information) {
     return static_cast<std::size_t>(information.width) * static_cast<std::size_t>(information.height) *
@@ -421,61 +734,196 @@ private:
     return information;
   }
 
+  // Before the handle, so that it is still there when that is freed.
+  std::unique_ptr<reading> reading_;
   std::unique_ptr<ae_imageset, detail::deleter<ae_imageset, ae_imageset_free>> handle_;
 };
 
-/**
- * trainer_options says what to train and how. The fields of ae_trainer_options that point somewhere
- * have owners here, which take their place: hidden, name, progress, log.
- */
-struct trainer_options {
-  trainer_options() { check(ae_trainer_options_init(&fields, sizeof fields)); }
+/** writer writes an image set as images come. It is used by one thread at a time. */
+class writer {
+public:
+  /** sink takes the next bytes of a set, front to back; it may throw, which ends the call. */
+  using sink = std::function<void(const void *bytes, std::size_t byte_count)>;
 
-  /** fields holds all the others; see ae.h. */
-  ae_trainer_options fields{};
-  /** hidden is the widths of the encoder's hidden layers; nothing: the default. */
-  std::optional<std::vector<std::int32_t>> hidden;
-  /** name is the model's; empty: the kind's name. */
-  std::string name;
+  /** writer(path, made_with, how) is ae_writer_create_file: the file is there once finish() has returned. */
+  explicit writer(const std::string &path, const model *made_with = nullptr, const options *how = nullptr,
+                  const ae_context *in = nullptr) {
+    start([&](ae_writer **handle) {
+      return ae_writer_create_file(in, made_with ? made_with->get() : nullptr, detail::get(how), path.c_str(),
+                                   handle);
+    });
+  }
+
+  /** writer(write, made_with, how) is ae_writer_create: the bytes go to a function. */
+  explicit writer(sink write, const model *made_with = nullptr, const options *how = nullptr,
+                  const ae_context *in = nullptr) {
+    calls_->write = std::move(write);
+    start([&](ae_writer **handle) {
+      return ae_writer_create(in, made_with ? made_with->get() : nullptr, detail::get(how), on_write,
+                              calls_.get(), handle);
+    });
+  }
+
+  /** like(set, write) is ae_writer_create_like: with the options of a set, for add_set. */
+  static writer like(const image_set &set, sink write, const ae_context *in = nullptr) {
+    writer made{empty()};
+    made.calls_->write = std::move(write);
+    made.start([&](ae_writer **handle) {
+      return ae_writer_create_like(in, set.get(), on_write, made.calls_.get(), handle);
+    });
+    return made;
+  }
+
+  /** append(path, made_with) is ae_writer_append_file: goes on with the set in a file. */
+  static writer append(const std::string &path, const model *made_with = nullptr,
+                       const ae_context *in = nullptr) {
+    writer made{empty()};
+    made.start([&](ae_writer **handle) {
+      return ae_writer_append_file(in, path.c_str(), made_with ? made_with->get() : nullptr, handle);
+    });
+    return made;
+  }
+
+  ae_writer *get() const noexcept { return handle_.get(); }
+
+  /** set_progress(progress) sets who is told, and may stop with false, which is AE_ERROR_STOPPED; it may throw. */
+  void set_progress(count_progress progress) { calls_->progress = std::move(progress); }
+
+  /** add(images, count, labels, names) is ae_writer_add. */
+  void add(const std::uint8_t *images, std::size_t count, const std::uint8_t *labels = nullptr,
+           const char *const *names = nullptr) {
+    calls_->thrown.check(ae_writer_add(get(), images, count, labels, names));
+  }
+  /** add(images, count, labels, names) takes vectors of as many labels and names as images, or none. */
+  void add(const std::uint8_t *images, std::size_t count, const std::vector<std::uint8_t> &labels,
+           const std::vector<std::string> &names = {}) {
+    if ((!labels.empty() && labels.size() != count) || (!names.empty() && names.size() != count))
+      throw error(AE_ERROR_SHAPE, "labels and names: one for each of " + std::to_string(count) +
+                                      " images expected, " + std::to_string(labels.size()) + " and " +
+                                      std::to_string(names.size()) + " came");
+    std::vector<const char *> strings;
+    for (const std::string &name : names)
+      strings.push_back(name.c_str());
+    add(images, count, labels.empty() ? nullptr : labels.data(), strings.empty() ? nullptr : strings.data());
+  }
+
+  /** add_set(set, first, count) is ae_writer_add_set: copies blocks. */
+  void add_set(const image_set &set, std::uint64_t first, std::uint64_t count) {
+    calls_->thrown.check(ae_writer_add_set(get(), set.get(), first, count));
+  }
+  void add_set(const image_set &set) { add_set(set, 0, set.size()); }
+
+  /** finish() is ae_writer_finish: writes what is left. Without it a file stays as it was. */
+  void finish() { calls_->thrown.check(ae_writer_finish(get())); }
+
+private:
+  struct empty {};
+  explicit writer(empty) {}
+
+  // What C's contexts point to: on the heap, so that a writer can be moved.
+  struct calls : detail::counting {
+    sink write;
+  };
+
+  static std::int32_t on_write(void *context, const void *bytes, std::size_t byte_count) noexcept {
+    calls &to = *static_cast<calls *>(context);
+    return to.thrown.guard([&] {
+      to.write(bytes, byte_count);
+      return 0;
+    });
+  }
+
+  template <class Create> void start(Create &&create) {
+    ae_writer *handle = nullptr;
+    calls_->thrown.check(create(&handle));
+    handle_.reset(handle);
+    check(ae_writer_set_progress(handle, detail::counting::call, static_cast<detail::counting *>(calls_.get())));
+  }
+
+  // Before the handle, so that they are still there when it is freed.
+  std::unique_ptr<calls> calls_{new calls};
+  std::unique_ptr<ae_writer, detail::deleter<ae_writer, ae_writer_free>> handle_;
+};
+
+/** concatenate_files(paths, out_path) is ae_concatenate_files: sets, one after the other, as one. */
+inline void concatenate_files(const std::vector<std::string> &paths, const std::string &out_path,
+                              const ae_context *in = nullptr) {
+  std::vector<const char *> strings;
+  for (const std::string &path : paths)
+    strings.push_back(path.c_str());
+  check(ae_concatenate_files(in, strings.data(), strings.size(), out_path.c_str()));
+}
+
+/** split_file(path, first, count, out_path) is ae_split_file: some images of a set as a set. */
+inline void split_file(const std::string &path, std::uint64_t first, std::uint64_t count,
+                       const std::string &out_path, const ae_context *in = nullptr) {
+  check(ae_split_file(in, path.c_str(), first, count, out_path.c_str()));
+}
+
+/** trainer_callbacks says whom to tell how training goes. */
+struct trainer_callbacks {
   /** progress returns true to go on and false to stop cleanly; it may throw. */
   std::function<bool(const ae_training_progress &)> progress;
   /** log gets lines of text; it may throw. */
   std::function<void(const char *)> log;
+  /** poll is asked some ten times a second; as progress, but told nothing. */
+  std::function<bool()> poll;
+  /** progress_interval is the steps between progress calls; 0: 500. */
+  std::uint64_t progress_interval = 0;
 };
 
 /** trainer is a network in training, used by one thread at a time. */
 class trainer {
 public:
-  /** trainer(options) is ae_trainer_create. */
-  explicit trainer(const trainer_options &options) : callbacks_(new callbacks(options)) {
-    ae_trainer_options fields = connected(options);
-    // Not NULL, which would ask for the default, even if there are none.
-    static constexpr std::int32_t none = 0;
-    if (options.hidden) {
-      fields.hidden = options.hidden->empty() ? &none : options.hidden->data();
-      fields.hidden_count = static_cast<std::int32_t>(options.hidden->size());
-    }
-    fields.name = options.name.empty() ? nullptr : options.name.c_str();
-    ae_trainer *handle = nullptr;
-    check(ae_trainer_create(&fields, &handle));
-    handle_.reset(handle);
-    pixels_ = static_cast<std::size_t>(fields.width) * static_cast<std::size_t>(fields.height);
-  }
+  /** trainer(how, callbacks) is ae_trainer_create: `how` is of AE_OPTIONS_TRAINING. */
+  explicit trainer(const options &how, trainer_callbacks callbacks = {}, const ae_context *in = nullptr)
+      : trainer(std::move(callbacks), [&](ae_trainer **handle) {
+          return ae_trainer_create(in, how.get(), handle);
+        }) {}
 
-  /** resume(data, options) is ae_trainer_resume: of the options only the callbacks and their interval. */
-  static trainer resume(const std::vector<std::uint8_t> &data, const trainer_options &options = {}) {
-    return trainer(options, [&](const ae_trainer_options &fields, ae_trainer **handle) {
-      return ae_trainer_resume(data.data(), data.size(), &fields, handle);
+  /** trainer(start, how, callbacks) is ae_trainer_create_from: it starts from the weights of a model. */
+  trainer(const model &start, const options &how, trainer_callbacks callbacks = {},
+          const ae_context *in = nullptr)
+      : trainer(std::move(callbacks), [&](ae_trainer **handle) {
+          return ae_trainer_create_from(in, start.get(), how.get(), handle);
+        }) {}
+
+  /** resume(data, callbacks) is ae_trainer_resume: the trainer of a checkpoint, with its options. */
+  static trainer resume(const std::vector<std::uint8_t> &data, trainer_callbacks callbacks = {},
+                        const ae_context *in = nullptr) {
+    return trainer(std::move(callbacks), [&](ae_trainer **handle) {
+      return ae_trainer_resume(in, data.data(), data.size(), handle);
     });
   }
-  /** resume_file(path, options) is resume for a file. */
-  static trainer resume_file(const std::string &path, const trainer_options &options = {}) {
-    return trainer(options, [&](const ae_trainer_options &fields, ae_trainer **handle) {
-      return ae_trainer_resume_file(path.c_str(), &fields, handle);
+  /** resume_file(path, callbacks) is resume for a file. */
+  static trainer resume_file(const std::string &path, trainer_callbacks callbacks = {},
+                             const ae_context *in = nullptr) {
+    return trainer(std::move(callbacks), [&](ae_trainer **handle) {
+      return ae_trainer_resume_file(in, path.c_str(), handle);
     });
   }
 
   const ae_trainer *get() const noexcept { return handle_.get(); }
+
+  /** set_callbacks(callbacks) tells these, instead of those before. */
+  void set_callbacks(trainer_callbacks callbacks) {
+    callbacks_->to = std::move(callbacks);
+    ae_trainer_callbacks fields{};
+    fields.struct_size = sizeof fields;
+    fields.progress_interval = callbacks_->to.progress_interval;
+    fields.progress = on_progress;
+    fields.log = callbacks_->to.log ? on_log : nullptr;
+    fields.poll = callbacks_->to.poll ? on_poll : nullptr;
+    fields.context = callbacks_.get();
+    check(ae_trainer_set_callbacks(handle_.get(), &fields));
+  }
+
+  /** how() is ae_trainer_get_options: a copy of its options. */
+  options how() const {
+    ae_options *handle = nullptr;
+    check(ae_trainer_get_options(get(), &handle));
+    return options(handle);
+  }
 
   /**
    * fit(images, count) trains until all steps are done and returns true, or false if progress stopped
@@ -483,7 +931,7 @@ public:
    */
   bool fit(const std::uint8_t *images, std::size_t count) {
     const ae_status status = ae_trainer_fit(handle_.get(), images, count);
-    rethrow();
+    callbacks_->thrown.rethrow();
     if (status == AE_ERROR_STOPPED)
       return false;
     check(status);
@@ -497,9 +945,7 @@ public:
   ae_training_progress step(const float *images, std::size_t count) {
     ae_training_progress progress{};
     progress.struct_size = sizeof progress;
-    const ae_status status = ae_trainer_step(handle_.get(), images, count, &progress);
-    rethrow();
-    check(status);
+    callbacks_->thrown.check(ae_trainer_step(handle_.get(), images, count, &progress));
     return progress;
   }
   ae_training_progress step(const std::vector<float> &images) {
@@ -509,7 +955,7 @@ public:
   /** take_model(images, count) is ae_trainer_model; without images the model has no codec. */
   model take_model(const std::uint8_t *images, std::size_t count) const {
     ae_model *handle = nullptr;
-    check(ae_trainer_model(get(), images, count, &handle));
+    callbacks_->thrown.check(ae_trainer_model(get(), images, count, &handle));
     return model(handle);
   }
   model take_model(const std::vector<std::uint8_t> &images) const {
@@ -529,60 +975,40 @@ public:
 
 private:
   // What C's context points to: on the heap, so that a trainer can be moved.
-  struct callbacks {
-    explicit callbacks(const trainer_options &options) : progress(options.progress), log(options.log) {}
-    std::function<bool(const ae_training_progress &)> progress;
-    std::function<void(const char *)> log;
-    std::exception_ptr thrown;
+  struct calls {
+    trainer_callbacks to;
+    detail::thrown thrown;
   };
 
-  template <class Resume>
-  trainer(const trainer_options &options, Resume &&call) : callbacks_(new callbacks(options)) {
-    const ae_trainer_options fields = connected(options);
+  template <class Create> trainer(trainer_callbacks callbacks, Create &&create) : callbacks_(new calls) {
     ae_trainer *handle = nullptr;
-    check(call(fields, &handle));
+    check(create(&handle));
     handle_.reset(handle);
-    pixels_ = take_model().input_size();
-  }
-
-  ae_trainer_options connected(const trainer_options &options) const {
-    ae_trainer_options fields = options.fields;
-    fields.progress = on_progress;
-    fields.log = options.log ? on_log : nullptr;
-    fields.context = callbacks_.get();
-    return fields;
+    set_callbacks(std::move(callbacks));
+    const options given = how();
+    pixels_ = static_cast<std::size_t>(std::stoul(given.value("width")) * std::stoul(given.value("height")));
   }
 
   static std::int32_t on_progress(void *context, const ae_training_progress *progress) noexcept {
-    callbacks &to = *static_cast<callbacks *>(context);
-    if (to.thrown)
-      return 1;
-    try {
-      return !to.progress || to.progress(*progress) ? 0 : 1;
-    } catch (...) {
-      to.thrown = std::current_exception();
-      return 1;
-    }
+    calls &self = *static_cast<calls *>(context);
+    return self.thrown.guard([&] { return !self.to.progress || self.to.progress(*progress) ? 0 : 1; });
+  }
+
+  static std::int32_t on_poll(void *context) noexcept {
+    calls &self = *static_cast<calls *>(context);
+    return self.thrown.guard([&] { return self.to.poll() ? 0 : 1; });
   }
 
   static void on_log(void *context, const char *message) noexcept {
-    callbacks &to = *static_cast<callbacks *>(context);
-    if (to.thrown)
-      return;
-    try {
-      to.log(message);
-    } catch (...) {
-      to.thrown = std::current_exception();
-    }
-  }
-
-  void rethrow() {
-    if (callbacks_->thrown)
-      std::rethrow_exception(std::exchange(callbacks_->thrown, nullptr));
+    calls &self = *static_cast<calls *>(context);
+    self.thrown.guard([&] {
+      self.to.log(message);
+      return 0;
+    });
   }
 
   // Before the handle, so that they are still there when it is freed.
-  std::unique_ptr<callbacks> callbacks_;
+  std::unique_ptr<calls> callbacks_;
   std::unique_ptr<ae_trainer, detail::deleter<ae_trainer, ae_trainer_free>> handle_;
   std::size_t pixels_ = 0;
 };

@@ -1,10 +1,13 @@
-"""Puts libae.so and the default model into the package, building the library where there is none.
+"""Puts libae.so and the models that come with it into the package, building the library where there is none.
 
 Everything else about the package stands in pyproject.toml. The library comes from the first of:
 
 1. LIBAE_PREBUILT, a path to libae.so or to the folder that holds it;
 2. .build/lib/ of the checkout that this folder is part of;
 3. `make lib` in that checkout, which takes a Swift toolchain.
+
+The models are those of the checkout, or of the folder that LIBAE_MODELS names. In the package they lie where
+the library itself looks for them: in share/libae/models, beside the library's folder.
 
 What is missing is said in one line, and without a traceback: whoever runs pip is to read what to do.
 
@@ -24,7 +27,11 @@ from setuptools.command.build_py import build_py
 from setuptools.dist import Distribution
 
 LIBRARY = "libae.dylib" if sys.platform == "darwin" else "libae.so"
-MODEL = "default.aew"
+# In the package: the folder of the library, and that of the models, which the library finds from there.
+LIBRARY_FOLDER = "_lib"
+MODEL_FOLDER = "share/libae/models"
+# Of the examples; no set needs it.
+LEFT_OUT = {"conv-vae.aew"}
 
 
 def checkout() -> "Path | None":
@@ -75,21 +82,29 @@ def library() -> Path:
     return path
 
 
-def default_model() -> Path:
-    """Path of the weights that come with the package."""
-    named = os.environ.get("LIBAE_DEFAULT_MODEL")
+def models() -> "list[Path]":
+    """Paths of the weights that come with the package."""
+    named = os.environ.get("LIBAE_MODELS")
     root = checkout()
-    path = Path(named) if named else root / "models" / MODEL if root else None
-    if path is None or not path.is_file():
+    folder = Path(named) if named else root / "models" if root else None
+    found = sorted(folder.glob("*.aew")) if folder else []
+    if not found:
         raise SystemExit(
-            f"libae: no default model: set LIBAE_DEFAULT_MODEL to a weight file, or LIBAE_ROOT to a checkout "
-            f"of libae (looked at {path})"
+            f"libae: no models: set LIBAE_MODELS to a folder of weight files, or LIBAE_ROOT to a checkout of "
+            f"libae (looked at {folder})"
         )
-    return path
+    return [path for path in found if path.name not in LEFT_OUT]
+
+
+def carried() -> "list[tuple[Path, str]]":
+    """What goes into the package beside the Python files: each file, and its name there."""
+    # Resolved, since libae.so is a link to the file that carries the version.
+    pairs = [(library().resolve(), f"{LIBRARY_FOLDER}/{LIBRARY}")]
+    return pairs + [(path, f"{MODEL_FOLDER}/{path.name}") for path in models()]
 
 
 class BuildWithLibrary(build_py):
-    """Copies the library and the model beside the Python files."""
+    """Copies the library and the models into the package."""
 
     def run(self) -> None:
         # What an earlier build left behind would go into the wheel.
@@ -98,17 +113,19 @@ class BuildWithLibrary(build_py):
         super().run()
         # An editable install runs from the source folder, so that is where they have to be.
         package = Path(self.get_package_dir("libae") if self.editable_mode else self.build_lib + "/libae")
-        package.mkdir(parents=True, exist_ok=True)
-        # Resolved, since libae.so is a link to the file that carries the version. Unlinked first: a
-        # process that has the old one loaded keeps it.
-        for source, name in ((library().resolve(), LIBRARY), (default_model(), MODEL)):
-            (package / name).unlink(missing_ok=True)
+        for folder in (LIBRARY_FOLDER, MODEL_FOLDER):
+            shutil.rmtree(package / folder, ignore_errors=True)
+        # Anew, not written over: a process that has the old one loaded keeps it.
+        for source, name in carried():
+            (package / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, package / name)
 
     def get_outputs(self, include_bytecode: bool = True) -> "list[str]":
         folder = os.path.join(self.build_lib, "libae")
-        carried = [os.path.join(folder, LIBRARY), os.path.join(folder, MODEL)]
-        return [*super().get_outputs(include_bytecode), *carried]
+        return [
+            *super().get_outputs(include_bytecode),
+            *(os.path.join(folder, name) for _, name in carried()),
+        ]
 
 
 class PlatformWheel(bdist_wheel):

@@ -2,7 +2,9 @@
 
 Models (`Model`) are trained autoencoders: they `encode` images to latent codes of a few numbers and
 `decode` them back. `compress` packs images into a set of a few bytes each, and `ImageSet` reads any of
-them again. `train` and `Trainer` make new models; `default_model` comes with the package.
+them again; `ImageSetWriter` writes one as images come. `train` and `Trainer` make new models;
+`default_model` comes with the package. What is trained or compressed, and how, is said by keywords that
+`options` lists.
 
 The functions run in libae.so, a C library; numpy arrays go in and come out without needless copies. The
 interpreter's lock is released meanwhile, so threads run side by side.
@@ -11,6 +13,8 @@ interpreter's lock is released meanwhile, so threads run side by side.
 from __future__ import annotations
 
 from ._arrays import whole as _whole
+from ._compression import ImageSetWriter, append, compress, compress_file, concatenate, split
+from ._context import Context
 from ._errors import (
     AccessError,
     ArgumentError,
@@ -36,10 +40,12 @@ from ._errors import (
     VersionError,
     WouldBlockError,
 )
-from ._imageset import ImageSet, ImageSetInfo, compress, compress_file, decompress
+from ._imageset import ImageSet, ImageSetInfo, decompress
 from ._library import _version_text, check, lib, library_path
-from ._model import Model, ModelInfo, default_model
-from ._training import Trainer, TrainingOptions, TrainingProgress, train
+from ._model import Model, ModelInfo, Quality, default_model, qualities
+from ._option_types import CompressionOptions, LosslessOptions, QuantizationOptions, TrainingOptions
+from ._options import Option, Preset, options, presets
+from ._training import Trainer, TrainingProgress, train
 from ._version import __version__
 
 __all__ = [
@@ -48,6 +54,8 @@ __all__ = [
     "CapacityError",
     "ChecksumError",
     "ClosedPipeError",
+    "CompressionOptions",
+    "Context",
     "DivergedError",
     "Error",
     "FileError",
@@ -55,16 +63,22 @@ __all__ = [
     "FormatError",
     "ImageSet",
     "ImageSetInfo",
+    "ImageSetWriter",
     "InternalError",
     "InterruptedCallError",
     "KindError",
+    "LosslessOptions",
     "MissingFileError",
     "Model",
     "ModelError",
     "ModelInfo",
     "NoFolderError",
+    "Option",
     "OutOfMemoryError",
     "PoorFitWarning",
+    "Preset",
+    "Quality",
+    "QuantizationOptions",
     "ShapeError",
     "StoppedError",
     "TakenNameError",
@@ -74,13 +88,20 @@ __all__ = [
     "VersionError",
     "WouldBlockError",
     "__version__",
+    "append",
     "build_info",
     "compress",
     "compress_file",
+    "concatenate",
     "decompress",
     "default_model",
     "library_path",
+    "options",
+    "presets",
+    "qualities",
+    "release_memory",
     "set_threads",
+    "split",
     "threads",
     "train",
     "version",
@@ -109,3 +130,8 @@ def set_threads(count: int) -> None:
 def threads() -> int:
     """How many threads a call may use."""
     return int(lib.ae_threads())
+
+
+def release_memory() -> None:
+    """Gives the memory that the library keeps between calls back. Calls may be under way."""
+    lib.ae_release_memory()

@@ -11,6 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Callable
 
+from . import _foreign
+
+CountFunction = Callable[[int, int], Any]
+
 
 def asks_to_stop(result: Any) -> bool:
     """Whether a callback's result is False, or the boolean of an array library that is false.
@@ -97,3 +101,15 @@ class Callbacks:
                 signal.signal(number, handler)
             if self.exception is None:
                 interrupt()
+
+
+class Counting(Callbacks):
+    """ae_count_callback of a long call, and the Python function behind it, if there is one."""
+
+    def __init__(self, progress: CountFunction | None) -> None:
+        super().__init__()
+        self.progress = progress
+        self.c_progress = _foreign.CountCallback(self._on_progress)
+
+    def _on_progress(self, _context: Any, done: int, count: int) -> int:
+        return self.stops(lambda: None if self.progress is None else self.progress(done, count))

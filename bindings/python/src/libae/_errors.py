@@ -202,7 +202,7 @@ _CLASSES: dict[int, type[Error]] = {
 
 
 class PoorFitWarning(UserWarning):
-    """The model does badly on many of the images that it compressed: they are kept as pixels."""
+    """Models that nobody chose reconstruct many of the images too poorly, which are stored as pixels."""
 
 
 def error_for(status: int, message: str, errno: int = 0, filename: Any = None) -> Error:

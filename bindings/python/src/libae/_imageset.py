@@ -1,4 +1,4 @@
-"""Image sets: packed into bytes, opened, and read at random."""
+"""Image sets: opened from paths, bytes, file objects and ranges, and read at random."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import operator
 import os
 import stat
 import threading
-import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Callable, Union
 
@@ -18,13 +18,15 @@ import numpy.typing as npt
 
 from . import _arrays, _foreign, _picture
 from ._callbacks import Callbacks
-from ._errors import ArgumentError, Error, FileError, FormatError, ModelError, PoorFitWarning, ShapeError
-from ._library import Closing, Handle, check, file_path, lib, opened, suggesting
-from ._model import Model, default_model, filled
+from ._context import Context, Held
+from ._errors import ArgumentError, CapacityError, Error, FileError, FormatError
+from ._library import Closing, Handle, check, file_path, lib, opened
+from ._model import Model
 
 Index = Union[int, slice, Sequence[int], npt.NDArray[Any]]
 Bytes = Union[bytes, bytearray, memoryview]
-CountFunction = Callable[[int, int], Any]
+ReadFunction = Callable[[int, int], Any]
+"""Takes an offset and a count of bytes, and returns these bytes."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,9 @@ class ImageSetInfo:
     latent_size: int
     """Numbers in a latent code; 0 if the set names no model."""
     quality: int
-    """As it was compressed; 0 without codes."""
+    """Of 1 to the model's `quality_count`; 0 if the set is not lossy."""
     block_images: int
-    """Images in a block; the last block may have fewer."""
+    """Images in a block; the last one, and those of sets that were concatenated, may have others."""
     has_labels: bool
     has_names: bool
     has_model: bool
@@ -53,255 +55,102 @@ class ImageSetInfo:
     model_hash: str
     """Of the model it was made with; zeros if it names none."""
     model_name: str
-    layer: str
-    """"latent" (codes), "exact" (every pixel) or "near-exact" (every pixel to within `max_error`)."""
+    mode: str
+    """"lossy" (codes), "lossless" (every pixel) or "near-lossless" (every pixel to within `max_error`)."""
     max_error: int
-    """The most that a pixel may be off in a near-exact set; else 0."""
-    effort: int
-    """How exact blocks are coded: 1 by contexts that adapt, 2 by scans; 0 for codes."""
+    """The most that a pixel may be off in a near-lossless set; else 0."""
+    method: str | None
+    """Of a lossless or near-lossless set: "scans" if a block is coded so, else "contexts"; None for a lossy
+    set."""
     needs_model: bool
     """False if every block can be read without a model."""
     kept_count: int
-    """Images of a "latent" set that are kept as pixels, since the model does badly on them."""
+    """Images of a lossy set that are stored as pixels, since the model reconstructs them too poorly."""
+    scale_quality: int
+    """The quality on the scale over the models that come with libae, as `compress` takes it without a
+    model; 0 for other models."""
 
 
-_LAYERS = ("latent", "exact", "near-exact")
-
-
-@suggesting()
-def compress(
-    images: npt.ArrayLike,
+def decompress(
+    source: str | os.PathLike[Any] | Bytes,
     model: Model | None = None,
     *,
-    exact: bool = False,
-    max_error: int | None = None,
-    effort: int | None = None,
-    preview: bool = False,
-    quality: int | None = None,
-    labels: npt.ArrayLike | None = None,
-    embed_model: bool = False,
-    block_images: int | None = None,
-    progress: CountFunction | None = None,
-) -> bytes:
-    """Packs images into an image set (.aez): a few bytes each, close to the originals, not equal.
-
-    With `exact` every pixel comes back, with `max_error` every pixel to within so much; such sets may be
-    of images of any size up to 64 x 64. The same input gives the same bytes on every machine.
-
-    Args:
-        images: `uint8`, (N, H, W) or (H, W), perhaps with an axis of one channel; of the model's size also
-            with other leading axes, or flat, (..., H * W). The set holds them as one sequence. Colour is
-            refused.
-        model: with a codec; None for the default model.
-        exact: keep every pixel.
-        max_error: keep every pixel to within so many grey levels, 1 to 32.
-        effort: for exact sets, 1 for contexts that adapt (fast, no model) or 2 for scans that the model
-            foretells (smallest); None for the strongest there is.
-        preview: whether an exact set holds the images' codes, too.
-        quality: 1 (smallest) to `model.info.quality_count` (best); None for the model's default.
-        labels: a number from 0 to 255 for each image.
-        embed_model: put the decoder into the set, which then needs no other file.
-        block_images: images in a block, 1 to 65536; None for 500. What is read at random is decoded
-            block by block.
-        progress: called on this thread some ten times a second with how many images are done and how many
-            there are. Returning False, also numpy's, stops within a few images; what it raises stops, too,
-            and is raised again here; so is KeyboardInterrupt, with or without it.
-
-    Returns:
-        The set, as a file would hold it.
-
-    Raises:
-        ArgumentError: `exact` and `max_error` at once, or a number out of range.
-        KindError: the model has no encoder or no codec, or not the effort.
-        ShapeError: the images are not of the model's size, or have colours.
-        StoppedError: `progress` returned False.
-
-    Warns:
-        PoorFitWarning: the default model does badly on more than a tenth of the images.
-    """
-    order = _Order(
-        images, model, exact, max_error, effort, preview, quality, labels, embed_model, block_images, progress
-    )
-    with order.callbacks.running():
-        packed = filled(lambda *out: lib.ae_compress(*order.arguments, *out))
-    order.warn(packed)
-    return packed
-
-
-@suggesting()
-def compress_file(
-    path: str | os.PathLike[Any],
-    images: npt.ArrayLike,
-    model: Model | None = None,
-    *,
-    exact: bool = False,
-    max_error: int | None = None,
-    effort: int | None = None,
-    preview: bool = False,
-    quality: int | None = None,
-    labels: npt.ArrayLike | None = None,
-    embed_model: bool = False,
-    block_images: int | None = None,
-    progress: CountFunction | None = None,
-) -> None:
-    """Packs images into a file, replacing what is there, with the care of `Model.save`.
-
-    Args:
-        path: where to.
-        images, model, exact, max_error, effort, preview, quality, labels, embed_model, block_images,
-            progress: as in `compress`.
-
-    Raises:
-        FileError: it cannot be written; what was there is as it was.
-    """
-    target = file_path(path)
-    order = _Order(
-        images, model, exact, max_error, effort, preview, quality, labels, embed_model, block_images, progress
-    )
-    with order.callbacks.running():
-        check(lib.ae_compress_file(*order.arguments, target), path)
-    # What cannot be read again, such as a pipe, is not looked at.
-    if os.path.isfile(path):
-        order.warn(path)
-
-
-class _Counting(Callbacks):
-    """The C callback of `compress`, and the Python function behind it, if there is one."""
-
-    def __init__(self, progress: CountFunction | None) -> None:
-        super().__init__()
-        self.progress = progress
-        self.c_progress = _foreign.CountCallback(self._on_progress)
-
-    def _on_progress(self, _context: Any, done: int, count: int) -> int:
-        return self.stops(lambda: None if self.progress is None else self.progress(done, count))
-
-
-class _Order:
-    """What `compress` is to do, checked and as C takes it."""
-
-    def __init__(
-        self,
-        images: npt.ArrayLike,
-        model: Model | None,
-        exact: bool,
-        max_error: int | None,
-        effort: int | None,
-        preview: bool,
-        quality: int | None,
-        labels: npt.ArrayLike | None,
-        embed_model: bool,
-        block_images: int | None,
-        progress: CountFunction | None,
-    ) -> None:
-        if exact and max_error is not None:
-            raise ArgumentError("exact and max_error exclude each other")
-        self.options = options = _foreign.CompressOptions()
-        check(lib.ae_compress_options_init(ctypes.byref(options), ctypes.sizeof(options)))
-        if exact:
-            options.layer = _LAYERS.index("exact")
-        elif max_error is not None:
-            options.layer = _LAYERS.index("near-exact")
-            options.max_error = _arrays.whole(max_error, "max_error", 1, 32)
-        if effort is not None:
-            options.effort = _arrays.whole(effort, "effort", 1, 9)
-        options.preview = 1 if preview else 0
-        self.array = _arrays.byte_pixels(images)
-        chosen, count = _model_for(self.array.shape, model, options)
-        most = max(1, chosen.info.quality_count) if chosen is not None and options.width == 0 else 16
-        if quality is not None:
-            options.quality = _arrays.whole(quality, "quality", 1, most)
-        if block_images is not None:
-            options.block_images = _arrays.whole(block_images, "block_images", 1, 65536)
-        options.embed_model = 1 if embed_model else 0
-        self.callbacks = _Counting(progress)
-        options.progress = self.callbacks.c_progress
-        self.marks = None if labels is None else _arrays.label_bytes(labels, count)
-        if self.marks is not None:
-            options.labels = _arrays.address(self.marks)
-        # Held, so that closing the model elsewhere meanwhile does not free it.
-        self.handle = None if chosen is None else chosen._use()
-        self.model = chosen
-        self.is_default = model is None
-        self.arguments = (
-            None if self.handle is None else self.handle.pointer,
-            _arrays.address(self.array),
-            count,
-            ctypes.byref(options),
-        )
-
-    def warn(self, packed: str | os.PathLike[Any] | Bytes) -> None:
-        """Says if the model that nobody chose does badly on many of the images."""
-        if not self.is_default or self.options.layer != 0 or self.model is None:
-            return
-        information = _information(_open(packed, self.model))
-        kept, count = information.kept_count, information.count
-        # Of blank images and the like, pixels are smaller than codes; that is nothing to warn of.
-        if 10 * kept > count and self._does_badly(self.model):
-            warnings.warn(
-                f'{kept} of {count} images are kept as pixels: the default model, "{self.model.name}", does '
-                "badly on them; train a model of their own (libae.train), or keep every pixel (exact=True)",
-                PoorFitWarning,
-                stacklevel=4,
-            )
-
-    def _does_badly(self, model: Model) -> bool:
-        """Whether the model says too little of more than a tenth of some images, evenly spread."""
-        images = self.array.reshape(-1, *model.image_shape)
-        sample = images[:: max(1, len(images) // 200)]
-        pictures = model.decode(model.encode(sample), dtype=np.uint8)
-        # The rule by which the library keeps an image.
-        error = np.square(pictures.astype(np.float64) - sample).mean(axis=(1, 2))
-        variance = sample.var(axis=(1, 2))
-        return bool(10 * np.count_nonzero((variance > 0) & (error >= 7 / 8 * variance)) > len(sample))
-
-
-def _model_for(
-    shape: tuple[int, ...], model: Model | None, options: _foreign.CompressOptions
-) -> tuple[Model | None, int]:
-    """The model to compress with, and the count of images.
-
-    For exact sets of images of another size than the model's, their size is put into the options.
-    """
-    chosen = model
-    if model is None:
-        try:
-            chosen = default_model()
-        except Error:
-            if options.layer == 0:
-                raise
-            # An exact set needs none.
-    if chosen is not None:
-        name = f'the default model, "{chosen.name}",' if model is None else f'the model "{chosen.name}"'
-        size = "{} x {}".format(*chosen.image_shape)
-        advice = (
-            f", and {name} takes {size}; train a model for these (libae.train), "
-            "or keep every pixel (exact=True)"
-        )
-        try:
-            leading = _arrays.image_leading(shape, *chosen.image_shape, advice, is_set=True)
-            return chosen, _arrays.total(leading)
-        except ShapeError:
-            if options.layer == 0:
-                raise
-    count, height, width = _arrays.image_stack(shape)
-    options.height = _arrays.whole(height, "images: a side", 1, 64)
-    options.width = _arrays.whole(width, "images: a side", 1, 64)
-    return chosen, count
-
-
-def decompress(source: str | os.PathLike[Any] | Bytes, model: Model | None = None) -> npt.NDArray[np.uint8]:
+    context: Context | None = None,
+) -> npt.NDArray[np.uint8]:
     """All images of a set: (N, H, W) `uint8`.
 
     Args:
-        source: a path, or the set's bytes.
+        source: a path, the set's bytes, or an open file.
         model: as in `ImageSet.open`.
+        context: as in `ImageSet.open`.
 
     Raises:
         As `ImageSet.open`, and ChecksumError for a damaged block; `ImageSet` still reads the others.
     """
-    with ImageSet.open(source, model) as images:
+    with ImageSet.open(source, model, context=context) as images:
         return images[:]
+
+
+class _Reader(Callbacks):
+    """ae_read_callback of one set, and the Python function behind it: called from several threads at once."""
+
+    def __init__(self, read: ReadFunction) -> None:
+        super().__init__()
+        self.read = read
+        self.c_read = _foreign.ReadCallback(self._on_read)
+
+    def _on_read(self, _context: Any, offset: int, count: int, out: int) -> int:
+        try:
+            # A view of bytes, whatever its items are.
+            data = memoryview(self.read(offset, count)).cast("B")
+            if data.nbytes != count:
+                raise FileError(f"{count} bytes from {offset} on were asked for, {data.nbytes} came")
+            if count:
+                ctypes.memmove(out, _arrays.address(np.frombuffer(data, np.uint8)), count)
+        except BaseException as error:
+            self.exception = error
+            return 1
+        return 0
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Around a call: what the function raised comes through, also where the library makes do without
+        the bytes."""
+        try:
+            with self._signals_put_off():
+                yield
+        except Error:
+            if self.exception is None:
+                raise
+        raised, self.exception = self.exception, None
+        if raised is not None:
+            raise raised
+
+
+class _File:
+    """Reads ranges of an open file, which has one place at a time."""
+
+    def __init__(self, file: Any) -> None:
+        self.file = file
+        self.lock = threading.Lock()
+
+    def size(self) -> int:
+        return int(self.file.seek(0, os.SEEK_END))
+
+    def __call__(self, offset: int, count: int) -> bytes:
+        with self.lock:
+            self.file.seek(offset)
+            parts = []
+            while count > 0:
+                part = self.file.read(count)
+                if not part:
+                    break
+                parts.append(bytes(part))
+                count -= len(part)
+            return b"".join(parts)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _File, (self.file,)
 
 
 class _Blocks:
@@ -346,7 +195,7 @@ _CACHE_BYTES = 64 << 20
 # Images that one call decodes: between calls, Python hears Ctrl-C.
 _IMAGES_IN_CALL = 16384
 # Each of them takes longer.
-_EXACT_IMAGES_IN_CALL = 4096
+_LOSSLESS_IMAGES_IN_CALL = 4096
 
 
 class ImageSet(Closing):
@@ -358,8 +207,8 @@ class ImageSet(Closing):
     last are kept, so that reading in any order costs little more than reading in order.
 
     Image sets can be pickled and copied. One from a path is pickled as the path, and what reads it finds the
-    same file there, or says that it has changed; one from bytes is pickled as these. The model that was given
-    with it goes along.
+    same file there, or says that it has changed; one from bytes is pickled as these, one from an open file
+    or a function as that, if it can be. The model that was given with it goes along.
     """
 
     def __init__(
@@ -368,11 +217,15 @@ class ImageSet(Closing):
         source: _Source | None = None,
         model: Handle | None = None,
         cache_bytes: int = _CACHE_BYTES,
+        held: Held | None = None,
+        reader: _Reader | None = None,
     ) -> None:
         """For the use of this package; see `ImageSet.open`."""
         self._handle: Handle | None = handle
         self._source = source
         self._model = model
+        self._held = held or Held(None)
+        self._reader = reader
         self._blocks = _Blocks(cache_bytes)
         self._last_missed: tuple[str, int] | None = None
         information = _information(handle)
@@ -390,47 +243,49 @@ class ImageSet(Closing):
             byte_count=information.byte_count,
             model_hash=information.model_hash.decode("ascii"),
             model_name=information.model_name.decode("utf-8", "replace"),
-            layer=_LAYERS[information.layer],
+            mode=_foreign.MODES[information.mode],
             max_error=information.max_error,
-            effort=information.effort,
+            method=_foreign.METHODS[information.method] if information.method else None,
             needs_model=bool(information.needs_model),
             kept_count=information.kept_count,
+            scale_quality=information.scale_quality,
         )
 
     @classmethod
     def open(
         cls,
-        source: str | os.PathLike[Any] | Bytes,
+        source: str | os.PathLike[Any] | Bytes | Any,
         model: Model | None = None,
         *,
+        byte_count: int | None = None,
         cache_bytes: int = _CACHE_BYTES,
+        context: Context | None = None,
     ) -> ImageSet:
         """Opens an image set (.aez).
 
         Args:
-            source: a path, or the set's bytes, which may go after the call.
-            model: the model it was made with; None for the one embedded in it, or else the default
-                model. The model may be closed while the set is open.
+            source: a path; the set's bytes, which may go after the call; an open binary file with `read`
+                and `seek`; or a function of an offset and a count that returns so many bytes, as of an
+                object store. Of a file, blocks are read as they are asked for; a function is called from
+                several threads, at once.
+            model: the model it was made with, which may be closed while the set is open. None for the one
+                embedded in it, one that comes with libae, or one on the model path of the context or of the
+                environment's AE_MODEL_PATH.
+            byte_count: of the whole set, where `source` is a function.
             cache_bytes: how much memory the blocks decoded last may take; 0 keeps none.
+            context: that reading works with.
 
         Raises:
-            FileError: it cannot be read.
+            FileError: it cannot be read. What a function or a file raises comes through.
             FormatError, ChecksumError, VersionError: it is not an image set, or damaged, or too new.
             ModelError: it was made with another model; the message names that one.
         """
         limit = _arrays.whole(cache_bytes, "cache_bytes", 0, 2**63 - 1)
-        origin = _Source(source)
-        if model is not None:
-            return cls(_open(source, model), origin, model._use(), limit)
-        try:
-            return cls(_open(source, None), origin, None, limit)
-        except ModelError as without:
-            # The default model may be the one; if it is not, or is not there, the first message stands.
-            try:
-                fallback = default_model()
-            except Error:
-                raise without from None
-            return cls(_open(source, fallback), origin, None, limit)
+        held = Held(context)
+        origin = _Source(source, byte_count)
+        given = None if model is None else model._use()
+        handle, reader = _open(origin, source, given, held)
+        return cls(handle, origin, given, limit, held, reader)
 
     @property
     def info(self) -> ImageSetInfo:
@@ -486,19 +341,20 @@ class ImageSet(Closing):
         Returns:
             The images, (N, H, W) `uint8`, those that are lost black; and (N) `bool`, True for those.
         """
-        handle = self._use()
+        self._use()
         images = np.empty(self.shape, np.uint8)
         lost = np.empty(len(self), np.uint8)
         for first, last in self._parts(0, len(self)):
             into = _arrays.address(images[first:last]), _arrays.address(lost[first:last])
-            check(lib.ae_imageset_salvage(handle.pointer, first, last - first, *into, None))
+            self._call(lib.ae_imageset_salvage, first, last - first, *into, None)
         return images, lost.astype(np.bool_)
 
     def codes(self, index: Index) -> npt.NDArray[np.float32]:
         """Latent codes, without decoding pixels, indexed as the images are: (d) or (n, d) `float32`.
 
         Raises:
-            KindError: one of them is kept as pixels, since the model does badly on it, and has no code.
+            KindError: one of them is stored as pixels, since the model reconstructs it too poorly, and has
+                no code.
         """
         return self._gather(index, lib.ae_imageset_latents, (self._info.latent_size,), np.float32)
 
@@ -510,31 +366,40 @@ class ImageSet(Closing):
     @property
     def labels(self) -> npt.NDArray[np.uint8] | None:
         """The labels, (N) `uint8`, or None if the set has none."""
-        handle = self._use()
+        self._use()
         if not self._info.has_labels:
             return None
         marks = np.empty(len(self), np.uint8)
-        check(lib.ae_imageset_labels(handle.pointer, 0, marks.size, _arrays.address(marks)))
+        self._call(lib.ae_imageset_labels, 0, marks.size, _arrays.address(marks))
         return marks
 
     @property
     def names(self) -> list[str] | None:
         """The images' file names, or None if the set has none."""
-        handle = self._use()
+        self._use()
         if not self._info.has_names:
             return None
         names = []
         room = ctypes.create_string_buffer(1024)
         size = ctypes.c_size_t()
         for index in range(len(self)):
-            arguments = (handle.pointer, index)
-            status = lib.ae_imageset_name(*arguments, room, len(room), ctypes.byref(size))
-            if status == _foreign.STATUS_BUFFER:
+            try:
+                self._call(lib.ae_imageset_name, index, room, len(room), ctypes.byref(size))
+            except CapacityError:
                 room = ctypes.create_string_buffer(size.value)
-                status = lib.ae_imageset_name(*arguments, room, len(room), ctypes.byref(size))
-            check(status)
+                self._call(lib.ae_imageset_name, index, room, len(room), ctypes.byref(size))
             names.append(room.value.decode("utf-8"))
         return names
+
+    def _call(self, function: Any, *arguments: Any) -> None:
+        """Calls C with this set's handle, and raises what went wrong."""
+        handle = self._use()
+        with self._reading():
+            check(function(handle.pointer, *arguments))
+
+    def _reading(self) -> AbstractContextManager[None]:
+        """Around every call that reads from the set."""
+        return nullcontext() if self._reader is None else self._reader.reading()
 
     def _gather(
         self, index: Any, call: Any, item_shape: tuple[int, ...], dtype: npt.DTypeLike
@@ -564,16 +429,15 @@ class ImageSet(Closing):
         self, call: Any, first: int, count: int, item_shape: tuple[int, ...], dtype: npt.DTypeLike
     ) -> npt.NDArray[Any]:
         """Images or codes `first` to `first + count - 1`, not from the cache."""
-        handle = self._use()
         out = np.empty((count, *item_shape), dtype)
         for start, end in self._parts(first, first + count):
-            check(call(handle.pointer, start, end - start, _arrays.address(out[start - first : end - first])))
+            self._call(call, start, end - start, _arrays.address(out[start - first : end - first]))
         return out
 
     def _parts(self, first: int, last: int) -> Iterator[tuple[int, int]]:
         """Ranges that one call each decodes: of whole blocks, so that none is decoded twice."""
         block = self._info.block_images
-        images = _IMAGES_IN_CALL if self._info.layer == "latent" else _EXACT_IMAGES_IN_CALL
+        images = _IMAGES_IN_CALL if self._info.mode == "lossy" else _LOSSLESS_IMAGES_IN_CALL
         step = max(1, images // block) * block
         while first < last:
             end = min(last, (first // step + 1) * step)
@@ -632,11 +496,13 @@ class ImageSet(Closing):
         self._use()
         kept, digest = self._source.pickled(self._info.byte_count)
         model = None if self._model is None else Model(self._model)
-        return _opened_again, (kept, digest, model, self._info, self._blocks.limit)
+        return _opened_again, (kept, digest, model, self._info, self._blocks.limit, self._held.context)
 
     def __copy__(self) -> ImageSet:
         """Another `ImageSet` of the same memory: closing one leaves the other open."""
-        return type(self)(self._use(), self._source, self._model, self._blocks.limit)
+        return type(self)(
+            self._use(), self._source, self._model, self._blocks.limit, self._held, self._reader
+        )
 
     def __deepcopy__(self, memo: Any) -> ImageSet:
         return self.__copy__()
@@ -654,12 +520,14 @@ class ImageSet(Closing):
 
     def _sentence(self) -> str:
         info = self._info
-        if info.layer == "exact":
-            kept = "every pixel"
-        elif info.layer == "near-exact":
-            kept = f"every pixel to within {info.max_error}"
-        else:
-            kept = f"quality {info.quality}"
+        kept: str = info.mode
+        if info.mode == "lossy":
+            # Of the scale, where there is one: that is what `compress` was told.
+            kept += f", quality {info.scale_quality or info.quality}"
+        elif info.mode == "near-lossless":
+            kept += f" to within {info.max_error}"
+        if info.method is not None:
+            kept += f", by {info.method}"
         return f"{info.count} images of {info.height} x {info.width} pixels, {kept}, {info.byte_count} bytes"
 
     def _repr_html_(self) -> str:
@@ -683,14 +551,24 @@ def _information(handle: Handle) -> _foreign.ImageSetInformation:
 class _Source:
     """Where a set came from, as far as it takes to open it again in another process."""
 
-    def __init__(self, source: str | os.PathLike[Any] | Bytes) -> None:
+    def __init__(self, source: Any, byte_count: int | None = None) -> None:
         self.data: bytes | None = None
         self.path: str | bytes | None = None
         self.state: tuple[int, ...] | None = None
+        self.read: ReadFunction | None = None
+        self.byte_count = 0
         if isinstance(source, (str, os.PathLike)):
             file_path(source)
             self.path = os.path.abspath(os.fspath(source))
             self.state = self._state()
+        elif hasattr(source, "read") and hasattr(source, "seek"):
+            file = _File(source)
+            self.read, self.byte_count = file, file.size()
+        elif callable(source):
+            self.read = source
+            if byte_count is None:
+                raise ArgumentError("byte_count: how many bytes the set has must be told beside a function")
+            self.byte_count = _arrays.whole(byte_count, "byte_count", 0, 2**63 - 1)
         else:
             # What may still change is copied.
             self.data = source if type(source) is bytes else bytes(memoryview(source))
@@ -705,8 +583,11 @@ class _Source:
             return None
         return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
-    def pickled(self, byte_count: int) -> tuple[str | bytes | bytearray, bytes]:
-        """The path and a digest of its file; or the bytes, as a bytearray, since a path may be bytes."""
+    def pickled(self, byte_count: int) -> tuple[Any, bytes]:
+        """The path and a digest of its file; the bytes, as a bytearray, since a path may be bytes; or what
+        reads."""
+        if self.read is not None:
+            return (self.read, self.byte_count), b""
         if self.path is None:
             assert self.data is not None
             return bytearray(self.data), b""
@@ -734,29 +615,59 @@ def _digest(path: str | bytes, byte_count: int) -> bytes:
 
 
 def _opened_again(
-    kept: str | bytes | bytearray, digest: bytes, model: Model | None, info: ImageSetInfo, cache_bytes: int
+    kept: Any,
+    digest: bytes,
+    model: Model | None,
+    info: ImageSetInfo,
+    cache_bytes: int,
+    context: Context | None,
 ) -> ImageSet:
     """What unpickling calls."""
     if isinstance(kept, bytearray):
-        return ImageSet.open(bytes(kept), model, cache_bytes=cache_bytes)
-    images = ImageSet.open(os.fsdecode(kept), model, cache_bytes=cache_bytes)
+        return ImageSet.open(bytes(kept), model, cache_bytes=cache_bytes, context=context)
+    if isinstance(kept, tuple):
+        read, byte_count = kept
+        source = read.file if isinstance(read, _File) else read
+        return ImageSet.open(source, model, byte_count=byte_count, cache_bytes=cache_bytes, context=context)
+    images = ImageSet.open(os.fsdecode(kept), model, cache_bytes=cache_bytes, context=context)
     if images.info != info or _digest(kept, info.byte_count) != digest:
         raise FormatError(f"{os.fsdecode(kept)}: is not the image set any more that was pickled")
     return images
 
 
-def _open(source: str | os.PathLike[Any] | Bytes, model: Model | None) -> Handle:
-    # Held here, so that closing the model elsewhere meanwhile does not free it.
-    held = None if model is None else model._use()
-    pointer = None if held is None else held.pointer
-    if isinstance(source, (str, os.PathLike)):
+def _open(
+    origin: _Source, source: Any, model: Handle | None, held: Held
+) -> tuple[Handle, _Reader | None]:
+    """The handle of a set. `model` is held here, so that closing it elsewhere meanwhile does not free it."""
+    pointer = None if model is None else model.pointer
+    free = lib.ae_imageset_free
+    if origin.path is not None:
         path = file_path(source)
-        return opened(lib.ae_imageset_free, lambda out: lib.ae_imageset_open(path, pointer, out), path=source)
-    data = _arrays.raw_bytes(source)
-    return opened(
-        lib.ae_imageset_free,
-        lambda out: lib.ae_imageset_open_memory(_arrays.address(data), data.size, pointer, out),
-    )
+        return (
+            opened(free, lambda out: lib.ae_imageset_open(held.pointer, path, pointer, out), path=source),
+            None,
+        )
+    if origin.read is None:
+        data = _arrays.raw_bytes(origin.data)
+        return (
+            opened(
+                free,
+                lambda out: lib.ae_imageset_open_memory(
+                    held.pointer, _arrays.address(data), data.size, pointer, out
+                ),
+            ),
+            None,
+        )
+    reader = _Reader(origin.read)
+    with reader.reading():
+        handle = opened(
+            free,
+            lambda out: lib.ae_imageset_open_callback(
+                held.pointer, reader.c_read, None, origin.byte_count, pointer, out
+            ),
+            reader,
+        )
+    return handle, reader
 
 
 def _position(index: Any, count: int) -> int:

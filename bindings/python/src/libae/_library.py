@@ -68,18 +68,22 @@ def _open(path: str) -> ctypes.CDLL:
     return library
 
 
-def beside_package(name: str) -> str:
-    """The path of a file in the package's folder. Without pathlib, which is slow to import."""
-    return os.path.join(os.path.dirname(os.path.realpath(__file__)), name)
+# In the package, too, the library is in a folder beside share/libae/models, where it looks for models.
+_FOLDER = "_lib"
+
+
+def _beside_package() -> str:
+    """The path of the package's own library. Without pathlib, which is slow to import."""
+    return os.path.join(os.path.dirname(os.path.realpath(__file__)), _FOLDER, _FILE_NAME)
 
 
 def _load() -> tuple[ctypes.CDLL, str]:
-    """The library and where it was found: beside this file, in LIBAE_LIBRARY, or the system's.
+    """The library and where it was found: in the package, in LIBAE_LIBRARY, or the system's.
 
-    A library that is missing beside this file is no fault; one that LIBAE_LIBRARY names has to work.
+    A library that is missing in the package is no fault; one that LIBAE_LIBRARY names has to work.
     """
     looked = []
-    beside = beside_package(_FILE_NAME)
+    beside = _beside_package()
     if os.path.exists(beside):
         try:
             return _open(beside), beside

@@ -1,21 +1,29 @@
-"""Models: opened, asked, saved; and the default model that comes with the package."""
+"""Models: opened, made of arrays, asked, quantised, saved; and those that come with libae."""
 
 from __future__ import annotations
 
 import ctypes
-import errno
 import os
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
 import numpy.typing as npt
 
-from . import _arrays, _foreign, _picture
+from . import _arrays, _foreign, _options, _picture
 from ._arrays import Array
-from ._errors import MissingFileError
-from ._library import Closing, Handle, beside_package, check, file_path, lib, opened
+from ._callbacks import CountFunction, Counting
+from ._context import Context, Held
+from ._errors import ArgumentError
+from ._library import Closing, Handle, check, file_path, lib, opened
+from ._options import LOSSLESS, QUANTIZATION, TRAINING, taking
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._option_types import LosslessOptions, QuantizationOptions
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,57 @@ class ModelInfo:
     hash: str
     """What image sets name the model by: 64 hex digits, "" without codec."""
     name: str
+    has_lossless: bool
+    """True if it holds a network for lossless coding: see `Model.fit_lossless`."""
+    default_quality: int
+    """The quality that `compress` takes unless told; 0 without codec."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What `compress` gives at a quality, on the images that the model was fitted to."""
+
+    quality: int
+    """1 (smallest) to `quality_count` (best)."""
+    bytes_per_image: float | None
+    """In the mean; None if the model does not say."""
+    psnr: float | None
+    """Of the mean squared error, in dB; None if the model does not say."""
+    model_name: str
+    """The model that codes at this quality."""
+    is_default: bool
+    """True for the quality that is taken unless told."""
+
+
+def qualities(model: Model | None = None) -> list[Quality]:
+    """What there is of qualities, from the smallest files to the best images.
+
+    Args:
+        model: None for the scale over the models that come with libae, which `compress` takes without a
+            model.
+
+    Returns:
+        One `Quality` for each; none for a model without codec.
+
+    Raises:
+        ModelError: the models that come with libae are not found.
+    """
+    handle = None if model is None else model._use()
+    pointer = None if handle is None else handle.pointer
+    found = []
+    for number in range(1, lib.ae_quality_count(None, pointer) + 1):
+        told = _foreign.QualityInformation(struct_size=ctypes.sizeof(_foreign.QualityInformation))
+        check(lib.ae_quality_info(None, pointer, number, ctypes.byref(told)))
+        found.append(
+            Quality(
+                quality=number,
+                bytes_per_image=told.bytes_per_image or None,
+                psnr=told.psnr or None,
+                model_name=told.model_name.decode("utf-8", "replace"),
+                is_default=bool(told.is_default),
+            )
+        )
+    return found
 
 
 def filled(fill: Callable[[int | None, int, Any], int]) -> bytes:
@@ -63,17 +122,19 @@ _OTHER_SIZE = "; train a model for images of that size (libae.train)"
 _IMAGES_IN_CALL = 16384
 
 
-def _in_parts(call: Callable[..., int], handle: Handle, count: int, *arrays: Array) -> None:
+def _in_parts(
+    call: Callable[..., int], held: Held, handle: Handle, count: int, *arrays: Array
+) -> None:
     """A call for `count` images, some at a time: each array holds as many rows."""
     flat = [array.reshape(count, -1) for array in arrays] if count else []
     for first in range(0, count, _IMAGES_IN_CALL):
         last = min(count, first + _IMAGES_IN_CALL)
         source, *targets = (_arrays.address(array[first:last]) for array in flat)
-        check(call(handle.pointer, source, last - first, *targets))
+        check(call(held.pointer, handle.pointer, source, last - first, *targets))
     if count == 0:
         # What the model cannot do it says of nothing, too.
         source, *targets = (_arrays.address(array) for array in arrays)
-        check(call(handle.pointer, source, 0, *targets))
+        check(call(held.pointer, handle.pointer, source, 0, *targets))
 
 
 def _image_call(
@@ -85,17 +146,20 @@ def _image_call(
 class Model(Closing):
     """A trained network, immutable: any number of threads may use one at the same time.
 
-    Made by `Model.open`, `default_model`, `train` or `Trainer.model`. Models can be pickled and copied:
-    that writes and reads a weight file in memory.
+    Made by `Model.open`, `default_model`, `Model.from_tensors`, `train` or `Trainer.model`. Models can be
+    pickled and copied: that writes and reads a weight file in memory.
+
+    Calls work with the context that the model was made with, or with the `context=` that they are given.
 
     In the shapes below, `...` stands for any leading shape, also none, (H, W) for the height and width of
     the model's images, and d for its `latent_size`. Images may come flat, as (..., H * W), too; they
     always go out as (..., H, W).
     """
 
-    def __init__(self, handle: Handle) -> None:
+    def __init__(self, handle: Handle, held: Held | None = None) -> None:
         """For the use of this package; see `Model.open`."""
         self._handle: Handle | None = handle
+        self._held = held or Held(None)
         information = _foreign.ModelInformation(struct_size=ctypes.sizeof(_foreign.ModelInformation))
         check(lib.ae_model_info(handle.pointer, ctypes.byref(information)))
         self._info = ModelInfo(
@@ -112,29 +176,218 @@ class Model(Closing):
             parameter_count=information.parameter_count,
             hash=information.hash.decode("ascii"),
             name=information.name.decode("utf-8", "replace"),
+            has_lossless=bool(information.has_lossless),
+            default_quality=information.default_quality,
         )
 
     @classmethod
-    def open(cls, source: str | os.PathLike[Any] | bytes | bytearray | memoryview) -> Model:
+    def open(
+        cls,
+        source: str | os.PathLike[Any] | bytes | bytearray | memoryview,
+        *,
+        context: Context | None = None,
+    ) -> Model:
         """Opens a weight file (.aew).
 
         Args:
             source: a path, or the file's bytes, which may go after the call.
+            context: that it is opened with, and works with.
 
         Raises:
             FileError: it cannot be read.
             FormatError, ChecksumError, VersionError: it is not a weight file, or damaged, or too new.
         """
+        held = Held(context)
         if isinstance(source, (str, os.PathLike)):
             path = file_path(source)
-            return cls(opened(lib.ae_model_free, lambda out: lib.ae_model_open(path, out), path=source))
-        data = _arrays.raw_bytes(source)
+            handle = opened(
+                lib.ae_model_free, lambda out: lib.ae_model_open(held.pointer, path, out), path=source
+            )
+        else:
+            data = _arrays.raw_bytes(source)
+            handle = opened(
+                lib.ae_model_free,
+                lambda out: lib.ae_model_open_memory(held.pointer, _arrays.address(data), data.size, out),
+            )
+        return cls(handle, held)
+
+    @classmethod
+    def from_tensors(
+        cls,
+        description: str | Mapping[str, Any],
+        tensors: Mapping[str, npt.ArrayLike],
+        *,
+        context: Context | None = None,
+    ) -> Model:
+        """Makes a model of arrays, as of a network that was trained elsewhere.
+
+        It encodes and decodes, but has no codec: `quantize` adds one. `tensors` and `description` of a
+        model are what makes the same model.
+
+        Args:
+            description: which network it is, in options of training (`libae.options("training")`): text as
+                `Model.description` has it, such as "kind=elu width=28 height=28 latent_size=8 hidden=500,500
+                output_activation=linear name=mine", or a mapping such as {"kind": "elu", "width": 28,
+                "height": 28, "latent_size": 8, "hidden": (500, 500)}. What it does not say has its default.
+            tensors: each by its name, "encoder.0.weight", "encoder.0.bias", ..., "decoder.2.bias": real
+                numbers, weights (outputs, inputs), biases (outputs), which are copied to `float32`. A layer
+                computes activation(weight @ x + bias), as PyTorch's Linear does.
+            context: that the model works with.
+
+        Raises:
+            ArgumentError: the description is not one.
+            ShapeError: a tensor is missing, or of another size; the message names it.
+        """
+        held = Held(context)
+        if not isinstance(description, str):
+            description = _described(description)
+        arrays = {}
+        for name, values in tensors.items():
+            array = np.asarray(values)
+            if array.dtype.kind not in "fiub":
+                raise TypeError(f"{name}: real numbers expected, {array.dtype} came")
+            arrays[name] = np.ascontiguousarray(array, np.float32)
+        given = (_foreign.Tensor * max(1, len(arrays)))()
+        for slot, (name, array) in zip(given, arrays.items()):
+            slot.struct_size = ctypes.sizeof(_foreign.Tensor)
+            slot.name = _options.encoded(name, "tensors: a name")
+            slot.values = _arrays.address(array)
+            slot.count = array.size
+        text = _options.encoded(description, "description")
         return cls(
             opened(
                 lib.ae_model_free,
-                lambda out: lib.ae_model_open_memory(_arrays.address(data), data.size, out),
-            )
+                lambda out: lib.ae_model_create(held.pointer, text, given, len(arrays), out),
+            ),
+            held,
         )
+
+    @property
+    def description(self) -> str:
+        """Which network it is, as text that `from_tensors` takes."""
+        handle = self._use()
+        text = filled(
+            lambda out, capacity, size: lib.ae_model_description(handle.pointer, out, capacity, size)
+        )
+        return text.rstrip(b"\0").decode("utf-8")
+
+    def tensors(self) -> dict[str, npt.NDArray[np.float32]]:
+        """The model's weights and biases by name, in the order of its weight file.
+
+        Returns:
+            `float32` arrays, weights (outputs, inputs) and biases (outputs): views of the model's memory,
+            which can be read and not written, and which keep it. docs/format-aew.md tells how convolutions
+            lie.
+
+        Raises:
+            KindError: the model is stored as int8, and has no floats.
+        """
+        handle = self._use()
+        found: dict[str, npt.NDArray[np.float32]] = {}
+        told = _foreign.Tensor(struct_size=ctypes.sizeof(_foreign.Tensor))
+        while True:
+            status = lib.ae_model_tensor(handle.pointer, len(found), ctypes.byref(told))
+            if status == _foreign.STATUS_ARGUMENT and found:
+                break
+            check(status)
+            view = _View(handle, told.values, told.count)
+            found[told.name.decode("utf-8")] = np.asarray(view)
+        for name, array in found.items():
+            biases = found.get(name[: -len("weight")] + "bias") if name.endswith("weight") else None
+            if biases is not None and biases.size and array.size % biases.size == 0:
+                found[name] = array.reshape(biases.size, -1)
+        return found
+
+    @taking(QUANTIZATION)
+    def quantize(
+        self,
+        images: npt.ArrayLike,
+        *,
+        context: Context | None = None,
+        **options: Unpack[QuantizationOptions],
+    ) -> Model:
+        """Gives the model with integer networks and a codec, fitted to images: what image sets need.
+
+        That is post-training quantisation. `train` and `Trainer.model` do it for a network just trained.
+
+        Args:
+            images: (..., H, W) or (..., H * W) `uint8`; a few thousand are enough.
+            context: to work with.
+        {options}
+
+        Returns:
+            Another model; what this one has of integers and codec is replaced in it.
+
+        Raises:
+            KindError: the model is stored as int8, or is a decoder alone.
+        """
+        handle, held = self._use(), self._with(context)
+        array = _arrays.byte_pixels(images)
+        count = _arrays.total(_arrays.image_leading(array.shape, *self.image_shape, _OTHER_SIZE, is_set=True))
+        how = QUANTIZATION.handle(options)
+        return type(self)(
+            opened(
+                lib.ae_model_free,
+                lambda out: lib.ae_model_quantize(
+                    held.pointer, handle.pointer, _arrays.address(array), count, how.pointer, out
+                ),
+            ),
+            held,
+        )
+
+    @taking(LOSSLESS)
+    def fit_lossless(
+        self,
+        images: npt.ArrayLike,
+        *,
+        progress: CountFunction | None = None,
+        context: Context | None = None,
+        **options: Unpack[LosslessOptions],
+    ) -> Model:
+        """Gives the model with a network for lossless coding, trained on images drawn from bilevel scans.
+
+        Args:
+            images: (..., H, W) or (..., H * W) `uint8`, drawn from bilevel scans, as MNIST's were.
+            progress: called on this thread with how many images are done, then how many steps, and how many
+                there are. Returning False stops; what it raises stops, too, and is raised again here.
+            context: to work with.
+        {options}
+
+        Returns:
+            Another model, by which lossless sets of such images are smaller.
+
+        Raises:
+            KindError: the model has no codec, or hardly any image has a scan.
+            StoppedError: `progress` returned False.
+        """
+        handle, held = self._use(), self._with(context)
+        array = _arrays.byte_pixels(images)
+        count = _arrays.total(_arrays.image_leading(array.shape, *self.image_shape, _OTHER_SIZE, is_set=True))
+        how = LOSSLESS.handle(options)
+        counting = Counting(progress)
+        with counting.running():
+            fitted = opened(
+                lib.ae_model_free,
+                lambda out: lib.ae_model_fit_lossless(
+                    held.pointer,
+                    handle.pointer,
+                    _arrays.address(array),
+                    count,
+                    how.pointer,
+                    counting.c_progress,
+                    None,
+                    out,
+                ),
+            )
+        return type(self)(fitted, held)
+
+    def _with(self, context: Context | None) -> Held:
+        return self._held if context is None else Held(context)
+
+    @property
+    def qualities(self) -> list[Quality]:
+        """What `compress` gives with this model at each quality; see `libae.qualities`."""
+        return qualities(self)
 
     @property
     def info(self) -> ModelInfo:
@@ -156,12 +409,15 @@ class Model(Closing):
         """(H, W), in pixels."""
         return (self._info.height, self._info.width)
 
-    def encode(self, images: npt.ArrayLike, out: Array | None = None) -> npt.NDArray[np.float32]:
+    def encode(
+        self, images: npt.ArrayLike, out: Array | None = None, *, context: Context | None = None
+    ) -> npt.NDArray[np.float32]:
         """Encodes images; a variational model gives the mean.
 
         Args:
             images: (..., H, W), (..., H, W, 1) or (..., H * W): `uint8`, or floating point in [0, 1].
             out: (..., d) `float32` to write to instead of a new array.
+            context: to work with.
 
         Returns:
             (..., d) `float32`.
@@ -176,11 +432,16 @@ class Model(Closing):
         leading = _arrays.image_leading(array.shape, *self.image_shape, _OTHER_SIZE)
         latents = _arrays.result((*leading, self.latent_size), np.float32, out, array)
         call = _image_call(array, lib.ae_encode, lib.ae_encode_u8)
-        _in_parts(call, handle, _arrays.total(leading), array, latents)
+        _in_parts(call, self._with(context), handle, _arrays.total(leading), array, latents)
         return latents
 
     def decode(
-        self, latents: npt.ArrayLike, dtype: npt.DTypeLike = np.float32, out: Array | None = None
+        self,
+        latents: npt.ArrayLike,
+        dtype: npt.DTypeLike = np.float32,
+        out: Array | None = None,
+        *,
+        context: Context | None = None,
     ) -> Array:
         """Decodes latent codes.
 
@@ -188,6 +449,7 @@ class Model(Closing):
             latents: (..., d) real numbers.
             dtype: `float32` for values in [0, 1], or `uint8` for 0 to 255, rounded to nearest.
             out: (..., H, W) of that type to write to instead of a new array.
+            context: to work with.
 
         Returns:
             (..., H, W) of that type.
@@ -202,14 +464,17 @@ class Model(Closing):
         leading = _arrays.code_leading(array.shape, self.latent_size)
         images = _arrays.result((*leading, *self.image_shape), kind, out, array)
         call = _image_call(images, lib.ae_decode, lib.ae_decode_u8)
-        _in_parts(call, handle, _arrays.total(leading), array, images)
+        _in_parts(call, self._with(context), handle, _arrays.total(leading), array, images)
         return images
 
-    def posterior(self, images: npt.ArrayLike) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    def posterior(
+        self, images: npt.ArrayLike, *, context: Context | None = None
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Gives the Gaussian posterior of each image.
 
         Args:
             images: as in `encode`.
+            context: to work with.
 
         Returns:
             (mean, log_variance), (..., d) `float32` each; the latter is the natural logarithm.
@@ -222,11 +487,13 @@ class Model(Closing):
         leading = _arrays.image_leading(array.shape, *self.image_shape, _OTHER_SIZE)
         mean = np.empty((*leading, self.latent_size), np.float32)
         log_variance = np.empty_like(mean)
-        call = _image_call(array, lib.vae_encode, lib.vae_encode_u8)
-        _in_parts(call, handle, _arrays.total(leading), array, mean, log_variance)
+        call = _image_call(array, lib.ae_posterior, lib.ae_posterior_u8)
+        _in_parts(call, self._with(context), handle, _arrays.total(leading), array, mean, log_variance)
         return mean, log_variance
 
-    def prior(self, count: int, seed: int = 0) -> npt.NDArray[np.float32]:
+    def prior(
+        self, count: int, seed: int = 0, *, context: Context | None = None
+    ) -> npt.NDArray[np.float32]:
         """Draws latent codes from the prior, a unit Gaussian in each latent.
 
         A seed gives the same codes on every machine, and a longer draw begins with a shorter one.
@@ -234,23 +501,36 @@ class Model(Closing):
         Args:
             count: how many.
             seed: 0 to 2**64 - 1.
+            context: to work with.
 
         Returns:
             (count, d) `float32`.
         """
-        handle = self._use()
+        handle, held = self._use(), self._with(context)
         number = _arrays.count_of(count, 4 * self.latent_size)
         latents = np.empty((number, self.latent_size), np.float32)
-        check(lib.vae_prior(handle.pointer, number, _arrays.seed_of(seed), _arrays.address(latents)))
+        check(
+            lib.ae_prior(
+                held.pointer, handle.pointer, number, _arrays.seed_of(seed), _arrays.address(latents)
+            )
+        )
         return latents
 
-    def sample(self, count: int, seed: int = 0, dtype: npt.DTypeLike = np.float32) -> Array:
+    def sample(
+        self,
+        count: int,
+        seed: int = 0,
+        dtype: npt.DTypeLike = np.float32,
+        *,
+        context: Context | None = None,
+    ) -> Array:
         """Draws codes as `prior` does and decodes them: the images are the decoder's means.
 
         Args:
             count: how many.
             seed: 0 to 2**64 - 1.
             dtype: `float32` or `uint8`, as in `decode`.
+            context: to work with.
 
         Returns:
             (count, H, W) of that type.
@@ -258,13 +538,13 @@ class Model(Closing):
         Raises:
             KindError: the model is not variational.
         """
-        handle = self._use()
+        handle, held = self._use(), self._with(context)
         kind = _arrays.image_dtype(dtype)
         height, width = self.image_shape
         number = _arrays.count_of(count, kind.itemsize * height * width)
         images = np.empty((number, height, width), kind)
-        call = _image_call(images, lib.vae_sample, lib.vae_sample_u8)
-        check(call(handle.pointer, number, _arrays.seed_of(seed), _arrays.address(images)))
+        call = _image_call(images, lib.ae_sample, lib.ae_sample_u8)
+        check(call(held.pointer, handle.pointer, number, _arrays.seed_of(seed), _arrays.address(images)))
         return images
 
     def _save_arguments(self, storage: str | None, decoder_only: bool) -> tuple[int, int]:
@@ -306,7 +586,7 @@ class Model(Closing):
 
     def __copy__(self) -> Model:
         """Another `Model` of the same memory: closing one leaves the other open."""
-        return type(self)(self._use())
+        return type(self)(self._use(), self._held)
 
     def __deepcopy__(self, memo: Any) -> Model:
         return self.__copy__()
@@ -333,28 +613,58 @@ class Model(Closing):
         return _picture.html(self.sample(_picture.COUNT, dtype=np.uint8), repr(self))
 
 
+class _View:
+    """Numbers inside a model, for numpy, which keeps this object, and with it the model, as long as an
+    array does."""
+
+    def __init__(self, handle: Handle, address: int, count: int) -> None:
+        self.handle = handle
+        self.__array_interface__ = {
+            "version": 3,
+            "shape": (count,),
+            "typestr": np.dtype(np.float32).str,
+            "data": (address, True),
+        }
+
+
+def _described(options: Mapping[str, Any]) -> str:
+    """A mapping of options as the text of a description."""
+    words = []
+    for key, value in options.items():
+        if key not in TRAINING.options:
+            near = TRAINING.nearest(key)
+            hint = f"; did you mean {near!r}?" if near else ""
+            raise ArgumentError(f"description: no option {key!r}{hint}")
+        if value is not None:
+            words.append(f"{key}={TRAINING.options[key].text(value).decode()}")
+    return " ".join(words)
+
+
 _default_lock = threading.Lock()
-_default_handle: list[Handle] = []
+_default_handles: dict[str | None, Handle] = {}
 
 
-def default_model() -> Model:
-    """The model that comes with the package: handwritten digits, 28 x 28.
+def default_model(name: str | None = None, *, context: Context | None = None) -> Model:
+    """A model that comes with libae: of handwritten digits, 28 x 28.
 
     It is read once; closing what this returns leaves it there for the next call.
 
+    Args:
+        name: "digits-high" (None stands for it), "digits-low", "exact" or "mnist-30".
+        context: whose `model_path` is looked at first, and that the model works with.
+
     Raises:
-        FileError: it is neither in the package nor where LIBAE_DEFAULT_MODEL says.
+        ModelError: it is not found; the message says where it was looked for.
     """
+    text = None if name is None else _options.encoded(name, "name")
+    held = Held(context)
+
+    def found() -> Handle:
+        return opened(lib.ae_model_free, lambda out: lib.ae_model_default(held.pointer, text, out))
+
+    if context is not None:
+        return Model(found(), held)
     with _default_lock:
-        if not _default_handle:
-            beside = beside_package("default.aew")
-            named = os.environ.get("LIBAE_DEFAULT_MODEL")
-            path = beside if os.path.exists(beside) or not named else named
-            if not os.path.exists(path):
-                raise MissingFileError(
-                    f"no default model: looked at {beside} and LIBAE_DEFAULT_MODEL ({named or 'not set'})",
-                    errno.ENOENT,
-                    path,
-                )
-            _default_handle.append(Model.open(path)._use())
-        return Model(_default_handle[0])
+        if name not in _default_handles:
+            _default_handles[name] = found()
+        return Model(_default_handles[name])

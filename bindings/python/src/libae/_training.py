@@ -5,25 +5,26 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, TypedDict
+from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
 import numpy.typing as npt
 
-from . import _arrays, _foreign
+from . import _arrays, _foreign, _options
 from ._callbacks import Callbacks
+from ._context import Context, Held
 from ._errors import ArgumentError, ShapeError
 from ._library import Closing, Handle, check, file_path, lib, opened, suggesting
 from ._model import Model, filled
+from ._options import TRAINING, taking
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-# Options of 64 bits; the others have 31.
-_LONG = frozenset({"step_count", "seed", "beta_warmup_steps", "importance_warmup_steps"})
+    from ._option_types import TrainingOptions
 
 
 @dataclass(frozen=True)
@@ -51,33 +52,6 @@ ProgressFunction = Callable[[TrainingProgress], Any]
 LogFunction = Callable[[str], Any]
 
 
-class TrainingOptions(TypedDict, total=False):
-    """The options of `Trainer`, as `train` hands them on; type checkers know them by this."""
-
-    kind: str
-    latent_size: int | None
-    hidden: Sequence[int] | None
-    loss: str | None
-    output: str | None
-    schedule: str | None
-    batch_size: int | None
-    steps: int | None
-    seed: int | None
-    learning_rate: float | None
-    beta: float | None
-    beta_warmup_steps: int | None
-    noise: float | None
-    deformation: float | None
-    gradient_clip: float | None
-    weight_average: float | None
-    importance_samples: int | None
-    importance_warmup_steps: int | None
-    binarize: bool
-    validation_fraction: float | None
-    progress_interval: int | None
-    name: str | None
-
-
 def _progress(told: _foreign.Progress) -> TrainingProgress:
     return TrainingProgress(
         step=told.step,
@@ -92,7 +66,7 @@ def _progress(told: _foreign.Progress) -> TrainingProgress:
 
 
 class _Callbacks(Callbacks):
-    """The two C callbacks of a trainer, and the Python functions behind them.
+    """The C callbacks of a trainer, and the Python functions behind them.
 
     C keeps their addresses as long as the trainer lives; the functions change from `fit` to `fit`.
     """
@@ -105,6 +79,14 @@ class _Callbacks(Callbacks):
         self.c_progress = _foreign.ProgressCallback(self._on_progress)
         self.c_log = _foreign.LogCallback(self._on_log)
         self.c_poll = _foreign.PollCallback(self._on_poll)
+
+    def connect(self, handle: Handle, progress_interval: int | None) -> None:
+        """Lets C call these."""
+        told = _foreign.TrainerCallbacks(struct_size=ctypes.sizeof(_foreign.TrainerCallbacks))
+        told.progress, told.log, told.poll = self.c_progress, self.c_log, self.c_poll
+        if progress_interval is not None:
+            told.progress_interval = _arrays.whole(progress_interval, "progress_interval", 1, 2**64 - 1)
+        check(lib.ae_trainer_set_callbacks(handle.pointer, ctypes.byref(told)))
 
     def _on_progress(self, _context: Any, told: Any) -> int:
         def call() -> Any:
@@ -140,126 +122,59 @@ class Trainer(Closing):
     processor, whatever the number of threads. Trainers are pickled and copied as checkpoints.
 
     Args:
-        image_shape: (H, W), in pixels, 1 to 64 each.
-        kind: "pca", "linear", "sigmoid", "relu", "elu", "vae" or "conv-vae".
-        latent_size: numbers in a latent code, 1 to 1024; None for 5, or 20 for variational kinds.
-        hidden: widths of the encoder's hidden layers, up to 8 of them, 1 to 4096 each; the decoder
-            mirrors them; None for (500, 500), for "conv-vae" (32, 64, 256). Of a "conv-vae" all but the last
-            are channels of convolutions, at most 1024: one with as many channels as the one before it keeps
-            the picture's size, any other halves it.
-        loss: "mse" or "bernoulli"; None for MSE, or Bernoulli for variational kinds.
-        output: activation of the output layer, "linear" or "sigmoid"; None for linear with MSE, sigmoid
-            with Bernoulli.
-        schedule: course of the learning rate, "constant", "cosine" or "one-cycle".
-        batch_size: images in a batch.
-        steps: steps to make; PCA needs none.
-        seed: fixes the weights' start, the batches and all noise.
-        learning_rate: its peak.
-        beta: weight of the KL term.
-        beta_warmup_steps: steps over which that weight rises from 0.
-        noise: standard deviation of the Gaussian noise on the input.
-        deformation: standard deviation of the entries of a random linear map that every image of a set
-            goes through, up to 0.5: slants, turns and sizes that the set does not hold.
-        gradient_clip: largest norm of the gradient; 0 for none.
-        weight_average: decay of the running average of the weights that the model gets, in [0, 1);
-            0 for the last weights.
-        importance_samples: draws of the latent for each image of a variational kind, 1 to 64.
-        importance_warmup_steps: steps at first that draw once all the same, which is faster.
-        binarize: draw every batch's pixels as 0 or 1, with their value as probability.
-        validation_fraction: share of the images held out, up to 0.5.
-        progress_interval: steps between progress calls.
-        name: the model's name, at most 64 bytes of UTF-8; None for the kind's name.
+        image_shape: (H, W), in pixels, 1 to 64 each; None for (28, 28), or that of `start`.
+        start: a model in floats whose weights the trainer starts from, for images of its own or for more
+            steps; which network it is that model says.
+        preset: options by name, see `libae.presets()`; those that are given beside it override it.
+        progress_interval: steps between progress calls; None for 500.
+        context: to work with.
+        {options}
 
-    None stands for the library's default everywhere.
+    None stands for the default everywhere.
+
+    Raises:
+        ArgumentError: an option out of range, or options that do not go together, or not with `start`.
+        KindError: `start` is stored as int8.
     """
 
-    @suggesting()
+    @taking(TRAINING)
     def __init__(
         self,
-        image_shape: tuple[int, int] = (28, 28),
+        image_shape: tuple[int, int] | None = None,
         *,
-        kind: str = "elu",
-        latent_size: int | None = None,
-        hidden: Sequence[int] | None = None,
-        loss: str | None = None,
-        output: str | None = None,
-        schedule: str | None = None,
-        batch_size: int | None = None,
-        steps: int | None = None,
-        seed: int | None = None,
-        learning_rate: float | None = None,
-        beta: float | None = None,
-        beta_warmup_steps: int | None = None,
-        noise: float | None = None,
-        deformation: float | None = None,
-        gradient_clip: float | None = None,
-        weight_average: float | None = None,
-        importance_samples: int | None = None,
-        importance_warmup_steps: int | None = None,
-        binarize: bool = False,
-        validation_fraction: float | None = None,
+        start: Model | None = None,
+        preset: str | None = None,
         progress_interval: int | None = None,
-        name: str | None = None,
+        context: Context | None = None,
+        **options: Unpack[TrainingOptions],
     ) -> None:
         self._handle: Handle | None = None
         self._callbacks = _Callbacks()
         self._busy = threading.Lock()
         self._progress_interval = progress_interval
-        options = _options(self._callbacks, progress_interval)
+        self._held = held = Held(context)
+        given = TRAINING.handle(options, preset)
+        model = None if start is None else start._use()
+        if image_shape is None and start is not None:
+            image_shape = start.image_shape
+        if image_shape is not None:
+            height, width = image_shape
+            for key, side in (("height", height), ("width", width)):
+                TRAINING.set(given, key, TRAINING.options[key].text(side))
 
-        def number(field: str, value: Any, argument: str | None = None) -> None:
-            if value is not None:
-                limit = 2**64 - 1 if field in _LONG else 2**31 - 1
-                setattr(options, field, _arrays.whole(value, argument or field, 0, limit))
+        def create(out: Any) -> int:
+            if model is None:
+                return int(lib.ae_trainer_create(held.pointer, given.pointer, out))
+            return int(lib.ae_trainer_create_from(held.pointer, model.pointer, given.pointer, out))
 
-        def word(field: str, value: str | None, choices: tuple[str, ...]) -> None:
-            if value is not None:
-                setattr(options, field, _arrays.choice(value, field, choices))
+        self._begin(opened(lib.ae_trainer_free, create, self._callbacks))
 
-        height, width = image_shape
-        number("height", height)
-        number("width", width)
-        word("kind", kind, _foreign.KINDS)
-        # 0 asks for the kind's own default.
-        options.latent_size = 0 if kind in {"vae", "conv-vae"} else options.latent_size
-        number("latent_size", latent_size)
-        if hidden is not None:
-            widths = [_arrays.whole(value, "hidden", 0, 2**31 - 1) for value in hidden]
-            options.hidden = (ctypes.c_int32 * max(len(widths), 1))(*widths)
-            options.hidden_count = len(widths)
-        word("loss", loss, _foreign.LOSSES)
-        word("output", output, _foreign.OUTPUTS)
-        word("schedule", schedule, _foreign.SCHEDULES)
-        number("batch_size", batch_size)
-        number("step_count", steps, "steps")
-        number("seed", seed)
-        number("beta_warmup_steps", beta_warmup_steps)
-        number("importance_samples", importance_samples)
-        number("importance_warmup_steps", importance_warmup_steps)
-        for field, value in (
-            ("learning_rate", learning_rate),
-            ("beta", beta),
-            ("noise", noise),
-            ("deformation", deformation),
-            ("gradient_clip", gradient_clip),
-            ("weight_average", weight_average),
-            ("validation_fraction", validation_fraction),
-        ):
-            if value is not None:
-                setattr(options, field, float(value))
-        options.binarize = 1 if binarize else 0
-        if name is not None:
-            encoded = name.encode("utf-8")
-            if b"\0" in encoded:
-                raise ArgumentError(f"name {name!r} holds a NUL")
-            options.name = encoded
-
-        self._image_shape = (int(height), int(width))
-        self._handle = opened(
-            lib.ae_trainer_free,
-            lambda out: lib.ae_trainer_create(ctypes.byref(options), out),
-            self._callbacks,
-        )
+    def _begin(self, handle: Handle) -> None:
+        """Takes over a C trainer."""
+        self._callbacks.connect(handle, self._progress_interval)
+        self._handle = handle
+        options = self.options
+        self._image_shape = (options["height"], options["width"])
 
     @classmethod
     @suggesting()
@@ -268,39 +183,51 @@ class Trainer(Closing):
         source: str | os.PathLike[Any] | bytes | bytearray | memoryview,
         *,
         progress_interval: int | None = None,
+        context: Context | None = None,
     ) -> Trainer:
-        """The trainer of a checkpoint. A run resumed from it ends with the weights of the unbroken run.
+        """The trainer of a checkpoint, with its options: `fit` goes on where it stopped.
 
         Args:
-            source: a path, or the checkpoint's bytes. All options are the checkpoint's.
-            progress_interval: steps between progress calls.
+            source: a path, or the checkpoint's bytes.
+            progress_interval: steps between progress calls; None for 500.
+            context: to work with.
+
+        Raises:
+            FileError: it cannot be read.
+            FormatError, ChecksumError, VersionError: it is not a checkpoint, or damaged, or too new.
         """
         trainer = cls.__new__(cls)
         trainer._handle = None
         trainer._callbacks = _Callbacks()
         trainer._busy = threading.Lock()
         trainer._progress_interval = progress_interval
-        options = _options(trainer._callbacks, progress_interval)
+        trainer._held = held = Held(context)
         if isinstance(source, (str, os.PathLike)):
             path = file_path(source)
-            trainer._handle = opened(
+            handle = opened(
                 lib.ae_trainer_free,
-                lambda out: lib.ae_trainer_resume_file(path, ctypes.byref(options), out),
+                lambda out: lib.ae_trainer_resume_file(held.pointer, path, out),
                 trainer._callbacks,
                 path=source,
             )
         else:
             data = _arrays.raw_bytes(source)
-            trainer._handle = opened(
+            handle = opened(
                 lib.ae_trainer_free,
-                lambda out: lib.ae_trainer_resume(
-                    _arrays.address(data), data.size, ctypes.byref(options), out
-                ),
+                lambda out: lib.ae_trainer_resume(held.pointer, _arrays.address(data), data.size, out),
                 trainer._callbacks,
             )
-        with trainer.model() as model:
-            trainer._image_shape = model.image_shape
+        trainer._begin(handle)
         return trainer
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """All options of the run, as they hold; None for one that follows from others."""
+        handle = self._use()
+        copied = opened(
+            lib.ae_options_free, lambda out: lib.ae_trainer_get_options(handle.pointer, out)
+        )
+        return TRAINING.values(copied)
 
     @property
     def image_shape(self) -> tuple[int, int]:
@@ -377,7 +304,8 @@ class Trainer(Closing):
                 opened(
                     lib.ae_model_free,
                     lambda out: lib.ae_trainer_model(handle.pointer, address, count, out),
-                )
+                ),
+                self._held,
             )
 
     def to_bytes(self) -> bytes:
@@ -411,7 +339,7 @@ class Trainer(Closing):
             self._busy.release()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _resumed, (self.to_bytes(), self._progress_interval)
+        return _resumed, (self.to_bytes(), self._progress_interval, self._held.context)
 
     def __enter__(self) -> Trainer:
         self._use()
@@ -426,34 +354,30 @@ class Trainer(Closing):
         return f"<libae.Trainer for {height} x {width} pixels{closed}>"
 
 
-def _resumed(data: bytes, progress_interval: int | None) -> Trainer:
+Trainer.__doc__ = _options.documented(Trainer.__doc__, TRAINING)
+
+
+def _resumed(data: bytes, progress_interval: int | None, context: Context | None) -> Trainer:
     """What unpickling calls."""
-    return Trainer.resume(data, progress_interval=progress_interval)
-
-
-def _options(callbacks: _Callbacks, progress_interval: int | None) -> _foreign.TrainerOptions:
-    options = _foreign.TrainerOptions()
-    check(lib.ae_trainer_options_init(ctypes.byref(options), ctypes.sizeof(options)))
-    options.progress = callbacks.c_progress
-    options.log = callbacks.c_log
-    options.poll = callbacks.c_poll
-    if progress_interval is not None:
-        options.progress_interval = _arrays.whole(progress_interval, "progress_interval", 1, 2**64 - 1)
-    return options
+    return Trainer.resume(data, progress_interval=progress_interval, context=context)
 
 
 # More would fit the codec's tables no better, and take its time.
 _CODEC_IMAGES = 10_000
 
 
-@suggesting(TrainingOptions.__annotations__)
+@taking(TRAINING)
 def train(
     images: npt.ArrayLike,
     *,
     image_shape: tuple[int, int] | None = None,
+    start: Model | None = None,
+    preset: str | None = None,
     codec: bool = True,
     progress: ProgressFunction | None = None,
+    progress_interval: int | None = None,
     log: LogFunction | None = None,
+    context: Context | None = None,
     **options: Unpack[TrainingOptions],
 ) -> Model:
     """Trains a model on a set of images.
@@ -462,9 +386,12 @@ def train(
         images: (N, H, W) `uint8`, perhaps with an axis of one channel; (N, 784) is taken for 28 x 28.
             Colour is refused.
         image_shape: (H, W), for images that come flat in another size, or with other leading axes.
+        start, preset, progress_interval, context: as in `Trainer`.
         codec: fit what `compress` needs, too.
         progress, log: as in `Trainer.fit`; if `progress` returns False, the model is the one so far.
-        options: as in `Trainer`: kind, latent_size, hidden, steps, seed, ...
+        {options}
+
+    None stands for the default everywhere.
 
     Returns:
         The model, stored as float32.
@@ -483,7 +410,14 @@ def train(
         count, *sides = _arrays.image_stack(array.shape)
         shape = (sides[0], sides[1])
     array = array.reshape(count, *shape)
-    with Trainer(shape, **options) as trainer:
+    with Trainer(
+        shape,
+        start=start,
+        preset=preset,
+        progress_interval=progress_interval,
+        context=context,
+        **options,
+    ) as trainer:
         trainer.fit(array, progress, log)
         if not codec:
             return trainer.model()
