@@ -3,7 +3,7 @@ r"""Damaged image sets at large: single flipped bits and truncations, by the tho
 Every damaged file must be refused, or give back every image but those that ae_imageset_salvage names as lost,
 and these must be of the block that was hit. Never a wrong pixel without a word, never a crash.
 
-usage: LIBAE_LIBRARY=.build/lib/libae.so LIBAE_DEFAULT_MODEL=models/default.aew \
+usage: LIBAE_LIBRARY=.build/lib/libae.so AE_MODEL_PATH=models \
        PYTHONPATH=bindings/python/src python Tests/damage.py [FLIPS [CUTS]]
 """
 
@@ -45,10 +45,10 @@ def sets(images: np.ndarray) -> dict[str, tuple[bytes, libae.Model | None]]:
             libae.compress(images[:64], usual, block_images=16, labels=labels[:64], embed_model=True),
             None,
         ),
-        "exact": (libae.compress(images, exact=True, block_images=32, labels=labels), None),
-        "exact, scans": (libae.compress(mixed, scans, exact=True, block_images=16), scans),
-        "near-exact": (libae.compress(images, max_error=4, block_images=50), None),
-        "near-exact, scans": (libae.compress(mixed, scans, max_error=4, block_images=16), scans),
+        "lossless": (libae.compress(images, mode="lossless", block_images=32, labels=labels), None),
+        "lossless, scans": (libae.compress(mixed, scans, mode="lossless", block_images=16), scans),
+        "near-lossless": (libae.compress(images, max_error=4, block_images=50), None),
+        "near-lossless, scans": (libae.compress(mixed, scans, max_error=4, block_images=16), scans),
     }
 
 

@@ -31,6 +31,20 @@ print("ready", flush=True)
 for _ in range(int(sys.argv[2])):
     model.save("saved.aew")
 """
+# A set, and the same with more images.
+APPEND = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import libae
+import numpy as np
+rng = np.random.default_rng(1)
+images = rng.integers(0, 256, (2000, 12, 12), np.uint8)
+if sys.argv[2] == "begin":
+    libae.compress_file("grown.aez", images, mode="lossless", method="contexts", block_images=100)
+else:
+    print("ready", flush=True)
+    libae.append("grown.aez", images)
+"""
 
 
 def tool(*arguments: str) -> list[str]:
@@ -199,6 +213,8 @@ def kinds(folder: Path) -> list[Kind]:
         package = str(ROOT / "bindings/python/src")
         save = [[sys.executable, "-c", SAVE, package, count] for count in ["1", "200"]]
         result.append(Kind(folder, "save through the library", "saved.aew", *save))
+        append = [[sys.executable, "-c", APPEND, package, what] for what in ["begin", "go on"]]
+        result.append(Kind(folder, "append through the library", "grown.aez", *append))
     if shutil.which("curl"):
         result.append(Fetch(folder))
     return result

@@ -39,7 +39,7 @@ int main(int argc, char **argv) {
   ae_model_information info = {.struct_size = sizeof info};
   if (argc != 4)
     return failed("usage: digits MODEL.aew IMAGES.idx OUT.pgm");
-  if (ae_model_open(argv[1], &model) != AE_OK || ae_model_info(model, &info) != AE_OK)
+  if (ae_model_open(NULL, argv[1], &model) != AE_OK || ae_model_info(model, &info) != AE_OK)
     return failed(ae_last_error());
 
   /* Three rows of images, each row one array as the library takes it. */
@@ -52,10 +52,10 @@ int main(int argc, char **argv) {
   if (count < 0)
     return failed("no IDX file of images of the model's size");
 
-  if (ae_encode_u8(model, images, (size_t)count, latents) != AE_OK ||
-      ae_decode_u8(model, latents, (size_t)count, images + row) != AE_OK)
+  if (ae_encode_u8(NULL, model, images, (size_t)count, latents) != AE_OK ||
+      ae_decode_u8(NULL, model, latents, (size_t)count, images + row) != AE_OK)
     return failed(ae_last_error());
-  if (info.is_variational && vae_sample_u8(model, COLUMNS, 1, images + 2 * row) != AE_OK)
+  if (info.is_variational && ae_sample_u8(NULL, model, COLUMNS, 1, images + 2 * row) != AE_OK)
     return failed(ae_last_error());
 
   printf("%s: %d pixels to %d numbers; the first image is", info.name, (int)size, info.latent_size);

@@ -36,7 +36,7 @@ int main(int argc, char **argv) {
   float spread = argc > 1 ? strtof(argv[1], NULL) : 3.0f;
   ae_model *model = NULL;
   ae_model_information info = {.struct_size = sizeof info};
-  if (ae_model_open_memory(weights, sizeof weights, &model) != AE_OK || ae_model_info(model, &info) != AE_OK)
+  if (ae_model_open_memory(NULL, weights, sizeof weights, &model) != AE_OK || ae_model_info(model, &info) != AE_OK)
     return failed(ae_last_error());
 
   size_t size = ae_input_size(model), depth = ae_latent_size(model);
@@ -49,7 +49,7 @@ int main(int argc, char **argv) {
     if (depth > 1)
       codes[(size_t)i * depth + 1] = spread * (2.0f * (float)(i / SIDE) / (SIDE - 1) - 1.0f);
   }
-  if (ae_decode_u8(model, codes, SIDE * SIDE, images) != AE_OK)
+  if (ae_decode_u8(NULL, model, codes, SIDE * SIDE, images) != AE_OK)
     return failed(ae_last_error());
 
   printf("P5\n%d %d\n255\n", SIDE * info.width, SIDE * info.height);

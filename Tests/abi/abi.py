@@ -229,14 +229,12 @@ def check_rules(report: Report, place: Path) -> None:
     """The rules themselves: each forbidden change of a header is found, and growth is none."""
     header = HEADER.read_text()
     now = layout(header, place / "rules")
-    name = "ae_compress_options"
+    name = "ae_trainer_callbacks"
     first = re.search(rf"(typedef struct {name} \{{\s*size_t struct_size;)", header).group(1)
     end = f"}} {name};"
     changes = {
         "a field in the middle of a struct": header.replace(first, first + " int64_t inserted;"),
-        "a field that is gone": re.sub(
-            r"int32_t width, height;(?=[^}]*\} ae_compress_options;)", "int32_t width;", header
-        ),
+        "a field that is gone": header.replace("ae_poll_callback poll;", ""),
         "a field of another size": header.replace("int32_t quality_count;", "int64_t quality_count;"),
         "an enumerator of another value": header.replace("AE_ERROR_BUFFER = 10", "AE_ERROR_BUFFER = 15"),
         "an enumerator that is gone": header.replace("AE_SCHEDULE_COSINE = 1, ", ""),
@@ -267,6 +265,10 @@ def check_rules(report: Report, place: Path) -> None:
     report.check(
         breaks(now, layout(grown, place / "rules")), "a field at the end and a new function are none"
     )
+    report.check(
+        [struct for struct, fields in structs(header).items() if fields[0] != "struct_size"],
+        "every struct begins with its size",
+    )
 
 
 def check_version(report: Report, folder: Path, library: Path, place: Path) -> None:
@@ -293,6 +295,12 @@ def check_version(report: Report, folder: Path, library: Path, place: Path) -> N
         ]
         report.check(wrong, f"{name}: is frozen, and its files are as they were")
 
+    program = (folder / "client.c").read_text()
+    names = [*re.findall(r"\b(v?ae_\w+)\(", "\n".join(functions(header))), *structs(header)]
+    report.check(
+        [word for word in dict.fromkeys(names) if not re.search(rf"\b{word}\b", program)],
+        f"{name}: its program has every function and every struct",
+    )
     client = place / f"client-{name}"
     command = [
         CC,

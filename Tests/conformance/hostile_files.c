@@ -16,21 +16,13 @@ static ae_model *tiny;
 static ae_trainer *trainer;
 
 static void make_tiny(void) {
-  static const int32_t hidden[] = {4};
-  ae_trainer_options options;
   for (int i = 0; i < TINY_COUNT; i++) {
     tiny_labels[i] = (uint8_t)(i % 10);
     for (int j = 0; j < AREA; j++)
       tiny_pixels[i * AREA + j] = (uint8_t)((j / SIDE == i % SIDE) * 200 + (j % SIDE == i % 5) * 55);
   }
-  small_options(&options, AE_KIND_ELU);
-  options.width = options.height = SIDE;
-  options.hidden = hidden;
-  options.latent_size = TINY_LATENTS;
-  options.step_count = 100;
-  options.batch_size = 10;
-  if (ae_trainer_create(&options, &trainer) != AE_OK ||
-      ae_trainer_fit(trainer, tiny_pixels, TINY_COUNT) != AE_OK ||
+  trainer = trainer_of(AE_KIND_ELU, "width=6 height=6 latent_size=2 hidden=4 steps=100 batch_size=10");
+  if (ae_trainer_fit(trainer, tiny_pixels, TINY_COUNT) != AE_OK ||
       ae_trainer_model(trainer, tiny_pixels, TINY_COUNT, &tiny) != AE_OK)
     require(NULL);
 }
@@ -40,10 +32,10 @@ typedef int (*refuses)(const void *bytes, size_t size);
 
 static int refuses_model(const void *bytes, size_t size) {
   ae_model *model = NULL;
-  int refused = ae_model_open_memory(bytes, size, &model) != AE_OK;
+  int refused = ae_model_open_memory(NULL, bytes, size, &model) != AE_OK;
   if (!refused && ae_input_size(model) == AREA && ae_latent_size(model) == TINY_LATENTS) {
-    refused = ae_encode_u8(model, tiny_pixels, 1, latents) != AE_OK ||
-              ae_decode_u8(model, latents, 1, out) != AE_OK;
+    refused = ae_encode_u8(NULL, model, tiny_pixels, 1, latents) != AE_OK ||
+              ae_decode_u8(NULL, model, latents, 1, out) != AE_OK;
   }
   ae_model_free(model);
   return refused;
@@ -52,7 +44,7 @@ static int refuses_model(const void *bytes, size_t size) {
 static int refuses_set(const void *bytes, size_t size) {
   ae_imageset *set = NULL;
   ae_imageset_information info;
-  int refused = ae_imageset_open_memory(bytes, size, tiny, &set) != AE_OK;
+  int refused = ae_imageset_open_memory(NULL, bytes, size, tiny, &set) != AE_OK;
   info.struct_size = sizeof info;
   if (!refused && ae_imageset_info(set, &info) == AE_OK && info.count == TINY_COUNT && info.width == SIDE &&
       info.height == SIDE && info.latent_size == TINY_LATENTS)
@@ -65,7 +57,7 @@ static int refuses_set(const void *bytes, size_t size) {
 /* An embedded model is read only where no other is given. */
 static int refuses_embedding_set(const void *bytes, size_t size) {
   ae_imageset *set = NULL;
-  int refused = ae_imageset_open_memory(bytes, size, NULL, &set) != AE_OK ||
+  int refused = ae_imageset_open_memory(NULL, bytes, size, NULL, &set) != AE_OK ||
                 ae_imageset_read(set, 0, TINY_COUNT, out) != AE_OK ||
                 ae_imageset_labels(set, 0, TINY_COUNT, tiny_labels) != AE_OK;
   ae_imageset_free(set);
@@ -74,7 +66,7 @@ static int refuses_embedding_set(const void *bytes, size_t size) {
 
 static int refuses_checkpoint(const void *bytes, size_t size) {
   ae_trainer *resumed = NULL;
-  int refused = ae_trainer_resume(bytes, size, NULL, &resumed) != AE_OK;
+  int refused = ae_trainer_resume(NULL, bytes, size, &resumed) != AE_OK;
   ae_trainer_free(resumed);
   return refused;
 }
@@ -112,12 +104,12 @@ static void attack(const char *name, refuses refuse, const void *sound, size_t s
 /* Integer networks are read at their first use: what is wrong behind right checksums is told then, each time. */
 static void refuse_at_first_use(const char *path, const char *says) {
   ae_model *model = NULL;
-  if (!check_status(ae_model_open(path, &model), AE_OK, "%s opens: its checksums match", path)) return;
+  if (!check_status(ae_model_open(NULL, path, &model), AE_OK, "%s opens: its checksums match", path)) return;
   for (int use = 1; use <= 2; use++) {
     size_t size = 0;
     uint8_t *image = require(calloc(ae_input_size(model), 1)), *set = NULL;
-    ae_status status = ae_compress(model, image, 1, NULL, NULL, 0, &size);
-    if (status == AE_OK) status = ae_compress(model, image, 1, NULL, set = require(malloc(size)), size, &size);
+    ae_status status = ae_compress(NULL, model, image, 1, NULL, NULL, NULL, 0, &size);
+    if (status == AE_OK) status = ae_compress(NULL, model, image, 1, NULL, NULL, set = require(malloc(size)), size, &size);
     check(status == AE_ERROR_FORMAT && strstr(ae_last_error(), path) != NULL && strstr(ae_last_error(), says) != NULL,
           "and is refused at use %d: %s", use, ae_last_error());
     free(image);
@@ -132,16 +124,22 @@ static void test_long_paths(void) {
   ae_model *model = NULL;
   ae_imageset *set = NULL;
   ae_trainer *trainer = NULL, *resumed = NULL;
-  ae_trainer_options options;
+  ae_writer *writer = NULL;
+  const char *paths[1] = {path};
   memset(path, 'a', sizeof path - 1);
-  small_options(&options, AE_KIND_ELU);
-  if (ae_trainer_create(&options, &trainer) != AE_OK) require(NULL);
-  check_status(ae_model_open(path, &model), AE_ERROR_ARGUMENT, "a model's path of 7999 bytes");
-  check_status(ae_imageset_open(path, elu, &set), AE_ERROR_ARGUMENT, "a set's");
-  check_status(ae_trainer_resume_file(path, NULL, &resumed), AE_ERROR_ARGUMENT, "a checkpoint's");
+  trainer = trainer_of(AE_KIND_ELU, "");
+  check_status(ae_model_open(NULL, path, &model), AE_ERROR_ARGUMENT, "a model's path of 7999 bytes");
+  check_status(ae_imageset_open(NULL, path, elu, &set), AE_ERROR_ARGUMENT, "a set's");
+  check_status(ae_trainer_resume_file(NULL, path, &resumed), AE_ERROR_ARGUMENT, "a checkpoint's");
   check_status(ae_model_save_file(elu, AE_STORAGE_FLOAT32, 0, path), AE_ERROR_ARGUMENT, "one to save to");
   check_status(ae_trainer_save_file(trainer, path), AE_ERROR_ARGUMENT, "for a checkpoint, too");
-  check_status(ae_compress_file(elu, pixels, 1, NULL, path), AE_ERROR_ARGUMENT, "and for a set");
+  check_status(ae_writer_create_file(NULL, elu, NULL, path, &writer), AE_ERROR_ARGUMENT, "and for a set");
+  check_status(ae_writer_append_file(NULL, path, elu, &writer), AE_ERROR_ARGUMENT, "that goes on, too");
+  check_status(ae_concatenate_files(NULL, paths, 1, "/dev/null"), AE_ERROR_ARGUMENT, "one to concatenate");
+  check_status(ae_concatenate_files(NULL, paths, 0, path), AE_ERROR_ARGUMENT, "to concatenate to");
+  check_status(ae_split_file(NULL, path, 0, 0, "/dev/null"), AE_ERROR_ARGUMENT, "to split");
+  check_status(ae_split_file(NULL, "/dev/null", 0, 0, path), AE_ERROR_ARGUMENT, "to split to");
+  check_status(ae_model_default(NULL, path, &model), AE_ERROR_ARGUMENT, "and a model's name");
   check(strlen(ae_last_error()) < 200, "none of which is quoted");
   ae_trainer_free(trainer);
 }
@@ -149,7 +147,7 @@ static void test_long_paths(void) {
 void test_hostile_files(void) {
   test_long_paths();
   ae_trainer *resumed = NULL;
-  ae_compress_options options;
+  ae_options *options = options_of(AE_OPTIONS_COMPRESSION, "block_images=16");
   ae_imageset *set = NULL;
   ae_model *model = NULL;
   size_t size = 0;
@@ -161,26 +159,24 @@ void test_hostile_files(void) {
 
   bytes = saved(tiny, AE_STORAGE_FLOAT32, 0, &size);
   attack("a weight file (float32)", refuses_model, bytes, size);
-  check_status(ae_imageset_open_memory(bytes, size, tiny, &set), AE_ERROR_FORMAT, "a weight file is no image set");
-  check_status(ae_trainer_resume(bytes, size, NULL, &resumed), AE_ERROR_KIND, "nor a checkpoint");
+  check_status(ae_imageset_open_memory(NULL, bytes, size, tiny, &set), AE_ERROR_FORMAT, "a weight file is no image set");
+  check_status(ae_trainer_resume(NULL, bytes, size, &resumed), AE_ERROR_KIND, "nor a checkpoint");
   free(bytes);
   bytes = saved(tiny, AE_STORAGE_INT8, 0, &size);
   attack("a weight file (int8)", refuses_model, bytes, size);
   free(bytes);
 
-  if (ae_compress_options_init(&options, sizeof options) != AE_OK) require(NULL);
-  options.block_images = 16;
-  options.labels = tiny_labels;
   for (int embed = 0; embed <= 1; embed++) {
-    options.embed_model = embed;
-    if (ae_compress(tiny, tiny_pixels, TINY_COUNT, &options, NULL, 0, &size) != AE_OK) require(NULL);
+    if (ae_options_set_integer(options, "embed_model", embed) != AE_OK) require(NULL);
+    if (ae_compress(NULL, tiny, tiny_pixels, TINY_COUNT, tiny_labels, options, NULL, 0, &size) != AE_OK) require(NULL);
     bytes = require(malloc(size));
-    if (ae_compress(tiny, tiny_pixels, TINY_COUNT, &options, bytes, size, &size) != AE_OK) require(NULL);
-    if (!embed) check_status(ae_model_open_memory(bytes, size, &model), AE_ERROR_FORMAT, "an image set is no model");
+    if (ae_compress(NULL, tiny, tiny_pixels, TINY_COUNT, tiny_labels, options, bytes, size, &size) != AE_OK) require(NULL);
+    if (!embed) check_status(ae_model_open_memory(NULL, bytes, size, &model), AE_ERROR_FORMAT, "an image set is no model");
     attack(embed ? "an image set with its model" : "an image set", embed ? refuses_embedding_set : refuses_set, bytes,
            size);
     free(bytes);
   }
+  ae_options_free(options);
 
   if (ae_trainer_save(trainer, NULL, 0, &size) != AE_OK) require(NULL);
   bytes = require(malloc(size));

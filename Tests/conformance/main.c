@@ -93,30 +93,56 @@ static void draw_images(void) {
   }
 }
 
-void small_options(ae_trainer_options *options, int32_t kind) {
-  static const int32_t hidden[] = {4, 24};
-  if (ae_trainer_options_init(options, sizeof *options) != AE_OK) require(NULL);
-  options->kind = kind;
-  options->width = WIDTH;
-  options->height = HEIGHT;
-  options->latent_size = LATENTS;
-  /* The last of them, and a convolution before it where there has to be one. */
-  options->hidden = kind == AE_KIND_CONV_VAE ? hidden : hidden + 1;
-  options->hidden_count = kind == AE_KIND_CONV_VAE ? 2 : 1;
-  options->batch_size = 32;
-  options->step_count = STEPS;
-  options->learning_rate = 3e-3;
-  options->progress_interval = 100;
-  options->seed = 7;
+static void set_pair(ae_options *options, const char *pair, size_t size) {
+  char text[256];
+  char *value;
+  if (size >= sizeof text) require(NULL);
+  memcpy(text, pair, size);
+  text[size] = 0;
+  value = require(strchr(text, '='));
+  *value++ = 0;
+  if (ae_options_set(options, text, value) != AE_OK) require(NULL);
+}
+
+void set_options(ae_options *options, const char *text) {
+  for (size_t size; *text != 0; text += size) {
+    text += strspn(text, " ");
+    size = strcspn(text, " ");
+    if (size > 0) set_pair(options, text, size);
+  }
+}
+
+ae_options *options_of(int32_t table, const char *text) {
+  ae_options *options = NULL;
+  if (ae_options_create(table, &options) != AE_OK) require(NULL);
+  set_options(options, text);
+  return options;
+}
+
+ae_options *small_options(int32_t kind, const char *text) {
+  char sizes[120];
+  ae_options *options = options_of(AE_OPTIONS_TRAINING, "batch_size=32 learning_rate=3e-3 seed=7");
+  if (ae_options_set_integer(options, "kind", kind) != AE_OK) require(NULL);
+  /* Where there has to be a convolution, one of 4 channels. */
+  snprintf(sizes, sizeof sizes, "width=%d height=%d latent_size=%d steps=%d hidden=%s", WIDTH, HEIGHT, LATENTS, STEPS,
+           kind == AE_KIND_CONV_VAE ? "4,24" : "24");
+  set_options(options, sizes);
+  set_options(options, text);
+  return options;
+}
+
+ae_trainer *trainer_of(int32_t kind, const char *text) {
+  ae_options *options = small_options(kind, text);
+  ae_trainer *trainer = NULL;
+  if (ae_trainer_create(NULL, options, &trainer) != AE_OK) require(NULL);
+  ae_options_free(options);
+  return trainer;
 }
 
 ae_model *train(int32_t kind) {
-  ae_trainer_options options;
-  ae_trainer *trainer = NULL;
+  ae_trainer *trainer = trainer_of(kind, "");
   ae_model *model = NULL;
-  small_options(&options, kind);
-  if (ae_trainer_create(&options, &trainer) != AE_OK || ae_trainer_fit(trainer, pixels, COUNT) != AE_OK ||
-      ae_trainer_model(trainer, pixels, COUNT, &model) != AE_OK)
+  if (ae_trainer_fit(trainer, pixels, COUNT) != AE_OK || ae_trainer_model(trainer, pixels, COUNT, &model) != AE_OK)
     require(NULL);
   ae_trainer_free(trainer);
   return model;
@@ -130,12 +156,45 @@ void *saved(const ae_model *model, int32_t storage, uint32_t flags, size_t *size
   return bytes;
 }
 
-void *compressed(const ae_model *model, size_t count, const ae_compress_options *options, size_t *size) {
+void *compressed(const ae_model *model, size_t count, const uint8_t *of, const char *text, size_t *size) {
+  ae_options *options = options_of(AE_OPTIONS_COMPRESSION, text);
   void *bytes;
-  if (ae_compress(model, pixels, count, options, NULL, 0, size) != AE_OK) require(NULL);
+  if (ae_compress(NULL, model, pixels, count, of, options, NULL, 0, size) != AE_OK) require(NULL);
   bytes = require(malloc(*size));
-  if (ae_compress(model, pixels, count, options, bytes, *size, size) != AE_OK) require(NULL);
+  if (ae_compress(NULL, model, pixels, count, of, options, bytes, *size, size) != AE_OK) require(NULL);
+  ae_options_free(options);
   return bytes;
+}
+
+ae_imageset *opened_set(const void *bytes, size_t size, const ae_model *model) {
+  ae_imageset *set = NULL;
+  if (ae_imageset_open_memory(NULL, bytes, size, model, &set) != AE_OK) require(NULL);
+  return set;
+}
+
+size_t in_last_block(const void *bytes, size_t size, const void *fewer, size_t fewer_size) {
+  const uint8_t *a = bytes, *b = fewer;
+  size_t at = 0;
+  while (at < size && at < fewer_size && a[at] == b[at]) at++;
+  if (at + 8 >= size) require(NULL);
+  return at + 8;
+}
+
+void *read_file(const char *path, size_t *size) {
+  FILE *file = require(fopen(path, "rb"));
+  size_t room = 1 << 16;
+  uint8_t *bytes = require(malloc(room));
+  *size = 0;
+  while ((*size += fread(bytes + *size, 1, room - 1 - *size, file)) == room - 1)
+    bytes = require(realloc(bytes, room *= 2));
+  fclose(file);
+  bytes[*size] = 0;
+  return bytes;
+}
+
+void write_file(const char *path, const void *bytes, size_t size) {
+  FILE *file = require(fopen(path, "wb"));
+  if (fwrite(bytes, 1, size, file) != size || fclose(file) != 0) require(NULL);
 }
 
 /* ---- Digests ---- */
@@ -151,23 +210,22 @@ static uint64_t digest(const void *data, size_t size) {
 static int print_digests(const char *path) {
   ae_model *model = NULL, *integer = NULL;
   ae_model_information info;
-  ae_compress_options options;
+  char text[40];
   size_t size = 0;
   void *bytes;
   static uint8_t images[COUNT * SIZE];
   static float latents[COUNT * LATENTS];
   memset(&info, 0, sizeof info);
   info.struct_size = sizeof info;
-  if (ae_model_open(path, &model) != AE_OK || ae_model_info(model, &info) != AE_OK ||
-      ae_compress_options_init(&options, sizeof options) != AE_OK)
+  if (ae_model_open(NULL, path, &model) != AE_OK || ae_model_info(model, &info) != AE_OK)
     require(NULL);
   printf("model %s\n", info.hash);
   for (int quality = 1; quality <= info.quality_count; quality++) {
     ae_imageset *set = NULL;
-    options.quality = quality;
-    bytes = compressed(model, COUNT, &options, &size);
+    snprintf(text, sizeof text, "quality=%d", quality);
+    bytes = compressed(model, COUNT, NULL, text, &size);
     printf("quality %d, %zu bytes, %016llx\n", quality, size, (unsigned long long)digest(bytes, size));
-    if (ae_imageset_open_memory(bytes, size, model, &set) != AE_OK ||
+    if (ae_imageset_open_memory(NULL, bytes, size, model, &set) != AE_OK ||
         ae_imageset_read(set, 0, COUNT, images) != AE_OK)
       require(NULL);
     printf("its pixels %016llx\n", (unsigned long long)digest(images, sizeof images));
@@ -176,16 +234,16 @@ static int print_digests(const char *path) {
   }
   bytes = saved(model, AE_STORAGE_INT8, 0, &size);
   printf("as int8 %016llx\n", (unsigned long long)digest(bytes, size));
-  if (ae_model_open_memory(bytes, size, &integer) != AE_OK ||
-      ae_encode_u8(integer, pixels, COUNT, latents) != AE_OK ||
-      ae_decode_u8(integer, latents, COUNT, images) != AE_OK)
+  if (ae_model_open_memory(NULL, bytes, size, &integer) != AE_OK ||
+      ae_encode_u8(NULL, integer, pixels, COUNT, latents) != AE_OK ||
+      ae_decode_u8(NULL, integer, latents, COUNT, images) != AE_OK)
     require(NULL);
   printf("its latents %016llx, its pixels %016llx\n", (unsigned long long)digest(latents, sizeof latents),
          (unsigned long long)digest(images, sizeof images));
   if (info.is_variational) {
-    if (vae_prior(model, COUNT, 5, latents) != AE_OK) require(NULL);
+    if (ae_prior(NULL, model, COUNT, 5, latents) != AE_OK) require(NULL);
     printf("prior %016llx\n", (unsigned long long)digest(latents, sizeof latents));
-    if (vae_sample_u8(integer, COUNT, 5, images) != AE_OK) require(NULL);
+    if (ae_sample_u8(NULL, integer, COUNT, 5, images) != AE_OK) require(NULL);
     printf("samples %016llx\n", (unsigned long long)digest(images, sizeof images));
   }
   free(bytes);
@@ -219,9 +277,13 @@ int main(int argc, char **argv) {
   test_contexts();
   elu = train(AE_KIND_ELU);
   vae = train(AE_KIND_VAE);
+  test_option_tables();
   test_models();
+  test_tensors();
   test_coding();
   test_image_sets();
+  test_writers();
+  test_reading();
   test_training();
   test_hostile_files();
   test_environment();

@@ -63,13 +63,13 @@ static void test_storage(int32_t storage, const char *name) {
   check(used == size, "%s: the same size again", name);
   free(short_room);
 
-  if (check_status(ae_model_open_memory(bytes, size, &model), AE_OK, "%s: opens", name)) {
+  if (check_status(ae_model_open_memory(NULL, bytes, size, &model), AE_OK, "%s: opens", name)) {
     ae_model_information info = info_of(model);
     check(info.storage == storage, "%s: is what it says", name);
     check(strcmp(info.hash, info_of(elu).hash) == 0, "%s: keeps the hash", name);
     memset(bytes, 0, size); /* the model must not need the caller's bytes */
-    if (ae_encode_u8(elu, pixels, COUNT, latents) != AE_OK ||
-        ae_decode(elu, latents, COUNT, before) != AE_OK || ae_decode(model, latents, COUNT, after) != AE_OK)
+    if (ae_encode_u8(NULL, elu, pixels, COUNT, latents) != AE_OK ||
+        ae_decode(NULL, elu, latents, COUNT, before) != AE_OK || ae_decode(NULL, model, latents, COUNT, after) != AE_OK)
       require(NULL);
     for (size_t i = 0; i < COUNT * SIZE; i++) difference += (before[i] - after[i]) * (before[i] - after[i]);
     difference /= COUNT * SIZE;
@@ -92,13 +92,13 @@ static void test_decoder_alone(void) {
   ae_model *model = NULL;
   float latents[LATENTS] = {0};
   uint8_t image[SIZE];
-  if (!check_status(ae_model_open_memory(bytes, size, &model), AE_OK, "a decoder alone opens")) return;
+  if (!check_status(ae_model_open_memory(NULL, bytes, size, &model), AE_OK, "a decoder alone opens")) return;
   check(info_of(model).has_encoder == 0, "and says what it is");
   check(strcmp(info_of(model).hash, info_of(elu).hash) == 0, "and has the whole model's hash");
-  check_status(ae_encode_u8(model, pixels, 1, latents), AE_ERROR_KIND, "it cannot encode");
-  check_status(ae_encode_u8(model, NULL, 0, NULL), AE_ERROR_KIND, "not even nothing");
-  check_status(ae_decode_u8(model, latents, 1, image), AE_OK, "it decodes");
-  check_status(ae_compress(model, pixels, 1, NULL, NULL, 0, &whole), AE_ERROR_KIND, "it cannot compress");
+  check_status(ae_encode_u8(NULL, model, pixels, 1, latents), AE_ERROR_KIND, "it cannot encode");
+  check_status(ae_encode_u8(NULL, model, NULL, 0, NULL), AE_ERROR_KIND, "not even nothing");
+  check_status(ae_decode_u8(NULL, model, latents, 1, image), AE_OK, "it decodes");
+  check_status(ae_compress(NULL, model, pixels, 1, NULL, NULL, NULL, 0, &whole), AE_ERROR_KIND, "it cannot compress");
   ae_model_free(model);
   free(bytes);
 }
@@ -112,7 +112,7 @@ static void test_files(void) {
   snprintf(other, sizeof other, "%s/none/model.aew", folder);
   check_status(ae_model_save_file(elu, AE_STORAGE_FLOAT32, 0, path), AE_OK, "saves to a file");
   check_status(ae_model_save_file(elu, AE_STORAGE_FLOAT16, 0, path), AE_OK, "and over it");
-  if (check_status(ae_model_open(path, &model), AE_OK, "and opens it")) {
+  if (check_status(ae_model_open(NULL, path, &model), AE_OK, "and opens it")) {
     check(info_of(model).storage == AE_STORAGE_FLOAT16, "which is the later one");
     ae_model_free(model);
   }
@@ -120,14 +120,14 @@ static void test_files(void) {
   check(strstr(ae_last_error(), other) != NULL, "is named in the message");
   check(ae_last_errno() == ENOENT, "and ae_last_errno says ENOENT (%d)", (int)ae_last_errno());
   check_status(ae_model_save_file(elu, 0, 0, NULL), AE_ERROR_ARGUMENT, "a path of NULL");
-  check_status(ae_model_open(other, &model), AE_ERROR_IO, "a file that is not there");
+  check_status(ae_model_open(NULL, other, &model), AE_ERROR_IO, "a file that is not there");
   check(ae_last_errno() == ENOENT, "is ENOENT, too");
-  check_status(ae_model_open(folder, &model), AE_ERROR_IO, "a folder is no file");
+  check_status(ae_model_open(NULL, folder, &model), AE_ERROR_IO, "a folder is no file");
   check(ae_last_errno() == EISDIR, "but EISDIR");
-  check_status(ae_model_open(path, NULL), AE_ERROR_ARGUMENT, "a NULL out-pointer");
+  check_status(ae_model_open(NULL, path, NULL), AE_ERROR_ARGUMENT, "a NULL out-pointer");
   check(ae_last_errno() == 0, "is no system call's fault");
-  check_status(ae_model_open("", &model), AE_ERROR_IO, "an empty path");
-  check_status(ae_model_open("/dev/null", &model), AE_ERROR_FORMAT, "an empty file");
+  check_status(ae_model_open(NULL, "", &model), AE_ERROR_IO, "an empty path");
+  check_status(ae_model_open(NULL, "/dev/null", &model), AE_ERROR_FORMAT, "an empty file");
   check_status(ae_model_save(elu, -1, 0, NULL, 0, &size), AE_ERROR_ARGUMENT, "storage -1");
   check_status(ae_model_save(elu, 3, 0, NULL, 0, &size), AE_ERROR_ARGUMENT, "storage 3");
   check_status(ae_model_save(elu, 256, 0, NULL, 0, &size), AE_ERROR_ARGUMENT, "storage 256");
@@ -138,8 +138,7 @@ static void test_files(void) {
 }
 
 void test_models(void) {
-  ae_trainer_options options;
-  ae_trainer *trainer = NULL;
+  ae_trainer *trainer;
   ae_model *bare = NULL;
   size_t size = 0;
   test_info();
@@ -149,14 +148,12 @@ void test_models(void) {
   test_decoder_alone();
   test_files();
 
-  small_options(&options, AE_KIND_RELU);
-  options.name = "h\xc3\xa9llo";
-  if (ae_trainer_create(&options, &trainer) == AE_OK &&
-      check_status(ae_trainer_model(trainer, NULL, 0, &bare), AE_OK, "a model without codec")) {
+  trainer = trainer_of(AE_KIND_RELU, "name=h\xc3\xa9llo");
+  if (check_status(ae_trainer_model(trainer, NULL, 0, &bare), AE_OK, "a model without codec")) {
     ae_model_information info = info_of(bare);
     check(info.has_codec == 0 && info.quality_count == 0 && info.hash[0] == 0, "says so");
     check(strcmp(info.name, "h\xc3\xa9llo") == 0, "and has the name it was given");
-    check_status(ae_compress(bare, pixels, 1, NULL, NULL, 0, &size), AE_ERROR_KIND, "cannot compress");
+    check_status(ae_compress(NULL, bare, pixels, 1, NULL, NULL, NULL, 0, &size), AE_ERROR_KIND, "cannot compress");
     check_status(ae_model_save(bare, AE_STORAGE_INT8, 0, NULL, 0, &size), AE_ERROR_KIND,
                  "cannot be saved as int8");
     check_status(ae_model_save(bare, AE_STORAGE_FLOAT32, 0, NULL, 0, &size), AE_OK,

@@ -13,7 +13,7 @@ static ae_model *opened(void) {
   size_t size = 0;
   void *file = saved(elu, AE_STORAGE_FLOAT32, 0, &size);
   ae_model *model = NULL;
-  if (ae_model_open_memory(file, size, &model) != AE_OK) require(NULL);
+  if (ae_model_open_memory(NULL, file, size, &model) != AE_OK) require(NULL);
   free(file);
   return model;
 }
@@ -22,11 +22,9 @@ static void test_handles(void) {
   enum { MANY = 200 };
   float latents[LATENTS];
   ae_model *model = opened(), *stale = model, *many[MANY];
-  ae_trainer_options options;
-  ae_trainer *trainer = NULL;
-  small_options(&options, AE_KIND_ELU);
+  ae_trainer *trainer;
   ae_model_free(model);
-  check_status(ae_encode_u8(stale, pixels, 1, latents), AE_ERROR_ARGUMENT, "a model that was freed is refused");
+  check_status(ae_encode_u8(NULL, stale, pixels, 1, latents), AE_ERROR_ARGUMENT, "a model that was freed is refused");
   ae_model_free(stale);
   check(ae_input_size(stale) == 0, "freeing it again does nothing");
   /* Whoever takes its place is not it. */
@@ -34,11 +32,11 @@ static void test_handles(void) {
   int reused = 0;
   for (int i = 0; i < MANY; i++) reused += many[i] == stale;
   check(reused == 0, "no later handle is the one that was freed");
-  check_status(ae_encode_u8(stale, pixels, 1, latents), AE_ERROR_ARGUMENT, "which stays refused");
+  check_status(ae_encode_u8(NULL, stale, pixels, 1, latents), AE_ERROR_ARGUMENT, "which stays refused");
   ae_model_free(stale);
-  check_status(ae_encode_u8(many[0], pixels, 1, latents), AE_OK, "and frees no other");
+  check_status(ae_encode_u8(NULL, many[0], pixels, 1, latents), AE_OK, "and frees no other");
   for (int i = 0; i < MANY; i++) ae_model_free(many[i]);
-  if (ae_trainer_create(&options, &trainer) != AE_OK) require(NULL);
+  trainer = trainer_of(AE_KIND_ELU, "");
   ae_imageset_free((ae_imageset *)(void *)trainer);
   check_status(ae_trainer_fit((ae_trainer *)(void *)elu, pixels, COUNT), AE_ERROR_ARGUMENT,
                "a model is no trainer");
@@ -46,9 +44,9 @@ static void test_handles(void) {
   ae_trainer_free(trainer);
   ae_trainer_free(trainer);
   check_status(ae_trainer_fit(trainer, pixels, COUNT), AE_ERROR_ARGUMENT, "a trainer freed twice is refused");
-  check_status(ae_decode((const ae_model *)(uintptr_t)1, latents, 1, latents), AE_ERROR_ARGUMENT,
+  check_status(ae_decode(NULL, (const ae_model *)(uintptr_t)1, latents, 1, latents), AE_ERROR_ARGUMENT,
                "a pointer to nowhere is refused without a look at it");
-  check_status(ae_decode((const ae_model *)~(uintptr_t)0, latents, 1, latents), AE_ERROR_ARGUMENT, "so is -1");
+  check_status(ae_decode(NULL, (const ae_model *)~(uintptr_t)0, latents, 1, latents), AE_ERROR_ARGUMENT, "so is -1");
 }
 
 static void test_overlaps(void) {
@@ -58,31 +56,25 @@ static void test_overlaps(void) {
     uint8_t bytes[COUNT];
     float floats[2 * LATENTS + SIZE];
   } shared;
-  ae_compress_options options;
-  ae_imageset *set = NULL;
+  ae_options *options = options_of(AE_OPTIONS_COMPRESSION, "");
+  ae_imageset *set;
   size_t size = 0, lost = 0;
-  void *bytes = compressed(elu, COUNT, NULL, &size);
+  void *bytes = compressed(elu, COUNT, NULL, "", &size);
   size_t capacity = size;
-  if (ae_imageset_open_memory(bytes, size, elu, &set) != AE_OK) require(NULL);
-  ae_compress_options_init(&options, sizeof options);
+  set = opened_set(bytes, size, elu);
   memcpy(room, pixels, sizeof pixels);
-  check_status(ae_compress(elu, room, COUNT, &options, room + 64, capacity, &size), AE_ERROR_ARGUMENT,
+  check_status(ae_compress(NULL, elu, room, COUNT, NULL, options, room + 64, capacity, &size), AE_ERROR_ARGUMENT,
                "ae_compress into its images");
-  check_status(ae_compress(elu, room, COUNT, &options, bytes, capacity, (size_t *)(void *)(room + 64)),
+  check_status(ae_compress(NULL, elu, room, COUNT, NULL, options, bytes, capacity, (size_t *)(void *)(room + 64)),
                AE_ERROR_ARGUMENT, "with the size among them");
-  check_status(ae_compress(elu, pixels, COUNT, &options, bytes, capacity, bytes), AE_ERROR_ARGUMENT,
+  check_status(ae_compress(NULL, elu, pixels, COUNT, NULL, options, bytes, capacity, bytes), AE_ERROR_ARGUMENT,
                "with the size in what it writes");
   memset(&shared, 0, sizeof shared);
-  options.labels = shared.bytes;
-  check_status(ae_compress(elu, pixels, COUNT, &options, room, capacity, &shared.size), AE_ERROR_ARGUMENT,
-               "with the size among the labels");
-  options.labels = room + 100;
-  check_status(ae_compress(elu, pixels, COUNT, &options, room, capacity, &size), AE_ERROR_ARGUMENT,
+  check_status(ae_compress(NULL, elu, pixels, COUNT, shared.bytes, options, room, capacity, &shared.size),
+               AE_ERROR_ARGUMENT, "with the size among the labels");
+  check_status(ae_compress(NULL, elu, pixels, COUNT, room + 100, options, room, capacity, &size), AE_ERROR_ARGUMENT,
                "into the labels");
-  options.labels = NULL;
-  check_status(ae_compress(elu, pixels, COUNT, &options, &options, sizeof options, &size), AE_ERROR_ARGUMENT,
-               "into the options");
-  check_status(ae_compress(elu, pixels, COUNT, &options, bytes, SIZE_MAX, &size), AE_OK,
+  check_status(ae_compress(NULL, elu, pixels, COUNT, NULL, options, bytes, SIZE_MAX, &size), AE_OK,
                "an endless capacity overlaps with nothing");
   check_status(ae_imageset_salvage(set, 0, COUNT, room, room + SIZE, NULL), AE_ERROR_ARGUMENT,
                "ae_imageset_salvage with the marks among its images");
@@ -91,11 +83,12 @@ static void test_overlaps(void) {
   check_status(ae_imageset_salvage(set, 0, COUNT, NULL, shared.bytes, &shared.size), AE_ERROR_ARGUMENT,
                "with the count among the marks");
   check_status(ae_imageset_salvage(set, 0, COUNT, room, shared.bytes, &lost), AE_OK, "and apart");
-  check_status(vae_encode(vae, shared.floats, 1, shared.floats + SIZE, shared.floats + SIZE + 1),
+  check_status(vae_encode(NULL, vae, shared.floats, 1, shared.floats + SIZE, shared.floats + SIZE + 1),
                AE_ERROR_ARGUMENT, "vae_encode with outputs that overlap");
   check_status(ae_model_save(elu, AE_STORAGE_INT8, 0, bytes, capacity, bytes), AE_ERROR_ARGUMENT,
                "ae_model_save with the size in what it writes");
   ae_imageset_free(set);
+  ae_options_free(options);
   free(bytes);
 }
 
@@ -113,11 +106,8 @@ static void test_sizes(void) {
       free(out);
     }
   for (int kind = AE_KIND_PCA; kind <= AE_KIND_CONV_VAE; kind++) {
-    ae_trainer_options options;
-    ae_trainer *trainer = NULL;
-    small_options(&options, kind);
-    options.step_count = 2;
-    if (ae_trainer_create(&options, &trainer) != AE_OK || ae_trainer_fit(trainer, pixels, COUNT) != AE_OK ||
+    ae_trainer *trainer = trainer_of(kind, "steps=2");
+    if (ae_trainer_fit(trainer, pixels, COUNT) != AE_OK ||
         ae_trainer_save(trainer, NULL, 0, &bound) != AE_OK)
       require(NULL);
     void *out = require(malloc(bound));
@@ -133,7 +123,7 @@ static void test_bit_prices(void) {
   static const char path[] = "models/digits-low.aew";
   ae_model *model = NULL;
   size_t size = 0;
-  if (ae_model_open(path, &model) != AE_OK) {
+  if (ae_model_open(NULL, path, &model) != AE_OK) {
     skip("%s is not there: what is saved keeps all sections", path);
     return;
   }

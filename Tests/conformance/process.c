@@ -19,15 +19,15 @@ static int agrees(int rounds) {
   static __thread float latents[COUNT * LATENTS];
   static __thread uint8_t images[COUNT * SIZE];
   for (int round = 0; round < rounds; round++) {
-    if (ae_encode_u8(elu, pixels, COUNT, latents) != AE_OK ||
+    if (ae_encode_u8(NULL, elu, pixels, COUNT, latents) != AE_OK ||
         memcmp(latents, expected_latents, sizeof latents) != 0 ||
-        ae_decode_u8(elu, latents, COUNT, images) != AE_OK ||
+        ae_decode_u8(NULL, elu, latents, COUNT, images) != AE_OK ||
         memcmp(images, expected_pixels, sizeof images) != 0 ||
         ae_imageset_read(shared_set, 0, COUNT, images) != AE_OK ||
         memcmp(images, expected_images, sizeof images) != 0)
       return 0;
     /* Errors of other threads must not be seen here. */
-    if (ae_encode_u8(elu, NULL, (size_t)round + 1, latents) != AE_ERROR_ARGUMENT ||
+    if (ae_encode_u8(NULL, elu, NULL, (size_t)round + 1, latents) != AE_ERROR_ARGUMENT ||
         strstr(ae_last_error(), "NULL") == NULL)
       return 0;
   }
@@ -40,8 +40,8 @@ static ae_model *unused;
 /* Everything that it puts off: both networks, and its hash. */
 static int use_all(ae_model *model, ae_model_information *info, float *latents, uint8_t *images) {
   info->struct_size = sizeof *info;
-  return ae_encode_u8(model, pixels, COUNT, latents) == AE_OK &&
-         ae_decode_u8(model, latents, COUNT, images) == AE_OK && ae_model_info(model, info) == AE_OK;
+  return ae_encode_u8(NULL, model, pixels, COUNT, latents) == AE_OK &&
+         ae_decode_u8(NULL, model, latents, COUNT, images) == AE_OK && ae_model_info(model, info) == AE_OK;
 }
 
 /* Whether the shared model gives what another one of the same bytes gives, which this thread opens. */
@@ -53,7 +53,7 @@ static int agrees_at_first_use(void) {
   size_t size = 0;
   int right = use_all(unused, &info[0], latents[0], images[0]);
   void *file = saved(unused, AE_STORAGE_INT8, 0, &size);
-  right = right && ae_model_open_memory(file, size, &own) == AE_OK && use_all(own, &info[1], latents[1], images[1]);
+  right = right && ae_model_open_memory(NULL, file, size, &own) == AE_OK && use_all(own, &info[1], latents[1], images[1]);
   free(file);
   ae_model_free(own);
   return right && memcmp(latents[0], latents[1], sizeof latents[0]) == 0 &&
@@ -71,7 +71,7 @@ static void test_threads(void) {
   int results[THREADS] = {0}, all = 1;
   size_t size = 0;
   void *file = saved(elu, AE_STORAGE_INT8, 0, &size);
-  if (ae_model_open_memory(file, size, &unused) != AE_OK) require(NULL);
+  if (ae_model_open_memory(NULL, file, size, &unused) != AE_OK) require(NULL);
   free(file);
   for (int i = 0; i < THREADS; i++)
     if (pthread_create(&threads[i], NULL, work, &results[i]) != 0) require(NULL);
@@ -125,27 +125,18 @@ static int limit_to(size_t more) {
 
 /* Exit codes of the children: 0 as it should be, 3 if the limit cannot be set, else which check failed. */
 static int refuse_large_network(void) {
-  static const int32_t hidden[] = {4096, 4096, 4096, 4096, 4096, 4096, 4096, 4096};
-  ae_trainer_options options;
+  ae_options *options =
+      small_options(AE_KIND_ELU, "width=64 height=64 hidden=4096,4096,4096,4096,4096,4096,4096,4096");
   ae_trainer *trainer = NULL;
-  small_options(&options, AE_KIND_ELU);
-  options.width = options.height = 64;
-  options.hidden = hidden;
-  options.hidden_count = 8;
   if (!limit_to((size_t)256 << 20)) return 3;
-  if (ae_trainer_create(&options, &trainer) != AE_ERROR_MEMORY) return 4;
+  if (ae_trainer_create(NULL, options, &trainer) != AE_ERROR_MEMORY) return 4;
   if (trainer != NULL || strstr(ae_last_error(), "allocate") == NULL) return 5;
+  ae_options_free(options);
   return agrees(1) ? 0 : 6;
 }
 
 static int refuse_large_batch(void) {
-  static const int32_t hidden[] = {4096};
-  ae_trainer_options options;
-  ae_trainer *trainer = NULL;
-  small_options(&options, AE_KIND_ELU);
-  options.hidden = hidden;
-  options.batch_size = 65536;
-  if (ae_trainer_create(&options, &trainer) != AE_OK) return 4;
+  ae_trainer *trainer = trainer_of(AE_KIND_ELU, "hidden=4096 batch_size=65536");
   if (!limit_to((size_t)64 << 20)) return 3;
   if (ae_trainer_fit(trainer, pixels, COUNT) != AE_ERROR_MEMORY) return 5;
   ae_trainer_free(trainer);
@@ -161,13 +152,13 @@ static int refuse_large_file(void) {
   uint8_t *head = saved(elu, AE_STORAGE_FLOAT32, 0, &size);
   if (file < 0 || ftruncate(file, (off_t)1 << 30) != 0 || !limit_to((size_t)64 << 20)) code = 3;
   /* Zeros are no file of either kind: their first bytes say so, and no more are read. */
-  if (code == 0 && ae_model_open(path, &model) != AE_ERROR_FORMAT) code = 4;
-  if (code == 0 && ae_imageset_open(path, elu, &set) != AE_ERROR_FORMAT) code = 5;
+  if (code == 0 && ae_model_open(NULL, path, &model) != AE_ERROR_FORMAT) code = 4;
+  if (code == 0 && ae_imageset_open(NULL, path, elu, &set) != AE_ERROR_FORMAT) code = 5;
   /* A weight file whose header declares as much as there is. */
   memset(head + 16, 0, 8);
   head[19] = 0x40;
   if (code == 0 && pwrite(file, head, 64, 0) != 64) code = 3;
-  if (code == 0 && ae_model_open(path, &model) != AE_ERROR_MEMORY) code = 8;
+  if (code == 0 && ae_model_open(NULL, path, &model) != AE_ERROR_MEMORY) code = 8;
   free(head);
   if (code == 0 && (model != NULL || set != NULL)) code = 7;
   close(file);
@@ -183,12 +174,12 @@ static int refuse_large_sets(void) {
   ae_model *model = NULL;
   void *out;
   if (many == MAP_FAILED || !limit_to((size_t)24 << 20)) return 3;
-  if (ae_imageset_open_memory(many, bytes, elu, &set) == AE_OK) return 4;
-  if (ae_model_open_memory(many, bytes, &model) == AE_OK) return 5;
+  if (ae_imageset_open_memory(NULL, many, bytes, elu, &set) == AE_OK) return 4;
+  if (ae_model_open_memory(NULL, many, bytes, &model) == AE_OK) return 5;
   /* Images of nothing become a small set: this may succeed, and must not end the process. */
   out = malloc((size_t)8 << 20);
   if (out != NULL) {
-    ae_status status = ae_compress(elu, many, count, NULL, out, (size_t)8 << 20, &size);
+    ae_status status = ae_compress(NULL, elu, many, count, NULL, NULL, out, (size_t)8 << 20, &size);
     if (status != AE_OK && status != AE_ERROR_MEMORY && status != AE_ERROR_BUFFER) return 7;
     free(out);
   }
@@ -202,24 +193,20 @@ static int refuse_at_any_point(void) {
   struct rlimit limit;
   size_t used = address_space();
   int refused = 0;
+  ae_options *options = small_options(AE_KIND_ELU, "hidden=2000,2000 steps=1");
   if (used == 0 || getrlimit(RLIMIT_AS, &limit) != 0) return 3;
   for (size_t more = (size_t)1 << 20; more <= (size_t)150 << 20; more += (size_t)7 << 20) {
-    static const int32_t hidden[] = {2000, 2000};
-    ae_trainer_options options;
     ae_trainer *trainer = NULL;
     ae_status status;
-    small_options(&options, AE_KIND_ELU);
-    options.hidden = hidden;
-    options.hidden_count = 2;
-    options.step_count = 1;
     limit.rlim_cur = used + more;
     if (setrlimit(RLIMIT_AS, &limit) != 0) return 3;
-    status = ae_trainer_create(&options, &trainer);
+    status = ae_trainer_create(NULL, options, &trainer);
     if (status == AE_OK) status = ae_trainer_fit(trainer, pixels, COUNT);
     if (status == AE_ERROR_MEMORY) refused++;
     if (status != AE_OK && status != AE_ERROR_MEMORY) return 4;
     ae_trainer_free(trainer);
   }
+  ae_options_free(options);
   free(file);
   if (refused == 0) return 5;
   return agrees(1) ? 0 : 6;
@@ -244,10 +231,10 @@ static void test_memory(const char *name, int (*body)(void)) {
 
 static void prepare(void) {
   size_t size = 0;
-  void *bytes = compressed(elu, COUNT, NULL, &size);
-  if (ae_imageset_open_memory(bytes, size, elu, &shared_set) != AE_OK ||
-      ae_encode_u8(elu, pixels, COUNT, expected_latents) != AE_OK ||
-      ae_decode_u8(elu, expected_latents, COUNT, expected_pixels) != AE_OK ||
+  void *bytes = compressed(elu, COUNT, NULL, "", &size);
+  if (ae_imageset_open_memory(NULL, bytes, size, elu, &shared_set) != AE_OK ||
+      ae_encode_u8(NULL, elu, pixels, COUNT, expected_latents) != AE_OK ||
+      ae_decode_u8(NULL, elu, expected_latents, COUNT, expected_pixels) != AE_OK ||
       ae_imageset_read(shared_set, 0, COUNT, expected_images) != AE_OK)
     require(NULL);
   free(bytes);

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <zlib.h>
 
 enum { SEEDS = 2048, MODELS = 64, ROOM = 1 << 16, LARGEST_SEED = 1 << 16 };
@@ -42,8 +43,42 @@ static void use_saved(const uint8_t *bytes, size_t size, const char *hash) {
   ae_model *again = NULL;
   ae_model_information info;
   info.struct_size = sizeof info;
-  if (expect(ae_model_open_memory(bytes, size, &again)) != AE_OK) finding("a model that was saved does not open");
+  if (expect(ae_model_open_memory(NULL, bytes, size, &again)) != AE_OK) finding("a model that was saved does not open");
   if (ae_model_info(again, &info) != AE_OK || strcmp(info.hash, hash) != 0) finding("a saved model has another hash");
+  ae_model_free(again);
+}
+
+static ae_options *options_of(int32_t table, const char *text) {
+  ae_options *options = NULL;
+  char pair[80];
+  if (ae_options_create(table, &options) != AE_OK) finding("options");
+  for (int size; *text != 0; text += size + (text[size] == ' ')) {
+    size = (int)strcspn(text, " ");
+    snprintf(pair, sizeof pair, "%.*s", size, text);
+    char *value = strchr(pair, '=');
+    *value++ = 0;
+    if (ae_options_set(options, pair, value) != AE_OK) finding(pair);
+  }
+  return options;
+}
+
+/* Description and arrays make the model again. */
+static void use_tensors(const ae_model *model, int32_t storage) {
+  ae_tensor tensors[40];
+  char description[1000];
+  size_t count = 0, size = 0;
+  ae_model *again = NULL;
+  if (expect(ae_model_description(model, description, sizeof description, &size)) != AE_OK)
+    finding("a model without description");
+  for (; count < 40; count++) {
+    tensors[count].struct_size = sizeof *tensors;
+    if (expect(ae_model_tensor(model, count, &tensors[count])) != AE_OK) break;
+  }
+  ae_status made = expect(ae_model_create(NULL, description, tensors, count, &again));
+  ae_model_information info;
+  info.struct_size = sizeof info;
+  if (ae_model_info(model, &info) != AE_OK) finding("a model that tells nothing");
+  if (made != AE_OK && storage != AE_STORAGE_INT8 && info.has_encoder) finding("a model's arrays make no model");
   ae_model_free(again);
 }
 
@@ -61,32 +96,32 @@ static int32_t use_model(const ae_model *model, uint32_t choice) {
   if (images == NULL || back == NULL || latents == NULL || floats == NULL) exit(1);
   for (size_t i = 0; i < 3 * input; i++) images[i] = (uint8_t)(i * 37), floats[i] = (float)(i % 17) / 16;
   for (size_t i = 0; i < 6 * latent; i++) latents[i] = i % 5 == 0 ? 1e30f : (float)i - 2;
-  int32_t encoded = expect(ae_encode_u8(model, images, 3, latents));
-  expect(ae_encode(model, floats, 3, latents));
-  expect(vae_encode_u8(model, images, 3, latents, latents + 3 * latent));
+  int32_t encoded = expect(ae_encode_u8(NULL, model, images, 3, latents));
+  expect(ae_encode(NULL, model, floats, 3, latents));
+  expect(ae_posterior_u8(NULL, model, images, 3, latents, latents + 3 * latent));
   for (size_t i = 0; i < 3 * latent; i++) latents[i] = i % 5 == 0 ? -1e30f : (float)i - 2;
-  if (expect(ae_decode_u8(model, latents, 3, back)) != AE_OK) status = AE_ERROR_FORMAT;
-  expect(ae_decode(model, latents, 3, floats));
-  expect(vae_sample_u8(model, 3, 1, back));
+  if (expect(ae_decode_u8(NULL, model, latents, 3, back)) != AE_OK) status = AE_ERROR_FORMAT;
+  expect(ae_decode(NULL, model, latents, 3, floats));
+  expect(ae_sample_u8(NULL, model, 3, 1, back));
   if (choice % 4 == 0) {
     int32_t saved = expect(ae_model_save(model, (int32_t)(choice / 4 % 3), choice / 12 % 2, out, sizeof out, &size));
     if (saved == AE_OK) use_saved(out, size, info.hash);
   }
-  /* A set of it holds what its codes mean, and an exact one every pixel. */
-  for (int32_t layer = (int32_t)(choice / 32 % 16); layer < 2; layer += 2) {
-    ae_compress_options options;
+  /* A set of it holds what its codes mean, and a lossless one every pixel. */
+  if (choice / 32 % 16 < 2) {
+    const int is_lossless = choice / 32 % 2 == 1;
     ae_imageset *set = NULL;
-    ae_compress_options_init(&options, sizeof options);
-    options.layer = layer;
-    options.embed_model = layer;
-    options.preview = layer;
-    int32_t written = expect(ae_compress(model, images, 3, &options, out, sizeof out, &size));
-    if (written != AE_OK) continue;
-    if (expect(ae_imageset_open_memory(out, size, model, &set)) != AE_OK) finding("a set that was made does not open");
-    if (expect(ae_imageset_read(set, 0, 3, back)) != AE_OK) finding("a set that was made cannot be read");
-    if (layer == AE_LAYER_EXACT && memcmp(back, images, 3 * input) != 0) finding("an exact set gives other pixels");
-    ae_imageset_free(set);
+    ae_options *options =
+        options_of(AE_OPTIONS_COMPRESSION, is_lossless ? "mode=lossless embed_model=true preview=true" : "mode=lossy");
+    if (expect(ae_compress(NULL, model, images, 3, NULL, options, out, sizeof out, &size)) == AE_OK) {
+      if (expect(ae_imageset_open_memory(NULL, out, size, model, &set)) != AE_OK) finding("a set that was made does not open");
+      if (expect(ae_imageset_read(set, 0, 3, back)) != AE_OK) finding("a set that was made cannot be read");
+      if (is_lossless && memcmp(back, images, 3 * input) != 0) finding("a lossless set gives other pixels");
+      ae_imageset_free(set);
+    }
+    ae_options_free(options);
   }
+  if (choice % 8 == 5) use_tensors(model, info.storage);
   free(images);
   free(back);
   free(latents);
@@ -96,7 +131,7 @@ static int32_t use_model(const ae_model *model, uint32_t choice) {
 
 static int32_t read_model(const uint8_t *bytes, size_t count) {
   ae_model *model = NULL;
-  int32_t status = expect(ae_model_open_memory(bytes, count, &model));
+  int32_t status = expect(ae_model_open_memory(NULL, bytes, count, &model));
   if (status == AE_OK) status = use_model(model, (uint32_t)crc32(0, bytes, (uInt)count));
   ae_model_free(model);
   return status;
@@ -139,13 +174,123 @@ static int32_t use_set(const ae_imageset *set) {
   return read != AE_OK ? read : status;
 }
 
+static const ae_model *model_of(const uint8_t *bytes, size_t count) {
+  /* Where the hash of a set's model lies depends on the file's version. */
+  for (size_t i = 0; i < model_count; i++)
+    if (count > 32 && memmem(bytes, count < 256 ? count : 256, known[i].hash, 32) != NULL) return models[i];
+  return NULL;
+}
+
+typedef struct source {
+  const uint8_t *bytes;
+  size_t count;
+} source;
+
+static int32_t give(void *context, uint64_t offset, size_t byte_count, void *out) {
+  const source *from = context;
+  if (offset > from->count || byte_count > from->count - offset) finding("a range that is not in the file is asked for");
+  memcpy(out, from->bytes + offset, byte_count);
+  return 0;
+}
+
+typedef struct sink {
+  uint8_t bytes[1 << 21];
+  size_t count;
+} sink;
+
+static int32_t take(void *context, const void *bytes, size_t byte_count) {
+  sink *to = context;
+  if (byte_count > sizeof to->bytes - to->count) return 1;
+  memcpy(to->bytes + to->count, bytes, byte_count);
+  to->count += byte_count;
+  return 0;
+}
+
+/* The same images, from a set and from a copy of its blocks; `times` times, one after the other. */
+static void compare(const ae_imageset *set, const ae_imageset *copy, uint64_t times) {
+  static uint8_t room[ROOM], again[ROOM];
+  ae_imageset_information info, other;
+  info.struct_size = other.struct_size = sizeof info;
+  if (ae_imageset_info(set, &info) != AE_OK || ae_imageset_info(copy, &other) != AE_OK || other.count != times * info.count)
+    finding("a copy of another number of images");
+  uint64_t most = ROOM / ((uint64_t)info.width * (uint64_t)info.height), count = info.count < most ? info.count : most;
+  if (expect(ae_imageset_read(set, 0, (size_t)count, room)) != AE_OK) return;
+  for (uint64_t time = 0; time < times; time++)
+    if (expect(ae_imageset_read(copy, time * info.count, (size_t)count, again)) != AE_OK ||
+        memcmp(room, again, (size_t)(count * (uint64_t)info.width * (uint64_t)info.height)) != 0)
+      finding("a copy gives other images");
+}
+
+/* Blocks of a set that came from outside, copied into another. */
+static void copy_set(const ae_imageset *set, const ae_model *model) {
+  static sink to;
+  ae_writer *writer = NULL;
+  ae_imageset *copy = NULL;
+  ae_imageset_information info;
+  info.struct_size = sizeof info;
+  if (ae_imageset_info(set, &info) != AE_OK) finding("a set that tells nothing");
+  to.count = 0;
+  ae_status status = expect(ae_writer_create_like(NULL, set, take, &to, &writer));
+  if (status == AE_OK) status = expect(ae_writer_add_set(writer, set, 0, info.count));
+  if (status == AE_OK) status = expect(ae_writer_finish(writer));
+  ae_writer_free(writer);
+  if (status != AE_OK) return;
+  if (expect(ae_imageset_open_memory(NULL, to.bytes, to.count, model, &copy)) != AE_OK) finding("a copy does not open");
+  compare(set, copy, 1);
+  ae_imageset_free(copy);
+}
+
+static void write_file(const char *path, const uint8_t *bytes, size_t count) {
+  FILE *file = fopen(path, "wb");
+  if (file == NULL || fwrite(bytes, 1, count, file) != count || fclose(file) != 0) exit(1);
+}
+
+/* The same through files: twice the set, and half of it. */
+static void join_files(const ae_imageset *set, const uint8_t *bytes, size_t count, const ae_model *model) {
+  char from[64], to[64];
+  const char *paths[2] = {from, from};
+  const char *folder = getenv("TMPDIR");
+  ae_imageset *joined = NULL;
+  ae_writer *writer = NULL;
+  ae_imageset_information info;
+  info.struct_size = sizeof info;
+  if (folder == NULL || strlen(folder) > 30) folder = "/tmp";
+  snprintf(from, sizeof from, "%s/ae-fuzz-%d.aez", folder, (int)getpid());
+  snprintf(to, sizeof to, "%s/ae-fuzz-%d.out", folder, (int)getpid());
+  write_file(from, bytes, count);
+  if (expect(ae_concatenate_files(NULL, paths, 2, to)) == AE_OK && set != NULL) {
+    if (expect(ae_imageset_open(NULL, to, model, &joined)) != AE_OK) finding("sets that were joined do not open");
+    compare(set, joined, 2);
+    ae_imageset_free(joined);
+  }
+  if (set != NULL && ae_imageset_info(set, &info) == AE_OK && info.block_images > 0)
+    expect(ae_split_file(NULL, from, 0, (uint64_t)info.block_images < info.count ? (uint64_t)info.block_images : info.count, to));
+  if (expect(ae_writer_append_file(NULL, from, model, &writer)) == AE_OK) expect(ae_writer_finish(writer));
+  ae_writer_free(writer);
+  unlink(from);
+  unlink(to);
+}
+
 static int32_t read_set(const uint8_t *bytes, size_t count) {
   ae_imageset *set = NULL;
-  const ae_model *model = NULL;
-  for (size_t i = 0; i < model_count && count > 72 && model == NULL; i++)
-    if (memcmp(bytes + 40, known[i].hash, 32) == 0) model = models[i];
-  int32_t status = expect(ae_imageset_open_memory(bytes, count, model, &set));
-  if (status == AE_OK) status = use_set(set);
+  const ae_model *model = model_of(bytes, count);
+  const uint32_t choice = (uint32_t)crc32(0, bytes, (uInt)count);
+  int32_t status = expect(ae_imageset_open_memory(NULL, bytes, count, model, &set));
+  const int32_t opened = status;
+  if (status == AE_OK) {
+    status = use_set(set);
+    if (choice % 4 == 0) copy_set(set, model);
+  }
+  /* Read by range, the same bytes are the same set. */
+  if (choice % 4 == 1) {
+    source from = {bytes, count};
+    ae_imageset *ranged = NULL;
+    int32_t other = expect(ae_imageset_open_callback(NULL, give, &from, count, model, &ranged));
+    if ((other == AE_OK) != (opened == AE_OK)) finding("a set opens in memory or by range, not both");
+    if (other == AE_OK && (use_set(ranged) == AE_OK) != (status == AE_OK)) finding("a set reads in memory or by range, not both");
+    ae_imageset_free(ranged);
+  }
+  if (choice % 16 == 2) join_files(set, bytes, count, model);
   ae_imageset_free(set);
   return status;
 }
@@ -156,7 +301,7 @@ static int32_t read_checkpoint(const uint8_t *bytes, size_t count) {
   static uint8_t out[1 << 20];
   static float images[4 * 64 * 64];
   ae_trainer *trainer = NULL;
-  int32_t status = expect(ae_trainer_resume(bytes, count, NULL, &trainer));
+  int32_t status = expect(ae_trainer_resume(NULL, bytes, count, &trainer));
   if (status != AE_OK) return status;
   ae_model *model = NULL;
   size_t size = 0;
@@ -172,13 +317,66 @@ static int32_t read_checkpoint(const uint8_t *bytes, size_t count) {
     }
     if (crc32(0, bytes, (uInt)count) % 4 == 0 && expect(ae_trainer_save(trainer, out, sizeof out, &size)) == AE_OK) {
       ae_trainer *again = NULL;
-      if (expect(ae_trainer_resume(out, size, NULL, &again)) != AE_OK) finding("a checkpoint that was saved is refused");
+      if (expect(ae_trainer_resume(NULL, out, size, &again)) != AE_OK) finding("a checkpoint that was saved is refused");
       ae_trainer_free(again);
     }
   }
   ae_model_free(model);
   ae_trainer_free(trainer);
   return status;
+}
+
+/* ---- Options ---- */
+
+/* Text for keys and values out of the bytes: what is set is told, and what was told can be set. */
+static int32_t read_options(const uint8_t *bytes, size_t count) {
+  static char key[400], value[5000], told[5100];
+  size_t at = 0, size = 0;
+  int32_t table = count > 0 ? bytes[at++] % 5 - 1 : 0;
+  ae_options *options = NULL;
+  ae_model *model = NULL;
+  ae_trainer *trainer = NULL;
+  if (expect(ae_options_create(table, &options)) != AE_OK) options = NULL;
+  for (int tries = 0; at < count && tries < 60; tries++) {
+    const uint8_t how = bytes[at++];
+    ae_option_information of;
+    of.struct_size = sizeof of;
+    /* A key of the table, or what comes. */
+    if (how % 8 != 0 && ae_option_info(table, how / 8, &of) == AE_OK) {
+      snprintf(key, sizeof key, "%s", of.key);
+    } else {
+      size_t length = 0;
+      while (at < count && length < sizeof key - 1 && bytes[at] > 0x20 && bytes[at] != '=') key[length++] = (char)bytes[at++];
+      key[length] = 0;
+    }
+    size_t length = 0;
+    while (at < count && length < sizeof value - 1 && bytes[at] != 0 && bytes[at] != '\n') value[length++] = (char)bytes[at++];
+    value[length] = 0;
+    at++;
+    double number;
+    int64_t integer;
+    memset(&integer, 0, sizeof integer);
+    memcpy(&integer, value, length < 8 ? length : 8);
+    memcpy(&number, &integer, sizeof number);
+    int32_t set = how % 3 == 0   ? expect(ae_options_set(options, key, value))
+                  : how % 3 == 1 ? expect(ae_options_set_integer(options, key, integer))
+                                 : expect(ae_options_set_number(options, key, number));
+    if (set == AE_OK && strcmp(key, "preset") != 0) {
+      if (expect(ae_options_get(options, key, told, sizeof told, &size)) != AE_OK) finding("what was set is not told");
+      if (expect(ae_options_set(options, key, told)) != AE_OK) finding("what was told cannot be set");
+    }
+  }
+  /* The bytes as they are, as a description. */
+  snprintf(value, sizeof value, "%.*s", (int)(count < 4000 ? count : 4000), (const char *)bytes);
+  expect(ae_model_create(NULL, value, NULL, 0, &model));
+  ae_model_free(model);
+  if (table == AE_OPTIONS_COMPRESSION) expect(ae_compress_bound(NULL, models[0], 3, options, &size));
+  /* Networks that are large only cost time here. */
+  if (table == AE_OPTIONS_TRAINING && ae_options_set(options, "hidden", "2") == AE_OK)
+    expect(ae_trainer_create(NULL, options, &trainer));
+  ae_trainer_free(trainer);
+  ae_options_free(options);
+  return AE_OK;
 }
 
 /* ---- PNG, and what Readers.swift has ---- */
@@ -224,7 +422,10 @@ const reader readers[] = {
     {"model", read_model, FOR(WEIGHTS) | FOR(CHECKPOINT), FOR(WEIGHTS)},
     {"set", read_set, FOR(SET), FOR(SET)},
     {"checkpoint", read_checkpoint, FOR(CHECKPOINT), FOR(CHECKPOINT)},
-#ifndef LIBRARY_ALONE
+#ifdef LIBRARY_ALONE
+    {"options", read_options, FOR(JSON), FOR(JSON)},
+#else
+    {"options", read_options, FOR(JSON) | FOR(PGM) | FOR(IDX), 0},
     {"summary", fuzz_summary, FOR(WEIGHTS) | FOR(CHECKPOINT), 0},
     {"rewrite", fuzz_rewrite, FOR(WEIGHTS) | FOR(CHECKPOINT), 0},
     {"tool-checkpoint", fuzz_tool_checkpoint, FOR(CHECKPOINT), 0},
@@ -259,7 +460,7 @@ static int hash_of(const uint8_t *bytes, size_t count, uint8_t hash[32]) {
   ae_model *model = NULL;
   ae_model_information info;
   info.struct_size = sizeof info;
-  if (ae_model_open_memory(bytes, count, &model) != AE_OK) return 0;
+  if (ae_model_open_memory(NULL, bytes, count, &model) != AE_OK) return 0;
   int is_known = ae_model_info(model, &info) == AE_OK && info.hash[0] != 0;
   for (int i = 0; is_known && i < 32; i++) {
     unsigned byte = 0;
@@ -277,7 +478,7 @@ static void add_model(const uint8_t *bytes, size_t count) {
   size_t size = 0;
   info.struct_size = sizeof info;
   known_model *entry = &known[model_count];
-  if (model_count == MODELS || ae_model_open_memory(bytes, count, &model) != AE_OK) return;
+  if (model_count == MODELS || ae_model_open_memory(NULL, bytes, count, &model) != AE_OK) return;
   if (ae_model_info(model, &info) != AE_OK || !info.has_codec ||
       ae_model_save(model, AE_STORAGE_INT8, AE_SAVE_DECODER_ONLY, out, sizeof out, &size) != AE_OK ||
       !hash_of(bytes, count, entry->hash)) {
@@ -328,46 +529,88 @@ static void need(ae_status status, const char *what) {
   exit(1);
 }
 
+/* A set with names, and with blocks that end early, as sets of sets have. */
+static void make_named_set(const ae_model *model, const uint8_t *images, size_t count, int32_t width, int32_t height) {
+  static sink to;
+  static char texts[64][16];
+  const char *names[64];
+  char text[80];
+  ae_writer *writer = NULL;
+  ae_imageset *set = NULL;
+  for (size_t i = 0; i < 64; i++) {
+    snprintf(texts[i], sizeof texts[i], "%zu-%s.png", i, i % 3 == 0 ? "h\xc3\xa9" : "b");
+    names[i] = texts[i];
+  }
+  if (model == NULL)
+    snprintf(text, sizeof text, "block_images=9 mode=lossless width=%d height=%d", (int)width, (int)height);
+  else
+    snprintf(text, sizeof text, "block_images=9");
+  ae_options *options = options_of(AE_OPTIONS_COMPRESSION, text);
+  to.count = 0;
+  need(ae_writer_create(NULL, model, options, take, &to, &writer), "a writer");
+  need(ae_writer_add(writer, images, count, NULL, names), "images with names");
+  need(ae_writer_finish(writer), "a set with names");
+  ae_writer_free(writer);
+  ae_options_free(options);
+  add_seed(to.bytes, to.count);
+  need(ae_imageset_open_memory(NULL, to.bytes, to.count, model, &set), "a set");
+  to.count = 0;
+  need(ae_writer_create_like(NULL, set, take, &to, &writer), "a writer like it");
+  need(ae_writer_add(writer, images, 2, NULL, names), "images");
+  need(ae_writer_add_set(writer, set, 9, 9), "a block");
+  need(ae_writer_add(writer, images, 1, NULL, names), "an image");
+  need(ae_writer_finish(writer), "a set of sets");
+  ae_writer_free(writer);
+  ae_imageset_free(set);
+  add_seed(to.bytes, to.count);
+}
+
 /* Sets of a model's images, in each manner that there is. */
 static void make_sets(const ae_model *model, const uint8_t *images, size_t count, int32_t width, int32_t height) {
   static uint8_t out[1 << 20], labels[64];
   size_t size = 0;
   for (size_t i = 0; i < sizeof labels; i++) labels[i] = (uint8_t)(i % 10);
+  static const char *const manners[] = {"block_images=16",
+                                        "block_images=7 embed_model=true",
+                                        "block_images=16 embed_model=true quality=1",
+                                        "block_images=7 mode=lossless",
+                                        "block_images=16 mode=lossless",
+                                        "block_images=7 mode=near-lossless max_error=3",
+                                        "block_images=16 mode=near-lossless max_error=32"};
   for (int manner = model == NULL ? 3 : 0; manner < 7; manner++) {
-    ae_compress_options options;
-    need(ae_compress_options_init(&options, sizeof options), "options");
-    options.block_images = manner % 2 == 0 ? 16 : 7;
-    options.labels = manner < 4 ? labels : NULL;
-    options.embed_model = manner == 1 || manner == 2;
-    if (manner == 2) options.quality = 1;
-    options.layer = manner < 3 ? AE_LAYER_LATENT : manner < 5 ? AE_LAYER_EXACT : AE_LAYER_NEAR_EXACT;
-    if (options.layer == AE_LAYER_NEAR_EXACT) options.max_error = manner == 5 ? 3 : 32;
-    if (model == NULL) options.width = width, options.height = height;
-    if (model != NULL && manner == 4) options.preview = 1;
-    need(ae_compress(model, images, count, &options, out, sizeof out, &size), "a set");
+    ae_options *options = options_of(AE_OPTIONS_COMPRESSION, manners[manner]);
+    if (model == NULL) {
+      need(ae_options_set_integer(options, "width", width), "a width");
+      need(ae_options_set_integer(options, "height", height), "a height");
+    }
+    if (model != NULL && manner == 4) need(ae_options_set(options, "preview", "true"), "a preview");
+    need(ae_compress(NULL, model, images, count, manner < 4 ? labels : NULL, options, out, sizeof out, &size), "a set");
+    ae_options_free(options);
     add_seed(out, size);
   }
+  make_named_set(model, images, count, width, height);
 }
 
 /* A model of each kind, trained for a few steps on what looks like strokes; its checkpoint and its files. */
 static void make_models(void) {
   static const struct {
-    int32_t kind, width, height, latents, hidden[8], hidden_count;
+    int32_t width, height;
+    const char *options;
   } shapes[] = {
-      {AE_KIND_PCA, 5, 4, 3, {0}, 0},
-      {AE_KIND_LINEAR, 4, 4, 2, {6}, 1},
-      {AE_KIND_SIGMOID, 3, 5, 2, {7, 5}, 2},
-      {AE_KIND_RELU, 6, 6, 4, {8}, 1},
-      {AE_KIND_ELU, 8, 8, 3, {12, 9}, 2},
-      {AE_KIND_ELU, 1, 1, 1, {1, 1, 1, 1, 1, 1, 1, 1}, 8},
-      {AE_KIND_VAE, 7, 6, 2, {10}, 1},
-      {AE_KIND_CONV_VAE, 8, 7, 2, {3, 6}, 2},
-      {AE_KIND_CONV_VAE, 9, 9, 3, {2, 2, 3, 8}, 4},
-      {AE_KIND_RELU, 20, 20, 5, {9}, 1},
+      {5, 4, "kind=pca latent_size=3"},
+      {4, 4, "kind=linear latent_size=2 hidden=6"},
+      {3, 5, "kind=sigmoid latent_size=2 hidden=7,5"},
+      {6, 6, "kind=relu latent_size=4 hidden=8"},
+      {8, 8, "kind=elu latent_size=3 hidden=12,9"},
+      {1, 1, "kind=elu latent_size=1 hidden=1,1,1,1,1,1,1,1"},
+      {7, 6, "kind=vae latent_size=2 hidden=10"},
+      {8, 7, "kind=conv-vae latent_size=2 hidden=3,6"},
+      {9, 9, "kind=conv-vae latent_size=3 hidden=2,2,3,8"},
+      {20, 20, "kind=relu latent_size=5 hidden=9"},
   };
   static uint8_t out[1 << 20], images[40 * 64 * 64];
   for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
-    ae_trainer_options options;
+    ae_options *options = options_of(AE_OPTIONS_TRAINING, shapes[s].options);
     ae_trainer *trainer = NULL;
     ae_model *model = NULL;
     size_t size = 0, each = (size_t)(shapes[s].width * shapes[s].height), count = 40;
@@ -375,17 +618,13 @@ static void make_models(void) {
       size_t x = i % each % (size_t)shapes[s].width, y = i % each / (size_t)shapes[s].width, image = i / each;
       images[i] = image == 7 ? (uint8_t)(i * 97 + i / 3) : (x + y + image) % 5 < 2 ? (uint8_t)(155 + image * 11 % 101) : 0;
     }
-    need(ae_trainer_options_init(&options, sizeof options), "options");
-    options.kind = shapes[s].kind;
-    options.width = shapes[s].width;
-    options.height = shapes[s].height;
-    options.latent_size = shapes[s].latents;
-    options.hidden = shapes[s].hidden;
-    options.hidden_count = shapes[s].hidden_count;
-    options.step_count = 40;
-    options.batch_size = 10;
-    if (s % 2 == 1) options.weight_average = 0.9;
-    need(ae_trainer_create(&options, &trainer), "a trainer");
+    need(ae_options_set_integer(options, "width", shapes[s].width), "a width");
+    need(ae_options_set_integer(options, "height", shapes[s].height), "a height");
+    need(ae_options_set(options, "steps", "40"), "steps");
+    need(ae_options_set(options, "batch_size", "10"), "a batch");
+    if (s % 2 == 1) need(ae_options_set(options, "weight_average", "0.9"), "an average");
+    need(ae_trainer_create(NULL, options, &trainer), "a trainer");
+    ae_options_free(options);
     need(ae_trainer_fit(trainer, images, count), "training");
     need(ae_trainer_save(trainer, out, sizeof out, &size), "a checkpoint");
     add_seed(out, size);

@@ -138,7 +138,9 @@ typedef struct bytes {
 } bytes;
 static bytes weights[KINDS][2]; /* as floats, as int8 */
 static bytes sets[6], checkpoints[KINDS], scan_weights;
-static char folder[] = "/tmp/ae-memory-XXXXXX", model_path[64], set_path[64], out_path[64];
+static char folder[] = "/tmp/ae-memory-XXXXXX", model_path[64], set_path[64], bare_path[64], out_path[64];
+static uint8_t *scans;
+static size_t scan_count;
 
 static void draw(void) {
   unsigned state = 1;
@@ -154,19 +156,30 @@ static void draw(void) {
   }
 }
 
-static void trainer_options(ae_trainer_options *options, int kind) {
-  static const int32_t hidden[] = {4, 12};
-  OK(ae_trainer_options_init(options, sizeof *options));
-  options->kind = kind;
-  options->width = options->height = SIDE;
-  options->latent_size = LATENTS;
-  options->hidden = kind == AE_KIND_CONV_VAE ? hidden : hidden + 1;
-  options->hidden_count = kind == AE_KIND_CONV_VAE ? 2 : 1;
-  options->batch_size = 16;
-  options->step_count = 3;
-  options->validation_fraction = kind == AE_KIND_ELU ? 0.25 : 0;
-  options->weight_average = kind == AE_KIND_RELU ? 0.5 : 0;
-  options->name = "a name that is too long to lie within a string itself";
+static ae_options *options_of(int32_t table, const char *text) {
+  ae_options *options;
+  char pair[200];
+  OK(ae_options_create(table, &options));
+  while (*text) {
+    int size = (int)strcspn(text, " ");
+    snprintf(pair, sizeof pair, "%.*s", size, text);
+    char *value = strchr(pair, '=');
+    must(value != NULL, pair);
+    *value++ = 0;
+    OK(ae_options_set(options, pair, value));
+    text += size + (text[size] == ' ');
+  }
+  return options;
+}
+
+static ae_options *trainer_options(int kind) {
+  ae_options *options = options_of(AE_OPTIONS_TRAINING, "width=8 height=8 latent_size=4 batch_size=16 steps=3");
+  OK(ae_options_set_integer(options, "kind", kind));
+  OK(ae_options_set(options, "hidden", kind == AE_KIND_CONV_VAE ? "4,12" : "12"));
+  if (kind == AE_KIND_ELU) OK(ae_options_set_number(options, "validation_fraction", 0.25));
+  if (kind == AE_KIND_RELU) OK(ae_options_set_number(options, "weight_average", 0.5));
+  OK(ae_options_set(options, "name", "a name that is too long to lie within a string itself"));
+  return options;
 }
 
 static bytes saved(const ae_model *model, int32_t storage) {
@@ -177,17 +190,17 @@ static bytes saved(const ae_model *model, int32_t storage) {
   return result;
 }
 
-static bytes packed(const ae_model *model, const ae_compress_options *options) {
+static bytes packed(const ae_model *model, const ae_options *options, const uint8_t *of) {
   bytes result = {NULL, 0};
-  OK(ae_compress_bound(model, COUNT, options, &result.size));
+  OK(ae_compress_bound(NULL, model, COUNT, options, &result.size));
   result.data = malloc(result.size + 1);
-  OK(ae_compress(model, pixels, COUNT, options, result.data, result.size, &result.size));
+  OK(ae_compress(NULL, model, pixels, COUNT, of, options, result.data, result.size, &result.size));
   return result;
 }
 
 static ae_model *opened(bytes file) {
   ae_model *model;
-  OK(ae_model_open_memory(file.data, file.size, &model));
+  OK(ae_model_open_memory(NULL, file.data, file.size, &model));
   return model;
 }
 
@@ -201,17 +214,15 @@ static bytes read_file(const char *path) {
   return result;
 }
 
-static void compress_options(ae_compress_options *options, int which) {
-  OK(ae_compress_options_init(options, sizeof *options));
-  options->block_images = 16;
-  options->labels = which == 1 || which == 3 ? labels : NULL;
-  options->embed_model = which == 1;
-  options->layer = which < 2 ? AE_LAYER_LATENT : which == 4 ? AE_LAYER_NEAR_EXACT : AE_LAYER_EXACT;
-  options->max_error = which == 4 ? 3 : 0;
-  options->preview = which == 3;
-  if (which == 2) options->width = options->height = SIDE;
+static ae_options *compress_options(int which) {
+  static const char *const texts[] = {"block_images=16", "block_images=16 embed_model=true",
+                                      "block_images=16 mode=lossless width=8 height=8",
+                                      "block_images=16 mode=lossless preview=true",
+                                      "block_images=16 mode=near-lossless max_error=3"};
+  return options_of(AE_OPTIONS_COMPRESSION, texts[which]);
 }
-/* Kinds of sets: codes; with model and labels; exact without model; exact with codes and labels; near-exact. */
+static const uint8_t *labels_of(int which) { return which == 1 || which == 3 ? labels : NULL; }
+/* Kinds of sets: codes; with model and labels; lossless without model; lossless with codes and labels; near-lossless. */
 enum { SETS = 5 };
 
 static void prepare(void) {
@@ -219,13 +230,14 @@ static void prepare(void) {
   must(mkdtemp(folder) != NULL, "a folder");
   snprintf(model_path, sizeof model_path, "%s/m.aew", folder);
   snprintf(set_path, sizeof set_path, "%s/s.aez", folder);
+  snprintf(bare_path, sizeof bare_path, "%s/b.aez", folder);
   snprintf(out_path, sizeof out_path, "%s/o.aew", folder);
   for (int kind = 0; kind < KINDS; kind++) {
-    ae_trainer_options options;
+    ae_options *options = trainer_options(kind);
     ae_trainer *trainer;
     ae_model *model;
-    trainer_options(&options, kind);
-    OK(ae_trainer_create(&options, &trainer));
+    OK(ae_trainer_create(NULL, options, &trainer));
+    ae_options_free(options);
     OK(ae_trainer_fit(trainer, pixels, COUNT));
     OK(ae_trainer_model(trainer, pixels, COUNT, &model));
     OK(ae_trainer_save(trainer, NULL, 0, &checkpoints[kind].size));
@@ -235,18 +247,34 @@ static void prepare(void) {
     weights[kind][1] = saved(model, AE_STORAGE_INT8);
     if (kind == AE_KIND_ELU) {
       for (int set = 0; set < SETS; set++) {
-        ae_compress_options how;
-        compress_options(&how, set);
-        sets[set] = packed(set == 2 ? NULL : model, &how);
+        ae_options *how = compress_options(set);
+        sets[set] = packed(set == 2 ? NULL : model, how, labels_of(set));
+        ae_options_free(how);
       }
       OK(ae_model_save_file(model, AE_STORAGE_FLOAT32, 0, model_path));
       FILE *file = fopen(set_path, "wb");
       must(file && fwrite(sets[1].data, 1, sets[1].size, file) == sets[1].size && fclose(file) == 0, "a set's file");
+      file = fopen(bare_path, "wb");
+      must(file && fwrite(sets[0].data, 1, sets[0].size, file) == sets[0].size && fclose(file) == 0, "another");
     }
     ae_model_free(model);
     ae_trainer_free(trainer);
   }
   scan_weights = read_file("Tests/golden/scans-28.aew");
+  if (!scan_weights.data) return;
+  /* Images that have scans. */
+  ae_imageset_information about = {.struct_size = sizeof about};
+  ae_model *model = opened(scan_weights);
+  ae_imageset *set;
+  OK(ae_imageset_open(NULL, "Tests/golden/exact-scans.aez", model, &set));
+  OK(ae_imageset_info(set, &about));
+  /* Several times, since few images are too few to learn from. */
+  const size_t size = (size_t)about.count * (size_t)about.width * (size_t)about.height;
+  scans = malloc(12 * size);
+  for (size_t i = 0; i < 12; i++) OK(ae_imageset_read(set, 0, about.count, scans + i * size));
+  scan_count = 12 * (size_t)about.count;
+  ae_imageset_free(set);
+  ae_model_free(model);
 }
 
 /* ---- Calls ---- */
@@ -256,8 +284,9 @@ typedef struct work {
   ae_model *model;
   ae_imageset *set;
   ae_trainer *trainer;
-  ae_compress_options compress;
-  ae_trainer_options train;
+  ae_options *options;
+  ae_context *context;
+  ae_model *made; /* by a call that has a model already */
   void *out;
   size_t size, count;
 } work;
@@ -278,15 +307,15 @@ static ae_status produce_model(work *w, int32_t storage, uint32_t flags) {
 
 static void with_model(work *w) { w->model = opened(weights[kind][which]); }
 static void with_elu(work *w) { w->model = opened(weights[AE_KIND_ELU][0]); }
-static void with_nothing(work *w) { trainer_options(&w->train, kind); }
+static void with_nothing(work *w) { w->options = trainer_options(kind); }
 static void with_set(work *w) {
   with_elu(w);
-  OK(ae_imageset_open_memory(sets[which].data, sets[which].size, w->model, &w->set));
+  OK(ae_imageset_open_memory(NULL, sets[which].data, sets[which].size, w->model, &w->set));
 }
 /* A golden set whose images all have codes: those that these little networks make are poor, and kept as pixels. */
 static void with_codes(work *w) {
-  OK(ae_model_open("Tests/golden/walsh-8.aew", &w->model));
-  OK(ae_imageset_open("Tests/golden/coded.aez", w->model, &w->set));
+  OK(ae_model_open(NULL, "Tests/golden/walsh-8.aew", &w->model));
+  OK(ae_imageset_open(NULL, "Tests/golden/coded.aez", w->model, &w->set));
   ae_imageset_information about = {.struct_size = sizeof about};
   OK(ae_imageset_info(w->set, &about));
   w->count = about.count;
@@ -294,24 +323,22 @@ static void with_codes(work *w) {
 }
 static void with_order(work *w) {
   if (which != 2) w->model = opened(weights[kind][0]);
-  compress_options(&w->compress, which);
+  w->options = compress_options(which);
 }
 static void with_scans(work *w) {
   w->model = opened(scan_weights);
-  OK(ae_compress_options_init(&w->compress, sizeof w->compress));
-  w->compress.layer = AE_LAYER_EXACT;
+  w->options = options_of(AE_OPTIONS_COMPRESSION, "mode=lossless method=scans");
 }
 static void with_trainer(work *w) {
-  ae_trainer_options options;
-  trainer_options(&options, kind);
-  OK(ae_trainer_create(&options, &w->trainer));
+  w->options = trainer_options(kind);
+  OK(ae_trainer_create(NULL, w->options, &w->trainer));
 }
-static void with_fitted(work *w) { OK(ae_trainer_resume(checkpoints[kind].data, checkpoints[kind].size, NULL, &w->trainer)); }
+static void with_fitted(work *w) { OK(ae_trainer_resume(NULL, checkpoints[kind].data, checkpoints[kind].size, &w->trainer)); }
 
-static ae_status open_memory(work *w) { return ae_model_open_memory(weights[kind][which].data, weights[kind][which].size, &w->model); }
-static ae_status open_file(work *w) { return ae_model_open(model_path, &w->model); }
-static ae_status open_checkpoint(work *w) { return ae_model_open_memory(checkpoints[kind].data, checkpoints[kind].size, &w->model); }
-static ae_status open_scans(work *w) { return ae_model_open_memory(scan_weights.data, scan_weights.size, &w->model); }
+static ae_status open_memory(work *w) { return ae_model_open_memory(NULL, weights[kind][which].data, weights[kind][which].size, &w->model); }
+static ae_status open_file(work *w) { return ae_model_open(NULL, model_path, &w->model); }
+static ae_status open_checkpoint(work *w) { return ae_model_open_memory(NULL, checkpoints[kind].data, checkpoints[kind].size, &w->model); }
+static ae_status open_scans(work *w) { return ae_model_open_memory(NULL, scan_weights.data, scan_weights.size, &w->model); }
 static ae_status info(work *w) {
   ae_model_information about = {.struct_size = sizeof about};
   ae_status status = ae_model_info(w->model, &about);
@@ -325,53 +352,53 @@ static ae_status save_size(work *w) { return ae_model_save(w->model, AE_STORAGE_
 static ae_status save_file(work *w) { return ae_model_save_file(w->model, AE_STORAGE_INT8, 0, out_path); }
 static ae_status encode(work *w) {
   w->size = COUNT * LATENTS * 4;
-  return ae_encode(w->model, values, COUNT, w->out);
+  return ae_encode(NULL, w->model, values, COUNT, w->out);
 }
 static ae_status encode_one(work *w) {
   w->size = LATENTS * 4;
-  return ae_encode_u8(w->model, pixels, 1, w->out);
+  return ae_encode_u8(NULL, w->model, pixels, 1, w->out);
 }
 static ae_status encode_u8(work *w) {
   w->size = COUNT * LATENTS * 4;
-  return ae_encode_u8(w->model, pixels, COUNT, w->out);
+  return ae_encode_u8(NULL, w->model, pixels, COUNT, w->out);
 }
 static ae_status decode(work *w) {
   w->size = COUNT * SIZE * 4;
-  return ae_decode(w->model, values, COUNT, w->out);
+  return ae_decode(NULL, w->model, values, COUNT, w->out);
 }
 static ae_status decode_u8(work *w) {
   w->size = COUNT * SIZE;
-  return ae_decode_u8(w->model, values, COUNT, w->out);
+  return ae_decode_u8(NULL, w->model, values, COUNT, w->out);
 }
 static ae_status posterior(work *w) {
   w->size = 2 * COUNT * LATENTS * 4;
-  return vae_encode(w->model, values, COUNT, w->out, (float *)w->out + COUNT * LATENTS);
+  return vae_encode(NULL, w->model, values, COUNT, w->out, (float *)w->out + COUNT * LATENTS);
 }
 static ae_status posterior_u8(work *w) {
   w->size = 2 * COUNT * LATENTS * 4;
-  return vae_encode_u8(w->model, pixels, COUNT, w->out, (float *)w->out + COUNT * LATENTS);
+  return ae_posterior_u8(NULL, w->model, pixels, COUNT, w->out, (float *)w->out + COUNT * LATENTS);
 }
 static ae_status prior(work *w) {
   w->size = COUNT * LATENTS * 4;
-  return vae_prior(w->model, COUNT, 5, w->out);
+  return ae_prior(NULL, w->model, COUNT, 5, w->out);
 }
 static ae_status sample(work *w) {
   w->size = COUNT * SIZE * 4;
-  return vae_sample(w->model, COUNT, 5, w->out);
+  return vae_sample(NULL, w->model, COUNT, 5, w->out);
 }
 static ae_status sample_u8(work *w) {
   w->size = COUNT * SIZE;
-  return vae_sample_u8(w->model, COUNT, 5, w->out);
+  return ae_sample_u8(NULL, w->model, COUNT, 5, w->out);
 }
-static ae_status bound(work *w) { return ae_compress_bound(w->model, COUNT, &w->compress, &w->size); }
+static ae_status bound(work *w) { return ae_compress_bound(NULL, w->model, COUNT, w->options, &w->size); }
 static ae_status compress(work *w) {
-  return ae_compress(w->model, pixels, COUNT, &w->compress, w->out, OUT_SIZE, &w->size);
+  return ae_compress(NULL, w->model, pixels, COUNT, labels_of(which), w->options, w->out, OUT_SIZE, &w->size);
 }
 static ae_status compress_scans(work *w) {
-  return ae_compress(w->model, pixels, 2, &w->compress, w->out, OUT_SIZE, &w->size);
+  return ae_compress(NULL, w->model, scans, 2, NULL, w->options, w->out, OUT_SIZE, &w->size);
 }
-static ae_status set_open(work *w) { return ae_imageset_open_memory(sets[which].data, sets[which].size, w->model, &w->set); }
-static ae_status set_open_file(work *w) { return ae_imageset_open(set_path, NULL, &w->set); }
+static ae_status set_open(work *w) { return ae_imageset_open_memory(NULL, sets[which].data, sets[which].size, w->model, &w->set); }
+static ae_status set_open_file(work *w) { return ae_imageset_open(NULL, set_path, NULL, &w->set); }
 static ae_status set_info(work *w) {
   ae_imageset_information about = {.struct_size = sizeof about};
   ae_status status = ae_imageset_info(w->set, &about);
@@ -407,14 +434,15 @@ static ae_status make_context(work *w) {
   (void)w;
   ae_context_options options;
   ae_context *context = NULL;
-  ae_status status = ae_context_options_init(&options, sizeof options);
+  memset(&options, 0, sizeof options);
+  options.struct_size = sizeof options;
   options.model_path = "a folder with a name that is too long to lie within a string itself:another";
   options.allocate = from_nowhere, options.free = to_nowhere;
-  if (status == AE_OK) status = ae_context_create(&options, &context);
+  ae_status status = ae_context_create(&options, &context);
   ae_context_free(context);
   return status;
 }
-static ae_status create(work *w) { return ae_trainer_create(&w->train, &w->trainer); }
+static ae_status create(work *w) { return ae_trainer_create(NULL, w->options, &w->trainer); }
 static ae_status fit(work *w) { return ae_trainer_fit(w->trainer, pixels, COUNT); }
 static ae_status step(work *w) { return ae_trainer_step(w->trainer, values, COUNT, NULL); }
 static ae_status taken(work *w) { return ae_trainer_model(w->trainer, NULL, 0, &w->model); }
@@ -422,11 +450,186 @@ static ae_status fitted(work *w) { return ae_trainer_model(w->trainer, pixels, C
 static ae_status trainer_save(work *w) { return ae_trainer_save(w->trainer, w->out, OUT_SIZE, &w->size); }
 static ae_status trainer_size(work *w) { return ae_trainer_save(w->trainer, NULL, 0, &w->size); }
 static ae_status resume(work *w) {
-  return ae_trainer_resume(checkpoints[kind].data, checkpoints[kind].size, NULL, &w->trainer);
+  return ae_trainer_resume(NULL, checkpoints[kind].data, checkpoints[kind].size, &w->trainer);
 }
+static ae_status posterior_named(work *w) {
+  w->size = 2 * COUNT * LATENTS * 4;
+  return ae_posterior(NULL, w->model, values, COUNT, w->out, (float *)w->out + COUNT * LATENTS);
+}
+
+/* ---- Options ---- */
+
+static ae_status options_whole(work *w) {
+  ae_options *options = NULL;
+  ae_status status = ae_options_create(AE_OPTIONS_TRAINING, &options);
+  if (status == AE_OK) status = ae_options_set(options, "preset", "conv-30");
+  if (status == AE_OK) status = ae_options_set(options, "name", "a name that is too long to lie within a string itself");
+  if (status == AE_OK) status = ae_options_set(options, "hidden", "4,5,6,7,8");
+  if (status == AE_OK) status = ae_options_set_integer(options, "steps", 77);
+  if (status == AE_OK) status = ae_options_set_number(options, "noise", 0.5);
+  if (status == AE_OK) status = ae_options_get(options, "hidden", w->out, OUT_SIZE, &w->size);
+  if (status == AE_OK) status = ae_options_get(options, "name", w->out, OUT_SIZE, &w->size);
+  ae_options_free(options);
+  return status;
+}
+static ae_status options_wrong(work *w) {
+  (void)w;
+  ae_status status = ae_options_set(w->options, "a key that there is none of, and a long one", "1");
+  return status == AE_ERROR_ARGUMENT ? AE_OK : status == AE_OK ? AE_ERROR_INTERNAL : status;
+}
+static ae_status options_told(work *w) {
+  ae_option_information option = {.struct_size = sizeof option};
+  ae_preset_information preset = {.struct_size = sizeof preset};
+  (void)w;
+  for (int32_t table = 0; table < 4; table++)
+    for (size_t i = 0; i < ae_option_count(table); i++) {
+      ae_status status = ae_option_info(table, i, &option);
+      if (status != AE_OK) return status;
+    }
+  return ae_preset_info(ae_preset_count() - 1, &preset);
+}
+
+/* ---- Models of arrays and of models ---- */
+
+enum { MOST_TENSORS = 40 };
+static ae_status model_made(work *w) {
+  ae_tensor tensors[MOST_TENSORS];
+  static char description[1000];
+  size_t count = 0, size = 0;
+  ae_status status = ae_model_description(w->model, description, sizeof description, &size);
+  if (status != AE_OK) return status;
+  for (;; count++) {
+    tensors[count].struct_size = sizeof *tensors;
+    status = ae_model_tensor(w->model, count, &tensors[count]);
+    if (status == AE_ERROR_ARGUMENT) break;
+    if (status != AE_OK) return status;
+  }
+  return ae_model_create(NULL, description, tensors, count, &w->made);
+}
+static ae_status model_quantized(work *w) { return ae_model_quantize(NULL, w->model, pixels, COUNT, NULL, &w->made); }
+static void with_few_steps(work *w) {
+  w->model = opened(scan_weights);
+  w->options = options_of(AE_OPTIONS_LOSSLESS, "hidden=3 steps=2 batch_size=64");
+}
+static ae_status model_fit_lossless(work *w) {
+  return ae_model_fit_lossless(NULL, w->model, scans, scan_count, w->options, NULL, NULL, &w->made);
+}
+static ae_status quality(work *w) {
+  ae_quality_information about = {.struct_size = sizeof about};
+  ae_status status = ae_quality_info(NULL, w->model, ae_quality_count(NULL, w->model), &about);
+  memcpy(w->out, &about, w->size = sizeof about);
+  return status;
+}
+/* The folder has the model that the sets are of. */
+static void with_path(work *w) {
+  ae_context_options options = {.struct_size = sizeof options, .model_path = folder};
+  w->options = trainer_options(kind);
+  OK(ae_context_create(&options, &w->context));
+}
+static ae_status set_found(work *w) { return ae_imageset_open(w->context, bare_path, NULL, &w->set); }
+static void with_models(work *w) {
+  ae_context_options options = {.struct_size = sizeof options, .model_path = "models"};
+  OK(ae_context_create(&options, &w->context));
+}
+static ae_status model_default(work *w) { return ae_model_default(w->context, "digits-low", &w->made); }
+static ae_status model_missing(work *w) {
+  ae_status status = ae_model_default(w->context, "none of a name that is too long for a string", &w->made);
+  return status == AE_ERROR_MODEL ? AE_OK : status == AE_OK ? AE_ERROR_INTERNAL : status;
+}
+
+/* ---- Writers, from their creation to their end: one that was refused memory is of no more use ---- */
+
+static int32_t take(void *context, const void *some, size_t byte_count) {
+  work *w = context;
+  if (byte_count > OUT_SIZE - w->size) return 1;
+  memcpy((uint8_t *)w->out + w->size, some, byte_count);
+  w->size += byte_count;
+  return 0;
+}
+static ae_status added(ae_writer *writer, ae_status status, int has_labels, int has_names) {
+  static const char *const names[] = {"0 is a name that is too long to lie within a string itself", "1", "2", "3", "4", "5",
+                                      "6", "7"};
+  for (int i = 0; i < COUNT && status == AE_OK; i += 8)
+    status = ae_writer_add(writer, pixels + i * SIZE, 8, has_labels ? labels + i : NULL, has_names ? names : NULL);
+  if (status == AE_OK) status = ae_writer_finish(writer);
+  ae_writer_free(writer);
+  return status;
+}
+static ae_status writer_whole(work *w) {
+  ae_writer *writer = NULL;
+  w->size = 0;
+  ae_status status = ae_writer_create(NULL, w->model, w->options, take, w, &writer);
+  return added(writer, status, which == 1, 1);
+}
+static ae_status writer_file(work *w) {
+  ae_writer *writer = NULL;
+  ae_status status = ae_writer_create_file(NULL, w->model, w->options, out_path, &writer);
+  return added(writer, status, 1, 0);
+}
+static void with_grown(work *w) {
+  with_elu(w);
+  FILE *file = fopen(out_path, "wb");
+  must(file && fwrite(sets[which].data, 1, sets[which].size, file) == sets[which].size && fclose(file) == 0, "a set's file");
+}
+static ae_status writer_append(work *w) {
+  ae_writer *writer = NULL;
+  ae_status status = ae_writer_append_file(NULL, out_path, w->model, &writer);
+  return added(writer, status, labels_of(which) != NULL, 0);
+}
+static ae_status writer_like(work *w) {
+  ae_writer *writer = NULL;
+  w->size = 0;
+  ae_status status = ae_writer_create_like(NULL, w->set, take, w, &writer);
+  if (status == AE_OK) status = ae_writer_add_set(writer, w->set, 16, 16);
+  return added(writer, status, labels_of(which) != NULL, 0);
+}
+static ae_status concatenate(work *w) {
+  const char *const paths[] = {bare_path, bare_path, bare_path};
+  (void)w;
+  return ae_concatenate_files(NULL, paths, 3, out_path);
+}
+static ae_status split(work *w) {
+  (void)w;
+  return ae_split_file(NULL, set_path, 16, 32, out_path);
+}
+static int32_t give(void *context, uint64_t offset, size_t byte_count, void *to) {
+  const bytes *from = context;
+  if (offset > from->size || byte_count > from->size - offset) return 1;
+  memcpy(to, (const uint8_t *)from->data + offset, byte_count);
+  return 0;
+}
+static ae_status set_open_callback(work *w) {
+  return ae_imageset_open_callback(NULL, give, &sets[which], sets[which].size, w->model, &w->set);
+}
+static void with_callback(work *w) {
+  with_elu(w);
+  OK(set_open_callback(w));
+}
+
+/* ---- Trainers ---- */
+
+static int32_t on_progress(void *context, const ae_training_progress *progress) { return (void)context, (void)progress, 0; }
+static void on_log(void *context, const char *message) { (void)context, (void)message; }
+static ae_status set_callbacks(work *w) {
+  ae_trainer_callbacks callbacks = {sizeof callbacks, 1, on_progress, on_log, NULL, NULL};
+  return ae_trainer_set_callbacks(w->trainer, &callbacks);
+}
+static void with_told(work *w) {
+  with_trainer(w);
+  OK(set_callbacks(w));
+}
+static ae_status get_options(work *w) {
+  ae_options *options = NULL;
+  ae_status status = ae_trainer_get_options(w->trainer, &options);
+  if (status == AE_OK) status = ae_options_get(options, "name", w->out, OUT_SIZE, &w->size);
+  ae_options_free(options);
+  return status;
+}
+static ae_status create_from(work *w) { return ae_trainer_create_from(NULL, w->model, NULL, &w->trainer); }
+
 static ae_status bad_argument(work *w) {
   (void)w;
-  ae_status status = ae_decode(NULL, values, 1, values);
+  ae_status status = ae_decode(NULL, NULL, values, 1, values);
   return status == AE_ERROR_ARGUMENT ? AE_OK : status == AE_OK ? AE_ERROR_INTERNAL : status;
 }
 static ae_status lengths(work *w) {
@@ -437,7 +640,17 @@ static ae_status lengths(work *w) {
              : AE_ERROR_INTERNAL;
 }
 
-enum { PER_KIND = 1, PER_STORAGE = 2, PER_SET = 4, VARIATIONAL = 8, STEPPED = 16, WITH_LABELS = 32 };
+enum {
+  PER_KIND = 1,
+  PER_STORAGE = 2,
+  PER_SET = 4,
+  VARIATIONAL = 8,
+  STEPPED = 16,
+  WITH_LABELS = 32,
+  TO_FILE = 64, /* writes out_path */
+  SCANS = 128,  /* needs a golden file with scans */
+  SLOW = 256    /* is tried less often */
+};
 static const struct scenario {
   const char *name;
   void (*set_up)(work *);
@@ -449,28 +662,47 @@ static const struct scenario {
     {"ae_model_open_memory", with_nothing, open_memory, PER_KIND | PER_STORAGE},
     {"ae_model_open", with_nothing, open_file, 0},
     {"ae_model_open_memory, checkpoint", with_nothing, open_checkpoint, PER_KIND},
-    {"ae_model_open_memory, scans", with_nothing, open_scans, 0},
+    {"ae_model_open_memory, scans", with_nothing, open_scans, SCANS},
     {"ae_model_info", with_model, info, PER_KIND},
     {"ae_model_save", with_model, save, PER_KIND | PER_STORAGE},
     {"ae_model_save, halves", with_model, save_half, PER_KIND},
     {"ae_model_save, decoder", with_model, save_decoder, PER_KIND | PER_STORAGE},
     {"ae_model_save, size", with_model, save_size, PER_KIND},
-    {"ae_model_save_file", with_model, save_file, 0},
+    {"ae_model_save_file", with_model, save_file, TO_FILE},
+    {"ae_options_...", with_nothing, options_whole, 0},
+    {"an error of options", with_nothing, options_wrong, 0},
+    {"ae_option_info, ae_preset_info", with_nothing, options_told, 0},
+    {"ae_model_description, _tensor, _create", with_model, model_made, PER_KIND},
+    {"ae_model_quantize", with_model, model_quantized, PER_KIND},
+    {"ae_model_fit_lossless", with_few_steps, model_fit_lossless, SCANS | SLOW},
+    {"ae_model_default", with_models, model_default, 0},
+    {"a model that is not found", with_models, model_missing, 0},
+    {"ae_quality_info", with_model, quality, 0},
     {"ae_encode", with_model, encode, PER_KIND | PER_STORAGE},
     {"ae_encode_u8", with_model, encode_u8, PER_KIND | PER_STORAGE},
     {"ae_encode_u8, one image", with_model, encode_one, PER_KIND | PER_STORAGE},
     {"ae_decode", with_model, decode, PER_KIND | PER_STORAGE},
     {"ae_decode_u8", with_model, decode_u8, PER_KIND | PER_STORAGE},
+    {"ae_posterior", with_model, posterior_named, PER_KIND | VARIATIONAL},
     {"vae_encode", with_model, posterior, PER_KIND | PER_STORAGE | VARIATIONAL},
-    {"vae_encode_u8", with_model, posterior_u8, PER_KIND | PER_STORAGE | VARIATIONAL},
-    {"vae_prior", with_model, prior, PER_KIND | PER_STORAGE | VARIATIONAL},
+    {"ae_posterior_u8", with_model, posterior_u8, PER_KIND | PER_STORAGE | VARIATIONAL},
+    {"ae_prior", with_model, prior, PER_KIND | PER_STORAGE | VARIATIONAL},
     {"vae_sample", with_model, sample, PER_KIND | PER_STORAGE | VARIATIONAL},
-    {"vae_sample_u8", with_model, sample_u8, PER_KIND | PER_STORAGE | VARIATIONAL},
+    {"ae_sample_u8", with_model, sample_u8, PER_KIND | PER_STORAGE | VARIATIONAL},
     {"ae_compress_bound", with_order, bound, PER_SET},
     {"ae_compress", with_order, compress, PER_KIND | PER_SET},
-    {"ae_compress, scans", with_scans, compress_scans, 0},
+    {"ae_compress, scans", with_scans, compress_scans, SCANS},
     {"ae_imageset_open_memory", with_elu, set_open, PER_SET},
     {"ae_imageset_open", with_nothing, set_open_file, 0},
+    {"ae_imageset_open, a model that is looked for", with_path, set_found, 0},
+    {"ae_imageset_open_callback", with_elu, set_open_callback, PER_SET},
+    {"ae_imageset_read, by a callback", with_callback, set_read, PER_SET},
+    {"ae_writer_create, _add, _finish", with_order, writer_whole, PER_SET},
+    {"ae_writer_create_file", with_order, writer_file, PER_SET | TO_FILE},
+    {"ae_writer_append_file", with_grown, writer_append, PER_SET | TO_FILE},
+    {"ae_writer_create_like, _add_set", with_set, writer_like, PER_SET},
+    {"ae_concatenate_files", with_nothing, concatenate, TO_FILE},
+    {"ae_split_file", with_nothing, split, TO_FILE},
     {"ae_imageset_info", with_set, set_info, PER_SET},
     {"ae_imageset_read", with_set, set_read, PER_SET},
     {"ae_imageset_salvage", with_set, set_salvage, PER_SET},
@@ -479,7 +711,11 @@ static const struct scenario {
     {"ae_imageset_name", with_set, set_name, 0},
     {"ae_context_create", with_nothing, make_context, 0},
     {"ae_trainer_create", with_nothing, create, PER_KIND},
+    {"ae_trainer_create_from", with_model, create_from, PER_KIND | STEPPED},
+    {"ae_trainer_set_callbacks", with_trainer, set_callbacks, 0},
+    {"ae_trainer_get_options", with_trainer, get_options, 0},
     {"ae_trainer_fit", with_trainer, fit, PER_KIND},
+    {"ae_trainer_fit, told", with_told, fit, PER_KIND},
     {"ae_trainer_step", with_trainer, step, PER_KIND | STEPPED},
     {"ae_trainer_model", with_fitted, taken, PER_KIND},
     {"ae_trainer_model, with codec", with_fitted, fitted, PER_KIND},
@@ -492,13 +728,25 @@ static void tear_down(work *w) {
   ae_imageset_free(w->set);
   ae_model_free(w->model);
   ae_trainer_free(w->trainer);
-  w->set = NULL, w->model = NULL, w->trainer = NULL;
+  ae_model_free(w->made);
+  ae_options_free(w->options);
+  ae_context_free(w->context);
+  memset(w, 0, sizeof *w);
 }
 
 /* Everything that can be seen of a call that succeeded. */
 static uint64_t result(const struct scenario *s, work *w) {
   uint64_t hash = hash_of(w->out, w->size < OUT_SIZE && s->set_up != with_nothing ? w->size : 0);
   size_t size = 0;
+  if (s->flags & TO_FILE) {
+    bytes file = read_file(out_path);
+    hash ^= hash_of(file.data, file.size);
+    free(file.data);
+  }
+  if (w->made) {
+    ae_status status = ae_model_save(w->made, AE_STORAGE_FLOAT32, 0, w->out, OUT_SIZE, &size);
+    hash ^= status == AE_OK ? hash_of(w->out, size) : (uint64_t)status;
+  }
   if (w->trainer && s->call != trainer_size) {
     ae_status status = ae_trainer_save(w->trainer, w->out, OUT_SIZE, &size);
     hash ^= status == AE_OK ? hash_of(w->out, size) : (uint64_t)status;
@@ -528,6 +776,8 @@ static void *call(void *context) {
   return NULL;
 }
 
+static char said[1100]; /* of the last call under refusals that failed */
+
 /* Makes the call with the failing-th allocation refused, or all from it on; -1 refuses none. Returns its status. */
 static ae_status attempt(const struct scenario *s, long which_fails, int all, uint64_t *hash, long *made) {
   work w;
@@ -550,8 +800,9 @@ static ae_status attempt(const struct scenario *s, long which_fails, int all, ui
   ae_status status = c.status;
   *made = atomic_load(&allocations);
   if (status != AE_OK) {
+    memcpy(said, c.error, sizeof said);
     if (status == AE_ERROR_MEMORY && c.error[0] == 0) fault("AE_ERROR_MEMORY without a word");
-    if (s->set_up == with_nothing && (w.model || w.set || w.trainer)) fault("an error with a handle");
+    if (w.made || (s->set_up == with_nothing && (w.model || w.set || w.trainer))) fault("an error with a handle");
     memset(out, 0, OUT_SIZE);
     ae_status again = s->call(&w);
     if (again != AE_OK) fault("allocation %ld: %s (%s) when tried again", which_fails, ae_status_string(again), ae_last_error());
@@ -592,8 +843,8 @@ static void try_all(const struct scenario *s, long most) {
       else if (status == AE_OK)
         shared->in_ok++;
       else
-        fault("allocation %ld: %s (%s)", index, ae_status_string(status), ae_last_error());
-      if (hash != expected) fault("allocation %ld%s: %s, then another result", index, shared->mode ? " and all after it" : "", ae_status_string(status));
+        fault("allocation %ld: %s (%s)", index, ae_status_string(status), said);
+      if (hash != expected) fault("%s: allocation %ld%s: %s, then another result", kind_names[kind], index, shared->mode ? " and all after it" : "", ae_status_string(status));
     }
     ae_release_memory();
     long lost = atomic_load(&live) - before;
@@ -613,7 +864,7 @@ int main(int argc, char **argv) {
   for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++) {
     const struct scenario *s = &scenarios[i];
     if (!strstr(s->name, filter)) continue;
-    if ((s->set_up == with_scans || s->call == open_scans) && !scan_weights.data) {
+    if (s->flags & SCANS && !scan_weights.data) {
       printf("skipped  %s: Tests/golden/scans-28.aew is not there\n", s->name);
       continue;
     }
@@ -630,7 +881,7 @@ int main(int argc, char **argv) {
           fflush(stdout);
           pid_t child = fork();
           if (child == 0) {
-            try_all(s, most);
+            try_all(s, s->flags & SLOW && most > 0 ? (most + 3) / 4 : most);
             fflush(stdout);
             _exit(0);
           }
@@ -655,7 +906,7 @@ int main(int argc, char **argv) {
     tries += call_tries;
     traps += call_traps;
   }
-  unlink(model_path), unlink(set_path), unlink(out_path), rmdir(folder);
+  unlink(model_path), unlink(set_path), unlink(bare_path), unlink(out_path), rmdir(folder);
   printf("%ld calls with refused memory, %ld allocations refused, %ld traps\n", tries, refusals, traps);
   printf("memory: %ld passed, %ld failed, 0 skipped\n", passed, failed);
   return failed != 0;

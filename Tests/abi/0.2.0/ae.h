@@ -2,14 +2,14 @@
  * ae.h - learned compression for sets of small images.
  *
  * libae trains autoencoders, encodes images to latent codes and back, and packs image sets into
- * small files. This header is the whole of its C interface, and its manual: version, errors,
+ * small files. This header is the whole of its C interface, and its manual: version, errors, contexts, options,
  * models, encoding and decoding, image sets, training, in that order. Synopsis:
  *
  *   ae_model *model;
- *   if (ae_model_open("mnist.aew", &model) != AE_OK) { puts(ae_last_error()); return 1; }
+ *   if (ae_model_open(NULL, "mnist.aew", &model) != AE_OK) { puts(ae_last_error()); return 1; }
  *   float *latents = malloc(count * ae_latent_size(model) * sizeof(float));
- *   ae_encode_u8(model, pixels, count, latents);
- *   ae_decode_u8(model, latents, count, pixels);
+ *   ae_encode_u8(NULL, model, pixels, count, latents);
+ *   ae_decode_u8(NULL, model, latents, count, pixels);
  *   ae_model_free(model);
  *
  * Conventions
@@ -17,29 +17,31 @@
  * - Every call that can fail returns an ae_status; results go through out-pointers. After an error
  *   the contents of output arrays are undefined, out-pointers to handles are set to NULL, and
  *   ae_last_error() says what was expected and what came.
+ * - The first argument of a call that works is a context: its threads and its allocator. NULL stands for the process's
+ *   defaults. Handles that work (image sets, writers, trainers) keep the context that they were made with.
  * - An image is ae_input_size(model) values, row-major (top row first, left pixel first): float in
  *   [0, 1], or uint8_t in [0, 255], where 255 stands for 1. A set of images is one array, image
  *   after image. A latent code is ae_latent_size(model) floats. Counts are of images, not of bytes.
- * - A count of 0 is allowed wherever a count is, and then array pointers may be NULL.
+ * - A count of 0 is allowed wherever images or codes are counted, and then array pointers may be NULL. Calls that are
+ *   fitted to images (ae_model_quantize, ae_model_fit_lossless, ae_trainer_fit) need at least one.
  * - Input and output arrays belong to the caller; what a call writes (arrays, structs, sizes) must not
  *   overlap with anything else that it is given: AE_ERROR_ARGUMENT if it does. Handles belong to the
  *   caller, too, and are freed with the call named for them; freeing NULL does nothing.
- * - Calls that produce bytes take (out, capacity, size): with out NULL they store in *size a
- *   capacity that is always enough, which costs next to nothing and may be more than what comes;
- *   otherwise they fill out and store the bytes used. If capacity
- *   is too small they return AE_ERROR_BUFFER and *size is a capacity that is enough.
- * - Structs begin with struct_size, their size in bytes as the caller knows it, so that they can
- *   grow at their ends without breaking programs built earlier. The *_init calls set it, and every
- *   default. Every size is taken from that of version 0.2.0 on: a field that the caller does not know
- *   has its default, and one that the library does not know must be zero (AE_ERROR_VERSION if not).
- * - Nothing is printed, ever, and no input ends the process, nor does the lack of memory. The only
- *   global state is the number of threads, sleeping ones of which are kept, the memory that is kept
- *   between calls (see Memory), and, in each thread, its last error.
+ * - Calls that produce bytes take (out, capacity, size). With out NULL they store in *size an upper bound on the
+ *   bytes, at almost no cost; otherwise they fill out and store the bytes used. If capacity is too small they return
+ *   AE_ERROR_BUFFER and *size is a capacity that is enough.
+ * - Structs begin with struct_size, which the caller sets to sizeof, so that they can grow at their ends without
+ *   breaking programs built earlier. Sizes from version 0.2.0 on are accepted: fields beyond the caller's struct_size
+ *   have their defaults, and fields that the library does not know must be zero (AE_ERROR_VERSION if not). A struct
+ *   that is zero but for struct_size asks for every default.
+ * - Nothing is printed. No input ends the process, nor does a lack of memory. The only global state is the number of
+ *   threads, a pool of sleeping threads, the memory that is kept between calls (see Memory), and, in each thread, its
+ *   last error.
  * - A call takes at most 192 KiB of the calling thread's stack, most of it in products with AVX-512.
  * - Each call works in the default floating-point environment (to nearest, denormals kept, no traps)
  *   and puts the caller's back, flags included. Callbacks run in the default one.
- * - Threads: a model and an image set are immutable once opened; any number of threads may use
- *   one at the same time. A trainer is used by one thread at a time. A handle that was freed, or is
+ * - Threads: contexts, models and image sets are immutable; any number of threads may use one at the same time. A
+ *   trainer, a writer and options are used by one thread at a time. A handle that was freed, or is
  *   of another kind, is AE_ERROR_ARGUMENT, and freeing it again does nothing; but freeing one while
  *   another thread's call uses it is an error that cannot be detected.
  */
@@ -106,7 +108,7 @@ enum {
   AE_ERROR_MODEL = 9,     /* the image set was made with another model, or none was given */
   AE_ERROR_BUFFER = 10,   /* capacity too small */
   AE_ERROR_STOPPED = 11,  /* a callback asked to stop */
-  AE_ERROR_DIVERGED = 12, /* numbers overflow: a loss, or what a model gives, is not finite */
+  AE_ERROR_DIVERGED = 12, /* overflow: a loss or an output of a model is not finite */
   AE_ERROR_INTERNAL = 13  /* a bug in libae: please report it */
 };
 
@@ -128,10 +130,12 @@ int32_t ae_last_errno(void);
 
 /* ------------------------------------------------------------------------------------------------
  * Threads
+ *
+ * Of the process; a context may say otherwise for itself.
  */
 
 /**
- * ae_set_threads(threads) sets how many threads, in [1, 256], a call may use, for the whole process;
+ * ae_set_threads(threads) sets how many threads, in [1, 256], a call without a context may use;
  * 0 means the machine's processors, which is the default unless the environment's AE_THREADS says
  * otherwise. With 1 the library starts no thread. Results do not depend on the number.
  */
@@ -143,30 +147,29 @@ int32_t ae_threads(void);
 /* ------------------------------------------------------------------------------------------------
  * Memory
  *
- * All that a call may need can be refused: it then returns AE_ERROR_MEMORY, frees what it took, and works
- * when it is called again with memory at hand. To that end each call begins with a reserve of 1 MiB, most of it
- * never touched; there are as many as calls have run at the same time (1024 at most), and they are kept. So is
- * memory that products work in, at most 64 MiB in all, and 1 KiB in each thread that met an error.
+ * Any allocation may be refused: the call then returns AE_ERROR_MEMORY, frees what it took, and works when it is called
+ * again with memory at hand. Kept between calls are a reserve of 1 MiB, mostly untouched, for as many calls as have run
+ * at the same time (1024 at most); work space of matrix products, at most 64 MiB in all; 1 KiB in each thread that met
+ * an error; and models that come with libae once they were opened, by the process or by the context that found them.
  */
 
-/** ae_release_memory() gives what is kept between calls, but for last errors, back. Calls may be under way. */
+/** ae_release_memory() frees what is kept between calls, but for last errors and models. Calls may be under way. */
 void ae_release_memory(void);
 
 /* ------------------------------------------------------------------------------------------------
  * Contexts
  *
- * A context says how many threads a call may use and whose memory it takes. A call that is given one runs on at most
- * its threads, and takes from its allocator all that grows with its input: arrays, weights, what products work in.
- * What outlives the call, as a model does, goes back to that same allocator when it is freed, on whichever thread and
- * also when the ae_context has been freed before; so the allocator must live for as long as that. malloc still gives
- * the reserves of calls (see Memory), and some objects of a few hundred bytes, at most 1 MiB in a call and 64 KiB in
- * all that stays of it, 48 KiB for each zlib stream that is read, and the context itself. NULL for a context stands
- * for the process's number of threads and malloc. Results do not depend on contexts.
+ * A context holds a number of threads, an allocator, and where to look for models. A call that is given one uses at most
+ * its threads, and takes all memory that grows with its input from its allocator: arrays, weights, work space. What
+ * outlives the call, such as a model, is returned to the same allocator when it is freed, on any thread, also after
+ * ae_context_free; so the allocator must live that long. malloc still provides the reserves of calls (see Memory), small
+ * objects (at most 1 MiB during a call and 64 KiB after it), 48 KiB for each zlib stream that is read, and the context
+ * itself. NULL stands for the process's number of threads and malloc. Results do not depend on contexts.
  *
  * Any number of threads may use one context, or different ones, at the same time.
  */
 
-/** ae_context is threads and an allocator, immutable. */
+/** ae_context is a number of threads, an allocator and a path of models, immutable. */
 typedef struct ae_context ae_context;
 
 /**
@@ -181,24 +184,107 @@ typedef void *(*ae_allocate_callback)(void *allocator, size_t byte_count, size_t
 /** ae_free_callback(allocator, memory, byte_count) takes back what ae_allocate_callback gave for the same byte_count. */
 typedef void (*ae_free_callback)(void *allocator, void *memory, size_t byte_count);
 
-/** ae_context_options says what a context is to be. */
+/** ae_context_options says what a context is to be. All zero but struct_size: every default. */
 typedef struct ae_context_options {
-  size_t struct_size;            /* set by ae_context_options_init */
+  size_t struct_size;            /* sizeof(ae_context_options) */
   int32_t threads;               /* 0 (default): as ae_set_threads says; else 1 to 256 */
   ae_allocate_callback allocate; /* NULL (default) for malloc; both or neither */
   ae_free_callback free;
   void *allocator;               /* handed to both */
-  const char *model_path;        /* folders of model files, separated by ':'; NULL: none beside the usual ones */
+  const char *model_path;        /* where to look for models before AE_MODEL_PATH: files and folders, separated by
+                                    colons; NULL: nowhere */
 } ae_context_options;
 
-/** ae_context_options_init(options, struct_size) sets every default; see ae_compress_options_init. */
-ae_status ae_context_options_init(ae_context_options *options, size_t struct_size);
-
-/** ae_context_create(options, context) stores a new context in *context. `options` may be NULL, and go after that. */
+/** ae_context_create(options, context) stores a new context in *context. `options` may be NULL; it is copied. */
 ae_status ae_context_create(const ae_context_options *options, ae_context **context);
 
 /** ae_context_free(context) frees a context. What was made in calls with it lives on. */
 void ae_context_free(ae_context *context);
+
+/* ------------------------------------------------------------------------------------------------
+ * Options
+ *
+ * Options say how to train, fit and compress. Each is a key with a value, and a table describes the keys. The tool's
+ * flags (--batch-size) and Python's keywords (batch_size) are the same keys.
+ */
+
+/** ae_options holds values for the options of one table. */
+typedef struct ae_options ae_options;
+
+/** Tables of options. Values are pinned. */
+enum {
+  AE_OPTIONS_TRAINING = 0,     /* ae_trainer_create */
+  AE_OPTIONS_COMPRESSION = 1,  /* ae_compress, ae_writer_create */
+  AE_OPTIONS_QUANTIZATION = 2, /* ae_model_quantize */
+  AE_OPTIONS_LOSSLESS = 3      /* ae_model_fit_lossless */
+};
+
+/** ae_options_create(table, options) stores new options in *options, all at their defaults. */
+ae_status ae_options_create(int32_t table, ae_options **options);
+
+/** ae_options_free(options) frees options. */
+void ae_options_free(ae_options *options);
+
+/**
+ * ae_options_set(options, key, value) sets an option from text: "3000", "1e-3", "true", "cosine", "500,500", "auto".
+ * AE_ERROR_ARGUMENT, naming the nearest key, for an unknown one, and for a value that is out of range. The key
+ * "preset" of AE_OPTIONS_TRAINING sets all options of a preset.
+ */
+ae_status ae_options_set(ae_options *options, const char *key, const char *value);
+
+/** ae_options_set_integer(options, key, value) is ae_options_set for integers, flags (0, 1) and numbers of choices. */
+ae_status ae_options_set_integer(ae_options *options, const char *key, int64_t value);
+
+/** ae_options_set_number(options, key, value) is ae_options_set for numbers. */
+ae_status ae_options_set_number(ae_options *options, const char *key, double value);
+
+/** ae_options_get(options, key, out, capacity, size) copies a value as text with a closing NUL that *size counts. */
+ae_status ae_options_get(const ae_options *options, const char *key, char *out, size_t capacity, size_t *size);
+
+/** Types of options. Values are pinned. */
+enum {
+  AE_OPTION_INTEGER = 0,
+  AE_OPTION_NUMBER = 1,
+  AE_OPTION_FLAG = 2,    /* true or false */
+  AE_OPTION_CHOICE = 3,  /* one of a few words */
+  AE_OPTION_TEXT = 4,    /* UTF-8, of at most `maximum` bytes */
+  AE_OPTION_INTEGERS = 5 /* separated by commas, or none */
+};
+
+/** ae_option_information is what ae_option_info tells. Strings live as long as the library. */
+typedef struct ae_option_information {
+  size_t struct_size; /* in: sizeof(ae_option_information) */
+  int32_t type;       /* AE_OPTION_... */
+  int32_t is_implied; /* 1 if tool and Python take the value from the images */
+  double minimum;
+  double maximum;
+  const char *key;
+  const char *default_value; /* as text; "auto" if it follows from other options */
+  const char *automatic;     /* what "auto" stands for; "" if "auto" is not accepted */
+  const char *choices;       /* of AE_OPTION_CHOICE, separated by commas, the first numbered 0; else "" */
+  const char *documentation; /* a sentence or two */
+  const char *former_flags;  /* the tool's flags for it in earlier versions, separated by blanks */
+} ae_option_information;
+
+/** ae_option_count(table) returns how many options a table has; 0 for an unknown table. */
+size_t ae_option_count(int32_t table);
+
+/** ae_option_info(table, index, information) describes an option. */
+ae_status ae_option_info(int32_t table, size_t index, ae_option_information *information);
+
+/** ae_preset_information is what ae_preset_info tells. Strings live as long as the library. */
+typedef struct ae_preset_information {
+  size_t struct_size; /* in: sizeof(ae_preset_information) */
+  const char *name;
+  const char *summary;
+  const char *options; /* key=value, separated by blanks */
+} ae_preset_information;
+
+/** ae_preset_count() returns how many presets of training there are. */
+size_t ae_preset_count(void);
+
+/** ae_preset_info(index, information) describes a preset. */
+ae_status ae_preset_info(size_t index, ae_preset_information *information);
 
 /* ------------------------------------------------------------------------------------------------
  * Models
@@ -225,14 +311,22 @@ enum {
   AE_STORAGE_INT8 = 2 /* integers with a scale per output channel; runs in integer arithmetic */
 };
 
-/** ae_model_open(path, model) reads a weight file (.aew) and stores a new model in *model. */
-ae_status ae_model_open(const char *path, ae_model **model);
+/** ae_model_open(context, path, model) reads a weight file (.aew) and stores a new model in *model. */
+ae_status ae_model_open(const ae_context *context, const char *path, ae_model **model);
 
 /**
- * ae_model_open_memory(data, byte_count, model) is ae_model_open for a weight file in memory. The
+ * ae_model_open_memory(context, data, byte_count, model) is ae_model_open for a weight file in memory. The
  * bytes are copied as needed and may be freed after the call.
  */
-ae_status ae_model_open_memory(const void *data, size_t byte_count, ae_model **model);
+ae_status ae_model_open_memory(const ae_context *context, const void *data, size_t byte_count, ae_model **model);
+
+/**
+ * ae_model_default(context, name, model) opens a model that comes with libae: "digits-high" (NULL stands for it),
+ * "digits-low", "exact" or "mnist-30". They are files in share/libae/models, beside the folder of the library or of the
+ * program; the context's model_path and the environment's AE_MODEL_PATH are looked at first. AE_ERROR_MODEL, naming
+ * where it was looked for, if it is not found.
+ */
+ae_status ae_model_default(const ae_context *context, const char *name, ae_model **model);
 
 /** ae_model_free(model) frees a model. Image sets opened with it keep what they need. */
 void ae_model_free(ae_model *model);
@@ -247,12 +341,14 @@ typedef struct ae_model_information {
   int32_t channels;        /* 1 */
   int32_t latent_size;     /* numbers in a code */
   int32_t has_encoder;     /* 1 if ae_encode works, 0 for a decoder alone */
-  int32_t is_variational;  /* 1 if vae_encode and vae_sample work */
+  int32_t is_variational;  /* 1 if ae_posterior and ae_sample work */
   int32_t has_codec;       /* 1 if ae_compress and image sets work */
-  int32_t quality_count;   /* qualities ae_compress_options offers: 1 to quality_count; 0 without codec */
+  int32_t quality_count;   /* qualities that ae_compress offers: 1 to quality_count; 0 without codec */
   uint64_t parameter_count; /* weights and biases */
   char hash[65];           /* the hash that image sets name the model by: 64 hex digits, "" without codec */
   char name[65];           /* the model's name, UTF-8 */
+  int32_t has_lossless;    /* 1 if it holds a network for lossless coding (ae_model_fit_lossless) */
+  int32_t default_quality; /* of 1 to quality_count; 0 without codec */
 } ae_model_information;
 
 /** ae_model_info(model, information) fills *information, whose struct_size the caller has set. */
@@ -283,157 +379,308 @@ ae_status ae_model_save(const ae_model *model, int32_t storage, uint32_t flags, 
  */
 ae_status ae_model_save_file(const ae_model *model, int32_t storage, uint32_t flags, const char *path);
 
+/** ae_tensor is an array of a model's: weights [outputs, inputs], or biases [outputs]. */
+typedef struct ae_tensor {
+  size_t struct_size;  /* sizeof(ae_tensor) */
+  const char *name;    /* "encoder.0.weight", "encoder.0.bias", ..., "decoder.2.bias": docs/format-aew.md has the order */
+  const float *values; /* row-major */
+  size_t count;        /* numbers in it */
+} ae_tensor;
+
+/**
+ * ae_model_create(context, description, tensors, tensor_count, model) makes a model of a description and arrays, which
+ * are copied.
+ *   description: the options of AE_OPTIONS_TRAINING that describe a network: "kind=elu width=28 height=28 latent_size=8
+ *                hidden=500,500 output_activation=linear name=mine". `name` must be last and extends to the end of the
+ *                text. Other options are AE_ERROR_ARGUMENT.
+ *   tensors:     an array whose elements are as long as the first one's struct_size.
+ * AE_ERROR_SHAPE, naming the tensor, if one is missing or of another size. Without any tensor of the encoder the model is
+ * a decoder alone. The model has no codec: ae_model_quantize adds one.
+ */
+ae_status ae_model_create(const ae_context *context, const char *description, const ae_tensor *tensors,
+                          size_t tensor_count, ae_model **model);
+
+/** ae_model_description(model, out, capacity, size) copies the description for ae_model_create, with a closing NUL. */
+ae_status ae_model_description(const ae_model *model, char *out, size_t capacity, size_t *size);
+
+/**
+ * ae_model_tensor(model, index, tensor) describes an array of the model; name and values live as long as the model.
+ * AE_ERROR_ARGUMENT beyond the last; AE_ERROR_KIND for a model of int8 storage.
+ */
+ae_status ae_model_tensor(const ae_model *model, size_t index, ae_tensor *tensor);
+
+/**
+ * ae_count_callback(context, done, count) is called on the thread that called, some ten times a second while a long
+ * call is at work: `done` of `count` images (or steps) are done; `count` is 0 if it is not known. Return 0 to go
+ * on; anything else stops the call within a few images: it returns AE_ERROR_STOPPED, and files that it was to write are
+ * as before.
+ */
+typedef int32_t (*ae_count_callback)(void *context, uint64_t done, uint64_t count);
+
+/**
+ * ae_model_quantize(context, model, images, count, options, result) stores in *result the model with integer networks
+ * and a codec, fitted to images (post-training quantisation): what image sets need. ae_trainer_model does it for a
+ * network just trained.
+ *   model:   in floats, with an encoder; integer networks and a codec that it has are replaced.
+ *   images:  count * ae_input_size bytes; a few thousand are enough.
+ *   options: AE_OPTIONS_QUANTIZATION, or NULL.
+ */
+ae_status ae_model_quantize(const ae_context *context, const ae_model *model, const uint8_t *images, size_t count,
+                            const ae_options *options, ae_model **result);
+
+/**
+ * ae_model_fit_lossless(context, model, images, count, options, progress, progress_context, result) stores in *result
+ * the model with a network for lossless coding, trained on images that were drawn from bilevel scans, as MNIST's were.
+ *   model:    with a codec.
+ *   options:  AE_OPTIONS_LOSSLESS, or NULL.
+ *   progress: may be NULL. It counts images while scans are searched for, and steps while the network is trained.
+ * AE_ERROR_KIND if hardly any image has a scan.
+ */
+ae_status ae_model_fit_lossless(const ae_context *context, const ae_model *model, const uint8_t *images, size_t count,
+                                const ae_options *options, ae_count_callback progress, void *progress_context,
+                                ae_model **result);
+
+/** ae_quality_information is what ae_quality_info tells. */
+typedef struct ae_quality_information {
+  size_t struct_size;     /* in: sizeof(ae_quality_information) */
+  double bytes_per_image; /* mean over the images that the model was fitted to; 0 if the model does not say */
+  double psnr;            /* of the mean squared error over the same, dB; 0 if the model does not say */
+  char model_name[65];    /* the model that codes at this quality */
+  int32_t is_default;     /* 1 for the default quality */
+} ae_quality_information;
+
+/**
+ * ae_quality_count(context, model) returns how many qualities there are with a model, or with NULL on the scale over the models
+ * that come with libae; 0 for a model without codec.
+ */
+int32_t ae_quality_count(const ae_context *context, const ae_model *model);
+
+/** ae_quality_info(context, model, quality, information) describes quality 1 (smallest) ... ae_quality_count (best). */
+ae_status ae_quality_info(const ae_context *context, const ae_model *model, int32_t quality,
+                          ae_quality_information *information);
+
 /* ------------------------------------------------------------------------------------------------
  * Encoding, decoding, sampling
  *
  * Float results agree between machines and kernel paths to within rounding, not bit for bit. For
  * that, use image sets, or a model of int8 storage, whose integer arithmetic is exact everywhere.
  *
- * What comes out is finite: a model whose weights, or an input whose values are so large that an output
- * is not, before it is clamped or rounded, gives AE_ERROR_DIVERGED.
+ * Outputs are finite: AE_ERROR_DIVERGED if weights or inputs are so large that an output is not, before it is clamped
+ * or rounded.
  */
 
 /**
- * ae_encode(model, images, count, latents) encodes `count` images.
+ * ae_encode(context, model, images, count, latents) encodes `count` images.
  *   images:  count * ae_input_size floats in [0, 1]; a value that is not finite is AE_ERROR_ARGUMENT.
  *   latents: count * ae_latent_size floats, written. A variational model gives the mean.
  * AE_ERROR_KIND if the model is a decoder alone.
  */
-ae_status ae_encode(const ae_model *model, const float *images, size_t count, float *latents);
+ae_status ae_encode(const ae_context *context, const ae_model *model, const float *images, size_t count, float *latents);
 
-/** ae_encode_u8(model, images, count, latents) is ae_encode for bytes. */
-ae_status ae_encode_u8(const ae_model *model, const uint8_t *images, size_t count, float *latents);
+/** ae_encode_u8(context, model, images, count, latents) is ae_encode for bytes. */
+ae_status ae_encode_u8(const ae_context *context, const ae_model *model, const uint8_t *images, size_t count, float *latents);
 
 /**
- * ae_decode(model, latents, count, images) decodes `count` latent codes.
+ * ae_decode(context, model, latents, count, images) decodes `count` latent codes.
  *   latents: count * ae_latent_size finite floats.
  *   images:  count * ae_input_size floats, written, clamped to [0, 1].
  */
-ae_status ae_decode(const ae_model *model, const float *latents, size_t count, float *images);
+ae_status ae_decode(const ae_context *context, const ae_model *model, const float *latents, size_t count, float *images);
 
-/** ae_decode_u8(model, latents, count, images) is ae_decode for bytes, rounded to nearest. */
-ae_status ae_decode_u8(const ae_model *model, const float *latents, size_t count, uint8_t *images);
+/** ae_decode_u8(context, model, latents, count, images) is ae_decode for bytes, rounded to nearest. */
+ae_status ae_decode_u8(const ae_context *context, const ae_model *model, const float *latents, size_t count, uint8_t *images);
 
 /**
- * vae_encode(model, images, count, mean, log_variance) gives the Gaussian posterior of each image.
+ * ae_posterior(context, model, images, count, mean, log_variance) gives the Gaussian posterior of each image.
  *   images:             as in ae_encode.
  *   mean, log_variance: count * ae_latent_size floats each, written; the latter is ln(variance).
  * AE_ERROR_KIND if the model is not variational or is a decoder alone.
  */
-ae_status vae_encode(const ae_model *model, const float *images, size_t count, float *mean,
-                     float *log_variance);
+ae_status ae_posterior(const ae_context *context, const ae_model *model, const float *images, size_t count, float *mean,
+                       float *log_variance);
 
-/** vae_encode_u8(model, images, count, mean, log_variance) is vae_encode for bytes. */
-ae_status vae_encode_u8(const ae_model *model, const uint8_t *images, size_t count, float *mean,
-                        float *log_variance);
+/** ae_posterior_u8(context, model, images, count, mean, log_variance) is ae_posterior for bytes. */
+ae_status ae_posterior_u8(const ae_context *context, const ae_model *model, const uint8_t *images, size_t count,
+                          float *mean, float *log_variance);
 
 /**
- * vae_prior(model, count, seed, latents) draws latent codes from the prior, a unit Gaussian in each
+ * ae_prior(context, model, count, seed, latents) draws latent codes from the prior, a unit Gaussian in each
  * latent. The same seed gives the same codes, bit for bit, on every machine, and a longer draw
- * begins with a shorter one.
+ * begins with a shorter one. AE_ERROR_KIND if the model is not variational.
  *   latents: count * ae_latent_size floats, written.
  */
-ae_status vae_prior(const ae_model *model, size_t count, uint64_t seed, float *latents);
+ae_status ae_prior(const ae_context *context, const ae_model *model, size_t count, uint64_t seed, float *latents);
 
 /**
- * vae_sample(model, count, seed, images) draws codes as vae_prior does and decodes them: the images
+ * ae_sample(context, model, count, seed, images) draws codes as ae_prior does and decodes them: the images
  * are the decoder's means.
  *   images: count * ae_input_size floats in [0, 1], written.
  * AE_ERROR_KIND if the model is not variational.
  */
-ae_status vae_sample(const ae_model *model, size_t count, uint64_t seed, float *images);
+ae_status ae_sample(const ae_context *context, const ae_model *model, size_t count, uint64_t seed, float *images);
 
-/** vae_sample_u8(model, count, seed, images) is vae_sample for bytes. */
-ae_status vae_sample_u8(const ae_model *model, size_t count, uint64_t seed, uint8_t *images);
+/** ae_sample_u8(context, model, count, seed, images) is ae_sample for bytes. */
+ae_status ae_sample_u8(const ae_context *context, const ae_model *model, size_t count, uint64_t seed, uint8_t *images);
+
+/** vae_encode(context, model, images, count, mean, log_variance) is ae_posterior by another name. */
+ae_status vae_encode(const ae_context *context, const ae_model *model, const float *images, size_t count, float *mean,
+                     float *log_variance);
+
+/** vae_sample(context, model, count, seed, images) is ae_sample by another name. */
+ae_status vae_sample(const ae_context *context, const ae_model *model, size_t count, uint64_t seed, float *images);
 
 /* ------------------------------------------------------------------------------------------------
  * Image sets
  *
- * An image set (.aez) holds many images of one size as latent codes: a few bytes each. It decodes to
- * the same pixels on every machine. Any image can be read without decoding those in other blocks. An
- * image that the model says too little of, such as a photograph among digits, is kept as its pixels.
+ * An image set (.aez) holds many images of one size. A lossy set holds latent codes, a few bytes each; an image whose
+ * reconstruction would be too poor, such as a photograph among digits, is stored raw. A lossless set keeps every pixel, a
+ * near-lossless one every pixel to within max_error. These take images of any size up to 64 x 64 and need no model; with
+ * a model that was trained for it, sets of handwritten digits are much smaller. No set is larger than its pixels and its
+ * headers. Sets decode to the same pixels on every machine. Reading an image decodes its block alone.
  *
- * An exact set gives every pixel back, a near-exact one every pixel to within max_error. They take images
- * of any size up to 64 x 64, and need no model; one that was trained for it makes those of handwritten digits much smaller.
- * Blocks that deflate does better on are deflated, so that no set is larger than its pixels and its headers.
+ * The same images, model and options give the same bytes from these calls, from Python and from `aez compress`, on every
+ * machine, with any number of threads, in libraries of one version.
  */
 
 /** What an image set keeps of its images. Values are pinned; files hold them. */
 enum {
-  AE_LAYER_LATENT = 0,    /* codes: pictures close to the images */
-  AE_LAYER_EXACT = 1,     /* every pixel */
-  AE_LAYER_NEAR_EXACT = 2 /* every pixel to within a largest error */
+  AE_MODE_LOSSY = 0,        /* latent codes: reconstructions close to the images */
+  AE_MODE_LOSSLESS = 1,     /* every pixel */
+  AE_MODE_NEAR_LOSSLESS = 2 /* every pixel to within a maximum error */
+};
+
+/** How lossless and near-lossless sets are coded. Values are pinned. */
+enum {
+  AE_METHOD_AUTO = 0,     /* the smallest that the model allows */
+  AE_METHOD_CONTEXTS = 1, /* context mixing: fast, no model */
+  AE_METHOD_SCANS = 2     /* bilevel scans behind the images, predicted by the model */
 };
 
 /** ae_imageset is an open image set, immutable. */
 typedef struct ae_imageset ae_imageset;
 
 /**
- * ae_count_callback(context, done, count) is called on the thread that called, some ten times a second while a long
- * call is at work: `done` of `count` images are done. Return 0 to go on; anything else stops the work within a few
- * images: the call returns AE_ERROR_STOPPED and what it was to write is as it was before.
+ * ae_compress_bound(context, model, count, options, size) stores in *size a capacity that is enough for ae_compress
+ * with any `count` images, with labels, and the same model and options.
  */
-typedef int32_t (*ae_count_callback)(void *context, uint64_t done, uint64_t count);
-
-/** ae_compress_options says how to compress. */
-typedef struct ae_compress_options {
-  size_t struct_size;     /* set by ae_compress_options_init */
-  int32_t quality;        /* 1 (smallest) to the model's quality_count (best); 0: the model's default */
-  int32_t embed_model;    /* 1: the decoder goes into the set, which then needs no other file */
-  int32_t block_images;   /* images in a block, 1 to 65536; 0: 512; of exact and near-exact sets no more
-                             than make 2^24 pixels: one image costs the decoding of all before it */
-  const uint8_t *labels;  /* one byte an image, or NULL */
-  int32_t layer;          /* AE_LAYER_...; default AE_LAYER_LATENT */
-  int32_t max_error;      /* the most a pixel may be off, 1 to 32, for AE_LAYER_NEAR_EXACT; else 0 */
-  int32_t effort;         /* 1: contexts that adapt, fast, no model; 2: scans foretold by the model, smallest;
-                             0: the strongest there is; not for AE_LAYER_LATENT */
-  int32_t preview;        /* 1: an exact or near-exact set holds the images' codes, too */
-  int32_t width, height;  /* pixels, for exact and near-exact sets of images that are not of the model's
-                             size, or without model; 0: the model's */
-  ae_count_callback progress; /* may be NULL */
-  void *context;          /* handed to the callback */
-} ae_compress_options;
-
-/**
- * ae_compress_options_init(options, struct_size) sets every default; struct_size is
- * sizeof(ae_compress_options) where the caller was compiled.
- */
-ae_status ae_compress_options_init(ae_compress_options *options, size_t struct_size);
-
-/**
- * ae_compress_bound(model, count, options, size) stores in *size a capacity that is enough for ae_compress
- * with any `count` images and the same model and options.
- */
-ae_status ae_compress_bound(const ae_model *model, size_t count, const ae_compress_options *options,
+ae_status ae_compress_bound(const ae_context *context, const ae_model *model, size_t count, const ae_options *options,
                             size_t *size);
 
 /**
- * ae_compress(model, images, count, options, out, capacity, size) packs `count` images into a set.
- *   model:   NULL is allowed for exact and near-exact sets with width and height in the options.
- *   images:  count * ae_input_size bytes, or count * width * height if the options say so.
- *   options: NULL for the defaults.
- * The same images, model and options give the same bytes on every machine, with any number of threads, from
- * libraries of one version; `aez compress` searches codes, which this does not, and writes others. AE_ERROR_KIND if
- * the model has no encoder or no codec.
+ * ae_compress(context, model, images, count, labels, options, out, capacity, size) packs `count` images into a set.
+ *   model:   NULL for those that come with libae, over which `quality` is one scale; lossless and near-lossless sets
+ *            of other sizes than theirs need none.
+ *   images:  count * width * height bytes, as the options say; "auto", the default, stands for the model's size, and
+ *            without a model for 28 x 28.
+ *   labels:  one byte an image, or NULL.
+ *   options: AE_OPTIONS_COMPRESSION, or NULL for the defaults.
+ * AE_ERROR_KIND if the model has no encoder or no codec.
  */
-ae_status ae_compress(const ae_model *model, const uint8_t *images, size_t count,
-                      const ae_compress_options *options, void *out, size_t capacity, size_t *size);
-
-/** ae_compress_file(model, images, count, options, path) writes the same bytes to a file, as
- *  ae_model_save_file does. */
-ae_status ae_compress_file(const ae_model *model, const uint8_t *images, size_t count,
-                           const ae_compress_options *options, const char *path);
+ae_status ae_compress(const ae_context *context, const ae_model *model, const uint8_t *images, size_t count,
+                      const uint8_t *labels, const ae_options *options, void *out, size_t capacity, size_t *size);
 
 /**
- * ae_imageset_open(path, model, set) opens an image set. `model` is the model it was made with, or
- * NULL if the set has its own embedded or needs none. AE_ERROR_MODEL names the model that is needed if it
- * is neither. The model may be freed while the set is open.
+ * ae_writer writes an image set as images come: memory stays below 64 MiB beside labels and names, for any number of
+ * images. The bytes are those of ae_compress; the header is written when the writer is created. After AE_ERROR_ARGUMENT,
+ * _MODEL, _KIND or _SHAPE the writer is as before; after any other error part of the set is missing, and it can only be
+ * freed.
  */
-ae_status ae_imageset_open(const char *path, const ae_model *model, ae_imageset **set);
+typedef struct ae_writer ae_writer;
 
-/** ae_imageset_open_memory(data, byte_count, model, set) is ae_imageset_open for bytes in memory. */
-ae_status ae_imageset_open_memory(const void *data, size_t byte_count, const ae_model *model,
+/**
+ * ae_write_callback(context, bytes, byte_count) takes the next bytes of a set, on the thread that called. Return 0 to
+ * go on; anything else ends the call with AE_ERROR_IO.
+ */
+typedef int32_t (*ae_write_callback)(void *context, const void *bytes, size_t byte_count);
+
+/**
+ * ae_writer_create(context, model, options, write, write_context, writer) stores in *writer a writer that hands its
+ * bytes to a callback, front to back. Model and options are as in ae_compress; `options` is copied.
+ */
+ae_status ae_writer_create(const ae_context *context, const ae_model *model, const ae_options *options,
+                           ae_write_callback write, void *write_context, ae_writer **writer);
+
+/** ae_writer_create_like(context, set, write, write_context, writer) is ae_writer_create with the options of a set. */
+ae_status ae_writer_create_like(const ae_context *context, const ae_imageset *set, ae_write_callback write,
+                                void *write_context, ae_writer **writer);
+
+/**
+ * ae_writer_create_file(context, model, options, path, writer) writes to a file, as ae_model_save_file does: once
+ * ae_writer_finish has returned the file is there, whole; until then it is as it was.
+ */
+ae_status ae_writer_create_file(const ae_context *context, const ae_model *model, const ae_options *options,
+                                const char *path, ae_writer **writer);
+
+/**
+ * ae_writer_append_file(context, path, model, writer) appends to the set in a file: its blocks are copied, and images
+ * that are added are coded with its options. `model` is as in ae_imageset_open.
+ */
+ae_status ae_writer_append_file(const ae_context *context, const char *path, const ae_model *model, ae_writer **writer);
+
+/** ae_writer_set_progress(writer, progress, progress_context) sets a callback that may stop the coding of images. */
+ae_status ae_writer_set_progress(ae_writer *writer, ae_count_callback progress, void *progress_context);
+
+/**
+ * ae_writer_add(writer, images, count, labels, names) adds images, any number at a time.
+ *   images: count * width * height bytes.
+ *   labels: one byte an image, or NULL; for all images of a set or for none.
+ *   names:  `count` file names, UTF-8 of 1 to 255 bytes without '/', neither "." nor "..", or NULL; for all or for none.
+ */
+ae_status ae_writer_add(ae_writer *writer, const uint8_t *images, size_t count, const uint8_t *labels,
+                        const char *const *names);
+
+/**
+ * ae_writer_add_set(writer, set, first, count) adds images first ... first + count - 1 of a set by copying their blocks:
+ * nothing is decoded. Both ends must be ends of blocks (AE_ERROR_ARGUMENT names the nearest) or of the set.
+ * AE_ERROR_ARGUMENT if size, mode, quality, or the presence of labels or names differ from the writer's, AE_ERROR_MODEL
+ * if the model does.
+ */
+ae_status ae_writer_add_set(ae_writer *writer, const ae_imageset *set, uint64_t first, uint64_t count);
+
+/** ae_writer_finish(writer) writes the last block, the index and the footer. The writer can then only be freed. */
+ae_status ae_writer_finish(ae_writer *writer);
+
+/** ae_writer_free(writer) frees a writer; if it was not finished, its file stays as it was. */
+void ae_writer_free(ae_writer *writer);
+
+/**
+ * ae_concatenate_files(context, paths, path_count, out_path) writes the images of sets, one set after the other, as one,
+ * by copying blocks. Of shards whose counts are whole blocks it makes the bytes of one run over all.
+ */
+ae_status ae_concatenate_files(const ae_context *context, const char *const *paths, size_t path_count,
+                               const char *out_path);
+
+/**
+ * ae_split_file(context, path, first, count, out_path) writes images first ... first + count - 1 of a set as a set, by
+ * copying blocks, as ae_writer_add_set does.
+ */
+ae_status ae_split_file(const ae_context *context, const char *path, uint64_t first, uint64_t count,
+                        const char *out_path);
+
+/**
+ * ae_imageset_open(context, path, model, set) opens an image set; of the file, blocks are read as they are asked for.
+ *   model: the one it was made with, or NULL: then it is the embedded one, one that comes with libae, or one on the
+ *          context's model_path or the environment's AE_MODEL_PATH. AE_ERROR_MODEL names the model that is needed if it
+ *          is none of these. It may be freed while the set is open.
+ */
+ae_status ae_imageset_open(const ae_context *context, const char *path, const ae_model *model, ae_imageset **set);
+
+/** ae_imageset_open_memory(context, data, byte_count, model, set) is ae_imageset_open for bytes in memory. */
+ae_status ae_imageset_open_memory(const ae_context *context, const void *data, size_t byte_count, const ae_model *model,
                                   ae_imageset **set);
+
+/**
+ * ae_read_callback(context, offset, byte_count, out) reads `byte_count` bytes from `offset` on into out. Return 0 if all
+ * were read; anything else is AE_ERROR_IO. Called from the threads that read from the set, from several at once.
+ */
+typedef int32_t (*ae_read_callback)(void *context, uint64_t offset, size_t byte_count, void *out);
+
+/**
+ * ae_imageset_open_callback(context, read, read_context, byte_count, model, set) is ae_imageset_open for a set of
+ * `byte_count` bytes that is read by range, as from an object store: its end first, then the blocks that are asked for.
+ */
+ae_status ae_imageset_open_callback(const ae_context *context, ae_read_callback read, void *read_context,
+                                    uint64_t byte_count, const ae_model *model, ae_imageset **set);
 
 /** ae_imageset_free(set) frees an image set. */
 void ae_imageset_free(ae_imageset *set);
@@ -446,20 +693,21 @@ typedef struct ae_imageset_information {
   int32_t height;         /* pixels */
   int32_t channels;       /* 1 */
   int32_t latent_size;    /* numbers in a code; 0 if the set names no model */
-  int32_t quality;        /* as compressed; 0 without codes */
-  int32_t block_images;   /* images in a block; the last block may have fewer */
+  int32_t quality;        /* of 1 to the model's quality_count; 0 without codes */
+  int32_t block_images;   /* images in a block; the last one, and those of sets that were concatenated, may have others */
   int32_t has_labels;     /* 1 if there is a label for each image */
   int32_t has_names;      /* 1 if there is a file name for each image */
   int32_t has_model;      /* 1 if the decoder is embedded */
   uint64_t byte_count;    /* the whole set, all headers counted */
   char model_hash[65];    /* of the model it was made with; 64 zeros if it names none */
   char model_name[65];
-  int32_t layer;          /* AE_LAYER_... */
-  int32_t max_error;      /* the most a pixel may be off in a near-exact set; else 0 */
-  int32_t effort;         /* how exact blocks are coded: 1 by contexts, 2 by scans; 0 for codes */
+  int32_t mode;           /* AE_MODE_... */
+  int32_t max_error;      /* maximum error of a pixel in a near-lossless set; else 0 */
+  int32_t method;         /* of a lossless or near-lossless set: AE_METHOD_SCANS if a block is coded so, else
+                             AE_METHOD_CONTEXTS; else 0 */
   int32_t needs_model;    /* 0 if every block can be read without a model */
-  uint64_t kept_count;    /* of an AE_LAYER_LATENT set: images that are kept as pixels, since the model does
-                             badly on them */
+  uint64_t kept_count;    /* of a lossy set: images that are stored raw */
+  int32_t scale_quality;  /* the quality on the scale over the models that come with libae; 0 for other models */
 } ae_imageset_information;
 
 /** ae_imageset_info(set, information) fills *information, whose struct_size the caller has set. */
@@ -514,7 +762,7 @@ enum {
 /** Activations of the output layer. Values are pinned; files hold them. */
 enum { AE_OUTPUT_LINEAR = 0, AE_OUTPUT_SIGMOID = 1 };
 
-/** Courses of the learning rate. Values are pinned; files hold them. */
+/** Schedules of the learning rate. Values are pinned; files hold them. */
 enum { AE_SCHEDULE_CONSTANT = 0, AE_SCHEDULE_COSINE = 1, AE_SCHEDULE_ONE_CYCLE = 2 };
 
 /** ae_training_progress is what a progress callback is told. */
@@ -549,53 +797,35 @@ typedef void (*ae_log_callback)(void *context, const char *message);
  */
 typedef int32_t (*ae_poll_callback)(void *context);
 
-/** ae_trainer_options says what to train and how. */
-typedef struct ae_trainer_options {
-  size_t struct_size;            /* set by ae_trainer_options_init */
-  int32_t kind;                  /* AE_KIND_...; default AE_KIND_ELU */
-  int32_t width, height;         /* pixels, 1 to 64; default 28 x 28 */
-  int32_t latent_size;           /* 1 to 1024; default 5, for variational kinds 20 when left 0 */
-  const int32_t *hidden;         /* widths of the encoder's hidden layers, 1 to 4096 each; the decoder
-                                    mirrors them; NULL: 500, 500, and for AE_KIND_CONV_VAE 32, 64, 256. Of a
-                                    conv-vae all but the last are channels, at most 1024, of convolutions whose
-                                    pictures hold at most 32768 numbers: one with as many channels as the one
-                                    before it keeps the picture's size (windows of 3 x 3), any other halves it
-                                    (4 x 4, stride 2) */
-  int32_t hidden_count;          /* 0 to 8; of a conv-vae at least 2 */
-  int32_t loss;                  /* AE_LOSS_...; -1 (default): MSE, or Bernoulli for variational kinds */
-  int32_t output;                /* AE_OUTPUT_...; -1 (default): linear for MSE, sigmoid for Bernoulli */
-  int32_t schedule;              /* AE_SCHEDULE_...; default constant */
-  int32_t batch_size;            /* images in a batch, 1 to 65536; default 100 */
-  uint64_t step_count;           /* default 50000; ignored for PCA */
-  uint64_t seed;                 /* fixes the weights' start, the batches and all noise; default 1 */
-  double learning_rate;          /* peak; default 1e-3 */
-  double beta;                   /* weight of the KL term; default 1 */
-  uint64_t beta_warmup_steps;    /* KL weight rises linearly from 0 over so many steps; default 0 */
-  double noise;                  /* standard deviation of Gaussian noise on the input; default 0 */
-  double deformation;            /* standard deviation of the entries of a random linear map that every
-                                    image of a set goes through: slant, turn, size; [0, 0.5]; default 0 */
-  double gradient_clip;          /* largest norm of the gradient; 0 (default): none */
-  double weight_average;         /* decay of the running average of the weights that the model gets,
-                                    in [0, 1); 0 (default): the last weights */
-  int32_t importance_samples;    /* draws of the latent for each image, 1 to 64, for variational kinds:
-                                    more than 1 tightens the bound that is maximised; default 1 */
-  int32_t binarize;              /* 1: every batch's pixels are drawn as 0 or 1 with their value as
-                                    probability; default 0 */
-  uint64_t importance_warmup_steps; /* so many steps draw once, whatever importance_samples says; default 0 */
-  double validation_fraction;    /* share of the images held out, [0, 0.5]; default 0 */
-  uint64_t progress_interval;    /* steps between progress calls; default 500 */
-  ae_progress_callback progress; /* may be NULL */
-  ae_log_callback log;           /* may be NULL */
-  void *context;                 /* handed to the callbacks */
-  const char *name;              /* the model's name, at most 64 bytes of UTF-8; NULL: the kind's name */
-  ae_poll_callback poll;         /* may be NULL */
-} ae_trainer_options;
+/** ae_trainer_callbacks holds the callbacks of a trainer. All may be NULL. */
+typedef struct ae_trainer_callbacks {
+  size_t struct_size;         /* sizeof(ae_trainer_callbacks) */
+  uint64_t progress_interval; /* steps between progress calls; 0: 500 */
+  ae_progress_callback progress;
+  ae_log_callback log;
+  ae_poll_callback poll;
+  void *context; /* handed to all of them */
+} ae_trainer_callbacks;
 
-/** ae_trainer_options_init(options, struct_size) sets every default; see ae_compress_options_init. */
-ae_status ae_trainer_options_init(ae_trainer_options *options, size_t struct_size);
+/**
+ * ae_trainer_create(context, options, trainer) stores a new trainer in *trainer.
+ *   options: AE_OPTIONS_TRAINING, or NULL for the defaults; copied.
+ */
+ae_status ae_trainer_create(const ae_context *context, const ae_options *options, ae_trainer **trainer);
 
-/** ae_trainer_create(options, trainer) stores a new trainer in *trainer. `options` may go after that. */
-ae_status ae_trainer_create(const ae_trainer_options *options, ae_trainer **trainer);
+/**
+ * ae_trainer_create_from(context, model, options, trainer) stores in *trainer a trainer that starts from the weights of
+ * a model in floats, to train it on other images or for more steps. The network is the model's; options that differ from
+ * it are AE_ERROR_ARGUMENT. AE_ERROR_KIND for a pca, a decoder alone, and a model of int8 storage.
+ */
+ae_status ae_trainer_create_from(const ae_context *context, const ae_model *model, const ae_options *options,
+                                 ae_trainer **trainer);
+
+/** ae_trainer_set_callbacks(trainer, callbacks) replaces the callbacks; NULL for none. */
+ae_status ae_trainer_set_callbacks(ae_trainer *trainer, const ae_trainer_callbacks *callbacks);
+
+/** ae_trainer_get_options(trainer, options) stores in *options a copy of the trainer's options. */
+ae_status ae_trainer_get_options(const ae_trainer *trainer, ae_options **options);
 
 /** ae_trainer_free(trainer) frees a trainer. Models taken from it live on. */
 void ae_trainer_free(ae_trainer *trainer);
@@ -603,8 +833,8 @@ void ae_trainer_free(ae_trainer *trainer);
 /**
  * ae_trainer_fit(trainer, images, count) trains on a set until step_count steps are done, batches
  * drawn at random. Called again after AE_ERROR_STOPPED, it goes on where it stopped, and ends with
- * the weights of an unbroken run. A run goes on with the images that it began with, also when it was
- * resumed: others are AE_ERROR_ARGUMENT. For batches of your own there is ae_trainer_step.
+ * the weights of an unbroken run. A run, also a resumed one, needs the images that it began with: others are
+ * AE_ERROR_ARGUMENT. For batches of your own there is ae_trainer_step.
  *   images: count * width * height bytes, at least one image beside the validation split.
  */
 ae_status ae_trainer_fit(ae_trainer *trainer, const uint8_t *images, size_t count);
@@ -620,9 +850,10 @@ ae_status ae_trainer_step(ae_trainer *trainer, const float *images, size_t count
 
 /**
  * ae_trainer_model(trainer, images, count, model) stores in *model a model with the weights as they
- * are now. The images (bytes, as in ae_trainer_fit; a few thousand are enough) fit the ranges of its
- * integer form and the probability tables of its codes; with NULL and 0 the model has no codec. If the integer
- * form rebuilds them more than 3 dB worse than the floats do, the log callback is told.
+ * are now. Integer networks and a codec are fitted to the images, as by ae_model_quantize; with NULL and 0 the model has
+ * none. The log callback gets a warning if the integer networks reconstruct the images more than 3 dB worse than the
+ * floats do.
+ *   images: bytes, as in ae_trainer_fit; a few thousand are enough. Images of the validation split are left out.
  */
 ae_status ae_trainer_model(const ae_trainer *trainer, const uint8_t *images, size_t count, ae_model **model);
 
@@ -638,17 +869,12 @@ ae_status ae_trainer_save(const ae_trainer *trainer, void *out, size_t capacity,
 ae_status ae_trainer_save_file(const ae_trainer *trainer, const char *path);
 
 /**
- * ae_trainer_resume(data, byte_count, options, trainer) stores in *trainer the trainer of a
- * checkpoint. Its options are the checkpoint's; of `options` (which may be NULL) only
- * progress_interval, progress, log, poll and context are used. The tool alone goes on with
- * runs of `aez train --lambda`, for which this is AE_ERROR_KIND, and of `--optimizer muon` or `--start`, for which it
- * is AE_ERROR_VERSION.
+ * ae_trainer_resume(context, data, byte_count, trainer) stores in *trainer the trainer of a checkpoint, with its options.
  */
-ae_status ae_trainer_resume(const void *data, size_t byte_count, const ae_trainer_options *options,
-                            ae_trainer **trainer);
+ae_status ae_trainer_resume(const ae_context *context, const void *data, size_t byte_count, ae_trainer **trainer);
 
-/** ae_trainer_resume_file(path, options, trainer) is ae_trainer_resume for a file. */
-ae_status ae_trainer_resume_file(const char *path, const ae_trainer_options *options, ae_trainer **trainer);
+/** ae_trainer_resume_file(context, path, trainer) is ae_trainer_resume for a file. */
+ae_status ae_trainer_resume_file(const ae_context *context, const char *path, ae_trainer **trainer);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,434 @@
+/*
+ * Models from arrays and back: descriptions, tensors, quantisation, lossless fits and qualities. What is taken out of a
+ * model makes the same model.
+ */
+#include "check.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_TENSORS = 64 };
+static const char *const kind_names[] = {"pca", "linear", "sigmoid", "relu", "elu", "vae", "conv-vae"};
+
+static ae_model_information info_of(const ae_model *model) {
+  ae_model_information info;
+  memset(&info, 0xEE, sizeof info);
+  info.struct_size = sizeof info;
+  if (ae_model_info(model, &info) != AE_OK) require(NULL);
+  return info;
+}
+
+static char *description_of(const ae_model *model) {
+  size_t size = 0;
+  char *text;
+  if (ae_model_description(model, NULL, 0, &size) != AE_OK) require(NULL);
+  text = require(malloc(size));
+  if (ae_model_description(model, text, size, &size) != AE_OK || size != strlen(text) + 1) require(NULL);
+  return text;
+}
+
+/* All tensors of a model; how many there are. */
+static size_t tensors_of(const ae_model *model, ae_tensor *tensors) {
+  size_t count = 0;
+  ae_status status = AE_OK;
+  while (count < MOST_TENSORS) {
+    memset(&tensors[count], 0xEE, sizeof *tensors);
+    tensors[count].struct_size = sizeof *tensors;
+    status = ae_model_tensor(model, count, &tensors[count]);
+    if (status != AE_OK) break;
+    count++;
+  }
+  if (status != AE_ERROR_ARGUMENT) require(NULL);
+  return count;
+}
+
+/* A model of a kind and its trainer, without codec. */
+static ae_model *bare(int32_t kind, const char *text, ae_trainer **trainer) {
+  ae_model *model = NULL;
+  *trainer = trainer_of(kind, text);
+  if (ae_trainer_fit(*trainer, pixels, COUNT) != AE_OK || ae_trainer_model(*trainer, NULL, 0, &model) != AE_OK)
+    require(NULL);
+  return model;
+}
+
+static int decode_alike(const ae_model *a, const ae_model *b) {
+  static float codes[2][COUNT * LATENTS], images[2][COUNT * SIZE];
+  return ae_encode_u8(NULL, a, pixels, COUNT, codes[0]) == AE_OK &&
+         ae_encode_u8(NULL, b, pixels, COUNT, codes[1]) == AE_OK && memcmp(codes[0], codes[1], sizeof codes[0]) == 0 &&
+         ae_decode(NULL, a, codes[0], COUNT, images[0]) == AE_OK &&
+         ae_decode(NULL, b, codes[0], COUNT, images[1]) == AE_OK && memcmp(images[0], images[1], sizeof images[0]) == 0;
+}
+
+static int same_bytes(const ae_model *a, const ae_model *b, int32_t storage) {
+  size_t size = 0, other_size = 0;
+  void *bytes = saved(a, storage, 0, &size), *others = saved(b, storage, 0, &other_size);
+  const int same = size == other_size && memcmp(bytes, others, size) == 0;
+  free(bytes);
+  free(others);
+  return same;
+}
+
+/* Model to tensors to model, and the integers of both: of one kind. */
+static void test_round_trip(int32_t kind) {
+  const char *name = kind_names[kind];
+  ae_trainer *trainer = NULL;
+  ae_model *model = bare(kind, "steps=60", &trainer), *made = NULL, *again = NULL, *fitted = NULL, *quantized = NULL;
+  ae_tensor tensors[MOST_TENSORS], reversed[MOST_TENSORS];
+  ae_model_information info = info_of(model), other;
+  char *description = description_of(model), *back;
+  size_t count = tensors_of(model, tensors), values = 0, size = 0;
+  int all_named = 1;
+  float *copies = NULL;
+  for (size_t i = 0; i < count; i++) {
+    all_named = all_named && tensors[i].struct_size == sizeof *tensors && tensors[i].values != NULL && tensors[i].count > 0 &&
+                (strncmp(tensors[i].name, "encoder.", 8) == 0 || strncmp(tensors[i].name, "decoder.", 8) == 0) &&
+                (strstr(tensors[i].name, ".weight") != NULL || strstr(tensors[i].name, ".bias") != NULL);
+    values += tensors[i].count;
+  }
+  check(count >= 2 && all_named, "%s: %zu tensors, %s", name, count, description);
+  check(values == info.parameter_count, "%s: which have all its parameters", name);
+  check(strstr(description, "kind=") != NULL && strstr(description, name) != NULL, "%s: the description names its kind",
+        name);
+
+  /* Names tell which is which, whatever their order; arrays are copied. */
+  copies = require(malloc(values * sizeof *copies));
+  values = 0;
+  for (size_t i = 0; i < count; i++) {
+    ae_tensor *to = &reversed[count - 1 - i];
+    *to = tensors[i];
+    memcpy(copies + values, tensors[i].values, tensors[i].count * sizeof *copies);
+    to->values = copies + values;
+    values += to->count;
+  }
+  if (check_status(ae_model_create(NULL, description, reversed, count, &made), AE_OK, "%s: makes a model", name)) {
+    memset(copies, 0xFF, values * sizeof *copies);
+    other = info_of(made);
+    check(other.kind == info.kind && other.width == info.width && other.height == info.height &&
+              other.latent_size == info.latent_size && other.parameter_count == info.parameter_count &&
+              other.is_variational == info.is_variational && other.has_encoder == 1 && other.has_codec == 0 &&
+              other.storage == AE_STORAGE_FLOAT32 && strcmp(other.name, info.name) == 0,
+          "%s: which is described alike", name);
+    back = description_of(made);
+    check(strcmp(back, description) == 0, "%s: in the same words", name);
+    free(back);
+    check(decode_alike(model, made), "%s: encodes and decodes bit for bit as the first", name);
+    if (check_status(ae_model_create(NULL, description, tensors, count, &again), AE_OK, "%s: and once more", name))
+      check(same_bytes(made, again, AE_STORAGE_FLOAT32), "%s: the bytes of its file are the same each time", name);
+    ae_model_free(again);
+
+    /* Its integers and codec are what the trainer gives. */
+    if (check_status(ae_trainer_model(trainer, pixels, COUNT, &fitted), AE_OK, "%s: is fitted by its trainer", name) &&
+        check_status(ae_model_quantize(NULL, made, pixels, COUNT, NULL, &quantized), AE_OK, "%s: and as a model", name)) {
+      void *a = compressed(fitted, COUNT, NULL, "", &size), *b;
+      size_t other_size = 0;
+      b = compressed(quantized, COUNT, NULL, "", &other_size);
+      info = info_of(fitted);
+      other = info_of(quantized);
+      check(other.has_codec == 1 && strcmp(info.hash, other.hash) == 0 && info.quality_count == other.quality_count &&
+                info.default_quality == other.default_quality,
+            "%s: to the same hash", name);
+      check(size == other_size && memcmp(a, b, size) == 0, "%s: and sets of the same bytes", name);
+      check(info_of(made).has_codec == 0, "%s: the model that it was made of is as it was", name);
+      free(a);
+      free(b);
+    }
+    ae_model_free(quantized);
+    quantized = NULL;
+    /* Of the model that the trainer gave, without a detour over arrays, it is the same file. */
+    if (fitted != NULL && ae_model_quantize(NULL, model, pixels, COUNT, NULL, &quantized) == AE_OK)
+      check(same_bytes(fitted, quantized, AE_STORAGE_FLOAT32) && same_bytes(fitted, quantized, AE_STORAGE_INT8),
+            "%s: the trainer's model, quantised, is the file that the trainer gives", name);
+    ae_model_free(quantized);
+    ae_model_free(fitted);
+    ae_model_free(made);
+  }
+  free(copies);
+  free(description);
+  ae_model_free(model);
+  ae_trainer_free(trainer);
+}
+
+/* One wrong thing at a time. */
+static void test_wrong_tensors(void) {
+  struct {
+    ae_tensor known;
+    char later[16];
+  } longer[MOST_TENSORS];
+  ae_tensor tensors[MOST_TENSORS], changed[MOST_TENSORS];
+  char *description = description_of(elu), text[400], name[80];
+  size_t count = tensors_of(elu, tensors), size = 0;
+  ae_model *model = NULL, *integer = NULL;
+  float *values = require(malloc(tensors[0].count * sizeof *values));
+  void *file;
+#define WRONG(expected, ...)                                                                                            \
+  do {                                                                                                                  \
+    check_status(ae_model_create(NULL, description, changed, count, &model), expected, __VA_ARGS__);                    \
+    check(model == NULL, "makes no model: %s", ae_last_error());                                                        \
+    memcpy(changed, tensors, sizeof changed);                                                                           \
+  } while (0)
+  memcpy(changed, tensors, sizeof changed);
+  for (size_t lost = 0; lost < count; lost += count - 1) {
+    check_status(ae_model_create(NULL, description, tensors + (lost == 0), count - 1, &model), AE_ERROR_SHAPE,
+                 "%s is missing", tensors[lost].name);
+    check(strstr(ae_last_error(), tensors[lost].name) != NULL, "and named: %s", ae_last_error());
+  }
+  for (size_t i = 0; i < count; i++) {
+    changed[i].count++;
+    check_status(ae_model_create(NULL, description, changed, count, &model), AE_ERROR_SHAPE, "%s of one number more",
+                 tensors[i].name);
+    check(strstr(ae_last_error(), tensors[i].name) != NULL, "is named: %s", ae_last_error());
+    changed[i].count -= 2;
+    WRONG(AE_ERROR_SHAPE, "%s of one number less", tensors[i].name);
+  }
+  changed[1] = changed[0];
+  WRONG(AE_ERROR_SHAPE, "one tensor twice, another not at all");
+  snprintf(name, sizeof name, "encoder.99.weight");
+  changed[0].name = name;
+  WRONG(AE_ERROR_SHAPE, "a tensor that the network has not");
+  changed[0].name = NULL;
+  WRONG(AE_ERROR_ARGUMENT, "a tensor without name");
+  changed[0].values = NULL;
+  WRONG(AE_ERROR_ARGUMENT, "a tensor without values");
+  changed[0].count = SIZE_MAX;
+  WRONG(AE_ERROR_ARGUMENT, "a tensor of SIZE_MAX numbers");
+  changed[0].struct_size = sizeof changed[0] - 8;
+  WRONG(AE_ERROR_VERSION, "a tensor 8 bytes short");
+  changed[count - 1].struct_size = 0;
+  WRONG(AE_ERROR_VERSION, "a tensor of no size");
+  memcpy(values, tensors[0].values, tensors[0].count * sizeof *values);
+  values[7] = NAN;
+  changed[0].values = values;
+  WRONG(AE_ERROR_ARGUMENT, "a weight of NaN");
+  values[7] = HUGE_VALF;
+  changed[0].values = values;
+  WRONG(AE_ERROR_ARGUMENT, "an infinite weight");
+  changed[0].values = (const float *)(const void *)((const char *)tensors[0].values + 1);
+  WRONG(AE_ERROR_ARGUMENT, "values off their alignment");
+#undef WRONG
+
+  /* An array of longer structs: each says its size, and the first says where the next begins. */
+  memset(longer, 0, sizeof longer);
+  for (size_t i = 0; i < count; i++) {
+    longer[i].known = tensors[i];
+    longer[i].known.struct_size = sizeof longer[i];
+  }
+  if (check_status(ae_model_create(NULL, description, &longer[0].known, count, &model), AE_OK, "tensors of a later version"))
+    check(decode_alike(model, elu), "are taken for what they are");
+  ae_model_free(model);
+  longer[1].later[15] = 1;
+  check_status(ae_model_create(NULL, description, &longer[0].known, count, &model), AE_ERROR_VERSION,
+               "that ask for what is not known");
+  memset(longer, 0xEE, sizeof *longer);
+  longer[0].known.struct_size = sizeof longer[0];
+  check_status(ae_model_tensor(elu, 0, &longer[0].known), AE_OK, "a tensor of a later version is told");
+  check(longer[0].known.struct_size == sizeof longer[0] && longer[0].later[0] == 0 && longer[0].later[15] == 0,
+        "later fields are 0");
+  changed[0].struct_size = sizeof changed[0] - 1;
+  check_status(ae_model_tensor(elu, 0, &changed[0]), AE_ERROR_VERSION, "a tensor one byte short");
+  changed[0].struct_size = sizeof changed[0];
+  check_status(ae_model_tensor(elu, SIZE_MAX, &changed[0]), AE_ERROR_ARGUMENT, "tensor SIZE_MAX");
+  check_status(ae_model_tensor(elu, 0, NULL), AE_ERROR_ARGUMENT, "a tensor into NULL");
+
+  static const struct {
+    const char *description, *says;
+  } wrong[] = {{"", ""},
+               {"kind=elu kindness=3", "kindness"},
+               {"kind=gru width=16 height=12 latent_size=4 hidden=24", "kind"},
+               {"kind=elu width=65 height=12 latent_size=4 hidden=24", "width"},
+               {"kind=elu width", "width"},
+               {"=elu", ""}};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    const ae_status status = ae_model_create(NULL, wrong[i].description, tensors, count, &model);
+    /* Of nothing at all it is the default network, which these tensors are not of. */
+    check((status == AE_ERROR_ARGUMENT || (i == 0 && status == AE_ERROR_SHAPE)) && model == NULL &&
+              strstr(ae_last_error(), wrong[i].says) != NULL,
+          "\"%s\" describes no such model: %s", wrong[i].description, ae_last_error());
+  }
+  snprintf(text, sizeof text, "  %s   ", description);
+  check_status(ae_model_create(NULL, text, tensors, count, &model), AE_OK, "blanks about a description do no harm");
+  ae_model_free(model);
+
+  check_status(ae_model_description(elu, text, strlen(description), &size), AE_ERROR_BUFFER, "no room for the NUL");
+  check(size >= strlen(description) + 1, "which is said");
+  check_status(ae_model_description(elu, text, strlen(description) + 1, &size), AE_OK, "just room for it");
+  check_status(ae_model_description(elu, text, sizeof text, NULL), AE_ERROR_ARGUMENT, "size NULL");
+  check_status(ae_model_description(elu, (char *)(void *)&size, sizeof size, &size), AE_ERROR_ARGUMENT,
+               "a description into its size");
+
+  file = saved(elu, AE_STORAGE_INT8, 0, &size);
+  if (ae_model_open_memory(NULL, file, size, &integer) != AE_OK) require(NULL);
+  free(file);
+  check_status(ae_model_tensor(integer, 0, &changed[0]), AE_ERROR_KIND, "a model in integers has no tensors");
+  check_status(ae_model_description(integer, text, sizeof text, &size), AE_OK, "but a description");
+  check(strcmp(text, description) == 0, "as in floats");
+  check_status(ae_model_quantize(NULL, integer, pixels, COUNT, NULL, &model), AE_ERROR_KIND, "and is not quantised again");
+  check(model == NULL, "to no model");
+  ae_model_free(integer);
+  free(values);
+  free(description);
+}
+
+/* A name is any text, also one that a description could be taken apart by. */
+static void test_names(void) {
+  static const char *const names[] = {"my model", "a=b", "h\xc3\xa9llo kind=vae", " ", "100%", "\"quoted\"", "auto", "none"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    ae_options *options = small_options(AE_KIND_LINEAR, "steps=5");
+    ae_trainer *trainer = NULL;
+    ae_model *model = NULL, *made = NULL;
+    ae_tensor tensors[MOST_TENSORS];
+    char *description;
+    if (ae_options_set(options, "name", names[i]) != AE_OK || ae_trainer_create(NULL, options, &trainer) != AE_OK ||
+        ae_trainer_model(trainer, NULL, 0, &model) != AE_OK)
+      require(NULL);
+    description = description_of(model);
+    check(ae_model_create(NULL, description, tensors, tensors_of(model, tensors), &made) == AE_OK &&
+              strcmp(info_of(made).name, info_of(model).name) == 0 && info_of(made).kind == AE_KIND_LINEAR,
+          "a model named \"%s\" is described by %s", names[i], description);
+    ae_model_free(made);
+    ae_model_free(model);
+    ae_trainer_free(trainer);
+    ae_options_free(options);
+    free(description);
+  }
+}
+
+static void test_decoder_alone(void) {
+  ae_tensor tensors[MOST_TENSORS];
+  ae_model *model = NULL, *result = NULL;
+  size_t size = 0, count;
+  void *file = saved(elu, AE_STORAGE_FLOAT32, AE_SAVE_DECODER_ONLY, &size);
+  int are_decoders = 1;
+  if (ae_model_open_memory(NULL, file, size, &model) != AE_OK) require(NULL);
+  count = tensors_of(model, tensors);
+  for (size_t i = 0; i < count; i++) are_decoders = are_decoders && strncmp(tensors[i].name, "decoder.", 8) == 0;
+  check(count > 0 && are_decoders, "a decoder alone has its tensors alone (%zu)", count);
+  check_status(ae_model_quantize(NULL, model, pixels, COUNT, NULL, &result), AE_ERROR_KIND, "and is not quantised");
+  check(result == NULL, "to no model");
+  check(ae_quality_count(NULL, model) == info_of(elu).quality_count, "it has the qualities of the whole");
+  ae_model_free(model);
+  free(file);
+}
+
+static void test_quantize(void) {
+  ae_options *options = options_of(AE_OPTIONS_QUANTIZATION, ""), *wrong = options_of(AE_OPTIONS_TRAINING, "");
+  ae_model *model = NULL, *other = NULL;
+  check_status(ae_model_quantize(NULL, elu, pixels, COUNT, options, &model), AE_OK, "a model with a codec is quantised");
+  check_status(ae_model_quantize(NULL, elu, pixels, COUNT, NULL, &other), AE_OK, "and with no options");
+  check(strcmp(info_of(model).hash, info_of(other).hash) == 0 && same_bytes(model, other, AE_STORAGE_FLOAT32),
+        "to the same bytes");
+  ae_model_free(other);
+  ae_model_free(model);
+  check_status(ae_model_quantize(NULL, elu, pixels, 0, NULL, &model), AE_ERROR_ARGUMENT, "no images");
+  check_status(ae_model_quantize(NULL, elu, NULL, 5, NULL, &model), AE_ERROR_ARGUMENT, "images at NULL");
+  check_status(ae_model_quantize(NULL, elu, pixels, SIZE_MAX, NULL, &model), AE_ERROR_ARGUMENT, "SIZE_MAX images");
+  check_status(ae_model_quantize(NULL, elu, pixels, COUNT, wrong, &model), AE_ERROR_ARGUMENT, "options of training");
+  check(model == NULL, "make none");
+  check_status(ae_model_quantize(NULL, elu, pixels, COUNT, NULL, NULL), AE_ERROR_ARGUMENT, "into NULL");
+  check_status(ae_model_quantize(NULL, elu, pixels, 1, NULL, &model), AE_OK, "one image is enough");
+  ae_model_free(model);
+  ae_options_free(options);
+  ae_options_free(wrong);
+}
+
+typedef struct counted {
+  uint64_t done, count;
+  int calls, stop_at;
+} counted;
+
+static int32_t on_count(void *context, uint64_t done, uint64_t count) {
+  counted *c = context;
+  c->done = done;
+  c->count = count;
+  return ++c->calls == c->stop_at;
+}
+
+/* These images are not of scans: that is found out, and said. tools/aez has the tests with digits. */
+static void test_fit_lossless(void) {
+  ae_options *wrong = options_of(AE_OPTIONS_TRAINING, ""), *options = options_of(AE_OPTIONS_LOSSLESS, "steps=10");
+  ae_model *model = NULL, *plain = NULL;
+  ae_trainer *trainer = NULL;
+  counted c = {0, 0, 0, 1};
+  check_status(ae_model_fit_lossless(NULL, elu, pixels, 20, options, NULL, NULL, &model), AE_ERROR_KIND,
+               "soft discs have no scans");
+  check(model == NULL && ae_last_error()[0] != 0, "which is said: %s", ae_last_error());
+  check_status(ae_model_fit_lossless(NULL, elu, pixels, 0, options, NULL, NULL, &model), AE_ERROR_KIND, "no images");
+  check_status(ae_model_fit_lossless(NULL, elu, NULL, 9, options, NULL, NULL, &model), AE_ERROR_ARGUMENT,
+               "images at NULL");
+  check_status(ae_model_fit_lossless(NULL, elu, pixels, SIZE_MAX, options, NULL, NULL, &model), AE_ERROR_ARGUMENT,
+               "SIZE_MAX images");
+  check_status(ae_model_fit_lossless(NULL, elu, pixels, 9, wrong, NULL, NULL, &model), AE_ERROR_ARGUMENT,
+               "options of training");
+  check_status(ae_model_fit_lossless(NULL, elu, pixels, 9, options, NULL, NULL, NULL), AE_ERROR_ARGUMENT, "into NULL");
+  check_status(ae_model_fit_lossless(NULL, elu, pixels, COUNT, options, on_count, &c, &model), AE_ERROR_STOPPED,
+               "a callback stops the search");
+  check(model == NULL && c.calls == 1 && (c.count == 0 || c.done <= c.count), "at its first call");
+  plain = bare(AE_KIND_LINEAR, "steps=5", &trainer);
+  check_status(ae_model_fit_lossless(NULL, plain, pixels, 9, options, NULL, NULL, &model), AE_ERROR_KIND,
+               "a model without codec");
+  ae_model_free(plain);
+  ae_trainer_free(trainer);
+  ae_options_free(options);
+  ae_options_free(wrong);
+}
+
+static void test_qualities(void) {
+  const ae_model *const models[] = {elu, vae};
+  ae_quality_information quality;
+  ae_trainer *trainer = NULL;
+  ae_model *plain;
+  struct {
+    ae_quality_information known;
+    char later[16];
+  } longer;
+  for (size_t m = 0; m < 2; m++) {
+    const ae_model_information info = info_of(models[m]);
+    int defaults = 0, sound = 1;
+    double bytes = 0, psnr = 0;
+    check(ae_quality_count(NULL, models[m]) == info.quality_count && info.quality_count > 0, "%s: has qualities", info.name);
+    for (int32_t q = 1; q <= info.quality_count; q++) {
+      memset(&quality, 0xEE, sizeof quality);
+      quality.struct_size = sizeof quality;
+      if (!check_status(ae_quality_info(NULL, models[m], q, &quality), AE_OK, "%s: quality %d", info.name, q)) continue;
+      sound = sound && strcmp(quality.model_name, info.name) == 0 && quality.bytes_per_image >= bytes &&
+              quality.psnr >= psnr - 0.2 && isfinite(quality.psnr) && isfinite(quality.bytes_per_image) &&
+              (quality.is_default == 0 || quality.is_default == 1);
+      defaults += quality.is_default && q == info.default_quality;
+      bytes = quality.bytes_per_image;
+      psnr = quality.psnr;
+    }
+    check(sound, "%s: each tells its bytes and error, which go together", info.name);
+    check(bytes > 0 && psnr > 0, "%s: figures of the images that it was fitted to (%.2f bytes, %.2f dB)", info.name, bytes,
+          psnr);
+    check(defaults == 1, "%s: one of them is the default", info.name);
+    check_status(ae_quality_info(NULL, models[m], 0, &quality), AE_ERROR_ARGUMENT, "%s: quality 0", info.name);
+    check_status(ae_quality_info(NULL, models[m], -1, &quality), AE_ERROR_ARGUMENT, "%s: quality -1", info.name);
+    check_status(ae_quality_info(NULL, models[m], info.quality_count + 1, &quality), AE_ERROR_ARGUMENT, "%s: one too many",
+                 info.name);
+    check_status(ae_quality_info(NULL, models[m], INT32_MAX, &quality), AE_ERROR_ARGUMENT, "%s: far too many", info.name);
+  }
+  plain = bare(AE_KIND_LINEAR, "steps=5", &trainer);
+  check(ae_quality_count(NULL, plain) == 0, "a model without codec has none");
+  check(ae_quality_info(NULL, plain, 1, &quality) != AE_OK, "not even the first: %s", ae_last_error());
+  ae_model_free(plain);
+  ae_trainer_free(trainer);
+  quality.struct_size = sizeof quality - 8;
+  check_status(ae_quality_info(NULL, elu, 1, &quality), AE_ERROR_VERSION, "information 8 bytes short");
+  check_status(ae_quality_info(NULL, elu, 1, NULL), AE_ERROR_ARGUMENT, "information NULL");
+  memset(&longer, 0xEE, sizeof longer);
+  longer.known.struct_size = sizeof longer;
+  check_status(ae_quality_info(NULL, elu, 1, &longer.known), AE_OK, "information of a later version");
+  check(longer.known.struct_size == sizeof longer && longer.later[0] == 0 && longer.later[15] == 0,
+        "keeps its size, and later fields are 0");
+}
+
+void test_tensors(void) {
+  for (int32_t kind = AE_KIND_PCA; kind <= AE_KIND_CONV_VAE; kind++) test_round_trip(kind);
+  test_wrong_tensors();
+  test_names();
+  test_decoder_alone();
+  test_quantize();
+  test_fit_lossless();
+  test_qualities();
+}
