@@ -12,6 +12,9 @@ LIBEXECDIR ?= $(PREFIX)/libexec/aez
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 MANDIR ?= $(PREFIX)/share/man
+# Models that come with the library, which looks for them in ../share/libae/models, as seen from its folder.
+MODELDIR ?= $(PREFIX)/share/libae/models
+MODELS := digits-low digits-high exact mnist-30
 # Where shells look for completions of commands.
 BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHCOMPDIR ?= $(PREFIX)/share/zsh/site-functions
@@ -34,7 +37,7 @@ VERSION := $(shell awk '/define AE_VERSION_(MAJOR|MINOR|PATCH)/ { printf "%s%s",
 ABI_VERSION := $(shell awk '/define AE_ABI_VERSION/ { print $$3 }' include/ae.h)
 
 .DEFAULT_GOAL := all
-.PHONY: all help setup tool study lib test demo verify bench bench-codecs examples install install-built standalone uninstall lint clean
+.PHONY: all help setup tool study lib test demo verify bench bench-codecs examples install install-built standalone uninstall man lint clean
 
 all: tool lib  ## build the tool and the libraries
 
@@ -52,7 +55,7 @@ tool: setup  ## build the tool: .build/release/aez
 study: tool  ## build what `aez study` starts: .build/release/aez-study
 	env -u CC -u CXX $(SWIFT) build -c release --product aez-study
 
-lib: setup  ## build .build/lib/libae.so and libae.a in embedded Swift
+lib: setup  ## build .build/lib/libae.so and .a, and libae-decode, in embedded Swift
 	@tools/build-library.sh
 
 test: setup  ## run every test; the last line counts them
@@ -73,7 +76,7 @@ bench-codecs: tool lib  ## measure files beside other codecs'; writes docs/compr
 examples:  ## build the example programs against the installed header and library
 	@tools/examples.sh "$(DESTDIR)$(PREFIX)"
 
-install: lib standalone  ## install header, libraries, tool, study, man page, completions under PREFIX
+install: lib standalone  ## install header, libraries, models, tool, study, man page, completions under PREFIX
 	@$(MAKE) --no-print-directory install-built
 
 # The programs that are installed carry Swift's library in themselves: where they go there may be no Swift, and the
@@ -83,7 +86,11 @@ standalone: setup
 	  env -u CC -u CXX $(SWIFT) build -c release --product $$product --static-swift-stdlib --disable-local-rpath \
 	    --scratch-path .build/standalone || exit 1; done
 
+man:  ## write the options in docs/aez.1 as the built tool has them
+	@$(PYTHON) tools/man.py --tool "$$(ls .build/release/aez .build/standalone/release/aez 2>/dev/null | head -n 1)"
+
 install-built:
+	@if command -v $(PYTHON) >/dev/null; then $(PYTHON) tools/man.py --tool .build/standalone/release/aez; fi
 	install -d "$(DESTDIR)$(INCLUDEDIR)" "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(BINDIR)"
 	install -m 644 include/ae.h "$(DESTDIR)$(INCLUDEDIR)/ae.h"
 	if [ -f bindings/cpp/ae.hpp ]; then install -m 644 bindings/cpp/ae.hpp "$(DESTDIR)$(INCLUDEDIR)/ae.hpp"; fi
@@ -91,12 +98,18 @@ install-built:
 	ln -sf libae.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libae.so.$(ABI_VERSION)"
 	ln -sf libae.so.$(ABI_VERSION) "$(DESTDIR)$(LIBDIR)/libae.so"
 	install -m 644 .build/lib/libae.a "$(DESTDIR)$(LIBDIR)/libae.a"
+	install -m 755 .build/lib/libae-decode.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libae-decode.so.$(VERSION)"
+	ln -sf libae-decode.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libae-decode.so.$(ABI_VERSION)"
+	ln -sf libae-decode.so.$(ABI_VERSION) "$(DESTDIR)$(LIBDIR)/libae-decode.so"
+	install -m 644 .build/lib/libae-decode.a "$(DESTDIR)$(LIBDIR)/libae-decode.a"
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 	  -e 's|@VERSION@|$(VERSION)|' tools/libae.pc.in > "$(DESTDIR)$(LIBDIR)/pkgconfig/libae.pc"
 	strip -o "$(DESTDIR)$(BINDIR)/aez" .build/standalone/release/aez
 	install -d "$(DESTDIR)$(LIBEXECDIR)"
 	strip -o "$(DESTDIR)$(LIBEXECDIR)/aez-study" .build/standalone/release/aez-study
 	chmod 755 "$(DESTDIR)$(BINDIR)/aez" "$(DESTDIR)$(LIBEXECDIR)/aez-study"
+	install -d "$(DESTDIR)$(MODELDIR)"
+	install -m 644 $(MODELS:%=models/%.aew) "$(DESTDIR)$(MODELDIR)"
 	if [ -f docs/aez.1 ]; then install -d "$(DESTDIR)$(MANDIR)/man1" && \
 	  install -m 644 docs/aez.1 "$(DESTDIR)$(MANDIR)/man1/aez.1"; fi
 	install -d "$(DESTDIR)$(BASHCOMPDIR)" "$(DESTDIR)$(ZSHCOMPDIR)" "$(DESTDIR)$(FISHCOMPDIR)"
@@ -108,10 +121,13 @@ install-built:
 uninstall:  ## remove what install put there
 	rm -f "$(DESTDIR)$(INCLUDEDIR)/ae.h" "$(DESTDIR)$(INCLUDEDIR)/ae.hpp" "$(DESTDIR)$(LIBDIR)/libae.so" \
 	  "$(DESTDIR)$(LIBDIR)/libae.so.$(ABI_VERSION)" "$(DESTDIR)$(LIBDIR)/libae.so.$(VERSION)" \
-	  "$(DESTDIR)$(LIBDIR)/libae.a" "$(DESTDIR)$(LIBDIR)/pkgconfig/libae.pc" "$(DESTDIR)$(BINDIR)/aez" \
+	  "$(DESTDIR)$(LIBDIR)/libae.a" "$(DESTDIR)$(LIBDIR)/libae-decode.so" "$(DESTDIR)$(LIBDIR)/libae-decode.a" \
+	  "$(DESTDIR)$(LIBDIR)/libae-decode.so.$(ABI_VERSION)" "$(DESTDIR)$(LIBDIR)/libae-decode.so.$(VERSION)" \
+	  "$(DESTDIR)$(LIBDIR)/pkgconfig/libae.pc" "$(DESTDIR)$(BINDIR)/aez" \
 	  "$(DESTDIR)$(MANDIR)/man1/aez.1" "$(DESTDIR)$(BASHCOMPDIR)/aez" "$(DESTDIR)$(ZSHCOMPDIR)/_aez" \
 	  "$(DESTDIR)$(FISHCOMPDIR)/aez.fish" "$(DESTDIR)$(LIBEXECDIR)/aez-study"
-	rmdir "$(DESTDIR)$(LIBEXECDIR)" 2>/dev/null || true
+	rm -f $(MODELS:%="$(DESTDIR)$(MODELDIR)"/%.aew)
+	rmdir "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(MODELDIR)" "$(DESTDIR)$(PREFIX)/share/libae" 2>/dev/null || true
 
 lint:  ## check formatting and the rules on imports
 	@tools/setup-python.sh || true

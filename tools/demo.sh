@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The main job from end to end: digits go down to a few bytes each and come back. Trains a small model
-# for a minute, compresses and restores digits that it has not seen with it and with the model that is
-# compiled into the tool, and prints a table. MNIST where AE_MNIST says it is, digits drawn here elsewhere.
+# The main job from end to end: digits are compressed to a few bytes each and restored. Trains a small model
+# for a minute, compresses and restores digits that it has not seen with it and with the models that
+# come with it, and prints a table. MNIST where AE_MNIST says it is, digits drawn here elsewhere.
 #
 # usage: tools/demo.sh      environment: SWIFT, AE_MNIST
 set -euo pipefail
@@ -42,9 +42,10 @@ fi
 gzip_bytes=$(pixels | gzip -9 | wc -c)
 printf '%-14s %8s %15s %9s %10s %11s\n' model quality 'bytes an image' 'PSNR, dB' ratio 'of gzip -9'
 for model in mine.aew ''; do
-  for quality in 2 4 6; do
+  # Without a model, qualities are those of the scale from 1 to 14.
+  for quality in $([ -n "$model" ] && echo 2 4 6 || echo 4 8 12); do
     "$aez" compress "$test" -o digits.aez ${model:+--model "$model"} --quality "$quality" --json --force > report.json
-    awk -v model="${model:-(compiled in)}" -v quality="$quality" -v bytes="$(field bytes report.json)" \
+    awk -v model="${model:-(libae)}" -v quality="$quality" -v bytes="$(field bytes report.json)" \
       -v each="$(field bytes_per_image report.json)" -v psnr="$(field psnr_db report.json)" \
       -v ratio="$(field ratio report.json)" -v gzip="$gzip_bytes" 'BEGIN {
         printf "%-14s %8d %15.2f %9.2f %8.0f:1 %10.1f%%\n", model, quality, each, psnr, ratio, 100 * bytes / gzip }'
@@ -53,11 +54,11 @@ done
 rm report.json
 "$aez" decompress digits.aez -o restored-idx3-ubyte --quiet
 
-say "Pictures: digits above, what comes back below"
+say "Pictures: digits above, their reconstructions below"
 "$aez" reconstruct "$test" --model mine.aew --count 20 -o reconstructions-mine.png --quiet
 "$aez" reconstruct "$test" --count 20 -o reconstructions.png --quiet
 "$aez" test digits.aez
 echo
-echo "demo/reconstructions.png       with the model that is compiled in"
+echo "demo/reconstructions.png       with the default model"
 echo "demo/reconstructions-mine.png  with the model trained just now"
 echo "demo/restored-idx3-ubyte       the test digits, restored"

@@ -160,7 +160,8 @@ run_install() {
   fact $? "make install DESTDIR=... PREFIX=/usr"
   for file in usr/include/ae.h usr/include/ae.hpp usr/lib/libae.so usr/lib/libae.so.1 usr/lib/libae.a \
     usr/lib/pkgconfig/libae.pc usr/bin/aez usr/libexec/aez/aez-study usr/share/man/man1/aez.1 usr/share/bash-completion/completions/aez \
-    usr/share/zsh/site-functions/_aez usr/share/fish/vendor_completions.d/aez.fish; do
+    usr/share/zsh/site-functions/_aez usr/share/fish/vendor_completions.d/aez.fish \
+    usr/share/libae/models/{digits-low,digits-high,exact,mnist-30}.aew; do
     [ -s "$place/$file" ]
     fact $? "puts $file there"
   done
@@ -168,6 +169,8 @@ run_install() {
   fact $? "libae.pc is sound"
   [ "$("$place/usr/bin/aez" --version)" = "aez $(PKG_CONFIG_PATH=$place/usr/lib/pkgconfig pkg-config --modversion libae)" ]
   fact $? "the tool that was installed runs, and is of that version"
+  [ "$(env -i "$place/usr/bin/aez" qualities | wc -l)" -eq 15 ]
+  fact $? "it knows the qualities of its models"
   (cd / && env -i "$place/usr/bin/aez" study --help) | grep -q 'USAGE: aez study'
   fact $? "it finds the study that was installed"
   ! ldd "$place/usr/bin/aez" "$place/usr/libexec/aez/aez-study" | grep -qE 'swift|Foundation|not found'

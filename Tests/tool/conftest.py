@@ -81,11 +81,20 @@ def shared(tmp_path_factory) -> Path:
     """
     folder = tmp_path_factory.mktemp("shared")
     ok("draw", "-o", "digits.idx", "--labels", "labels.idx1", "--count", 1000, "--seed", 5, cwd=folder)
-    train = ["--hidden", "24", "--steps", 300, "--batch", 50, "--quiet"]
-    ok("train", "digits.idx", "-o", "small.aew", "--latent", 4, *train, "--name", "small", cwd=folder)
-    ok("train", "digits.idx", "-o", "vae.aew", "--kind", "vae", "--latent", 3, *train, cwd=folder)
+    train = ["--hidden", "24", "--steps", 300, "--batch-size", 50, "--quiet"]
+    ok("train", "digits.idx", "-o", "small.aew", "--latent-size", 4, *train, "--name", "small", cwd=folder)
+    ok("train", "digits.idx", "-o", "vae.aew", "--kind", "vae", "--latent-size", 3, *train, cwd=folder)
     ok("draw", "-o", "hundred.idx", "--labels", "hundred.idx1", "--count", 100, "--seed", 5, cwd=folder)
-    compress = ["compress", "hundred.idx", "--model", "small.aew", "--labels", "hundred.idx1", "--block", 16]
+    compress = [
+        "compress",
+        "hundred.idx",
+        "--model",
+        "small.aew",
+        "--labels",
+        "hundred.idx1",
+        "--block-images",
+        16,
+    ]
     ok(*compress, "-o", "set.aez", "--embed-model", cwd=folder)
     ok(*compress, "-o", "bare.aez", cwd=folder)
     return folder

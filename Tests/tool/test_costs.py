@@ -81,10 +81,18 @@ def test_a_checkpoint_is_refused_by_its_version_and_by_its_size(spent):
     parts = [("ARCH", network.arch()), *float_sections(network)]
     zeros = weights(*parts, ("trnr", 256 * MIB))
     peak, _, code, said = spent(zeros, "train digits.idx -o x.aew --resume")
-    assert (code, "version 5 expected, version 0 came" in said) == (1, True), said
+    assert (code, "version 7 expected, version 0 came" in said) == (1, True), said
     assert peak < 32 * MIB
     # The version right, all else as a run of one step has it, and then 256 MiB of zeros.
-    head = struct.pack("<HBBBBIQQQQ8d", 5, 0, 0, 0, 1, 1, 1, 1, 0, 0, 1e-3, 1, 0, 0, 0, 0, 0, 0)
+    # Options that differ from the defaults, no start, step 0, no images, and how many runs of numbers follow.
+    options = [("kind", 3, b"\1"), ("name", 4, b"\4\0bomb"), ("hidden", 5, b"\0")]
+    options += [
+        (key, 0, struct.pack("<Q", value)) for key, value in [("width", 2), ("height", 2), ("latent_size", 1)]
+    ]
+    head = struct.pack("<HH", 7, len(options))
+    for key, type, value in options:
+        head += bytes([len(key)]) + key.encode() + bytes([type]) + value
+    head += struct.pack("<BQQII", 0, 0, 0, 0, 4)
     peak, _, code, said = spent(
         weights(*parts, ("trnr", head + bytes(64 * MIB))), "train digits.idx -o x.aew --resume"
     )
@@ -207,7 +215,18 @@ def test_a_scan_network_is_no_larger_than_its_page_says(spent):
 
 def test_new_exact_blocks_have_at_most_2_to_24_pixels(tmp_path):
     (tmp_path / "blank.idx").write_bytes(idx(np.full((4200, 64, 64), 255, np.uint8)))
-    ok("compress", "blank.idx", "--exact", "--effort", 1, "--block", 65536, "-o", "b.aez", cwd=tmp_path)
+    ok(
+        "compress",
+        "blank.idx",
+        "--exact",
+        "--method",
+        "contexts",
+        "--block-images",
+        65536,
+        "-o",
+        "b.aez",
+        cwd=tmp_path,
+    )
     assert "4,096 images" in ok("info", "b.aez", cwd=tmp_path).text.replace("of 4096", "of 4,096")
 
 

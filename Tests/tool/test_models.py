@@ -77,7 +77,7 @@ def test_eval_measures_every_quality(shared):
     assert [row["quality"] for row in facts["qualities"]] == list(range(1, len(facts["qualities"]) + 1))
     assert len(facts["qualities"]) >= 3
     for row in facts["qualities"]:
-        assert list(row) == ["quality", "bytes", "bytes_per_image", "mse", "psnr_db", "kept_images"]
+        assert list(row) == ["quality", "bytes", "bytes_per_image", "mse", "psnr_db", "raw_images"]
         assert row["bytes_per_image"] == row["bytes"] / 1000
 
 
@@ -151,7 +151,7 @@ def test_info_of_weights(shared):
     assert facts["bytes"] == (shared / "small.aew").stat().st_size
     assert len(facts["hash"]) == 64
     assert facts["provenance"].startswith(
-        "aez train --kind elu --latent 4 --hidden 24 --steps 300 --batch 50 "
+        "aez train --kind elu --latent-size 4 --hidden 24 --steps 300 --batch-size 50 "
     )
 
 
@@ -164,14 +164,23 @@ def test_info_of_the_default_model():
 def test_info_of_an_image_set(shared):
     facts = json.loads(ok("info", shared / "bare.aez", "--json").out)
     assert list(facts) == [
-        *["file", "type", "images", "width", "height", "layer", "max_error", "effort", "latents", "quality"],
-        *["bytes", "bytes_per_image", "blocks", "block_images", "kept_images", "source", "has_labels"],
+        *["file", "type", "images", "width", "height", "mode", "max_error", "method", "latents", "quality"],
+        *[
+            "scale_quality",
+            "bytes",
+            "bytes_per_image",
+            "blocks",
+            "block_images",
+            "raw_images",
+            "source",
+            "has_labels",
+        ],
         *["has_names", "needs_model", "has_model", "model_name", "model_hash"],
     ]
-    assert (facts["layer"], facts["needs_model"]) == ("latent", True)
+    assert (facts["mode"], facts["needs_model"]) == ("lossy", True)
     assert (facts["images"], facts["blocks"], facts["block_images"]) == (100, 7, 16)
     assert (facts["has_labels"], facts["has_names"], facts["has_model"]) == (True, False, False)
-    assert (facts["source"], facts["model_name"]) == ("IDX file", "small")
+    assert (facts["source"], facts["model_name"]) == ("unknown", "small")
     assert json.loads(ok("info", shared / "set.aez", "--json").out)["has_model"] is True
 
 

@@ -30,7 +30,18 @@ def test_names_of_any_bytes_are_written_and_read(tmp_path, shared):
     ok("eval", b"caf\xe9.idx", "--model", b"m\xe9.aew", cwd=tmp_path)
     extra = ["--labels", b"w\xe9.1", "--parameters", b"w\xe9.npy"]
     ok("draw", "--count", 3, "-o", b"w\xe9.idx", *extra, cwd=tmp_path)
-    steps = ["--hidden", 4, "--steps", 5, "--latent", 2, "--checkpoint", b"k\xe9", "--checkpoint-every", 2]
+    steps = [
+        "--hidden",
+        4,
+        "--steps",
+        5,
+        "--latent-size",
+        2,
+        "--checkpoint",
+        b"k\xe9",
+        "--checkpoint-every",
+        2,
+    ]
     ok("train", b"w\xe9.idx", "--labels", b"w\xe9.1", *steps, "-o", b"t\xe9.aew", cwd=tmp_path)
     ok("train", b"w\xe9.idx", "--resume", b"k\xe9", "--force", "-o", b"t\xe9.aew", cwd=tmp_path)
     made = [b"c\xe9.npy", b"p\xe9.png", b"r\xe9.png", b"m\xe9.aew", b"w\xe9.idx", b"w\xe9.1", b"w\xe9.npy"]
@@ -85,7 +96,7 @@ def test_messages_spell_names_out_on_one_line(tmp_path, shared):
         fails(64, message, "encode", "x", "-o", name, cwd=tmp_path)
         fails(64, f"Unexpected argument '{shown}'", "info", "a", name)
     name = "\x1b[31mX\nY\u202e"
-    steps = ["--hidden", 4, "--steps", 1, "--latent", 2]
+    steps = ["--hidden", 4, "--steps", 1, "--latent-size", 2]
     made = ok("train", shared / "hundred.idx", *steps, "--name", name, "-o", "a.aew", cwd=tmp_path)
     assert made.text.splitlines()[0].endswith("\\x1B[31mX\\x0AY\\u{202E}")
     assert json.loads(ok("info", "a.aew", "--json", cwd=tmp_path).out)["name"] == name

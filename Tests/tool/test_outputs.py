@@ -175,7 +175,7 @@ def test_a_folder_that_is_there_is_filled_where_it_is(tmp_path):
 
 
 def test_signals_that_stop_and_signals_that_are_ignored(digits):
-    endless = [TOOL, "train", "d.idx", "--steps", str(1 << 30), "--hidden", "4", "--latent", "2"]
+    endless = [TOOL, "train", "d.idx", "--steps", str(1 << 30), "--hidden", "4", "--latent-size", "2"]
 
     def start(output: str, **options) -> subprocess.Popen:
         command = [*endless, "-o", output, "--checkpoint-every", "1"]

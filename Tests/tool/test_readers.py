@@ -32,7 +32,17 @@ def identity(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("identity")
     noise = np.random.default_rng(2).integers(0, 256, (300, HEIGHT, WIDTH), dtype=np.uint8)
     (folder / "noise.idx").write_bytes(idx(noise))
-    ok("train", "noise.idx", "-o", "identity.aew", "--kind", "pca", "--latent", HEIGHT * WIDTH, cwd=folder)
+    ok(
+        "train",
+        "noise.idx",
+        "-o",
+        "identity.aew",
+        "--kind",
+        "pca",
+        "--latent-size",
+        HEIGHT * WIDTH,
+        cwd=folder,
+    )
     return folder / "identity.aew"
 
 
@@ -540,7 +550,7 @@ def test_every_command_reads_every_gzip_file(tmp_path, identity, images):
                 name,
                 "--kind",
                 "linear",
-                "--latent",
+                "--latent-size",
                 2,
                 "--hidden",
                 "none",
@@ -692,7 +702,7 @@ def test_what_is_more_than_grey_is_not_dropped_without_a_word(tmp_path, name, da
     (tmp_path / name).write_bytes(data)
     refusal = f"has {words}, and what is kept exactly is 8-bit grey: --grey converts the images to that first"
     notice = f"aez: {name}: has {words} and is taken as 8-bit grey (--grey says that this is meant)\n"
-    for exact in [("--exact",), ("--max-error", 3), ("--exact", "--effort", 1)]:
+    for exact in [("--exact",), ("--max-error", 3), ("--exact", "--method", "contexts")]:
         fails(1, f"{name}: {refusal}", "compress", name, *exact, "-o", "x.aez", cwd=tmp_path)
         assert not (tmp_path / "x.aez").exists()
         done = ok("compress", name, *exact, "--grey", "-o", "x.aez", "--json", cwd=tmp_path)

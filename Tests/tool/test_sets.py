@@ -43,10 +43,11 @@ def test_a_set_goes_there_and_back(tmp_path, shared):
             "bytes",
             "bytes_per_image",
             "ratio",
-            "layer",
+            "mode",
             "quality",
+            "scale_quality",
             "fits_poorly",
-            "kept_images",
+            "raw_images",
         ],
         *["mse", "psnr_db", "model", "model_embedded", "converted"],
     ]
@@ -64,7 +65,7 @@ def test_a_set_goes_there_and_back(tmp_path, shared):
 @pytest.mark.parametrize("cpu", ["generic", "avx2", "avx512"])
 def test_sets_are_the_same_bytes_on_every_path(tmp_path, shared, cpu):
     env = environment(AE_CPU=cpu, AE_THREADS="2" if cpu == "generic" else "1")
-    compress = ["compress", shared / "hundred.idx", "--model", shared / "small.aew", "--block", 16]
+    compress = ["compress", shared / "hundred.idx", "--model", shared / "small.aew", "--block-images", 16]
     ok(*compress, "--labels", shared / "hundred.idx1", "-o", "a.aez", cwd=tmp_path, env=env)
     assert (tmp_path / "a.aez").read_bytes() == (shared / "bare.aez").read_bytes()
     ours = decompress("a.aez", "--model", shared / "small.aew", cwd=tmp_path, env=env)
@@ -104,7 +105,7 @@ def test_sets_come_from_standard_input(tmp_path, shared):
         shared / "small.aew",
         "--labels",
         shared / "hundred.idx1",
-        "--block",
+        "--block-images",
         16,
     ]
     assert ok(*compress, "-o", "-", stdin=images).out == (shared / "bare.aez").read_bytes()
@@ -122,7 +123,7 @@ def test_qualities_trade_bytes_for_likeness(tmp_path, shared):
     fails(1, message, "compress", shared / "hundred.idx", *options, cwd=tmp_path)
     fails(
         64,
-        "--quality must be at least 1, not 0.",
+        "--quality must be in 1 ... 16, not 0.",
         "compress",
         "x",
         "-o",
@@ -133,12 +134,12 @@ def test_qualities_trade_bytes_for_likeness(tmp_path, shared):
     )
     fails(
         64,
-        "--block must be in 1 ... 65536, not 0.",
+        "--block-images must be in 1 ... 65536, not 0.",
         "compress",
         "x",
         "-o",
         "x.aez",
-        "--block",
+        "--block-images",
         0,
         cwd=tmp_path,
     )
@@ -275,13 +276,13 @@ def test_exact_and_near_exact_sets_keep_their_promise(tmp_path, shared, options)
     hundred = read_idx((shared / "hundred.idx").read_bytes()).astype(int)
     arguments = ["compress", shared / "hundred.idx", *options, "-o", "e.aez", "--json"]
     facts = json.loads(ok(*arguments, cwd=tmp_path).out)
-    assert facts["layer"] == ("exact" if options == ["--exact"] else "near-exact")
+    assert facts["mode"] == ("lossless" if options == ["--exact"] else "near-lossless")
     most = 0 if options == ["--exact"] else int(options[1])
     back = decompress("e.aez", cwd=tmp_path).astype(int)
     assert np.abs(back - hundred).max() <= most
     assert np.array_equal(decompress("e.aez", "--first", 41, "--count", 9, cwd=tmp_path), back[41:50])
     info = json.loads(ok("info", "e.aez", "--json", cwd=tmp_path).out)
-    assert (info["layer"], info["max_error"]) == (facts["layer"], most)
+    assert (info["mode"], info["max_error"]) == (facts["mode"], most)
 
 
 def test_exact_sets_take_images_of_any_size_and_need_no_model(tmp_path):
@@ -293,29 +294,32 @@ def test_exact_sets_take_images_of_any_size_and_need_no_model(tmp_path):
     assert np.array_equal(decompress("e.aez", cwd=tmp_path), images)
 
 
-def test_efforts_differ_in_bytes_and_give_the_same_pixels(tmp_path):
+def test_methods_differ_in_bytes_and_give_the_same_pixels(tmp_path):
     model = GOLDEN / "scans-28.aew"
     ok("decompress", GOLDEN / "exact-scans.aez", "--model", model, "-o", "i.idx", cwd=tmp_path)
     sizes = []
-    for options in (["--effort", 1], ["--effort", 2], ["--effort", 2, "--preview"]):
+    for options in (["--method", "contexts"], ["--method", "scans"], ["--method", "scans", "--preview"]):
         packed = ["compress", "i.idx", "--model", model, "--exact", *options, "-o", "e.aez", "--force"]
         ok(*packed, cwd=tmp_path)
         sizes.append((tmp_path / "e.aez").stat().st_size)
-        # What effort 1 makes needs no model.
-        back = ["--model", model] if "2" in map(str, options) else []
+        # What contexts code needs no model.
+        back = ["--model", model] if "scans" in options else []
         assert np.array_equal(
             decompress("e.aez", *back, cwd=tmp_path), read_idx((tmp_path / "i.idx").read_bytes())
         )
     assert sizes[1] < sizes[0]
     assert sizes[1] < sizes[2]
     info = json.loads(ok("info", "e.aez", "--json", cwd=tmp_path).out)
-    assert (info["layer"], info["effort"], info["quality"]) == ("exact", 2, 2)
+    assert (info["mode"], info["method"], info["quality"]) == ("lossless", "scans", 2)
 
 
-def test_an_effort_that_the_model_does_not_have_is_refused(tmp_path, shared):
+def test_a_method_that_the_model_does_not_have_is_refused(tmp_path, shared):
     (tmp_path / "i.npy").write_bytes(npy(np.zeros((2, 9, 9), np.uint8)))
-    done = run("compress", "i.npy", "--exact", "--effort", 2, "-o", "e.aez", cwd=tmp_path)
-    assert (done.code, done.err) == (1, "aez: scans need a model of 9 x 9 pixels with an exact layer\n")
+    done = run("compress", "i.npy", "--exact", "--method", "scans", "-o", "e.aez", cwd=tmp_path)
+    assert (done.code, done.err) == (
+        1,
+        "aez: scans need a model of 9 x 9 pixels with a network for lossless coding\n",
+    )
 
 
 def test_standard_input_and_output_carry_sets_and_images(tmp_path, shared):
@@ -330,7 +334,7 @@ def test_standard_input_and_output_carry_sets_and_images(tmp_path, shared):
 
 def test_a_set_that_was_cut_short_is_salvaged_on_demand(tmp_path, shared):
     whole = read_idx((shared / "hundred.idx").read_bytes())
-    ok("compress", shared / "hundred.idx", "--exact", "--block", 16, "-o", "e.aez", cwd=tmp_path)
+    ok("compress", shared / "hundred.idx", "--exact", "--block-images", 16, "-o", "e.aez", cwd=tmp_path)
     # The end, 100 bytes at most, and some of the last block.
     (tmp_path / "cut.aez").write_bytes((tmp_path / "e.aez").read_bytes()[:-100])
     assert run("decompress", "cut.aez", "-o", "x.idx", cwd=tmp_path).code == 1
@@ -347,15 +351,22 @@ def test_bytes_per_image_chooses_the_quality(tmp_path, shared):
     sizes = []
     for quality in range(1, json.loads(ok("info", shared / "small.aew", "--json").out)["qualities"] + 1):
         arguments = ["compress", *source, "--quality", quality, "-o", "q.aez", "--force", "--json"]
-        sizes.append(json.loads(ok(*arguments, cwd=tmp_path).out)["bytes_per_image"])
-    limit = sizes[1] + 0.001
-    facts = json.loads(
-        ok("compress", *source, "--bytes-per-image", limit, "-o", "b.aez", "--json", cwd=tmp_path).out
-    )
-    assert facts["quality"] == max(place + 1 for place, size in enumerate(sizes) if size <= limit)
+        sizes.append(json.loads(ok(*arguments, cwd=tmp_path).out)["bytes"])
+    found = []
+    # Blocks are what is limited: header, index and footer come to it.
+    for limit in (sizes[0] / 100, sizes[1] / 100, 1000):
+        arguments = ["compress", *source, "--bytes-per-image", limit, "-o", "b.aez", "--force", "--json"]
+        facts = json.loads(ok(*arguments, cwd=tmp_path).out)
+        found.append(facts["quality"])
+        assert facts["bytes"] == sizes[facts["quality"] - 1]
+        assert facts["bytes"] - 500 < 100 * limit
+        assert all(size > 100 * limit for size in sizes[facts["quality"] :])
+    assert found[0] <= found[1] < found[2] == len(sizes)
     done = run("compress", *source, "--bytes-per-image", 0.1, "-o", "c.aez", cwd=tmp_path)
     assert done.code == 1
-    assert "bytes an image at its lowest quality, and 0.10 are allowed" in done.err
+    assert re.search(
+        r"--bytes-per-image 0\.1: the smallest quality takes \S+ bytes an image of these images$", done.err
+    )
 
 
 def shipped(tmp_path, *arguments) -> dict:
@@ -375,38 +386,47 @@ def test_without_a_model_the_quality_chooses_among_those_compiled_in(tmp_path, s
         assert np.array_equal(decompress("s.aez", "--model", model, cwd=tmp_path), back)
         assert facts["mse"] == pytest.approx(np.mean(((hundred.astype(float) - back) / 255) ** 2), rel=1e-9)
     assert found == [("digits-low", 1), ("digits-low", 7), ("digits-high", 1), ("digits-high", 7)]
-    assert shipped(tmp_path, shared / "hundred.idx")["model"] == "mnist-30"
-    message = "quality must be in 1 ... 14 without --model, not 15"
-    fails(1, message, "compress", shared / "hundred.idx", "--quality", 15, "-o", "x.aez", cwd=tmp_path)
+    assert shipped(tmp_path, shared / "hundred.idx")["model"] == "digits-high"
+    message = "--quality must be in 1 ... 14 without --model, not 15."
+    fails(64, message, "compress", shared / "hundred.idx", "--quality", 15, "-o", "x.aez", cwd=tmp_path)
 
 
 def test_without_a_model_bytes_per_image_chooses_among_those_compiled_in(tmp_path, shared):
     source = shared / "hundred.idx"
-    sizes = [shipped(tmp_path, source, "--quality", q)["bytes_per_image"] for q in (1, 2, 3, 7, 8, 9)]
-    for limit, model, quality in (
-        (sizes[1] + 0.001, "digits-low", 2),
-        (sizes[2] - 0.001, "digits-low", 2),
-        (sizes[4] - 0.001, "digits-low", 7),
-        (sizes[4], "digits-high", 1),
-        (1e6, "digits-high", 7),
-    ):
-        facts = shipped(tmp_path, source, "--bytes-per-image", limit)
-        assert (facts["model"], facts["quality"]) == (model, quality), limit
-        assert facts["bytes_per_image"] <= limit
+    fast = ["--search-passes", 0]
+    sizes = [shipped(tmp_path, source, "--quality", quality, *fast)["bytes"] for quality in range(1, 15)]
+    found = []
+    for limit in (6, 9, 14, 20, 1000):
+        facts = shipped(tmp_path, source, "--bytes-per-image", limit, *fast)
+        found.append(facts["model"])
+        assert facts["bytes"] == sizes[facts["scale_quality"] - 1]
+        assert facts["bytes"] - 500 < 100 * limit
+        assert all(size > 100 * limit for size in sizes[facts["scale_quality"] :])
+    assert (found[0], found[-1]) == ("digits-low", "digits-high")
+    assert facts["scale_quality"] == 14
     done = run("compress", source, "--bytes-per-image", 0.1, "-o", "c.aez", cwd=tmp_path)
     assert done.code == 1
-    assert "the models compiled in need" in done.err
-    assert "bytes an image at the lowest quality, and 0.10 are allowed" in done.err
+    assert "--bytes-per-image 0.1: the smallest quality takes " in done.err
 
 
 def test_searched_codes_are_nearer_for_the_bytes(tmp_path, shared):
     facts = [
-        shipped(tmp_path, shared / "hundred.idx", "--quality", 4, "--search", passes) for passes in (0, 1, 2)
+        shipped(tmp_path, shared / "hundred.idx", "--quality", 4, "--search-passes", passes)
+        for passes in (0, 1, 2)
     ]
     errors = [f["mse"] for f in facts]
     assert errors[0] > errors[1] > errors[2]
     assert facts[2]["bytes"] < 1.05 * facts[0]["bytes"]
-    fails(64, "--search must be in 0 ... 16, not 17.", "compress", "x.idx", "--search", 17, "-o", "x.aez")
+    fails(
+        64,
+        "--search-passes must be in 0 ... 16, not 17.",
+        "compress",
+        "x.idx",
+        "--search-passes",
+        17,
+        "-o",
+        "x.aez",
+    )
 
 
 @pytest.mark.parametrize("how", [("--exact",), ("--quality", 4), ("--max-error", 4)])
@@ -415,7 +435,7 @@ def test_sets_are_the_same_bytes_on_every_kernel_path_and_for_any_threads(tmp_pa
     for cpu in ("generic", "avx2", "avx512"):
         for threads in ("1", "2"):
             env = environment(AE_CPU=cpu, AE_THREADS=threads)
-            options = ["--block", 32, "-o", "p.aez", "--force"]
+            options = ["--block-images", 32, "-o", "p.aez", "--force"]
             ok("compress", shared / "hundred.idx", *how, *options, cwd=tmp_path, env=env)
             files.add((tmp_path / "p.aez").read_bytes())
             pictures.add(decompress("p.aez", cwd=tmp_path, env=env).tobytes())
@@ -435,6 +455,6 @@ def test_images_the_model_never_saw_are_exact_and_no_larger_than_deflate(tmp_pat
     }.items():
         (tmp_path / f"{name}.idx").write_bytes(idx(images))
         facts = shipped(tmp_path, f"{name}.idx", "--exact")
-        head = 1024 + 64 * -(-len(images) // 512)
+        head = 1024 + 64 * -(-len(images) // 500)
         assert facts["bytes"] <= min(len(zlib.compress(images.tobytes(), 9)), images.size) + head, name
         assert np.array_equal(decompress("s.aez", cwd=tmp_path), images), name

@@ -144,7 +144,9 @@ def test_thirty_numbers_are_by_the_protocol_and_by_the_preset(tmp_path, study, r
     found = results["experiments"]["thirty"]
     assert [row["test_mse"] for row in found["references"]] == [0.00383, 0.00343]
     plain, best = found["recipes"]
-    assert plain["recipe"].startswith("aez train --kind elu --latent 30 --hidden 24 --steps 30 ")
+    assert plain["recipe"].startswith(
+        "aez train --kind elu --latent-size 30 --hidden 24 --output-activation linear --steps 30 "
+    )
     # What the preset says, but for the steps: as `aez train` records it, here of narrow layers, which are
     # fitted faster.
     widths = re.search(r"^  conv-30: .*?(--hidden [0-9,]+)", ok("train", "--help").text, re.M | re.S)[1]
