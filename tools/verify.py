@@ -29,14 +29,14 @@ PCA = (2, 5, 10, 16, 32, 64)
 
 # Name, options of `aez train`. The study's protocol is the tool's default: 50,000 steps of 100 images.
 RUNS = {
-    **{f"pca-{d}": f"--kind pca --latent {d}" for d in PCA},
+    **{f"pca-{d}": f"--kind pca --latent-size {d}" for d in PCA},
     # At a constant rate the steps' noise alone keeps it 1.6 % above the components.
-    "linear-5": "--kind linear --latent 5 --schedule cosine",
-    "sigmoid-5": "--kind sigmoid --latent 5",
-    "relu-5": "--kind relu --latent 5",
-    "elu-5": "--kind elu --latent 5",
-    "elu-5-seed-2": "--kind elu --latent 5 --seed 2",
-    "elu-5-seed-3": "--kind elu --latent 5 --seed 3",
+    "linear-5": "--kind linear --latent-size 5 --schedule cosine",
+    "sigmoid-5": "--kind sigmoid --latent-size 5",
+    "relu-5": "--kind relu --latent-size 5",
+    "elu-5": "--kind elu --latent-size 5",
+    "elu-5-seed-2": "--kind elu --latent-size 5 --seed 2",
+    "elu-5-seed-3": "--kind elu --latent-size 5 --seed 3",
     "best-5": "--preset best-5",
     "best-30": "--preset best-30",
     "conv-30": "--preset conv-30",

@@ -301,7 +301,7 @@ def latency(options):
                  "Fresh processes, one thread, images in bytes; medians of 40 processes, and the slowest of "
                  "them.")  # fmt: skip
     for what, path in (
-        ("the shipped one, int8", ROOT / "models/default.aew"),
+        ("the default model, int8", ROOT / "models/digits-high.aew"),
         ("784-500-500-32, int8", KEPT / "study-int8.aew"),
         ("784-500-500-32, float32", KEPT / "study-float32.aew"),
     ):
@@ -327,7 +327,7 @@ def latency(options):
         "Python": "pass",
         "numpy alone": array,
         "libae, the shipped model": array
-        + f"import libae; libae.Model.open({str(ROOT / 'models/default.aew')!r}).encode(x)",
+        + f"import libae; libae.Model.open({str(ROOT / 'models/digits-high.aew')!r}).encode(x)",
         "libae, 784-500-500-32, float32": array
         + f"import libae; libae.Model.open({str(KEPT / 'study-float32.aew')!r}).encode(x)",
         "ONNX Runtime, 784-500-500-32, float32": onnx("float32"),
@@ -396,7 +396,7 @@ def memory(options):
     return [table, size]
 
 
-LIBRARY_FLAGS = ["-Os", "-mllvm", "-unroll-runtime=0", "-DAE_EMBEDDED"]  # those of tools/build-library.sh
+LIBRARY_FLAGS = ["-O3", "-DAE_EMBEDDED"]  # those of tools/build-library.sh
 
 
 def kernel_lines(*arguments):

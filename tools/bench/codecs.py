@@ -199,24 +199,26 @@ def aez(*arguments, threads=None):
 
 
 def models():
-    """The models that are shipped, the compiled-in one first, with what `aez info` says of each."""
-    paths = sorted((ROOT / "models").glob("*.aew"), key=lambda path: (path.name != "default.aew", path.name))
+    """The models that come with libae, the default one first, with what `aez info` says of each."""
+    paths = sorted(
+        (ROOT / "models").glob("*.aew"), key=lambda path: (path.name != "digits-high.aew", path.name)
+    )
     return [(path, json.loads(seconds_of([AEZ, "info", "--json", path])[1])) for path in paths]
 
 
-def has_scan_layer(info):
+def has_scan_network(info):
     return any(section["tag"] == "SCAN" for section in info["sections"])
 
 
 def code_models():
-    """Those for sets of codes: the autoencoder beside an exact layer is there for the file's sake alone."""
-    return [(path, info) for path, info in models() if not has_scan_layer(info)]
+    """Those for lossy sets: that beside a network for lossless coding is there for the file's sake alone."""
+    return [(path, info) for path, info in models() if not has_scan_network(info)]
 
 
 def exact_models(options):
     if options.exact_model:
         return [Path(options.exact_model)]
-    return [path for path, info in models() if has_scan_layer(info)]
+    return [path for path, info in models() if has_scan_network(info)]
 
 
 def say(*cells):
@@ -273,12 +275,12 @@ def exact(options):
         say(what, size)
         return size
 
-    add("aez --exact --effort 1, needs no model", None, "--effort", "1")
+    add("aez --exact --method contexts, needs no model", None, "--method", "contexts")
     for model in exact_models(options):
-        size = add(f"aez --exact --effort 2, {model.name} apart", model, "--effort", "2")
+        size = add(f"aez --exact --method scans, {model.name} apart", model, "--method", "scans")
         rows.append([f"the same and {model.name} itself", size + model.stat().st_size])
         say(*rows[-1])
-        add("aez --exact --effort 2 --embed-model", model, "--effort", "2", "--embed-model")
+        add("aez --exact --method scans --embed-model", model, "--method", "scans", "--embed-model")
     return {"rows": rows}
 
 
@@ -329,9 +331,9 @@ def speed(options):
     Image.open(WORK / "mosaic.png").save(WORK / "mosaic.pgm")
     source, target = WORK / "set-idx3-ubyte", WORK / "speed-back-idx3-ubyte"
     ours = {}  # what: (arguments, arguments of both ways)
-    ours["aez --exact --effort 1"] = (["--exact", "--effort", "1"], [])
+    ours["aez --exact --method contexts"] = (["--exact", "--method", "contexts"], [])
     for model in exact_models(options)[:1]:
-        ours["aez --exact --effort 2"] = (["--exact", "--effort", "2"], ["--model", model])
+        ours["aez --exact --method scans"] = (["--exact", "--method", "scans"], ["--model", model])
     for model, _ in code_models():
         ours[f"aez, {model.name}"] = ([], ["--model", model])
     threads, encode, decode = options.threads, {}, {}
@@ -357,7 +359,9 @@ def speed(options):
             encode[name, count] = lambda c=codec, s=WORK / form, f=file, n=count: c.written(s, f, n)
             for n in sorted({1, count}):
                 decode[name, n] = lambda c=codec, f=file, b=back, n=n: c.read(f, b, n)
-    slow = {key: encode.pop(key) for key in list(encode) if key[0] in (JXL.name, "aez --exact --effort 2")}
+    slow = {
+        key: encode.pop(key) for key in list(encode) if key[0] in (JXL.name, "aez --exact --method scans")
+    }
     rounds = options.rounds
     took = in_turn(options, encode)
     options.rounds = 1 if options.quick else min(2, rounds)

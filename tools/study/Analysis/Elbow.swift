@@ -1,4 +1,4 @@
-// Where a falling curve bends: beyond it, more brings little.
+// The elbow of a falling curve, beyond which more gains little.
 
 import Compute
 import Core

@@ -1,4 +1,4 @@
-// How many numbers a set of points really varies by, estimated from the distances to nearest neighbours.
+// Estimates of the intrinsic dimension of a set of points, from the distances to nearest neighbours.
 
 import Compute
 import Core

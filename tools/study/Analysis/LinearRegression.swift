@@ -2,7 +2,7 @@
 
 import Core
 
-/// Values foretold as a linear function of inputs plus a constant, by least squares.
+/// Linear regression with an intercept, by least squares.
 public struct LinearRegression: Sendable {
   public let inputCount: Int
   public let outputCount: Int
@@ -43,7 +43,7 @@ public struct LinearRegression: Sendable {
     coefficients = b
   }
 
-  /// What it foretells for `count` rows of inputs, [count, outputCount].
+  /// What it predicts for `count` rows of inputs, [count, outputCount].
   public func predictions(_ inputs: UnsafePointer<Float>, count: Int) throws(AEError) -> Buffer<Float> {
     let result = try Buffer<Float>(count: count * outputCount)
     for r in 0..<count {

@@ -1,4 +1,4 @@
-// A linear classifier: what a code gives away of an image's class without any further non-linearity.
+// Logistic regression: how well a linear classifier tells an image's class from its code.
 
 import Compute
 import Core
@@ -24,7 +24,7 @@ public struct LogisticRegression: Sendable {
     guard count > 0, inputCount > 0, classCount > 1 else {
       throw AEError(.argument, "a classifier needs rows, inputs and two classes")
     }
-    // Standardised: one rate of learning suits all inputs.
+    // Standardised, so that one learning rate suits all inputs.
     let mean = try Buffer<Float>(count: inputCount)
     let scale = try Buffer<Float>(count: inputCount)
     parallel(inputCount) { i in
@@ -38,7 +38,7 @@ public struct LogisticRegression: Sendable {
       let m = sum / Double(count)
       mean.base[i] = Float(m)
       let variance = max(squares / Double(count) - m * m, 0)
-      // What hardly varies would be blown up to no use.
+      // Inputs of hardly any variance are not scaled up.
       scale.base[i] = variance > 1e-8 ? Float(1 / variance.squareRoot()) : 0
     }
     let x = try Buffer<Float>(count: count * inputCount)

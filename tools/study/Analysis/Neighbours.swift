@@ -1,5 +1,5 @@
-// The nearest neighbours of points, exactly: what estimates of dimension and the simplest classifier are made
-// of. By products of whole blocks, since that is what the kernels are fastest at.
+// Exact nearest neighbours, for estimates of dimension and for the simplest classifier. Distances come from matrix products
+// of whole blocks, which the kernels are fastest at.
 
 import Compute
 import Core

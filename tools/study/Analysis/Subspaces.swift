@@ -1,4 +1,4 @@
-// How two subspaces lie to each other: the principal angles between them (Björck and Golub 1973).
+// The principal angles between two subspaces (Björck and Golub 1973).
 
 import Core
 import Training
