@@ -209,8 +209,8 @@ struct Compress: ParsableCommand {
     try report.show(facts)
   }
 
-  /// What to say of a set of codes that came out badly, most likely because the model has learned other images;
-  /// nil if it did not.
+  /// The warning for a lossy set with poor reconstructions, most likely because the model was trained on other images; nil
+  /// if they are good enough.
   ///
   /// Each image that the model reconstructs too poorly is stored raw: more than a tenth are too many. Of the variance of
   /// digits, digits-low loses a sixth at its lowest quality, digits-high a twentieth: a third, and a fifth, are a sign
