@@ -34,6 +34,7 @@ one() {
   npy | floats) formats=npy ;;
   gunzip) formats=gzip ;;
   deflate) formats='idx pgm' ;;
+  options) formats='json pgm idx' ;;
   *) formats=$1 ;;
   esac
   mkdir -p "$corpus"
