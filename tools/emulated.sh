@@ -111,20 +111,22 @@ else
       flags+=(-Xcc "-fmodule-map-file=$modules/$module.modulemap")
     done
     status=0
-    for module in Core Compute Bytes Network Entropy Lossless Latent Model Storage Container; do
+    for module in Core Compute Bytes Options Network Entropy Lossless Latent Model Storage Container; do
       "$swiftc" -c "${flags[@]}" -module-name "$module" -emit-module -emit-module-path "$modules/$module.swiftmodule" \
         -o "$modules/$module.o" $(find Sources/"$module" -name "*.swift") || { status=1; break; }
     done
     [ "$status" -eq 0 ] && "$swiftc" -c "${flags[@]}" -module-name Decode -o "$modules/Decode.o" Tests/emulated/decode.swift &&
       "$clang" --target=aarch64-linux-gnu -fuse-ld=lld -no-pie -O2 -DAE_EMBEDDED -DZ_SOLO -Wl,--gc-sections -I"$modules/zlib" \
         -ISources/CKernels/include -ISources/CSystem/include "$modules"/*.o Tests/emulated/*.c Sources/CKernels/?*.c \
+        Sources/CScan/*.c -ISources/CScan/include \
         Sources/CSystem/*.c "$embedded/aarch64-none-none-elf/libswiftUnicodeDataTables.a" -Wl,--wrap=posix_memalign,--wrap=free \
         -o "$out/decode-arm" -lm -lpthread
     result $? "Arm: the modules that decoding takes compile in embedded Swift, and link"
     golden=Tests/golden
     for pair in coded:walsh-8 mixed:walsh-8 plain:walsh-8 tiny:walsh-4 embedded: exact-contexts: exact-drawings-1: exact-noise: \
       exact-preview:walsh-8 exact-scans:scans-28 exact-stored: exact: near-exact-3: near-exact-32: near-exact-contexts: \
-      near-exact-scans:scans-28; do
+      near-exact-scans:scans-28 v3-coded:walsh-8 v3-mixed:walsh-8 v3-embedded: v3-exact-contexts: v3-exact-scans:scans-28 \
+      v3-near-exact-scans:scans-28; do
       set="$golden/${pair%:*}.aez"
       weights=${pair#*:}
       for cpu in cortex-a53 max; do
