@@ -73,6 +73,7 @@ void write_file(const char *path, const void *bytes, size_t size);
 
 void test_library(void);
 void test_contexts(void);
+void test_calls_in_contexts(void);
 void test_option_tables(void);
 void test_models(void);
 void test_tensors(void);

@@ -277,6 +277,7 @@ int main(int argc, char **argv) {
   test_contexts();
   elu = train(AE_KIND_ELU);
   vae = train(AE_KIND_VAE);
+  test_calls_in_contexts();
   test_option_tables();
   test_models();
   test_tensors();
