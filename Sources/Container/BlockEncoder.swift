@@ -1,6 +1,7 @@
 // From images to a block: whatever kind is smallest. How each kind is read back is in BlockDecoder.swift.
 
 import Bytes
+import Compute
 import Core
 import Latent
 import Lossless
@@ -239,13 +240,11 @@ final class BlockEncoder: Sendable {
   static func isPoorlyReconstructed(
     _ picture: UnsafePointer<UInt8>, of image: UnsafePointer<UInt8>, _ pixelCount: Int
   ) -> Bool {
-    var error = 0
+    let error = squaredError(picture, image, count: pixelCount)
     var sum = 0
     var sumOfSquares = 0
     for pixel in 0..<pixelCount {
       let value = Int(image[pixel])
-      let difference = value - Int(picture[pixel])
-      error += difference * difference
       sum += value
       sumOfSquares += value * value
     }

@@ -58,8 +58,6 @@ public final class SetWriter {
   public private(set) var rawImageCount = 0
   /// Images added so far.
   public var count: Int { writtenCount + waitingCount }
-  /// Bytes that the set takes whatever its images are, once it is finished: header, footer, an embedded model.
-  public private(set) var fixedByteCount = 0
 
   /// Begins a set.
   ///
@@ -130,7 +128,6 @@ public final class SetWriter {
 
   private func begin() throws(AEError) {
     try put(try header.write())
-    fixedByteCount = byteCount + Footer.byteCount
   }
 
   private func put(_ bytes: Buffer<UInt8>) throws(AEError) {
@@ -297,12 +294,7 @@ public final class SetWriter {
       monitor: monitor)
     try monitor.check()
     if let fault { throw AEError(.internal, "a block just made cannot be read: \(fault.reason)") }
-    var sum = 0
-    for index in 0..<decoded.count {
-      let difference = Int(decoded.base[index]) - Int(pixels[index])
-      sum += difference * difference
-    }
-    return sum
+    return Compute.squaredError(decoded.base, pixels, count: decoded.count)
   }
 
   // MARK: Chunks
@@ -349,14 +341,12 @@ public final class SetWriter {
     waiting = nil
     isAtEnd = true
     if embedsModel, usesModel {
-      let before = byteCount
       if let bytes = try embeddingSet?.file.embeddedModel() {
         try chunk(ChunkHead(kind: ChunkKind.model, byteCount: bytes.count), bytes.base)
       } else if let model {
         let bytes = try WeightFile.write(model, storage: .int8, decoderOnly: true)
         try chunk(ChunkHead(kind: ChunkKind.model, byteCount: bytes.count), bytes.base)
       }
-      fixedByteCount += byteCount - before
     }
     if hasLabels ?? false {
       let packed = try pack(try labels.finish())
