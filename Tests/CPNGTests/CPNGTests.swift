@@ -3,18 +3,19 @@
 import CPNG
 import Testing
 
-/// A picture of `width` x `height` grey bytes, some of them far apart.
-private func picture(_ width: Int, _ height: Int) -> [UInt8] {
-  (0..<width * height).map { UInt8(truncatingIfNeeded: $0 &* $0 &* 7 &+ $0 / 3) }
+/// A picture of `width` x `height` x `channels` bytes, some of them far apart.
+private func picture(_ width: Int, _ height: Int, _ channels: Int = 1) -> [UInt8] {
+  (0..<width * height * channels).map { UInt8(truncatingIfNeeded: $0 &* $0 &* 7 &+ $0 / 3) }
 }
 
-private func write(_ grey: [UInt8], _ width: Int, _ height: Int) -> [UInt8] {
+private func write(_ samples: [UInt8], _ width: Int, _ height: Int, _ channels: Int = 1) -> [UInt8] {
   var bytes: UnsafeMutablePointer<UInt8>?
   var count = 0
   var message = [CChar](repeating: 0, count: Int(CPNG_MESSAGE_SIZE))
-  guard cpng_write(grey, UInt32(width), UInt32(height), &bytes, &count, &message) == CPNG_OK else {
-    return []
-  }
+  guard
+    cpng_write(
+      samples, UInt32(width), UInt32(height), Int32(channels), &bytes, &count, &message) == CPNG_OK
+  else { return [] }
   defer { cpng_free(bytes) }
   return Array(UnsafeBufferPointer(start: bytes, count: count))
 }
@@ -36,10 +37,13 @@ private func read(_ file: [UInt8]) -> (samples: [UInt8]?, message: String) {
 
 @Test("a picture comes back from PNG, the same bytes every time", arguments: [(1, 1), (28, 28), (3, 700)])
 func pngRoundTrip(width: Int, height: Int) {
-  let grey = picture(width, height)
-  let file = write(grey, width, height)
-  #expect(file == write(grey, width, height))
-  #expect(read(file).samples == grey)
+  for channels in 1...4 {
+    let samples = picture(width, height, channels)
+    let file = write(samples, width, height, channels)
+    #expect(file == write(samples, width, height, channels))
+    #expect(read(file).samples == samples)
+  }
+  #expect(write(picture(width, height), width, height, 5) == [])
 }
 
 @Test("every truncation of a PNG file but of its last bytes is refused")
@@ -54,7 +58,10 @@ func pngTruncation() {
 
 @Test("no mutation of a PNG file breaks the reader")
 func pngFuzz() {
-  let seeds = [write(picture(5, 4), 5, 4), write(picture(40, 3), 40, 3)]
+  let seeds = [
+    write(picture(5, 4), 5, 4), write(picture(40, 3), 40, 3), write(picture(5, 4, 3), 5, 4, 3),
+    write(picture(6, 2, 4), 6, 2, 4),
+  ]
   var state: UInt64 = 20_240_601
   func below(_ bound: Int) -> Int {
     state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407

@@ -88,7 +88,7 @@ func idxRefuses() {
     ([], "an IDX header of 16 bytes expected, 0 came (byte 0)"),
     (
       idxHeader([1, 2]),
-      "3 dimensions expected, 2 came (one image, or flattened ones): write [count, height, width] (byte 0)"
+      "3 dimensions, or 4 with channels, expected, 2 came (one image, or flattened ones): write [count, height, width] (byte 0)"
     ),
     (Array(idxHeader([1, 2, 3]).prefix(15)), "an IDX header of 16 bytes expected, 15 came (byte 0)"),
     ([1] + idxHeader([1, 2, 2]), "not an IDX file: it does not begin with two zeros (byte 0)"),
@@ -97,10 +97,27 @@ func idxRefuses() {
       "is an IDX file of 32-bit floats (type 13), and only unsigned bytes, type 8, are read: scale them to 0 ... 255 "
         + "and write bytes (byte 0)"
     ),
-    (idxHeader([1]) + [0, 0, 0, 0, 0, 0, 0, 0], "3 dimensions expected, 1 came (a file of labels) (byte 0)"),
+    (
+      idxHeader([1]) + [0, 0, 0, 0, 0, 0, 0, 0],
+      "3 dimensions, or 4 with channels, expected, 1 came (a file of labels) (byte 0)"
+    ),
     (
       idxHeader([1, 2, 2, 2]),
-      "3 dimensions expected, 4 came (images of several channels): write one grey channel, [count, height, width] (byte 0)"
+      "dimension 3 must be 1, 3 or 4, the channels of [count, height, width, channels], not 2 (byte 16)"
+    ),
+    (
+      idxHeader([9, 3, 32, 32]),
+      "dimension 3 must be 1, 3 or 4, the channels of [count, height, width, channels], not 32: these seem to be "
+        + "[count, channels, height, width]; numpy's a.transpose(0, 2, 3, 1) puts the channels last (byte 16)"
+    ),
+    (Array(idxHeader([1, 2, 3, 4]).prefix(19)), "an IDX header of 20 bytes expected, 19 came (byte 0)"),
+    (
+      idxHeader([1, 2, 3, 4, 5]),
+      "3 dimensions, or 4 with channels, expected, 5 came (byte 0)"
+    ),
+    (
+      idxHeader([2, 1, 1, 3]) + [1, 2, 3, 4, 5],
+      "the header declares 2 x 1 x 1 x 3 = 6 bytes, 5 follow (byte 20)"
     ),
     (
       idxHeader([1, 2, 2], type: 7), "IDX elements of type 7; only unsigned bytes, type 8, are read (byte 0)"
@@ -212,7 +229,8 @@ func npyShapes() throws {
   #expect(try shape("(0, 784)", 0) == [0, 28, 28])
   #expect(try shape("(2, 3, 4)", 24) == [2, 3, 4])
   for (text, count, size) in [
-    ("(8,)", 8, nil), ("()", 1, nil), ("(1, 2, 2, 1)", 4, nil), ("(3, 8)", 24, (width: 3, height: 3)),
+    ("(8,)", 8, nil), ("()", 1, nil), ("(1, 2, 2, 2)", 8, nil), ("(1, 3, 2, 2)", 12, nil),
+    ("(3, 8)", 24, (width: 3, height: 3)),
     ("(2, 3, 4)", 24, (width: 3, height: 4)), ("(5, 0, 3)", 0, nil), ("(0, 3, 70000)", 0, nil),
   ] as [(String, Int, (width: Int, height: Int)?)] {
     #expect(
@@ -319,18 +337,18 @@ func npyRefuses() {
 
 private func pgm(_ text: String, _ data: [UInt8] = []) throws(AEError) -> ImageSet {
   let bytes = Array(text.utf8) + data
-  return try PGM.read(bytes, bytes.count, name: "x")
+  return try PNM.read(bytes, bytes.count, name: "x")
 }
 
 @Test("an image comes back from PGM")
 func pgmRoundTrip() throws {
   let set = try sampleSet()
-  let file = try PGM.write(set, index: 1)
+  let file = try PNM.write(set, index: 1)
   #expect(file.array == Array("P5\n2 2\n255\n".utf8) + [40, 50, 60, 70])
-  let back = try PGM.read(file.base, file.count, name: "x")
+  let back = try PNM.read(file.base, file.count, name: "x")
   #expect(back.count == 1 && back.width == 2 && back.height == 2 && back.source == .pgmFile)
   #expect(back.pixels.array == [40, 50, 60, 70])
-  #expect(failure { () throws(AEError) in _ = try PGM.write(set, index: 3) }?.code == .argument)
+  #expect(failure { () throws(AEError) in _ = try PNM.write(set, index: 3) }?.code == .argument)
 }
 
 @Test("binary, text, 16-bit and commented PGM files are read and scaled to the nearest byte, halves up")
@@ -348,7 +366,10 @@ func pgmReads() throws {
 @Test("PGM files that cannot be are refused with what is wrong and where")
 func pgmRefuses() {
   let cases: [(String, [UInt8], String)] = [
-    ("P6 1 1 255\n", [0], "not a PGM file: it does not begin with P5 or P2 (byte 0)"),
+    (
+      "P1 1 1\n", [0],
+      "not a PGM, PPM or PAM file: it does not begin with P2, P3, P5, P6 or P7 (byte 0)"
+    ),
     ("P5 ", [], "width expected, but the file ends (byte 3)"),
     ("P5 0 1 255\n", [], "width must be in 1 ... 65535, not 0 (byte 4)"),
     ("P5 1 65536 255\n", [], "height must be in 1 ... 65535, not 65536 (byte 10)"),
@@ -392,6 +413,100 @@ func conversionsAreTold() throws {
   #expect(try NPY.read(between, between.count, name: "x").conversions == .levels)
 }
 
+// MARK: Channels
+
+@Test("images of 3 and 4 channels come back from IDX and NPY, channels last")
+func channelsRoundTrip() throws {
+  for channels in [1, 3, 4] {
+    let bytes = (0..<2 * 3 * 2 * channels).map { UInt8($0 * 7 % 256) }
+    let set = try ImageSet(width: 3, height: 2, channels: channels, count: 2, pixels: try Buffer(bytes))
+    let shape = ImageShape(width: 3, height: 2, channels: channels)
+    #expect(set.shape == shape && set.imageSize == 6 * channels)
+    let file = try IDX.write(set)
+    let sizes: [UInt32] = channels == 1 ? [2, 2, 3] : [2, 2, 3, UInt32(channels)]
+    #expect(Array(file.array.prefix(4 + 4 * sizes.count)) == idxHeader(sizes))
+    let array = try NPY.write(set)
+    for back in [
+      try IDX.read(file.base, file.count, name: "x"), try NPY.read(array.base, array.count, name: "x"),
+    ] {
+      #expect(back.shape == shape && back.count == 2 && back.pixels.array == bytes)
+    }
+  }
+  for (channels, count) in [(2, 8), (5, 20), (0, 0)] {
+    let pixels = try Buffer<UInt8>(count: count)
+    #expect(
+      failure { () throws(AEError) in
+        _ = try ImageSet(width: 2, height: 2, channels: channels, count: 1, pixels: pixels)
+      }?.code == .argument)
+  }
+}
+
+@Test("three dimensions that look like one image in colour are refused, unless a size says what they are")
+func npyAmbiguity() throws {
+  func shape(_ text: String, _ count: Int, size: (width: Int, height: Int)? = nil) throws(AEError) -> [Int] {
+    let bytes = npy("|u1", text, [UInt8](repeating: 0, count: count))
+    let set = try NPY.read(bytes, bytes.count, name: "x", size: size)
+    return [set.count, set.height, set.width, set.channels]
+  }
+  #expect(
+    message { () throws(AEError) in _ = try shape("(20, 13, 3)", 780) }
+      == "x: an array of [20, 13, 3] may be one image in colour, or 20 grey ones 3 wide: a[None] makes [1, 20, 13, 3] of "
+      + "it, --size 3x13 says that they are grey")
+  #expect(try shape("(20, 13, 3)", 780, size: (width: 3, height: 13)) == [20, 13, 3, 1])
+  #expect(try shape("(20, 12, 3)", 720) == [20, 12, 3, 1])
+  #expect(try shape("(12, 13, 3)", 468) == [12, 13, 3, 1])
+  #expect(try shape("(1, 20, 13, 3)", 780) == [1, 20, 13, 3])
+  #expect(try shape("(20, 13, 3, 1)", 780) == [20, 13, 3, 1])
+  #expect(try shape("(2, 3, 3, 3)", 54) == [2, 3, 3, 3])
+  #expect(
+    message { () throws(AEError) in _ = try shape("(2, 3, 5, 7)", 210) }
+      == "x: an array of [2, 3, 5, 7], [count, height, width] or [count, height, width, channels] expected: these seem to "
+      + "be [count, channels, height, width]; a.transpose(0, 2, 3, 1) makes [2, 5, 7, 3]")
+}
+
+@Test("PPM and PAM are read and written in the fewest channels that hold the image")
+func pnmChannels() throws {
+  func read(_ text: String, _ data: [UInt8] = []) throws(AEError) -> (Int, [UInt8], SourceKind) {
+    let set = try pgm(text, data)
+    return (set.channels, set.pixels.array, set.source)
+  }
+  func pam(_ depth: Int, _ more: String = "") -> String {
+    "P7\nWIDTH 1\n# a comment\n\nHEIGHT 2\nDEPTH \(depth)\nMAXVAL 255\n\(more)ENDHDR\n"
+  }
+  #expect(try read("P6 1 2 255\n", [1, 2, 3, 4, 5, 6]) == (3, [1, 2, 3, 4, 5, 6], .ppmFile))
+  #expect(try read("P6 1 2 255\n", [1, 1, 1, 5, 5, 5]) == (1, [1, 5], .ppmFile))
+  #expect(try read("P3 1 1 15\n15 0 1") == (3, [255, 0, 17], .ppmFile))
+  #expect(try read(pam(1), [8, 9]) == (1, [8, 9], .pamFile))
+  #expect(try read(pam(2), [8, 255, 9, 255]) == (1, [8, 9], .pamFile))
+  #expect(try read(pam(2), [8, 254, 9, 255]) == (4, [8, 8, 8, 254, 9, 9, 9, 255], .pamFile))
+  #expect(try read(pam(3, "TUPLTYPE RGB\n"), [1, 2, 3, 4, 5, 6]) == (3, [1, 2, 3, 4, 5, 6], .pamFile))
+  #expect(
+    try read(pam(4, "TUPLTYPE RGB_ALPHA\n"), [1, 2, 3, 0, 4, 5, 6, 7])
+      == (4, [1, 2, 3, 0, 4, 5, 6, 7], .pamFile))
+  #expect(try pgm(pam(4), [1, 2, 3, 255, 4, 5, 6, 255]).fileChannels == 4)
+  let colours = try pgm("P6 1 2 255\n", [1, 2, 3, 4, 5, 6])
+  #expect(try PNM.write(colours, as: .ppm).array == Array("P6\n1 2\n255\n".utf8) + [1, 2, 3, 4, 5, 6])
+  #expect(failure { () throws(AEError) in _ = try PNM.write(colours, as: .pgm) }?.code == .kind)
+  let alpha = try pgm(pam(4), [1, 2, 3, 0, 4, 5, 6, 7])
+  #expect(failure { () throws(AEError) in _ = try PNM.write(alpha, as: .ppm) }?.code == .kind)
+  let file = try PNM.write(alpha, as: .pam)
+  #expect(try PNM.read(file.base, file.count, name: "x").pixels.array == alpha.pixels.array)
+  let grey = try pgm("P5 1 2 255\n", [7, 8])
+  #expect(try PNM.write(grey, as: .ppm).array == Array("P6\n1 2\n255\n".utf8) + [7, 7, 7, 8, 8, 8])
+}
+
+@Test("colours become luma, and transparency is laid over black")
+func greyOfColours() throws {
+  let colours = try ImageSet(
+    width: 2, height: 1, channels: 3, count: 1, pixels: try Buffer([255, 0, 0, 9, 9, 9]))
+  let grey = try colours.grey()
+  #expect(grey.channels == 1 && grey.pixels.array == [76, 9] && grey.conversions == .colour)
+  let alpha = try ImageSet(
+    width: 2, height: 1, channels: 4, count: 1, pixels: try Buffer([0, 255, 0, 100, 9, 9, 9, 255]))
+  #expect(try alpha.grey().pixels.array == [59, 9])
+  #expect(try alpha.grey().conversions == [.colour, .transparency])
+}
+
 // MARK: Signatures
 
 @Test("a file that is not read is told as what it is")
@@ -401,11 +516,12 @@ func formatsAreTold() {
   }
   let cases: [([UInt8], String)] = [
     ([], "is empty"),
-    (Array("hello".utf8), "does not begin as an IDX, NPY, PNG or PGM file does (byte 0)"),
-    ([0xFF, 0xD8, 0xFF, 0xE0], "is a JPEG picture: convert it to PNG or PGM first"),
-    (Array("RIFF....WEBP".utf8), "is a WebP picture: convert it to PNG or PGM first"),
-    (Array("BM".utf8) + [UInt8](repeating: 0, count: 20), "is a BMP picture: convert it to PNG or PGM first"),
-    (Array("P6 1 1 255 ...".utf8), "is a PPM picture, in colour: convert it to PGM first"),
+    (Array("hello".utf8), "does not begin as an IDX, NPY, PNG, PGM, PPM or PAM file does (byte 0)"),
+    ([0xFF, 0xD8, 0xFF, 0xE0], "is a JPEG picture: convert it to PNG or PPM first"),
+    (Array("RIFF....WEBP".utf8), "is a WebP picture: convert it to PNG or PPM first"),
+    (Array("BM".utf8) + [UInt8](repeating: 0, count: 20), "is a BMP picture: convert it to PNG or PPM first"),
+    (Array("P7 332\n#XVVERSION".utf8), "is a thumbnail of XV (P7 332): convert it to PPM first"),
+    (Array("P4 1 1 ...".utf8), "is a PBM bitmap: convert it to PGM first"),
     (Array("BZh9".utf8), "is a bzip2 file: unpack it first, with bzip2 -d"),
     (
       [UInt8](repeating: 0x61, count: 257) + Array("ustar".utf8),
@@ -413,7 +529,8 @@ func formatsAreTold() {
     ),
     (
       [0x80, 4, 0x95],
-      "is a Python pickle: save the images as a .npy of bytes, [count, height, width], with numpy.save"
+      "is a Python pickle: save the images as a .npy of bytes, [count, height, width] or [count, height, width, "
+        + "channels], with numpy.save"
     ),
     (
       [0x50, 0x4B, 3, 4] + [UInt8](repeating: 0, count: 22) + [5, 0, 0, 0] + Array("a.npy".utf8),
@@ -542,11 +659,11 @@ func npyFuzz() throws {
 @Test("no mutation of a PGM file breaks its reader")
 func pgmFuzz() throws {
   let seeds = [
-    try PGM.write(try sampleSet()).array, Array("P2 # c\n2 2 15\n0 3 9 15\n".utf8),
+    try PNM.write(try sampleSet()).array, Array("P2 # c\n2 2 15\n0 3 9 15\n".utf8),
     Array("P5 2 1 65535\n".utf8) + [1, 2, 3, 4],
   ]
   let (accepted, refused) = try fuzz(seeds, count: 30_000) { bytes, count throws(AEError) in
-    try PGM.read(bytes, count, name: "x")
+    try PNM.read(bytes, count, name: "x")
   }
   #expect(accepted > 100 && refused > 10_000)
 }

@@ -52,7 +52,7 @@ static int read_image(reading *r, input *in, cpng_image *image) {
   if (setjmp(png_jmpbuf(r->png))) return CPNG_FORMAT;
   png_set_read_fn(r->png, in, read_bytes);
   png_set_user_limits(r->png, 65535, 65535);
-  /* What no grey value depends on is passed over as it lies in the file: texts and profiles inflate. */
+  /* What no sample depends on is passed over as it lies in the file: texts and profiles inflate. */
   png_set_keep_unknown_chunks(r->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
   png_set_chunk_malloc_max(r->png, 1 << 16);
   png_set_chunk_cache_max(r->png, 16);
@@ -127,27 +127,33 @@ static void write_bytes(png_structp png, png_bytep from, size_t count) {
 
 static void flush(png_structp png) { (void)png; }
 
-static int write_image(png_structp png, png_infop info, output *out, const uint8_t *grey, uint32_t width,
-                       uint32_t height) {
+static int write_image(png_structp png, png_infop info, output *out, const uint8_t *samples, uint32_t width,
+                       uint32_t height, int channels) {
+  static const int types[] = {PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA, PNG_COLOR_TYPE_RGB,
+                              PNG_COLOR_TYPE_RGB_ALPHA};
   if (setjmp(png_jmpbuf(png))) return CPNG_FORMAT;
   png_set_write_fn(png, out, write_bytes, flush);
-  png_set_IHDR(png, info, width, height, 8, PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_BASE,
+  png_set_IHDR(png, info, width, height, 8, types[channels - 1], PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_BASE,
                PNG_FILTER_TYPE_BASE);
   png_set_compression_level(png, 9);
   png_write_info(png, info);
-  for (uint32_t y = 0; y < height; y++) png_write_row(png, grey + (size_t)y * width);
+  for (uint32_t y = 0; y < height; y++) png_write_row(png, samples + (size_t)y * width * (size_t)channels);
   png_write_end(png, info);
   return CPNG_OK;
 }
 
-int cpng_write(const uint8_t *grey, uint32_t width, uint32_t height, uint8_t **bytes, size_t *byte_count,
-               char message[CPNG_MESSAGE_SIZE]) {
+int cpng_write(const uint8_t *samples, uint32_t width, uint32_t height, int channels, uint8_t **bytes,
+               size_t *byte_count, char message[CPNG_MESSAGE_SIZE]) {
+  if (channels < 1 || channels > 4) {
+    say(message, "a picture has 1 to 4 channels");
+    return CPNG_FORMAT;
+  }
   output out = {NULL, 0, 0};
   int status = CPNG_MEMORY;
   png_infop info = NULL;
   png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, message, fail_writing, ignore_warning);
   if (png != NULL) info = png_create_info_struct(png);
-  if (info != NULL) status = write_image(png, info, &out, grey, width, height);
+  if (info != NULL) status = write_image(png, info, &out, samples, width, height, channels);
   png_destroy_write_struct(&png, &info);
   if (status == CPNG_MEMORY) say(message, "memory was refused");
   if (status != CPNG_OK) {

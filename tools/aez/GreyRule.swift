@@ -1,9 +1,23 @@
-// What happens to pictures that are more than 8-bit grey. Colour is not coded: in lossless and near-lossless
-// sets such pictures are refused, elsewhere they are converted with a message; --grey asks for the conversion.
+// What happens to images that are more than 8-bit grey. Lossless and near-lossless sets keep colours and transparency, and
+// refuse levels that bytes do not hold; elsewhere images become grey with a message; --grey asks for that.
 
 import Core
 import Storage
 import ToolKit
+
+/// What to do with images that are more than 8-bit grey.
+enum GreyRule {
+  /// Make them grey and say so: models are of grey images.
+  case tell
+  /// Make them grey: the user said so.
+  case meant
+  /// Keep their channels, and refuse levels that bytes do not hold: the set is lossless or near-lossless.
+  case exact
+  /// Keep their channels, and say what levels are not as they were.
+  case look
+
+  var keepsChannels: Bool { self == .exact || self == .look }
+}
 
 /// Which images of an input were converted.
 struct GreyNote {
@@ -12,12 +26,30 @@ struct GreyNote {
   private(set) var name = ""
   /// Files that were converted.
   private(set) var fileCount = 0
+  /// Pictures that were given channels that they have nothing in, because others of their set have.
+  private(set) var widenedCount = 0
+  private var widenedText = ""
 
   mutating func add(_ conversions: GreyConversions, of name: String) {
     guard !conversions.isEmpty else { return }
     if fileCount == 0 { self.name = name }
     self.conversions.formUnion(conversions)
     fileCount += 1
+  }
+
+  /// Notes all that was converted of the images of one file.
+  mutating func replace(_ conversions: GreyConversions, of name: String) {
+    (self.conversions, self.name, fileCount) = (conversions, name, 1)
+  }
+
+  /// Notes that some of the pictures have fewer channels than their set.
+  mutating func add(widened count: Int, of total: Int, to channels: Int, in name: String) {
+    guard count > 0 else { return }
+    widenedCount = count
+    let (have, are) = count == 1 ? ("has", "is") : ("have", "are")
+    let what = total == 1 ? have : "\(grouped(count)) of \(counted(total, "image")) \(have)"
+    widenedText =
+      "\(name): \(what) fewer channels than the set and \(are) kept as \(channels == 4 ? "RGBA" : "RGB"), the pixels being the same"
   }
 
   /// The words for programs.
@@ -34,7 +66,7 @@ struct GreyNote {
     var parts: [String] = []
     if conversions.contains(.colour) { parts.append("colours") }
     if conversions.contains(.transparency) { parts.append("transparency") }
-    if conversions.contains(.levels) { parts.append("grey levels that 8 bits do not hold") }
+    if conversions.contains(.levels) { parts.append("levels that 8 bits do not hold") }
     return parts.count == 3 ? "\(parts[0]), \(parts[1]) and \(parts[2])" : parts.joined(separator: " and ")
   }
 
@@ -43,18 +75,19 @@ struct GreyNote {
     guard !conversions.isEmpty else { return }
     throw AEError(
       .kind,
-      "\(name): has \(phrase(conversions)), and what is kept exactly is 8-bit grey: --grey converts the images to that first"
-    )
+      "\(name): has \(phrase(conversions)), and what is kept exactly is 8 bits: convert the images to that first, or take "
+        + "them as 8-bit grey with --grey")
   }
 
   /// Says once what was converted unasked.
-  func warn() {
-    guard fileCount > 0 else { return }
+  func warn(_ rule: GreyRule) {
+    if widenedCount > 0, rule == .exact { Console.warn("aez: \(widenedText)") }
+    guard fileCount > 0, rule != .meant else { return }
     let others = fileCount > 1 ? " and \(counted(fileCount - 1, "other file"))" : ""
     let (have, are) = fileCount > 1 ? ("have", "are") : ("has", "is")
+    let taken = rule == .tell ? "8-bit grey (--grey says that this is meant)" : "8 bits"
     Console.warn(
-      "aez: \(name)\(others): \(have) \(GreyNote.phrase(conversions)) and \(are) taken as 8-bit grey (--grey says that this is meant)"
-    )
+      "aez: \(name)\(others): \(have) \(GreyNote.phrase(conversions)) and \(are) taken as \(taken)")
   }
 
   /// The line of a report.
@@ -68,6 +101,7 @@ extension Report {
   /// Adds which images were converted, if any.
   mutating func add(grey note: GreyNote) {
     add("converted", .array(note.names.map { .string($0) }))
-    if let line = note.line { add(line: line, title: "made grey") }
+    add("widened", .int(note.widenedCount))
+    if let line = note.line { add(line: line, title: "converted") }
   }
 }

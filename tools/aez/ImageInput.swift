@@ -1,4 +1,4 @@
-// Images as they come: IDX, NPY, PNG and PGM files, folders of pictures, MNIST, standard input. Whatever it
+// Images as they come: IDX, NPY, PNG, PGM, PPM and PAM files, folders of pictures, MNIST, standard input. Whatever it
 // is becomes an ImageSet here, for every command.
 
 import ArgumentParser
@@ -20,6 +20,22 @@ struct ImageSize: ExpressibleByArgument {
     else { return nil }
     self.width = width
     self.height = height
+  }
+}
+
+/// What the command line says of the size of images.
+enum Sizing {
+  case asIs
+  case resize(ImageSize)
+  case pad(PadSize)
+
+  /// The same for images of one size.
+  var fit: ImageFit {
+    switch self {
+    case .asIs, .pad(.largest): return .asIs
+    case .resize(let size): return .resized(size)
+    case .pad(.size(let size)): return .padded(size)
+    }
   }
 }
 
@@ -48,9 +64,33 @@ struct InputOptions: ParsableArguments {
       "Take colours, transparency and deeper levels as 8-bit grey: without a word, and for --exact at all.")
   var grey = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Scale images to this size, as in 32x32: each pixel is the mean of the area that it covers. What --exact keeps is "
+        + "then the scaled images.", valueName: "wxh"))
+  var resize: ImageSize?
+
+  @Option(
+    help: ArgumentHelp(
+      "Fill images up to this size with black, or transparency if they have such, at the right and the bottom; largest is the "
+        + "greatest width and height of a folder's pictures.", valueName: "wxh|largest"))
+  var pad: PadSize?
+
   func validate() throws {
     if let limit, limit < 1 { throw ValidationError("--limit must be at least 1, not \(limit).") }
+    if resize != nil, pad != nil { throw ValidationError("--resize and --pad exclude each other.") }
+    if let resize { try InputOptions.check(resize, "--resize") }
+    if case .size(let size) = pad { try InputOptions.check(size, "--pad") }
   }
+
+  private static func check(_ size: ImageSize, _ option: String) throws {
+    guard max(size.width, size.height) <= ImageShape.maximumSide else {
+      throw ValidationError("\(option) must be at most \(ImageShape.maximumSide)x\(ImageShape.maximumSide).")
+    }
+  }
+
+  /// How images come to one size.
+  var sizing: Sizing { resize.map { .resize($0) } ?? pad.map { .pad($0) } ?? .asIs }
 
   static var terminalInput: ValidationError {
     ValidationError("Images are expected on standard input, which is a terminal: redirect it.")
@@ -85,32 +125,39 @@ struct InputOptions: ParsableArguments {
 /// Files that hold images, told apart by how they begin.
 enum ImageFile {
   /// Begins to read a file of any kind. What is none of images is refused when its first bytes have come.
-  static func open(_ input: ByteInput, size: ImageSize?, limit: Int?, _ rule: GreyRule) throws(AEError)
-    -> ImageStream
-  {
+  static func open(
+    _ input: ByteInput, size: ImageSize?, limit: Int?, _ rule: GreyRule, _ sizing: Sizing, channels: Int
+  ) throws(AEError) -> ImageStream {
     let format = try FileFormat.of(input)
     switch format.kind {
     case .idx, .npy:
       let reader = try ImageReader(input, size: size.map { ($0.width, $0.height) }, limit: limit)
-      return ImageStream(reader, input.name, rule)
-    case .png, .pgm:
-      let set = try picture(input, format)
+      return try ImageStream(reader, input.name, rule, sizing.fit, channels: channels)
+    case .png, .pgm, .ppm, .pam:
+      let picture = try picture(input, format)
+      let change = try ImageChange(
+        picture.shape, channels: rule.keepsChannels ? max(picture.channels, channels) : 1, sizing.fit,
+        name: input.name)
+      let set = change.isIdentity ? picture : try change.apply(picture)
       var note = GreyNote()
       note.add(set.conversions, of: input.name)
-      return try ImageStream(set, input.name, note: note, rule)
+      if picture.fileChannels < set.channels {
+        note.add(widened: 1, of: 1, to: set.channels, in: input.name)
+      }
+      return try ImageStream(set, input.name, note: note, rule, sizing.fit)
     default: throw format.refusal(input.name)
     }
   }
 
-  /// Reads the one picture of a PNG or PGM file.
+  /// Reads the one picture of a PNG, PGM, PPM or PAM file.
   static func picture(_ input: ByteInput, _ format: FileFormat) throws(AEError) -> ImageSet {
     if format.kind == .png {
       let file = try PNG.bytes(input)
       return try PNG.read(file.base, file.count, name: input.name)
     }
-    let layout = try PGM.layout(try input.peek(ByteInput.largestPeek), name: input.name)
+    let layout = try PNM.layout(try input.peek(ByteInput.largestPeek), name: input.name)
     let file = try input.bytes(atMost: layout.byteCount)
-    return try PGM.read(file.base, file.count, name: input.name)
+    return try PNM.read(file.base, file.count, name: input.name)
   }
 }
 

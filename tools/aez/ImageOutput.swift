@@ -8,7 +8,18 @@ import ToolKit
 
 /// Kinds of output that --as can ask for.
 enum OutputForm: String, CaseIterable, ExpressibleByArgument {
-  case idx, npy, png, pgm
+  case idx, npy, png, pgm, ppm, pam
+
+  /// The kind of one picture; nil for arrays.
+  var picture: PictureKind? {
+    switch self {
+    case .idx, .npy: return nil
+    case .png: return .png
+    case .pgm: return .pgm
+    case .ppm: return .ppm
+    case .pam: return .pam
+    }
+  }
 }
 
 /// Options of commands that write one file of any kind.
@@ -70,18 +81,21 @@ struct ImageOutputOptions: ParsableArguments {
   @Option(
     name: .customLong("as"),
     help: ArgumentHelp(
-      "What to write where the name does not tell: idx, npy, png or pgm. For a folder: png or pgm.",
+      "What to write where the name does not tell: idx, npy, png, pgm, ppm or pam. For a folder: the last four.",
       valueName: "kind"))
   var form: OutputForm?
 
-  @Option(help: ArgumentHelp("Images in a row of a .png or .pgm picture; about as many as rows unless told."))
+  @Option(
+    help: ArgumentHelp(
+      "Images in a row of a picture, be it .png, .pgm, .ppm or .pam; about as many as rows unless told."))
   var columns: Int?
 
   var isStandardOutput: Bool { file.isStandardOutput }
 
   private enum Kind {
-    case idx, gzippedIDX, npy, png, pgm
-    case folder(OutputForm?)
+    case idx, gzippedIDX, npy
+    case picture(PictureKind)
+    case folder(PictureKind?)
   }
 
   func validate() throws {
@@ -100,16 +114,19 @@ struct ImageOutputOptions: ParsableArguments {
     }
   }
 
-  /// Checks, before any work is done, that a folder takes these images; other outputs take any.
-  func checkFolder(names: [String]? = nil, count: Int, hasLabels: Bool, source: SourceKind) throws {
-    guard case .folder(let form) = try kind() else { return }
-    try ImageFolder.check(
-      file.output, names: names, count: count, isPNG: isPNG(form, source), hasLabels: hasLabels,
-      overwrite: file.force)
-  }
-
-  private func isPNG(_ form: OutputForm?, _ source: SourceKind) -> Bool {
-    form.map { $0 == .png } ?? (source != .pgmFolder && source != .pgmFile)
+  /// Checks, before any work is done, that the output takes these images: a folder their names, pictures their channels.
+  func check(
+    names: [String]? = nil, count: Int, channels: Int = 1, hasLabels: Bool, source: SourceKind
+  ) throws {
+    switch try kind() {
+    case .idx, .gzippedIDX, .npy: return
+    case .picture(let kind): try kind.check(channels: channels, of: file.output)
+    case .folder(let asked):
+      let kind = asked ?? PictureKind(source, channels: channels)
+      try kind.check(channels: channels, of: file.output)
+      try ImageFolder.check(
+        file.output, names: names, count: count, as: kind, hasLabels: hasLabels, overwrite: file.force)
+    }
   }
 
   /// Writes a set of images.
@@ -120,22 +137,23 @@ struct ImageOutputOptions: ParsableArguments {
       let plain = try IDX.write(set)
       try file.write(try Zlib.gzip(plain.base, plain.count))
     case .npy: try file.write(try NPY.write(set))
-    case .png: try file.write(try PNG.write(try Grid.make(set, columns: columns ?? 0)))
-    case .pgm: try file.write(try PGM.write(try Grid.make(set, columns: columns ?? 0)))
-    case .folder(let form):
+    case .picture(let kind): try file.write(try kind.write(try Grid.make(set, columns: columns ?? 0)))
+    case .folder(let asked):
       try ImageFolder.write(
-        set, to: file.output, isPNG: isPNG(form, set.source), overwrite: file.force)
+        set, to: file.output, as: asked ?? PictureKind(set.source, channels: set.channels),
+        overwrite: file.force)
     }
   }
 
   /// Begins to write a set whose images come in pieces; nil if the output is made of a whole set.
-  func open(width: Int, height: Int, count: Int) throws -> StreamedImages? {
+  func open(_ shape: ImageShape, count: Int) throws -> StreamedImages? {
     let (head, isGzip): ([UInt8], Bool)
+    let sizes = shape.sizes(count: count)
     switch try kind() {
-    case .idx: (head, isGzip) = (IDX.head(sizes: [count, height, width]), false)
-    case .gzippedIDX: (head, isGzip) = (IDX.head(sizes: [count, height, width]), true)
-    case .npy: (head, isGzip) = (NPY.head(shape: [count, height, width]), false)
-    case .png, .pgm, .folder: return nil
+    case .idx: (head, isGzip) = (IDX.head(sizes: sizes), false)
+    case .gzippedIDX: (head, isGzip) = (IDX.head(sizes: sizes), true)
+    case .npy: (head, isGzip) = (NPY.head(shape: sizes), false)
+    case .picture, .folder: return nil
     }
     let target = try OutputFile(isStandardOutput ? "/dev/stdout" : file.output, overwrite: file.force)
     return try StreamedImages(target, head: head, isGzip: isGzip)
@@ -148,29 +166,29 @@ struct ImageOutputOptions: ParsableArguments {
       switch form {
       case .idx, nil: return .idx
       case .npy: return .npy
-      case .png: return .png
-      case .pgm: return .pgm
+      case .png: return .picture(.png)
+      case .pgm: return .picture(.pgm)
+      case .ppm: return .picture(.ppm)
+      case .pam: return .picture(.pam)
       }
     }
     if path.utf8.last == 0x2F || Path.kind(path) == .folder {
-      if form == .idx || form == .npy {
-        throw ValidationError("A folder holds png or pgm files, not \(form!.rawValue).")
+      if let form, form.picture == nil {
+        throw ValidationError("A folder holds png, pgm, ppm or pam files, not \(form.rawValue).")
       }
-      return .folder(form)
+      return .folder(form?.picture)
     }
     let name = Path.last(path)
     let stem = Path.has(name, ".gz") ? String(name.dropLast(3)) : name
     let named: OutputForm?
-    if Path.has(stem, ".idx") || Path.has(stem, "-idx3-ubyte") || Path.has(stem, ".idx3-ubyte") {
+    if [".idx", "-idx3-ubyte", ".idx3-ubyte", "-idx4-ubyte", ".idx4-ubyte"].contains(where: {
+      Path.has(stem, $0)
+    }) {
       named = .idx
     } else if Path.has(name, ".npy") {
       named = .npy
-    } else if Path.has(name, ".png") {
-      named = .png
-    } else if Path.has(name, ".pgm") {
-      named = .pgm
     } else {
-      named = nil
+      named = OutputForm.allCases.first { $0.picture.map { Path.has(name, $0.ending) } ?? false }
     }
     if let named, let form, named != form {
       throw ValidationError("\(path) is a name for \(named.rawValue), but --as says \(form.rawValue).")
@@ -178,12 +196,13 @@ struct ImageOutputOptions: ParsableArguments {
     switch named ?? form {
     case .idx: return stem == name ? .idx : .gzippedIDX
     case .npy: return .npy
-    case .png: return named == nil ? .folder(.png) : .png
-    case .pgm: return named == nil ? .folder(.pgm) : .pgm
+    case .png, .pgm, .ppm, .pam:
+      let picture = (named ?? form)?.picture ?? .png
+      return named == nil ? .folder(picture) : .picture(picture)
     case nil:
       throw ValidationError(
         "\(path) does not tell what to write: end it in .idx, -idx3-ubyte (or either with .gz), .npy, .png, .pgm, "
-          + "or / for a folder; or say --as.")
+          + ".ppm, .pam, or / for a folder; or say --as.")
     }
   }
 }

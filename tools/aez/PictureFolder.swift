@@ -50,7 +50,7 @@ struct PictureFolder {
           .io, "\(self.path): exists already and is not empty (--force replaces a folder of pictures)")
       }
       for name in names {
-        let isPicture = Path.has(name, ".png") || Path.has(name, ".pgm") || name == ImageFolder.labelsName
+        let isPicture = PictureKind(named: name) != nil || name == ImageFolder.labelsName
         guard isPicture, !name.hasPrefix("."), Path.isRegular("\(self.path)/\(name)") else {
           throw AEError(.io, "\(self.path): holds more than pictures, such as \(name), and is not replaced")
         }

@@ -15,7 +15,8 @@ extension ImageSet {
     let copy = try Buffer<UInt8>(
       copying: pixels.base + range.lowerBound * imageSize, count: range.count * imageSize)
     return try ImageSet(
-      width: width, height: height, count: range.count, pixels: copy, labels: labels.map { Array($0[range]) },
+      width: width, height: height, channels: channels, count: range.count, pixels: copy,
+      labels: labels.map { Array($0[range]) },
       names: names.map { Array($0[range]) }, source: source)
   }
 

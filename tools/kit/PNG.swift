@@ -1,5 +1,5 @@
-// PNG files to and from grey bytes. The conversion of colours, transparency and 16 bits to grey bytes is defined here, and
-// stated in the manual; decoding itself is libpng's.
+// PNG files to and from bytes. The conversion of 16 bits to bytes is defined here, and stated in the manual; decoding
+// itself is libpng's.
 
 import Bytes
 import CPNG
@@ -63,12 +63,11 @@ package enum PNG {
     bytes[offset..<offset + 4].reduce(0) { $0 << 8 | Int($1) }
   }
 
-  /// Reads one picture as grey bytes.
+  /// Reads one picture as bytes: palettes as their colours, transparent colours as alpha, and in all the fewest channels
+  /// that hold it (`Channels.image`).
   ///
-  /// 16-bit samples v become (255 v + 32767) / 65535, rounded down: to nearest. Colours become
-  /// (299 R + 587 G + 114 B + 500) / 1000 (the luma of ITU-R BT.601). Transparency is laid over black:
-  /// (grey alpha + 127) / 255. In this order, each in whole numbers. Gamma and colour profiles are not
-  /// looked at. The set says which of these changed a pixel.
+  /// 16-bit samples v become (255 v + 32767) / 65535, rounded down: to nearest; the set says whether that changed one.
+  /// Gamma and colour profiles are not looked at.
   package static func read(_ bytes: UnsafePointer<UInt8>, _ byteCount: Int, name: String) throws(AEError)
     -> ImageSet
   {
@@ -77,38 +76,27 @@ package enum PNG {
     let status = cpng_read(bytes, byteCount, &image, &message)
     try check(status, message, at: name)
     defer { cpng_free(image.samples) }
-    let (width, height, channels) = (Int(image.width), Int(image.height), Int(image.channels))
-    let pixels = try Buffer<UInt8>(count: width * height)
+    let (width, height, depth) = (Int(image.width), Int(image.height), Int(image.channels))
+    guard let from = image.samples else { throw AEError(.internal, "\(name): no samples were read") }
+    let samples = try Buffer<UInt8>(count: width * height * depth)
     var conversions: GreyConversions = []
-    let isDeep = image.depth == 16
-    let stride = channels * Int(image.depth) / 8
-    for index in 0..<pixels.count {
-      let pixel = image.samples + index * stride
-      func raw(_ channel: Int) -> Int {
-        isDeep ? Int(pixel[2 * channel]) << 8 | Int(pixel[2 * channel + 1]) : Int(pixel[channel])
+    if image.depth == 16 {
+      var isRounded = false
+      for index in 0..<samples.count {
+        let value = Int(from[2 * index]) << 8 | Int(from[2 * index + 1])
+        if value % 257 != 0 { isRounded = true }
+        samples.base[index] = UInt8((value * 255 + 32767) / 65535)
       }
-      func sample(_ channel: Int) -> Int {
-        guard isDeep else { return raw(channel) }
-        if raw(channel) % 257 != 0 { conversions.insert(.levels) }
-        return (raw(channel) * 255 + 32767) / 65535
-      }
-      var grey = sample(0)
-      if channels >= 3 {
-        if raw(0) != raw(1) || raw(1) != raw(2) { conversions.insert(.colour) }
-        grey = (299 * grey + 587 * sample(1) + 114 * sample(2) + 500) / 1000
-      }
-      if channels % 2 == 0 {
-        if raw(channels - 1) != (isDeep ? 65535 : 255) { conversions.insert(.transparency) }
-        grey = (grey * sample(channels - 1) + 127) / 255
-      }
-      pixels.base[index] = UInt8(grey)
+      if isRounded { conversions.insert(.levels) }
+    } else {
+      samples.base.update(from: from, count: samples.count)
     }
-    var set = try ImageSet(width: width, height: height, count: 1, pixels: pixels, source: .pngFile)
+    var set = try Channels.image(samples, width: width, height: height, depth: depth, source: .pngFile)
     set.conversions = conversions
     return set
   }
 
-  /// One image of a set as an 8-bit grey file. The same pixels give the same bytes.
+  /// One image of a set as a file of 8 bits: grey, RGB, or RGB and alpha. The same pixels give the same bytes.
   package static func write(_ set: ImageSet, index: Int = 0) throws(AEError) -> Buffer<UInt8> {
     guard (0..<set.count).contains(index) else {
       throw AEError(.argument, "there is no image \(index) in a set of \(set.count)")
@@ -117,8 +105,9 @@ package enum PNG {
     var byteCount = 0
     var message = [CChar](repeating: 0, count: Int(CPNG_MESSAGE_SIZE))
     let status = cpng_write(
-      set.pixels.base + index * set.imageSize, UInt32(set.width), UInt32(set.height), &bytes, &byteCount,
-      &message)
+      set.pixels.base + index * set.imageSize, UInt32(set.width), UInt32(set.height), Int32(set.channels),
+      &bytes,
+      &byteCount, &message)
     try check(status, message, at: "PNG")
     defer { cpng_free(bytes) }
     guard let bytes else { throw AEError(.internal, "PNG: no bytes were written") }

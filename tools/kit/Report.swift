@@ -31,11 +31,17 @@ package struct Report {
   /// Adds a line for people alone, such as one of a table whose rows are in an array for programs.
   package mutating func add(line text: String, title: String = "") { lines.append((title, text)) }
 
-  /// Adds a count and size of images.
+  /// Adds a count and shape of images.
+  package mutating func add(images count: Int, _ shape: ImageShape) {
+    add("images", .int(count), "images", "\(grouped(count)) of \(shape.text)")
+    add("width", .int(shape.width))
+    add("height", .int(shape.height))
+    add("channels", .int(shape.channels))
+  }
+
+  /// Adds a count and size of grey images.
   package mutating func add(images count: Int, width: Int, height: Int) {
-    add("images", .int(count), "images", "\(grouped(count)) of \(width) x \(height)")
-    add("width", .int(width))
-    add("height", .int(height))
+    add(images: count, ImageShape(width: width, height: height))
   }
 
   /// Adds a mean squared error, on the [0, 1] scale, and what it is in decibels.

@@ -13,6 +13,12 @@ package protocol FlagTable {
   static var omitted: [String] { get }
   /// Letters of short flags, by key.
   static var letters: [String: Character] { get }
+  /// What every flag begins with, "" unless it says otherwise.
+  static var prefix: String { get }
+}
+
+extension FlagTable {
+  package static var prefix: String { "" }
 }
 
 /// A row of an option table as the texts of a flag.
@@ -85,7 +91,7 @@ package struct TableFlags<Table: FlagTable>: ParsableArguments, CustomReflectabl
     case .flag: break
     }
     return OptionFacts(
-      key: "\(option.key)", flag: OptionTable<Table.Root>.flag(option.key),
+      key: "\(option.key)", flag: flag(option),
       letter: Table.letters["\(option.key)"],
       type: "\(option.type.name)", range: range, choices: option.choices.map { "\($0)" },
       standard: isAutomatic ? said("\(option.automatic)") : standard, isAutomatic: isAutomatic,
@@ -96,8 +102,10 @@ package struct TableFlags<Table: FlagTable>: ParsableArguments, CustomReflectabl
 
   /// A text of the table, in which keys of two words stand as flags.
   private static func said(_ text: String) -> String {
-    text.split(separator: " ").map { $0.contains("_") ? "--" + $0.replacing("_", with: "-") : String($0) }
-      .joined(separator: " ")
+    text.split(separator: " ").map {
+      $0.contains("_") ? "--" + Table.prefix + $0.replacing("_", with: "-") : String($0)
+    }
+    .joined(separator: " ")
   }
 
   /// A limit without a fraction that is none.
@@ -105,16 +113,21 @@ package struct TableFlags<Table: FlagTable>: ParsableArguments, CustomReflectabl
     value == value.rounded() && abs(value) < 1e15 ? "\(Int(value))" : "\(value)"
   }
 
+  /// A row's flag, without dashes before it.
+  private static func flag(_ option: OptionRow<Table.Root>) -> String {
+    Table.prefix + OptionTable<Table.Root>.flag(option.key)
+  }
+
   private static func flags() -> [Row] {
     var rows: [Row] = []
     for option in Table.table.rows where !option.isImplied {
       let key = "\(option.key)"
       guard !Table.omitted.contains(key) else { continue }
-      var names: [NameSpecification.Element] = [.customLong(OptionTable<Table.Root>.flag(option.key))]
+      var names: [NameSpecification.Element] = [.customLong(flag(option))]
       if let letter = Table.letters[key] { names.append(.customShort(letter)) }
       rows.append(
         Row(
-          key: key, option: option, isFormer: false, flag: "--\(OptionTable<Table.Root>.flag(option.key))",
+          key: key, option: option, isFormer: false, flag: "--\(flag(option))",
           name: NameSpecification(names)))
       for (index, former) in "\(option.formerFlags)".split(separator: " ").enumerated() {
         rows.append(
@@ -173,7 +186,7 @@ package struct TableFlags<Table: FlagTable>: ParsableArguments, CustomReflectabl
     let key = error.message.prefix { $0 != " " }
     guard key.contains("_"), Table.table.rows.contains(where: { "\($0.key)" == key }) else { return error }
     let rest = String(error.message.dropFirst(key.count))
-    return AEError(error.code, "--\(String(key).replacing("_", with: "-"))\(rest)")
+    return AEError(error.code, "--\(Table.prefix)\(String(key).replacing("_", with: "-"))\(rest)")
   }
 
   package var isEmpty: Bool { given.isEmpty }
@@ -189,7 +202,7 @@ package struct TableFlags<Table: FlagTable>: ParsableArguments, CustomReflectabl
   /// The flags as they were given, to repeat the command line.
   package var words: [String] {
     given.flatMap { key, text -> [String] in
-      let flag = "--" + key.replacing("_", with: "-")
+      let flag = "--" + Table.prefix + key.replacing("_", with: "-")
       return text == "true" && Self.flags().contains { $0.key == key && $0.isFlag } ? [flag] : [flag, text]
     }
   }

@@ -7,6 +7,18 @@ import Glibc
 /// The name and version that the tool tells, and the study's page names.
 package let toolVersion = "aez 0.2.0"
 
+/// A failure that takes more than a line to tell.
+package struct ListedError: Error {
+  package let message: String
+  /// Whole lines of the tool's own; names in them are one line each.
+  package let lines: [String]
+
+  package init(_ message: String, _ lines: [String]) {
+    self.message = message
+    self.lines = lines
+  }
+}
+
 extension ParsableCommand {
   /// Puts the process in order, runs the command that its arguments name, and ends the process if that fails.
   /// - Parameters:
@@ -29,6 +41,10 @@ extension ParsableCommand {
   private static func leave(_ error: any Error) -> Never {
     if let error = error as? AEError {
       Console.warn("aez: \(error.message)")
+      Glibc.exit(1)
+    }
+    if let error = error as? ListedError {
+      Console.warn("aez: \(error.message)", andLines: error.lines.reduce("") { $0 + "\n" + $1 })
       Glibc.exit(1)
     }
     let code = exitCode(for: error)

@@ -7,7 +7,8 @@ import Core
 /// A file's format, as its first bytes tell.
 public struct FileFormat: Sendable {
   public enum Kind: Sendable {
-    case idx, npy, pgm, png
+    case idx, npy, png
+    case pgm, ppm, pam
     /// The project's own: a weight file (.aew), an image set (.aez).
     case weights, imageSet
     /// A format that is known and not read.
@@ -43,7 +44,8 @@ public struct FileFormat: Sendable {
     switch kind {
     case .empty: return AEError(.format, "\(name): is empty")
     case .unknown:
-      return AEError(.format, "\(name): does not begin as an IDX, NPY, PNG or PGM file does (byte 0)")
+      return AEError(
+        .format, "\(name): does not begin as an IDX, NPY, PNG, PGM, PPM or PAM file does (byte 0)")
     default:
       guard advice.utf8CodeUnitCount > 0 else { return AEError(.format, "\(name): is \(what)") }
       return AEError(.format, "\(name): is \(what): \(advice)")
@@ -69,10 +71,10 @@ public struct FileFormat: Sendable {
 
   // MARK: The table
 
-  private static let convert: StaticString = "convert it to PNG or PGM first"
+  private static let convert: StaticString = "convert it to PNG or PPM first"
   private static let unpack: StaticString = "unpack it first"
   private static let array: StaticString =
-    "save the images as a .npy of bytes, [count, height, width], with numpy.save"
+    "save the images as a .npy of bytes, [count, height, width] or [count, height, width, channels], with numpy.save"
 
   private struct Signature {
     /// What stands where.
@@ -179,7 +181,12 @@ public struct FileFormat: Sendable {
   private static func ruled(_ head: UnsafeBufferPointer<UInt8>) -> FileFormat? {
     guard let base = head.baseAddress else { return nil }
     if IDX.matches(base, head.count) { return FileFormat(.idx, "an IDX file") }
-    if PGM.matches(base, head.count) { return FileFormat(.pgm, "a PGM file") }
+    switch PNM.kind(base, head.count) {
+    case .pgm: return FileFormat(.pgm, "a PGM file")
+    case .ppm: return FileFormat(.ppm, "a PPM file")
+    case .pam: return FileFormat(.pam, "a PAM file")
+    case nil: break
+    }
     let (first, second) = (head[0], head.count > 1 ? head[1] : 0)
     if first == 0x50, second == 0x4B, head.count >= 30, head[2] == 3, head[3] == 4 { return zip(head) }
     if first == 0x42, second == 0x5A, head.count >= 4, head[2] == 0x68, (0x31...0x39).contains(head[3]) {
@@ -190,11 +197,10 @@ public struct FileFormat: Sendable {
       return FileFormat(.other, "a BMP picture", convert)
     }
     if first == 0x80, (2...5).contains(second) { return FileFormat(.other, "a Python pickle", array) }
-    if first == 0x50, head.count >= 3, PGM.isSpace(head[2]) || head[2] == 0x23 {
+    if first == 0x50, head.count >= 3, PNM.isSpace(head[2]) || head[2] == 0x23 {
       switch second {
       case 0x31, 0x34: return FileFormat(.other, "a PBM bitmap", "convert it to PGM first")
-      case 0x33, 0x36: return FileFormat(.other, "a PPM picture, in colour", "convert it to PGM first")
-      case 0x37: return FileFormat(.other, "a PAM picture", "convert it to PGM first")
+      case 0x37: return FileFormat(.other, "a thumbnail of XV (P7 332)", "convert it to PPM first")
       case 0x46, 0x66: return FileFormat(.other, "a PFM picture, of floats", "convert it to PGM first")
       default: return nil
       }

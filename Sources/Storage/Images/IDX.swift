@@ -4,7 +4,8 @@
 import Bytes
 import Core
 
-/// Readers and writers of IDX files: images (`idx3-ubyte`) and labels (`idx1-ubyte`).
+/// Readers and writers of IDX files: images (`idx3-ubyte`; `idx4-ubyte` of several channels) and labels
+/// (`idx1-ubyte`).
 ///
 /// The header is two zero bytes, the element type (8: unsigned bytes), the number of dimensions, and each
 /// dimension as a big-endian 32-bit number; the elements follow, the last dimension fastest. Only unsigned
@@ -35,22 +36,23 @@ public enum IDX {
   /// Reads labels, plain or gzipped.
   /// - Throws: as `read`.
   public static func readLabels(_ input: ByteInput) throws(AEError) -> [UInt8] {
-    let (sizes, elements) = try header(input, dimensionCount: 1)
+    let (sizes, elements) = try header(input, isLabels: true)
     let labels = try elements.all(atMost: sizes[0])
     guard labels.count == sizes[0] else { throw elements.short(labels.count) }
     try elements.end()
     return labels.array
   }
 
-  /// Reads the header of a file of images.
+  /// Reads the header of a file of images: `[count, height, width]`, or `[count, height, width, channels]`.
   static func layout(_ input: ByteInput) throws(AEError) -> ImageReader.Layout {
-    let (sizes, elements) = try header(input, dimensionCount: 3)
+    let (sizes, elements) = try header(input, isLabels: false)
     return ImageReader.Layout(
-      width: sizes[2], height: sizes[1], count: sizes[0], type: .bytes, source: .idx, elements: elements)
+      width: sizes[2], height: sizes[1], channels: sizes.count > 3 ? sizes[3] : 1, count: sizes[0],
+      type: .bytes, source: .idx, elements: elements)
   }
 
   /// The header of a plain IDX file: what stands before the elements.
-  /// - Parameter sizes: at most 3, each below 2^32.
+  /// - Parameter sizes: at most 4, each below 2^32.
   public static func head(sizes: [Int]) -> [UInt8] {
     var head: [UInt8] = [0, 0, 8, UInt8(sizes.count)]
     for size in sizes {
@@ -59,9 +61,9 @@ public enum IDX {
     return head
   }
 
-  /// The images as a plain IDX file.
+  /// The images as a plain IDX file: of four dimensions if they have several channels.
   public static func write(_ set: ImageSet) throws(AEError) -> Buffer<UInt8> {
-    try write(set.pixels.base, sizes: [set.count, set.height, set.width])
+    try write(set.pixels.base, sizes: set.shape.sizes(count: set.count))
   }
 
   /// Labels as a plain IDX file.
@@ -96,17 +98,19 @@ public enum IDX {
     }
   }
 
-  /// The sizes in a header, checked: sides in 1 ... 65535, counts in 0 ... `ImageSet.maximumCount`. What is
-  /// left to read are the elements.
-  private static func header(_ input: ByteInput, dimensionCount: Int) throws(AEError)
+  /// The sizes in a header, checked: sides in 1 ... 65535, channels 1, 3 or 4, counts in 0 ...
+  /// `ImageSet.maximumCount`. What is left to read are the elements.
+  private static func header(_ input: ByteInput, isLabels: Bool) throws(AEError)
     -> (sizes: [Int], elements: DeclaredElements)
   {
-    let headerCount = 4 + 4 * dimensionCount
-    let head = try Buffer<UInt8>(count: headerCount)
-    let got = try input.read(into: head.base, headerCount)
-    var reader = ByteReader(head.base, count: got, name: input.name)
+    let head = try Buffer<UInt8>(count: 4 + 4 * 4)
+    var got = try input.read(into: head.base, 4)
     // A file of another kind is reported as that, however short.
-    if got >= 4 { try check(head, dimensionCount, reader) }
+    if got == 4 { try check(head, isLabels, ByteReader(head.base, count: got, name: input.name)) }
+    let dimensionCount = isLabels ? 1 : got == 4 && head.base[3] == 4 ? 4 : 3
+    let headerCount = 4 + 4 * dimensionCount
+    if got == 4 { got += try input.read(into: head.base + 4, headerCount - 4) }
+    var reader = ByteReader(head.base, count: got, name: input.name)
     guard got == headerCount else {
       throw reader.fail(.format, "an IDX header of \(headerCount) bytes expected, \(got) came")
     }
@@ -116,6 +120,9 @@ public enum IDX {
     for dimension in 0..<dimensionCount {
       let before = reader
       let size = Int(try reader.u32be())
+      if dimension == 3 {
+        guard ImageShape.hasChannels(size) else { throw wrongChannels(size, sizes, before) }
+      }
       let range = dimension == 0 ? 0...ImageSet.maximumCount : 1...65535
       guard range.contains(size) else {
         throw before.fail(
@@ -137,9 +144,19 @@ public enum IDX {
     )
   }
 
+  /// A fourth dimension that is no number of channels; some programs put them before the sides.
+  private static func wrongChannels(_ size: Int, _ sizes: [Int], _ place: ByteReader) -> AEError {
+    let isPlanar = sizes[1] > 1 && ImageShape.hasChannels(sizes[1])
+    return place.fail(
+      .format,
+      "dimension 3 must be 1, 3 or 4, the channels of [count, height, width, channels], not \(size)"
+        + (isPlanar
+          ? ": these seem to be [count, channels, height, width]; numpy's a.transpose(0, 2, 3, 1) puts the channels last"
+          : ""))
+  }
+
   /// Throws unless the first four bytes are those of unsigned bytes of so many dimensions.
-  private static func check(_ head: Buffer<UInt8>, _ dimensionCount: Int, _ start: ByteReader) throws(AEError)
-  {
+  private static func check(_ head: Buffer<UInt8>, _ isLabels: Bool, _ start: ByteReader) throws(AEError) {
     guard head.base[0] == 0, head.base[1] == 0 else {
       throw start.fail(.format, "not an IDX file: it does not begin with two zeros")
     }
@@ -153,16 +170,23 @@ public enum IDX {
       }
       throw start.fail(.format, "IDX elements of type \(Int(type)); only unsigned bytes, type 8, are read")
     }
-    guard rank == dimensionCount else {
+    guard isLabels ? rank == 1 : rank == 3 || rank == 4 else {
       let came: StaticString
-      switch (dimensionCount, rank) {
-      case (_, 1): came = " (a file of labels)"
-      case (1, 3): came = " (a file of images)"
-      case (3, 2): came = " (one image, or flattened ones): write [count, height, width]"
-      case (3, 4): came = " (images of several channels): write one grey channel, [count, height, width]"
+      switch (isLabels, rank) {
+      case (false, 1): came = " (a file of labels)"
+      case (true, 3), (true, 4): came = " (a file of images)"
+      case (false, 2): came = " (one image, or flattened ones): write [count, height, width]"
       default: came = ""
       }
-      throw start.fail(.format, "\(dimensionCount) dimensions expected, \(rank) came\(came)")
+      let expected: StaticString = isLabels ? "1 dimensions" : "3 dimensions, or 4 with channels,"
+      throw start.fail(.format, "\(expected) expected, \(rank) came\(came)")
     }
+  }
+}
+
+extension ImageShape {
+  /// The sizes of an array of images: `[count, height, width]`, and the channels if there are several.
+  public func sizes(count: Int) -> [Int] {
+    channels == 1 ? [count, height, width] : [count, height, width, channels]
   }
 }

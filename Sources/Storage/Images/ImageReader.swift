@@ -8,12 +8,13 @@ import Core
 public final class ImageReader {
   public let width: Int
   public let height: Int
+  public let channels: Int
   /// Images that are to be read: those that the file declares, or the first of them.
   public let count: Int
   /// Images that the file declares.
   public let declaredCount: Int
   public let source: SourceKind
-  /// What the images read so far lost on their way to grey bytes.
+  /// What the images read so far lost on their way to bytes.
   public private(set) var conversions: GreyConversions = []
 
   private let elements: DeclaredElements
@@ -26,12 +27,13 @@ public final class ImageReader {
   private var scratch: Buffer<UInt8>?
 
   /// Bytes of one image.
-  public var imageSize: Int { width * height }
+  public var imageSize: Int { width * height * channels }
 
   /// What a header says of images.
   struct Layout {
     let width: Int
     let height: Int
+    let channels: Int
     let count: Int
     let type: NPY.ElementType
     let source: SourceKind
@@ -55,7 +57,8 @@ public final class ImageReader {
   }
 
   init(_ layout: Layout, limit: Int? = nil) {
-    (width, height, type, source) = (layout.width, layout.height, layout.type, layout.source)
+    (width, height, channels) = (layout.width, layout.height, layout.channels)
+    (type, source) = (layout.type, layout.source)
     elements = layout.elements
     declaredCount = layout.count
     count = min(layout.count, limit ?? layout.count)
@@ -97,14 +100,16 @@ public final class ImageReader {
       done = size
       if isWhole { try elements.end() }
     }
-    var set = try ImageSet(width: width, height: height, count: count, pixels: pixels, source: source)
+    var set = try ImageSet(
+      width: width, height: height, channels: channels, count: count, pixels: pixels, source: source)
     set.conversions = conversions
     return set
   }
 
   private func pixelCount() throws(AEError) -> Int {
-    guard let size = (width * height).times(count), size.times(type.byteCount) != nil else {
-      throw AEError(.memory, "\(count) images of \(width) x \(height) are too many")
+    let shape = ImageShape(width: width, height: height, channels: channels)
+    guard let size = shape.byteCount.times(count), size.times(type.byteCount) != nil else {
+      throw AEError(.memory, "\(count) images of \(shape.text) are too many")
     }
     return size
   }

@@ -50,7 +50,8 @@ public enum NPY {
 
   /// Reads images.
   ///
-  /// Shapes: `[count, height, width]`; and two dimensions, which are rows of flattened images or one image:
+  /// Shapes: `[count, height, width]`, unless it looks like one image of 3 or 4 channels, which is an error;
+  /// `[count, height, width, channels]` of 1, 3 or 4 channels; and two dimensions, which are rows of flattened images or one image:
   /// - with `size` given, `[count, width * height]` or `[height, width]`;
   /// - without, one image if both sides are equal, else flattened square images if the second is a square
   ///   number above 1, else one image.
@@ -70,12 +71,13 @@ public enum NPY {
     -> ImageReader.Layout
   {
     let (header, elements) = try header(input)
-    let (count, width, height) = try imageShape(header.shape, size: size, name: input.name)
-    guard (1...65535).contains(width), (1...65535).contains(height),
+    let (count, shape) = try imageShape(header.shape, size: size, name: input.name)
+    guard (1...65535).contains(shape.width), (1...65535).contains(shape.height),
       (0...ImageSet.maximumCount).contains(count)
-    else { throw AEError(.shape, "\(input.name): \(count) images of \(width) x \(height) are out of range") }
+    else { throw AEError(.shape, "\(input.name): \(count) images of \(shape.text) are out of range") }
     return ImageReader.Layout(
-      width: width, height: height, count: count, type: header.elementType, source: .npy, elements: elements)
+      width: shape.width, height: shape.height, channels: shape.channels, count: count,
+      type: header.elementType, source: .npy, elements: elements)
   }
 
   /// Reads an array of floats, such as latents; `float64` is rounded to `float32`.
@@ -114,9 +116,10 @@ public enum NPY {
     return (header.shape, values)
   }
 
-  /// The images as an array `[count, height, width]` of `|u1`.
+  /// The images as an array of `|u1`: `[count, height, width]`, or `[count, height, width, channels]` if there are
+  /// several channels.
   public static func write(_ set: ImageSet) throws(AEError) -> Buffer<UInt8> {
-    let (file, offset) = try file("|u1", shape: [set.count, set.height, set.width], elementByteCount: 1)
+    let (file, offset) = try file("|u1", shape: set.shape.sizes(count: set.count), elementByteCount: 1)
     if set.pixels.count > 0 { (file.base + offset).update(from: set.pixels.base, count: set.pixels.count) }
     return file
   }
@@ -248,39 +251,54 @@ public enum NPY {
   }
 
   private static func imageShape(_ shape: [Int], size: (width: Int, height: Int)?, name: String)
-    throws(AEError) -> (count: Int, width: Int, height: Int)
+    throws(AEError) -> (count: Int, ImageShape)
   {
     let expected =
-      size.map { ", [count, \($0.height), \($0.width)] expected" }
-      ?? ", [count, height, width] expected"
+      size.map {
+        "[count, \($0.height), \($0.width)] expected, or [count, \($0.height), \($0.width), channels]"
+      }
+      ?? "[count, height, width] or [count, height, width, channels] expected"
+    var advice = ", of 1, 3 or 4 channels"
     switch shape.count {
     case 3:
       if let size, size != (shape[2], shape[1]) { break }
-      return (shape[0], shape[2], shape[1])
+      // Images three or four pixels wide are rare, colours of one image are not.
+      if size == nil, shape[2] == 3 || shape[2] == 4, min(shape[0], shape[1]) > 4 * shape[2] {
+        throw AEError(
+          .shape,
+          "\(name): an array of \(shapeText(shape)) may be one image in colour, or \(shape[0]) grey ones \(shape[2]) wide: "
+            + "a[None] makes [1, \(shape[0]), \(shape[1]), \(shape[2])] of it, --size \(shape[2])x\(shape[1]) says that they are grey"
+        )
+      }
+      return (shape[0], ImageShape(width: shape[2], height: shape[1]))
     case 2:
       if let size {
-        if shape[1] == size.width * size.height { return (shape[0], size.width, size.height) }
-        if shape[0] == size.height && shape[1] == size.width { return (1, size.width, size.height) }
+        if shape[1] == size.width * size.height {
+          return (shape[0], ImageShape(width: size.width, height: size.height))
+        }
+        if shape[0] == size.height && shape[1] == size.width {
+          return (1, ImageShape(width: size.width, height: size.height))
+        }
         break
       }
       let side = Int(Double(shape[1]).squareRoot())
       if shape[0] != shape[1], side > 1, side <= 65535, side * side == shape[1] {
-        return (shape[0], side, side)
+        return (shape[0], ImageShape(width: side, height: side))
       }
-      return (1, shape[1], shape[0])
-    case 4 where shape[3] == 1 || shape[1] == 1:
-      throw AEError(
-        .shape,
-        "\(name): an array of \(shapeText(shape))\(expected): take its one channel, as in a[..., 0] or a[:, 0]"
-      )
+      return (1, ImageShape(width: shape[1], height: shape[0]))
     case 4:
-      throw AEError(
-        .shape,
-        "\(name): an array of \(shapeText(shape))\(expected): images of several channels are to be made grey first"
-      )
+      if ImageShape.hasChannels(shape[3]) {
+        if let size, size != (shape[2], shape[1]) { break }
+        return (shape[0], ImageShape(width: shape[2], height: shape[1], channels: shape[3]))
+      }
+      if ImageShape.hasChannels(shape[1]) {
+        advice =
+          ": these seem to be [count, channels, height, width]; a.transpose(0, 2, 3, 1) makes "
+          + shapeText([shape[0], shape[2], shape[3], shape[1]])
+      }
     default: break
     }
-    throw AEError(.shape, "\(name): an array of \(shapeText(shape))\(expected)")
+    throw AEError(.shape, "\(name): an array of \(shapeText(shape)), \(expected)\(advice)")
   }
 
   private static func shapeText(_ shape: [Int]) -> String {

@@ -31,9 +31,12 @@ enum { CPNG_MESSAGE_SIZE = 256 };
  */
 int cpng_read(const uint8_t *bytes, size_t byte_count, cpng_image *image, char message[CPNG_MESSAGE_SIZE]);
 
-/** cpng_write(grey, width, height, bytes, byte_count, message) encodes 8-bit grey; *bytes is cpng_free's. */
-int cpng_write(const uint8_t *grey, uint32_t width, uint32_t height, uint8_t **bytes, size_t *byte_count,
-               char message[CPNG_MESSAGE_SIZE]);
+/**
+ * cpng_write(samples, width, height, channels, bytes, byte_count, message) encodes 8-bit samples, of 1 to 4 channels as
+ * in cpng_image; *bytes is cpng_free's.
+ */
+int cpng_write(const uint8_t *samples, uint32_t width, uint32_t height, int channels, uint8_t **bytes,
+               size_t *byte_count, char message[CPNG_MESSAGE_SIZE]);
 
 /** cpng_free(memory) frees samples or bytes; NULL does nothing. */
 void cpng_free(uint8_t *memory);
