@@ -46,6 +46,32 @@ private func image(of scan: Scan) throws -> [UInt8] {
   return image
 }
 
+/// The same of a scan of 35 rows whose row and column 7 were drawn as if they began a little before pixel 4.
+private func slippedImage(of scan: Scan) -> [UInt8] {
+  func shares(_ y: Int) -> [(target: Int, weight: Int)] {
+    let (start, unit) = (100 * y, 5 * 35)
+    let (a, b) = (start / unit, (start + 98) / unit)
+    if y == 7 { return [(3, 1), (4, 99_000)] }
+    if a == b { return [(a, 100_000)] }
+    return [(a, 1000 * (unit * (a + 1) - start)), (b, 1000 * (start + 99 - unit * b))]
+  }
+  var areas = [Int](repeating: 0, count: 400)
+  for row in 0..<scan.height {
+    for column in 0..<scan.width where scan.ink[row * scan.width + column] != 0 {
+      for y in shares(scan.top + row) {
+        for x in shares(scan.left + column) { areas[y.target * 20 + x.target] += y.weight * x.weight }
+      }
+    }
+  }
+  let largest = areas.max() ?? 1
+  var image = [UInt8](repeating: 0, count: 784)
+  for index in 0..<400 {
+    image[(index / 20 + scan.row) * 28 + index % 20 + scan.column] =
+      UInt8(128 + (255 * areas[index] - 128 * largest) / largest)
+  }
+  return image
+}
+
 @Suite struct ScanTests {
   @Test func aScanOfTwiceTheBoxGivesQuartersOfFullInk() throws {
     // Two by two scan pixels under each pixel, unsplit: 0, 64, 128, 191, 255, as MNIST's digits of that size.
@@ -81,6 +107,20 @@ private func image(of scan: Scan) throws -> [UInt8] {
       var off = 0
       for index in 0..<784 where again[index] != drawn[index] { off += 1 }
       #expect(off <= ScanSearch.largestMissCount, "side \(side), seed \(seed)")
+    }
+  }
+
+  @Test func aScanWhoseEdgesSlippedIsFound() throws {
+    let search = try ScanSearch(width: 28, height: 28)
+    for seed in 0..<3 {
+      let drawn = slippedImage(of: try drawnScan(side: 35, seed: seed))
+      let found = try #require(
+        try drawn.withUnsafeBufferPointer { try search.find($0.baseAddress!) }, "seed \(seed)")
+      #expect(found.side == 35)
+      let again = slippedImage(of: found)
+      var off = 0
+      for index in 0..<784 where again[index] != drawn[index] { off += 1 }
+      #expect(off <= ScanSearch.largestMissCount, "seed \(seed)")
     }
   }
 

@@ -20,6 +20,32 @@ private final class Scanned {
   }
 }
 
+/// Where in a scan the coding of its ink is: plain values, since there are millions of pixels.
+private struct Stroke: BitwiseCopyable {
+  let plane: ScanPlane
+  /// The pixel in hand; a decoder's is 0.
+  var ink: UnsafePointer<UInt8>
+  var row = 0
+  var column = 0
+  var context: UInt64 = 0
+
+  init(_ scanned: Scanned) {
+    plane = scanned.raster.plane
+    ink = UnsafePointer(scanned.scan.ink.base)
+  }
+
+  @inline(__always)
+  mutating func advance(_ bit: Int) {
+    if bit != 0 { plane.setInk(row, column) }
+    ink += 1
+    column &+= 1
+    if column == plane.width {
+      column = 0
+      row &+= 1
+    }
+  }
+}
+
 /// Where the probabilities of what stands beside the pixels are, among those that a block learns.
 private enum Slot {
   static let isScan = 0
@@ -89,19 +115,8 @@ package final class ScanCoder: Sendable {
     var scanned = Chunks<Scanned>()
     let pixels = try Buffer(copying: kept, count: count * size)
     if model != nil {
-      let search = try ScanSearch(width: width, height: height)
-      var inkCount = 0
-      for image in 0..<count {
-        try monitor.check()
-        monitor.advance(1)
-        guard let scan = try search.find(originals + image * size, monitor: monitor),
-          inkCount + scan.height * scan.width <= ScanCoder.largestInkCount
-        else { continue }
-        if try draws(scan, originals + image * size) {
-          scanned.append(try Scanned(image: image, scan))
-          inkCount += scan.height * scan.width
-          (pixels.base + image * size).update(from: originals + image * size, count: size)
-        }
+      try find(originals, count: count, into: &scanned, monitor) { image in
+        (pixels.base + image * size).update(from: originals + image * size, count: size)
       }
     }
     let writer = ByteWriter()
@@ -112,9 +127,74 @@ package final class ScanCoder: Sendable {
     _ = try code(
       &scanned, Places(pixels.base, size: size), count: count, wanted: 0..<count, hasScans ? model : nil,
       &coder,
-      monitor, isCounting: isCounting)
+      monitor, isCounting: isCounting, try Buffer(count: count), codesPixels: true)
     try coder.finish()
     return (try writer.finish(), hasScans)
+  }
+
+  /// Finds and codes the scans of a block of `count` images; other images are left to the caller.
+  /// - Parameter monitor: told of every image at its search.
+  /// - Returns: the bytes, and 1 for each image that they hold; nil if no image has a scan.
+  package func encodeScans(
+    _ originals: UnsafePointer<UInt8>, count: Int, monitor: Monitor?
+  ) throws(AEError) -> (bytes: Buffer<UInt8>, isScanned: Buffer<UInt8>, scanCount: Int)? {
+    var scanned = Chunks<Scanned>()
+    let pixels = try Buffer(copying: originals, count: count * width * height)
+    try find(originals, count: count, into: &scanned, monitor) { _ in }
+    guard scanned.count > 0 else { return nil }
+    let writer = ByteWriter()
+    var coder = BinaryCoder(writer: writer)
+    let isScanned = try Buffer<UInt8>(count: count)
+    _ = try code(
+      &scanned, Places(pixels.base, size: width * height), count: count, wanted: 0..<count, model, &coder,
+      monitor, isCounting: false, isScanned, codesPixels: false)
+    try coder.finish()
+    return (try writer.finish(), isScanned, scanned.count)
+  }
+
+  /// Decodes the scans of images `range` of a block of `count` images.
+  /// - Parameter pixels: range.count images; those with a scan are written.
+  /// - Returns: 1 for each image of the block that has a scan; nil if the bytes are damaged.
+  package func decodeScans(
+    _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, count: Int, range: Range<Int>, verifiesAll: Bool,
+    into pixels: UnsafeMutablePointer<UInt8>, monitor: Monitor?
+  ) throws(AEError) -> Buffer<UInt8>? {
+    var scanned = Chunks<Scanned>()
+    var coder = BinaryCoder(reading: bytes, count: byteCount)
+    let isScanned = try Buffer<UInt8>(count: count)
+    let isWhole: Bool
+    do throws(AEError) {
+      isWhole = try code(
+        &scanned, try Places(pixels, size: width * height, range: range), count: count,
+        wanted: verifiesAll ? 0..<count : range, model, &coder, monitor, isCounting: false, isScanned,
+        codesPixels: false)
+    } catch {
+      guard error.code == .format else { throw error }
+      return nil
+    }
+    return (isWhole ? coder.isAtEnd : !coder.isBeyondEnd) ? isScanned : nil
+  }
+
+  /// Looks for the scan of every image; `keep` is told which have one.
+  private func find(
+    _ originals: UnsafePointer<UInt8>, count: Int, into scanned: inout Chunks<Scanned>, _ monitor: Monitor?,
+    keep: (Int) -> Void
+  ) throws(AEError) {
+    let size = width * height
+    let search = try ScanSearch(width: width, height: height)
+    var inkCount = 0
+    for image in 0..<count {
+      try monitor.check()
+      monitor.advance(1)
+      guard let scan = try search.find(originals + image * size, monitor: monitor),
+        inkCount + scan.height * scan.width <= ScanCoder.largestInkCount
+      else { continue }
+      if try draws(scan, originals + image * size) {
+        scanned.append(try Scanned(image: image, scan))
+        inkCount += scan.height * scan.width
+        keep(image)
+      }
+    }
   }
 
   /// Whether a scan draws the whole image but for a few pixels of its box.
@@ -171,7 +251,7 @@ package final class ScanCoder: Sendable {
     do throws(AEError) {
       isWhole = try code(
         &scanned, places, count: count, wanted: verifiesAll ? 0..<count : range, model, &coder, monitor,
-        isCounting: false)
+        isCounting: false, try Buffer(count: count), codesPixels: true)
     } catch {
       guard error.code == .format else { throw error }
       return false
@@ -208,13 +288,15 @@ package final class ScanCoder: Sendable {
   /// - Parameters:
   ///   - model: nil for a block in which no image has a scan.
   ///   - isCounting: whether the monitor is told of every image that is coded pixel by pixel.
+  ///   - isScanned: zeros; becomes 1 for each image that is coded as a scan.
+  ///   - codesPixels: whether the other images follow.
   /// - Returns: whether it came to the end of the block.
   private func code(
     _ scanned: inout Chunks<Scanned>, _ pixels: Places, count: Int, wanted: Range<Int>, _ model: ScanModel?,
-    _ coder: inout BinaryCoder, _ monitor: Monitor?, isCounting: Bool
+    _ coder: inout BinaryCoder, _ monitor: Monitor?, isCounting: Bool, _ isScanned: Buffer<UInt8>,
+    codesPixels: Bool
   ) throws(AEError) -> Bool {
     let learned = try AdaptiveBits(count: Slot.count)
-    let isScanned = try Buffer<UInt8>(count: count)
     for index in 0..<scanned.count { isScanned.base[scanned[index].image] = 1 }
     if let model {
       var next = 0
@@ -239,7 +321,7 @@ package final class ScanCoder: Sendable {
     // Pixels come after all scans, in order: up to the last image wanted.
     var pixelEnd = wanted.upperBound
     while pixelEnd > wanted.lowerBound && isScanned.base[pixelEnd - 1] != 0 { pixelEnd -= 1 }
-    let needsPixels = pixelEnd > wanted.lowerBound
+    let needsPixels = codesPixels && pixelEnd > wanted.lowerBound
     for index in 0..<scanned.count {
       let one = scanned[index]
       guard needsPixels || one.image < wanted.upperBound else { continue }
@@ -249,6 +331,7 @@ package final class ScanCoder: Sendable {
       try codeRest(scan, pixels[one.image], learned, &coder)
       guard !coder.isBeyondEnd else { throw ScanCoder.damage() }
     }
+    guard codesPixels else { return wanted.upperBound == count }
     guard needsPixels else { return scanned.count == count && wanted.upperBound == count }
     let pixelCoder = try PixelCoder(width: width, height: height)
     for image in 0..<pixelEnd where isScanned.base[image] == 0 {
@@ -298,45 +381,48 @@ package final class ScanCoder: Sendable {
     _ scanned: Chunks<Scanned>, _ model: ScanModel, _ learned: AdaptiveBits, _ coder: inout BinaryCoder,
     _ monitor: Monitor?
   ) throws(AEError) {
-    let count = scanned.count
+    var count = scanned.count
     let inputs = try Buffer<UInt8>(count: count * ScanRaster.inputCount)
     let words = try Buffer<Int16>(count: count)
-    let contexts = try Buffer<UInt64>(count: count)
-    var last = 0
-    for index in 0..<count { last = max(last, scanned[index].scan.width * scanned[index].scan.height) }
-    for step in 0..<last {
+    let strokes = try Buffer<Stroke>(count: count)
+    for index in 0..<count { strokes.base[index] = Stroke(scanned[index]) }
+    defer { withExtendedLifetime(scanned) {} }
+    while true {
       try monitor.check()
       guard !coder.isBeyondEnd else { throw ScanCoder.damage() }
       var asked = 0
-      for index in 0..<count {
-        let raster = scanned[index].raster
-        guard step < raster.width * raster.height else { continue }
-        let row = step / raster.width
-        let column = step % raster.width
-        let context = raster.context(row, column)
-        contexts.base[index] = context
+      var left = 0
+      for index in 0..<count where strokes.base[index].row < strokes.base[index].plane.height {
+        if left != index { strokes.base[left] = strokes.base[index] }
+        let stroke = strokes.base + left
+        left += 1
+        let context = stroke.pointee.plane.context(stroke.pointee.row, stroke.pointee.column)
+        stroke.pointee.context = context
         if context != 0 && context != ScanRaster.allInk {
-          raster.inputs(row, column, context, into: inputs.base + asked * ScanRaster.inputCount)
+          stroke.pointee.plane.inputs(
+            stroke.pointee.row, stroke.pointee.column, context,
+            into: inputs.base + asked * ScanRaster.inputCount)
           asked += 1
         }
       }
+      count = left
+      guard count > 0 else { return }
       if asked > 0 { try model.logits(inputs.base, count: asked, into: words.base) }
       var next = 0
       for index in 0..<count {
-        let raster = scanned[index].raster
-        guard step < raster.width * raster.height else { continue }
-        let row = step / raster.width
-        let column = step % raster.width
-        let ink = Int(scanned[index].scan.ink.base[step])
+        let stroke = strokes.base + index
+        let ink = Int(stroke.pointee.ink.pointee)
         let bit: Int
-        switch contexts.base[index] {
-        case 0: bit = learned.code(ink, Slot.blank + raster.blank(row, column), &coder)
+        switch stroke.pointee.context {
+        case 0:
+          let blank = stroke.pointee.plane.blank(stroke.pointee.row, stroke.pointee.column)
+          bit = learned.code(ink, Slot.blank + blank, &coder)
         case ScanRaster.allInk: bit = learned.code(ink, Slot.allInk, &coder)
         default:
           bit = coder.code(ink, model.probability(words.base[next]))
           next += 1
         }
-        if bit != 0 { raster.setInk(row, column) }
+        stroke.pointee.advance(bit)
       }
     }
   }
