@@ -44,6 +44,7 @@ let package = Package(
     .target(name: "CKernels", linkerSettings: [.linkedLibrary("m")]),
     .target(name: "CSystem"),
     .target(name: "CScan"),
+    .target(name: "CPixels"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CAE", path: "include"),
 
@@ -54,7 +55,9 @@ let package = Package(
     .target(name: "Options", dependencies: ["Bytes", "CSystem", "Core"]),
     .target(name: "Network", dependencies: ["CKernels", "Compute", "Core"]),
     .target(name: "Entropy", dependencies: ["Bytes", "Core"]),
-    .target(name: "Lossless", dependencies: ["Bytes", "CScan", "Compute", "Core", "Entropy", "Network"]),
+    .target(
+      name: "Lossless",
+      dependencies: ["Bytes", "CKernels", "CPixels", "CScan", "Compute", "Core", "Entropy", "Network"]),
     .target(name: "Latent", dependencies: ["Compute", "Core", "Entropy", "Network"]),
     .target(
       name: "Model", dependencies: ["CKernels", "Compute", "Core", "Latent", "Lossless", "Network"]),
@@ -71,8 +74,8 @@ let package = Package(
     .target(
       name: "Training",
       dependencies: [
-        "Bytes", "CKernels", "Compute", "Core", "Lossless", "Model", "Network", "Options", "Quantization",
-        "Storage",
+        "Bytes", "CKernels", "CPixels", "Compute", "Core", "Lossless", "Model", "Network", "Options",
+        "Quantization", "Storage",
       ]),
     .target(name: "Digits", dependencies: ["Compute", "Core", "Storage"]),
 
@@ -138,7 +141,8 @@ let package = Package(
     .testTarget(
       name: "TrainingTests",
       dependencies: [
-        "Training", "Latent", "Lossless", "Model", "Network", "Quantization", "Storage", "Compute", "Core",
+        "Training", "CPixels", "Latent", "Lossless", "Model", "Network", "Quantization", "Storage", "Compute",
+        "Core",
       ]),
     .testTarget(
       name: "ContainerTests",

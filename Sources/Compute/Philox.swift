@@ -106,6 +106,7 @@ public enum StreamPurpose: UInt64, Sendable {
   case test = 9
   case deformation = 10
   case codeNoise = 11
+  case augmentation = 12
 }
 
 extension RandomStream {

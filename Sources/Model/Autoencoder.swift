@@ -40,6 +40,8 @@ public final class Autoencoder: Sendable {
   public let codec: Codec?
   /// Predicts bilevel scans, for lossless image sets; nil unless it was trained (`Training.fitScanModel`).
   public let scanModel: ScanModel?
+  /// Predicts pixels, for lossless image sets; nil unless it was trained (`Training.fitPredictor`).
+  public let predictor: Predictor?
   /// The hash that weight files define, once someone has asked for it: it takes a pass over all weights.
   package let hash = Lazy<Buffer<UInt8>>()
 
@@ -48,12 +50,12 @@ public final class Autoencoder: Sendable {
   public init(
     architecture: Architecture, name: String, provenance: String = "", storage: WeightStorage,
     encoder: DenseNetwork?, decoder: DenseNetwork?, integerEncoder: IntegerNetwork? = nil,
-    integerDecoder: IntegerNetwork? = nil, codec: Codec? = nil, scanModel: ScanModel? = nil
+    integerDecoder: IntegerNetwork? = nil, codec: Codec? = nil, scanModel: ScanModel? = nil,
+    predictor: Predictor? = nil
   ) throws(AEError) {
     try Autoencoder.check(
       architecture, name: name, provenance: provenance, encoder, decoder, integerEncoder, integerDecoder,
-      codec,
-      scanModel)
+      codec, scanModel, predictor)
     self.architecture = architecture
     self.name = name
     self.provenance = provenance
@@ -64,6 +66,7 @@ public final class Autoencoder: Sendable {
     self.integerDecoder = integerDecoder
     self.codec = codec
     self.scanModel = scanModel
+    self.predictor = predictor
   }
 
   /// Throws unless the parts fit each other.
@@ -71,11 +74,17 @@ public final class Autoencoder: Sendable {
   private static func check(
     _ architecture: Architecture, name: String, provenance: String, _ encoder: DenseNetwork?,
     _ decoder: DenseNetwork?, _ integerEncoder: IntegerNetwork?, _ integerDecoder: IntegerNetwork?,
-    _ codec: Codec?, _ scanModel: ScanModel?
+    _ codec: Codec?, _ scanModel: ScanModel?, _ predictor: Predictor?
   ) throws(AEError) {
     try architecture.validate()
     guard UTF8Text.count(name) <= 64, UTF8Text.count(provenance) <= 4096 else {
       throw AEError(.argument, "a model's name has at most 64 bytes, its provenance 4096")
+    }
+    guard architecture.kind != .predictor else {
+      guard encoder == nil, decoder == nil, integerEncoder == nil, integerDecoder == nil, codec == nil,
+        predictor != nil
+      else { throw AEError(.format, "a predictor has no encoder, no decoder and no codec") }
+      return
     }
     guard decoder != nil || integerDecoder != nil else {
       throw AEError(.format, "a model needs a decoder")
@@ -110,12 +119,30 @@ public final class Autoencoder: Sendable {
     }
   }
 
+  /// A model that only codes images without loss: a predictor of pixels and, if there is one, of scans.
+  public convenience init(
+    predictor: Predictor, scanModel: ScanModel? = nil, name: String, provenance: String = ""
+  ) throws(AEError) {
+    try self.init(
+      architecture: .predictor, name: name, provenance: provenance, storage: .int8, encoder: nil,
+      decoder: nil,
+      scanModel: scanModel, predictor: predictor)
+  }
+
   /// The same model with a scan network, instead of the one it has.
   public func with(scanModel: ScanModel) throws(AEError) -> Autoencoder {
     try Autoencoder(
       architecture: architecture, name: name, provenance: provenance, storage: storage, encoder: encoder,
       decoder: decoder, integerEncoder: integerEncoder, integerDecoder: integerDecoder, codec: codec,
-      scanModel: scanModel)
+      scanModel: scanModel, predictor: predictor)
+  }
+
+  /// The same model with a predictor of pixels, instead of the one it has.
+  public func with(predictor: Predictor) throws(AEError) -> Autoencoder {
+    try Autoencoder(
+      architecture: architecture, name: name, provenance: provenance, storage: storage, encoder: encoder,
+      decoder: decoder, integerEncoder: integerEncoder, integerDecoder: integerDecoder, codec: codec,
+      scanModel: scanModel, predictor: predictor)
   }
 
   /// The same model with another codec: one of as many latents.
@@ -123,10 +150,12 @@ public final class Autoencoder: Sendable {
     try Autoencoder(
       architecture: architecture, name: name, provenance: provenance, storage: storage, encoder: encoder,
       decoder: decoder, integerEncoder: integerEncoder, integerDecoder: integerDecoder, codec: codec,
-      scanModel: scanModel)
+      scanModel: scanModel, predictor: predictor)
   }
 
   public var inputCount: Int { architecture.pixelCount }
   public var latentCount: Int { architecture.latentCount }
+  /// Whether it has what image sets name a model by.
+  public var isNameable: Bool { codec != nil || architecture.kind == .predictor }
   public var hasEncoder: Bool { encoder != nil || integerEncoder != nil }
 }

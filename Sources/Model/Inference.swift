@@ -110,6 +110,9 @@ extension Autoencoder {
   }
 
   private func requireEncoder() throws(AEError) {
+    guard architecture.kind != .predictor else {
+      throw AEError(.kind, "model \"\(name)\" is a predictor: it has no latent codes")
+    }
     guard hasEncoder else {
       throw AEError(.kind, "model \"\(name)\" is a decoder alone: it cannot encode")
     }

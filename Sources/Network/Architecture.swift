@@ -18,6 +18,11 @@ public enum ModelKind: UInt8, Sendable, CaseIterable {
   case vae = 5
   /// The convolutional variational autoencoder.
   case convVAE = 6
+  /// No autoencoder: what lossless coding learns, a predictor of pixels, and perhaps one of scans.
+  case predictor = 7
+
+  /// Those that encode images.
+  public static let autoencoders: [ModelKind] = [.pca, .linear, .sigmoid, .relu, .elu, .vae, .convVAE]
 
   /// The name in options and messages.
   public var name: StaticString {
@@ -29,6 +34,7 @@ public enum ModelKind: UInt8, Sendable, CaseIterable {
     case .elu: return "elu"
     case .vae: return "vae"
     case .convVAE: return "conv-vae"
+    case .predictor: return "predictor"
     }
   }
 
@@ -37,7 +43,7 @@ public enum ModelKind: UInt8, Sendable, CaseIterable {
   /// The activation of hidden layers.
   public var hiddenActivation: Activation {
     switch self {
-    case .pca, .linear: return .identity
+    case .pca, .linear, .predictor: return .identity
     case .sigmoid: return .sigmoid
     case .relu: return .relu
     case .elu, .vae, .convVAE: return .elu
@@ -80,11 +86,15 @@ public struct Architecture: Equatable, Sendable {
     self.kind = kind
     self.width = width
     self.height = height
-    channels = 1
+    channels = kind == .predictor ? 0 : 1
     self.latentCount = latentCount
     self.hidden = kind == .pca ? [] : hidden ?? (kind == .convVAE ? [32, 64, 256] : [500, 500])
     self.output = output
   }
+
+  /// That of a predictor, which is for images of any size and has no code: all numbers are 0.
+  public static let predictor = Architecture(
+    unchecked: .predictor, width: 0, height: 0, latentCount: 0, hidden: [], output: .identity)
 
   public static let maximumSide = 64
   public static let maximumLatentCount = 1024
@@ -100,6 +110,12 @@ public struct Architecture: Equatable, Sendable {
         throw AEError(
           .argument, "\(name) must be in \(range.lowerBound) ... \(range.upperBound), not \(value)")
       }
+    }
+    guard kind != .predictor else {
+      guard self == Architecture.predictor else {
+        throw AEError(.argument, "a predictor has no size, no code and no layers of an autoencoder")
+      }
+      return
     }
     try check("image width", width, 1...Architecture.maximumSide)
     try check("image height", height, 1...Architecture.maximumSide)

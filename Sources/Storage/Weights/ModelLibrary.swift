@@ -4,6 +4,7 @@
 import Bytes
 import CSystem
 import Core
+import Lossless
 import Model
 import Network
 
@@ -39,7 +40,12 @@ public struct ShippedModel: Sendable, Equatable {
     name: "mnist-30", hash: "7dd654472b7bd7453852ccc4d07d5e5904e8f717ffed12e04bea8cd047327640",
     qualityCount: 7, firstScaleQuality: 0)
 
-  public static let all = [low, high, exact, first]
+  /// The predictor of pixels for sets that none was trained for. The hash is the predictor's own.
+  public static let universal = ShippedModel(
+    name: "universal", hash: "5482e2388c7dfbb897362c3360ef67534a9a3e7bb6ddb9ac3714e8a5df8e33fa",
+    qualityCount: 0, firstScaleQuality: 0)
+
+  public static let all = [low, high, exact, first, universal]
   public static let standard = high
 
   /// Qualities of the scale over the models that come with libae, from 1 on, from the smallest sets to the best.
@@ -150,6 +156,25 @@ public final class ModelLibrary: Sendable {
         return try WeightFile.read(file.base, file.count, name: path)
       }
       if let found, let model = found { return model }
+    }
+    return nil
+  }
+
+  /// The predictor that an image set names by its hash, among those of the models that come with libae and those on the
+  /// paths; nil if it is none of them.
+  public func predictor(hash: [UInt8]) throws(AEError) -> Predictor? {
+    let universal = try ifThere { () throws(AEError) in try shipped(ShippedModel.universal) }
+    if let predictor = universal?.predictor, try predictor.sectionHash() == hash { return predictor }
+    for path in ModelLibrary.files(places + ModelLibrary.environment()) {
+      let found = try ifThere { () throws(AEError) -> Predictor? in
+        let input = try ByteInput(regular: path, gunzips: false)
+        let file = try WeightFile.bytes(input)
+        guard try WeightFile.summary(file.base, file.count, name: path).predictorHash == hash else {
+          return nil
+        }
+        return try WeightFile.read(file.base, file.count, name: path).predictor
+      }
+      if let found, let predictor = found { return predictor }
     }
     return nil
   }

@@ -118,6 +118,17 @@ public enum WeightFile {
     let keepsEncoder = model.hasEncoder && !decoderOnly
     let head = try ArchitectureSection.write(model)
     try visit(.architecture, head.count) { () throws(AEError) in head }
+    func visitLossless() throws(AEError) {
+      if let scan = model.scanModel {
+        try visit(.scan, ScanSection.rawCount(scan)) { () throws(AEError) in try ScanSection.write(scan) }
+      }
+      if let predictor = model.predictor {
+        try visit(.predictor, PredictorSection.rawCount(predictor)) { () throws(AEError) in
+          try PredictorSection.write(predictor)
+        }
+      }
+    }
+    guard architecture.kind != .predictor else { return try visitLossless() }
     func visitFloats(
       _ half: StaticString, _ tag32: SectionTag, _ tag16: SectionTag, _ shapes: [LayerShape],
       _ network: DenseNetwork
@@ -146,16 +157,14 @@ public enum WeightFile {
         try section.write(try encoder.layers())
       }
     }
-    guard let decoder = model.integerDecoder, let codec = model.codec else { return }
+    guard let decoder = model.integerDecoder, let codec = model.codec else { return try visitLossless() }
     let section = IntegerSection.decoder(architecture)
     try visit(.integerDecoder, section.rawCount) { () throws(AEError) in
       try section.write(try decoder.layers())
     }
     let codecSection = CodecSection(latentCount: architecture.latentCount)
     try visit(.codec, codecSection.rawCount(codec)) { () throws(AEError) in try codecSection.write(codec) }
-    if let scan = model.scanModel {
-      try visit(.scan, ScanSection.rawCount(scan)) { () throws(AEError) in try ScanSection.write(scan) }
-    }
+    try visitLossless()
     if keepsEncoder && !codec.bitPrices.isEmpty {
       try visit(.bitPrices, 4 * codec.bitPrices.count) { () throws(AEError) in
         try BitPricesSection.write(codec)
@@ -224,11 +233,15 @@ public enum WeightFile {
     let scanModel = try contents.scan.map { entry throws(AEError) in
       try ScanSection.read(try contents.rawScan(entry), name: contents.place(entry))
     }
+    let predictor = try contents.predictor.map { entry throws(AEError) in
+      try PredictorSection.read(try contents.rawPredictor(entry), name: contents.place(entry))
+    }
     do {
       return try Autoencoder(
         architecture: architecture, name: contents.modelName, provenance: contents.provenance,
         storage: contents.storage, encoder: encoder, decoder: decoder, integerEncoder: integerEncoder,
-        integerDecoder: integerDecoder, codec: codec, scanModel: scanModel)
+        integerDecoder: integerDecoder, codec: codec, scanModel: scanModel,
+        predictor: predictor)
     } catch {
       throw error.at(name)
     }
@@ -270,26 +283,34 @@ public enum WeightFile {
   }
 
   /// The 32 bytes that image sets name a model by: SHA-256 of the image's size, the integer decoder, the codec,
-  /// and the scan network if there is one, which are all that decoding depends on. The same for a model, its
+  /// and the scan network if there is one, which are all that decoding depends on, but for the predictor of pixels, which
+  /// has a hash of its own. The same for a model, its
   /// decoder alone, and every storage. Computed once for a model.
   ///
   /// - Throws: `.kind` if the model has no codec; `.memory`.
   public static func hash(_ model: Autoencoder) throws(AEError) -> [UInt8] {
-    guard let decoder = model.integerDecoder, let codec = model.codec else {
+    guard model.integerDecoder != nil && model.codec != nil || model.architecture.kind == .predictor else {
       throw AEError(.kind, "a model without codec has no hash")
     }
     return try model.hash.value { () throws(AEError) in
       let architecture = model.architecture
       return try Buffer(
         digest(
-          architecture, decoder: try IntegerSection.decoder(architecture).write(try decoder.layers()),
-          codec: try CodecSection(latentCount: architecture.latentCount).write(codec),
-          scan: try model.scanModel.map { scan throws(AEError) in try ScanSection.write(scan) }))
+          architecture,
+          decoder: try model.integerDecoder.map { decoder throws(AEError) in
+            try IntegerSection.decoder(architecture).write(try decoder.layers())
+          },
+          codec: try model.codec.map { codec throws(AEError) in
+            try CodecSection(latentCount: architecture.latentCount).write(codec)
+          },
+          scan: try model.scanModel.map { scan throws(AEError) in try ScanSection.write(scan) },
+          predictor: architecture.kind == .predictor ? try model.predictor?.sectionHash() : nil))
     }.array
   }
 
   static func digest(
-    _ architecture: Architecture, decoder: Buffer<UInt8>, codec: Buffer<UInt8>, scan: Buffer<UInt8>?
+    _ architecture: Architecture, decoder: Buffer<UInt8>?, codec: Buffer<UInt8>?, scan: Buffer<UInt8>?,
+    predictor: [UInt8]? = nil
   ) -> [UInt8] {
     var sum = SHA256()
     @inline(never)
@@ -298,7 +319,7 @@ public enum WeightFile {
         sum.update(word.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: UInt8.self), 4)
       }
     }
-    let shapes = architecture.decoderShapes
+    let shapes = architecture.kind == .predictor ? [] : architecture.decoderShapes
     for value in [architecture.width, architecture.height, architecture.channels, shapes.count] { add(value) }
     for shape in shapes {
       add(shape.inputs)
@@ -309,9 +330,10 @@ public enum WeightFile {
         add(Int(value))
       }
     }
-    sum.update(decoder.base, decoder.count)
-    sum.update(codec.base, codec.count)
+    if let decoder { sum.update(decoder.base, decoder.count) }
+    if let codec { sum.update(codec.base, codec.count) }
     if let scan { sum.update(scan.base, scan.count) }
+    if let predictor { sum.update(predictor, predictor.count) }
     return sum.finish()
   }
 }

@@ -30,13 +30,14 @@ struct SectionTag: Equatable {
   static let integerDecoder = SectionTag("IDEC")
   static let codec = SectionTag("CODC")
   static let scan = SectionTag("SCAN")
+  static let predictor = SectionTag("PRED")
   static let bitPrices = SectionTag("bitp")
   static let qualityFigures = SectionTag("qual")
 
   /// The required sections of version 1, in the order they have in files.
   static let required = [
     architecture, floatEncoder32, floatEncoder16, floatDecoder32, floatDecoder16, integerEncoder,
-    integerDecoder, codec, scan,
+    integerDecoder, codec, scan, predictor,
   ]
 
   /// Whether the bytes are those of floats, for the most part: float sections, and a trainer's state.

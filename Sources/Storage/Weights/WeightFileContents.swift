@@ -20,6 +20,7 @@ final class Contents {
   let integerDecoder: SectionEntry?
   let codec: SectionEntry?
   let scan: SectionEntry?
+  let predictor: SectionEntry?
   private let file: WeightFileContainer
 
   init(_ file: WeightFileContainer) throws(AEError) {
@@ -36,7 +37,17 @@ final class Contents {
     integerDecoder = file.entry(.integerDecoder)
     codec = file.entry(.codec)
     scan = file.entry(.scan)
+    predictor = file.entry(.predictor)
     storage = decoder32 != nil ? .float32 : decoder16 != nil ? .float16 : .int8
+    guard architecture.kind != .predictor else {
+      guard predictor != nil, floatEncoder == nil, floatDecoder == nil, integerEncoder == nil,
+        integerDecoder == nil, codec == nil
+      else {
+        throw AEError(
+          .format, "\(file.name): a predictor has section PRED, perhaps SCAN, and none of an autoencoder")
+      }
+      return
+    }
     guard floatDecoder != nil || integerDecoder != nil else {
       throw AEError(.format, "\(file.name): there is no decoder: none of the sections FD32, FD16, IDEC")
     }
@@ -74,6 +85,10 @@ final class Contents {
 
   func rawScan(_ entry: SectionEntry) throws(AEError) -> Buffer<UInt8> {
     try file.raw(entry, allowed: ScanSection.rawCounts)
+  }
+
+  func rawPredictor(_ entry: SectionEntry) throws(AEError) -> Buffer<UInt8> {
+    try file.raw(entry, allowed: PredictorSection.rawCounts)
   }
 
   func rawCodec(_ entry: SectionEntry) throws(AEError) -> Buffer<UInt8> {

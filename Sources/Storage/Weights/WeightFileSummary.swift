@@ -31,6 +31,10 @@ public struct WeightFileSummary: Sendable {
   public let defaultQuality: Int
   /// The 32 bytes that image sets name the model by, nil without codec.
   public let hash: [UInt8]?
+  /// The 32 bytes that image sets name its predictor of pixels by, nil without one.
+  public let predictorHash: [UInt8]?
+  /// Inputs, widths of hidden layers and outputs of its predictor of pixels; empty without one.
+  public let predictorWidths: [Int]
   public let sections: [Section]
 }
 
@@ -63,6 +67,22 @@ extension WeightFile {
     for entry in file.entries { try file.verify(entry) }
     var hash: [UInt8]?
     var codec: Codec?
+    var predictorWidths: [Int] = []
+    let predictorHash = try contents.predictor.map { entry throws(AEError) -> [UInt8] in
+      let raw = try contents.rawPredictor(entry)
+      var reader = ByteReader(raw.base, count: raw.count, name: contents.place(entry))
+      let shapes = try PredictorSection.shapes(&reader)
+      predictorWidths = [shapes[0].inputs] + shapes.map { $0.outputs }
+      var sum = SHA256()
+      sum.update(raw.base, raw.count)
+      return sum.finish()
+    }
+    if contents.architecture.kind == .predictor {
+      hash = digest(
+        contents.architecture, decoder: nil, codec: nil,
+        scan: try contents.scan.map { entry throws(AEError) in try contents.rawScan(entry) },
+        predictor: predictorHash)
+    }
     if let decoderEntry = contents.integerDecoder, let codecEntry = contents.codec {
       let raw = try contents.rawCodec(codecEntry)
       hash = digest(
@@ -76,6 +96,7 @@ extension WeightFile {
       architecture: contents.architecture, name: contents.modelName, provenance: contents.provenance,
       storage: contents.storage, hasEncoder: contents.floatEncoder != nil || contents.integerEncoder != nil,
       qualityCount: codec?.rates.count ?? 0, defaultQuality: codec?.defaultQuality ?? 0, hash: hash,
+      predictorHash: predictorHash, predictorWidths: predictorWidths,
       sections: file.entries.map {
         WeightFileSummary.Section(
           tag: $0.tag.text, storedByteCount: $0.storedCount, rawByteCount: $0.rawCount,
