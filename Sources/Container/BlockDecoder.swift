@@ -15,13 +15,14 @@ final class BlockDecoder: Sendable {
   private let imageSize: Int
   private let hasCodes: Bool
   private let latents: LatentLayer?
-  private let contexts: ScanCoder
-  private let scans: ScanCoder?
+  private let methods: LosslessMethods?
 
-  /// - Parameter model: the one that the header names, or nil if no block needs it.
+  /// - Parameters:
+  ///   - model: the one that the header names, or nil if no block needs it.
+  ///   - predictor: likewise.
   /// - Throws: `.kind` if the model has no codec, or no scan network that the header asks for; `.argument` if
   ///   it does not have the quality; `.memory`.
-  init(_ header: SetHeader, model: Autoencoder?) throws(AEError) {
+  init(_ header: SetHeader, model: Autoencoder?, predictor: Predictor?) throws(AEError) {
     imageSize = header.imageSize
     hasCodes = header.quality > 0
     if let model, hasCodes {
@@ -29,12 +30,7 @@ final class BlockDecoder: Sendable {
     } else {
       latents = nil
     }
-    contexts = try ScanCoder(width: header.width, height: header.height, model: nil)
-    if let model, header.usesScans {
-      scans = try ScanCoder(header, model)
-    } else {
-      scans = nil
-    }
+    methods = header.mode == .lossy ? nil : try LosslessMethods(header, model: model, predictor: predictor)
   }
 
   /// Decodes images `range` of a block of `count` images into `pixels`, row after row.
@@ -63,10 +59,9 @@ final class BlockDecoder: Sendable {
         else { return .codes }
         try latents.picture(codes, 0..<range.count, into: pixels, monitor)
         return nil
-      case .contexts, .scans:
-        guard let coder = kind == .scans ? scans : contexts else { return .codes }
+      case .firstContexts, .firstScans, .contexts, .predicted, .scans:
         return try decodeLossless(
-          coder, bytes, byteCount, count: count, range: range, verifiesAll, into: pixels, monitor)
+          kind, bytes, byteCount, count: count, range: range, verifiesAll, into: pixels, monitor)
       case .mixed:
         return try decodeMixed(
           bytes, byteCount, count: count, range: range, verifiesAll, into: pixels, monitor)
@@ -146,15 +141,16 @@ final class BlockDecoder: Sendable {
   }
 
   private func decodeLossless(
-    _ coder: ScanCoder, _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, count: Int, range: Range<Int>,
+    _ kind: BlockKind, _ bytes: UnsafePointer<UInt8>, _ byteCount: Int, count: Int, range: Range<Int>,
     _ verifiesAll: Bool, into pixels: UnsafeMutablePointer<UInt8>, _ monitor: Monitor?
   ) throws(AEError) -> BlockFault? {
     guard let codesCount = BlockDecoder.codesCount(bytes, byteCount), (codesCount > 0) == hasCodes
     else { return .size }
     let start = BlockDecoder.losslessHeadSize + codesCount
-    let isSound = try coder.decode(
-      bytes + start, byteCount - start, count: count, range: range, verifiesAll: verifiesAll,
+    let isSound = try methods?.decode(
+      kind, bytes + start, byteCount - start, count: count, range: range, verifiesAll: verifiesAll,
       into: pixels, monitor: monitor)
+    guard let isSound else { return .codes }
     return isSound ? nil : .pixels
   }
 
@@ -186,7 +182,7 @@ final class BlockDecoder: Sendable {
     switch kind {
     case .stored, .deflated: return .raw
     case .coded: break
-    case .contexts, .scans:
+    case .firstContexts, .firstScans, .contexts, .predicted, .scans:
       guard let count = BlockDecoder.codesCount(bytes, byteCount) else { return .fault(.size) }
       codesStart = bytes + BlockDecoder.losslessHeadSize
       codesCount = count

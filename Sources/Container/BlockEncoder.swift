@@ -14,32 +14,32 @@ final class BlockEncoder: Sendable {
   private let mode: Mode
   private let maxError: Int
   private let latents: LatentLayer?
-  /// The coder of lossless blocks: by scans, if the set has such, or by contexts.
-  private let pixelCoder: ScanCoder
-  private let usesScans: Bool
+  private let methods: LosslessMethods?
+  private let method: Method?
+  private let priority: Priority
 
   /// - Parameters:
   ///   - model: the one that the header names; nil if it names none.
-  ///   - searchPasses: see `CompressionOptions.searchPasses`.
+  ///   - predictor: likewise.
+  ///   - searchPasses, method, priority: see `CompressionOptions`.
   /// - Throws: `.kind` if the model has no codec, or no scan network that the header asks for; `.argument` if
   ///   it does not have the quality; `.memory`.
-  init(_ header: SetHeader, model: Autoencoder?, searchPasses: Int) throws(AEError) {
+  init(
+    _ header: SetHeader, model: Autoencoder?, predictor: Predictor?, searchPasses: Int,
+    method: Method? = nil, priority: Priority = .balanced
+  ) throws(AEError) {
     imageSize = header.imageSize
     mode = header.mode
     maxError = header.maxError
+    self.method = method
+    self.priority = priority
     if let model, header.quality > 0 {
       latents = try LatentLayer(
         of: model, quality: header.quality, searchPasses: mode == .lossy ? searchPasses : 0)
     } else {
       latents = nil
     }
-    if let model, header.usesScans, header.canHaveScans {
-      pixelCoder = try ScanCoder(header, model)
-      usesScans = true
-    } else {
-      pixelCoder = try ScanCoder(width: header.width, height: header.height, model: nil)
-      usesScans = false
-    }
+    methods = mode == .lossy ? nil : try LosslessMethods(header, model: model, predictor: predictor)
   }
 
   /// A block's kind and its bytes, `bytes.base ..< bytes.base + byteCount`.
@@ -99,7 +99,7 @@ final class BlockEncoder: Sendable {
     return Encoded(kind: .stored, bytes: pixels, offset: 0, byteCount: pixelCount)
   }
 
-  /// The block by scans or contexts, codes first; nil if the codes alone take more bytes than the pixels.
+  /// The block by the smallest method, codes first; nil if that takes more bytes than the pixels.
   private func encodeLossless(
     _ kept: UnsafePointer<UInt8>, originals: UnsafePointer<UInt8>, count: Int, _ monitor: Monitor?
   ) throws(AEError) -> Encoded? {
@@ -119,11 +119,13 @@ final class BlockEncoder: Sendable {
     } else {
       try writer.u32(0)
     }
-    let coded = try pixelCoder.encode(originals: originals, kept: kept, count: count, monitor: monitor)
+    guard
+      let coded = try methods?.encode(
+        kept, originals: originals, count: count, method: method, priority: priority, monitor: monitor)
+    else { return nil }
     try writer.bytes(coded.bytes)
     let bytes = try writer.finish()
-    return Encoded(
-      kind: usesScans && coded.hasScans ? .scans : .contexts, bytes: bytes, offset: 0, byteCount: bytes.count)
+    return Encoded(kind: coded.kind, bytes: bytes, offset: 0, byteCount: bytes.count)
   }
 
   /// Whether to try deflate, which is slow and hardly ever smaller for digits: a few images decide.

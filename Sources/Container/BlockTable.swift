@@ -9,7 +9,7 @@ final class BlockTable: @unchecked Sendable {
   /// Images in all blocks.
   private(set) var imageCount = 0
   /// Blocks per kind.
-  private(set) var kindCounts = [Int](repeating: 0, count: BlockKind.allCases.count)
+  private(set) var kindCounts = [Int](repeating: 0, count: BlockKind.count)
   /// Images of lossy blocks that have no code.
   private(set) var rawImageCount = 0
   private var offsets: Buffer<Int>

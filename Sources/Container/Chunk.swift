@@ -78,7 +78,7 @@ struct ChunkHead: Equatable {
     guard byteCount > 0 else { throw start.fail("a block without bytes") }
     head.imageCount = header.blockImages
     if hasCount {
-      head.imageCount = try reader.varint("images of a block", 1, SetHeader.maximumBlockImages)
+      head.imageCount = try reader.varint("images of a block", 1, header.mostBlockImages)
       guard head.imageCount != header.blockImages else {
         throw start.fail("a block of \(head.imageCount) images, as usual, says so")
       }

@@ -12,7 +12,7 @@ import Storage
 /// - Parameters:
 ///   - model: may be nil for lossless and near-lossless sets, whose pixels are then coded by contexts.
 ///   - onProgress: see `SetWriter.onProgress`.
-/// - Throws: `.shape` if the images are not of the model's size; `.kind` if the model has no codec or is a
+/// - Throws: `.shape` if the images are not of the model's size, or are to have codes and are not grey; `.kind` if the model has no codec or is a
 ///   decoder alone; `.argument` for options or names that are out of range; `.memory`; `.stopped` if
 ///   `onProgress` asked for it.
 public func compress(
@@ -20,24 +20,24 @@ public func compress(
   onProgress: Monitor.Hook? = nil
 ) throws(AEError) -> Buffer<UInt8> {
   try compress(
-    set.pixels, width: set.width, height: set.height, count: set.count, source: set.source,
+    set.pixels, set.shape, count: set.count, source: set.source,
     labels: try set.labels.map { labels throws(AEError) in try Buffer(labels) }, names: set.names,
     with: model, options: options, onProgress: onProgress)
 }
 
 /// The same for images and labels where they lie.
 public func compress(
-  _ pixels: Buffer<UInt8>, width: Int, height: Int, count: Int, source: SourceKind = .unknown,
-  labels: Buffer<UInt8>?, names: [String]? = nil, with model: Autoencoder?, options: CompressionOptions,
-  onProgress: Monitor.Hook? = nil
+  _ pixels: Buffer<UInt8>, _ shape: ImageShape, count: Int, source: SourceKind = .unknown,
+  labels: Buffer<UInt8>?, names: [String]? = nil, with model: Autoencoder?, predicting: Autoencoder? = nil,
+  options: CompressionOptions, onProgress: Monitor.Hook? = nil
 ) throws(AEError) -> Buffer<UInt8> {
   guard labels == nil || labels!.count == count, names == nil || names!.count == count else {
     throw AEError(.argument, "labels and names must be as many as images, \(count)")
   }
   let file = ByteWriter()
-  let writer = try SetWriter(
-    width: width, height: height, source: source, model: model, options: options
-  ) { bytes, count throws(AEError) in try file.bytes(bytes, count) }
+  let writer = try SetWriter(shape, source: source, model: model, predicting: predicting, options: options) {
+    bytes, count throws(AEError) in try file.bytes(bytes, count)
+  }
   writer.onProgress = onProgress
   writer.expectedCount = count
   try writer.add(pixels.base, count: count, labels: labels.map { UnsafePointer($0.base) }, names: names)
@@ -49,10 +49,10 @@ public func compress(
 /// pixels.
 /// - Throws: as `compress`, for arguments that it refuses.
 public func compressedBound(
-  width: Int, height: Int, count: Int, hasLabels: Bool, with model: Autoencoder?,
+  _ shape: ImageShape, count: Int, hasLabels: Bool, with model: Autoencoder?, predicting: Autoencoder? = nil,
   options: CompressionOptions = CompressionOptions()
 ) throws(AEError) -> Int {
-  let header = try options.header(width: width, height: height, source: .unknown, model)
+  let header = try options.header(shape, source: .unknown, model, predicting: predicting)
   guard (0...ImageSet.maximumCount).contains(count) else {
     throw AEError(.argument, "a set has at most \(ImageSet.maximumCount) images, not \(count)")
   }
@@ -75,8 +75,12 @@ public func compressedBound(
     index += try headSize(count, counts: 0)
     heads += try headSize(count, counts: 4)
   }
-  if options.embedModel, header.namesModel, let model {
-    let size = try WeightFile.bound(model, storage: .int8, decoderOnly: true)
+  if options.embedModel, header.namesModel || header.namesPredictor {
+    // Whichever of the two the blocks need, or one in the other.
+    var size = 0
+    for known in [model, predicting] {
+      if let known { size += try WeightFile.bound(known, storage: .int8, decoderOnly: true) }
+    }
     sections += size
     index += try headSize(size, counts: 0)
     heads += try headSize(size, counts: 4)
@@ -84,7 +88,7 @@ public func compressedBound(
   let ends = try header.write().count + Footer.byteCount + (try headSize(index, counts: 4))
   guard let pixels = count.times(header.imageSize), let sum = pixels.plus(ends + index + heads + sections)
   else {
-    throw AEError(.memory, "\(count) images of \(width) x \(height) are more than memory can hold")
+    throw AEError(.memory, "\(count) images of \(shape.text) are more than memory can hold")
   }
   return sum
 }

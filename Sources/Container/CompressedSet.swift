@@ -5,6 +5,7 @@ import Bytes
 import Compute
 import Core
 import Latent
+import Lossless
 import Model
 import Network
 import Storage
@@ -13,11 +14,11 @@ import Synchronization
 /// What is known of an image set without its model.
 public struct CompressedSetInformation: Sendable {
   public let count: Int
-  /// Pixels.
-  public let width: Int
-  public let height: Int
-  /// 1.
-  public let channels: Int
+  /// Of each image.
+  public let shape: ImageShape
+  public var width: Int { shape.width }
+  public var height: Int { shape.height }
+  public var channels: Int { shape.channels }
   public let latentCount: Int
   /// 1 ... 16; 0 in a lossless or near-lossless set without codes.
   public let quality: Int
@@ -49,8 +50,17 @@ public struct CompressedSetInformation: Sendable {
   public let maxError: Int
   /// What the blocks' pixels are coded by: by scans if some are; nil if neither codes one.
   public let method: Method?
-  /// False if all blocks can be read without a model.
+  /// False if all blocks can be read without a model, but perhaps a predictor.
   public let needsModel: Bool
+  /// Whether a block needs a predictor of pixels.
+  public let needsPredictor: Bool
+  /// Of that predictor, 32 bytes; all 0 if none is needed.
+  public let predictorHash: [UInt8]
+  /// At most 64 bytes of UTF-8; empty if none is needed.
+  public let predictorName: String
+  /// Of the predictor that new blocks of the set are to be made with, 32 bytes; empty without one.
+  public let declaredPredictorHash: [UInt8]
+  public let declaredPredictorName: String
   /// Of the file's format, 1 ... 3.
   public let version: Int
 
@@ -82,6 +92,8 @@ public final class CompressedSet: Sendable {
   let file: ContainerFile
   /// Nil only if none is needed.
   let model: Autoencoder?
+  /// Nil if no block needs it and it was not at hand.
+  let predictor: Predictor?
   /// Nil in a set that was opened for its blocks alone.
   private let decoder: BlockDecoder?
   private let labelSection = LazySection<Buffer<UInt8>>()
@@ -94,22 +106,25 @@ public final class CompressedSet: Sendable {
   ///     model if it is needed and not given; later, the blocks that are asked for.
   ///   - model: the model it was made with. It may be nil, or another one, if the set has its own embedded or
   ///     needs none.
+  ///   - predictor: of a model beside that one; nil takes the model's or the embedded one.
   ///   - name: what messages call the set.
   ///   - isCutAllowed: takes a file that ends too early: what is missing counts as damaged.
   /// - Throws: `.format`, `.checksum` and `.version` for a file that is none, is damaged in header or index, or
   ///   is of a later version; `.model` if the model needed is not there, naming it; `.io`; `.memory`.
-  public convenience init(_ source: ByteSource, model: Autoencoder?, name: String, isCutAllowed: Bool = false)
-    throws(AEError)
-  {
-    try self.init(try ContainerFile(source, name: name, isCutAllowed: isCutAllowed), model: model)
+  public convenience init(
+    _ source: ByteSource, model: Autoencoder?, predictor: Predictor? = nil, name: String,
+    isCutAllowed: Bool = false
+  ) throws(AEError) {
+    try self.init(
+      try ContainerFile(source, name: name, isCutAllowed: isCutAllowed), model: model, predictor: predictor)
   }
 
   /// The same for a file whose header and index have been read.
-  init(_ file: ContainerFile, model given: Autoencoder?) throws(AEError) {
+  init(_ file: ContainerFile, model given: Autoencoder?, predictor: Predictor? = nil) throws(AEError) {
     self.file = file
     if file.needsModel {
       model = try CompressedSet.model(for: file, given: given)
-    } else if let given, given.codec != nil, !file.header.modelHash.isEmpty,
+    } else if let given, given.isNameable, !file.header.modelHash.isEmpty,
       try WeightFile.hash(given) == file.header.modelHash
     {
       // No block needs it, but blocks that a writer adds may.
@@ -117,7 +132,12 @@ public final class CompressedSet: Sendable {
     } else {
       model = nil
     }
-    do { decoder = try BlockDecoder(file.header, model: file.needsModel ? model : nil) } catch {
+    self.predictor = try CompressedSet.predictor(for: file, among: [model, given], predictor)
+    do {
+      decoder = try BlockDecoder(
+        file.header, model: file.needsModel ? model : nil,
+        predictor: file.needsPredictor ? self.predictor : nil)
+    } catch {
       throw error.at(file.name)
     }
     information = file.information
@@ -129,7 +149,9 @@ public final class CompressedSet: Sendable {
   public init(blocksOf source: ByteSource, name: String) throws(AEError) {
     file = try ContainerFile(source, name: name, isCutAllowed: false)
     model = nil
-    decoder = file.needsModel ? nil : try BlockDecoder(file.header, model: nil)
+    predictor = nil
+    decoder =
+      file.needsModel || file.needsPredictor ? nil : try BlockDecoder(file.header, model: nil, predictor: nil)
     information = file.information
   }
 
@@ -159,7 +181,7 @@ public final class CompressedSet: Sendable {
     var needed = sentence(
       "\(file.name): needs the model \"\(header.modelName)\", hash \(shortHash(header.modelHash))")
     if let given {
-      if given.codec != nil {
+      if given.isNameable {
         let hash = try WeightFile.hash(given)
         if hash == header.modelHash {
           try check(given, against: file)
@@ -182,18 +204,40 @@ public final class CompressedSet: Sendable {
     guard let bytes = section else { throw AEError(.model, text: needed) }
     let embedded = try WeightFile.read(
       bytes.base, bytes.count, name: sentence("\(file.name), embedded model"))
-    guard embedded.codec != nil, try WeightFile.hash(embedded) == header.modelHash else {
+    guard embedded.isNameable, try WeightFile.hash(embedded) == header.modelHash else {
       throw AEError(.format, "\(file.name): the embedded model is not the one that the header names")
     }
     try check(embedded, against: file)
     return embedded
   }
 
+  /// The predictor that the header names: the given one, that of a model at hand, or the embedded one. Nil if it is none of
+  /// these and no block needs it.
+  private static func predictor(
+    for file: ContainerFile, among models: [Autoencoder?], _ given: Predictor?
+  ) throws(AEError) -> Predictor? {
+    let wanted = file.header.predictorHash
+    guard !wanted.isEmpty else { return nil }
+    if let given, try given.sectionHash() == wanted { return given }
+    for model in models {
+      if let predictor = model?.predictor, try predictor.sectionHash() == wanted { return predictor }
+    }
+    guard file.needsPredictor else { return nil }
+    if let bytes = try file.embeddedModel() {
+      let embedded = try WeightFile.read(
+        bytes.base, bytes.count, name: sentence("\(file.name), embedded model"))
+      if let predictor = embedded.predictor, try predictor.sectionHash() == wanted { return predictor }
+    }
+    throw AEError(
+      .model,
+      "\(file.name): needs the predictor of the model \"\(file.header.predictorName)\", hash \(shortHash(wanted)), "
+        + "and it is not at hand")
+  }
+
   private static func check(_ model: Autoencoder, against file: ContainerFile) throws(AEError) {
     let header = file.header
     let shape = model.architecture
-    guard shape.width == header.width, shape.height == header.height, shape.channels == header.channels,
-      shape.latentCount == header.latentCount
+    guard shape.shape == header.shape || shape.kind == .predictor, shape.latentCount == header.latentCount
     else {
       throw AEError(
         .format,
@@ -234,7 +278,7 @@ public final class CompressedSet: Sendable {
   /// Decodes images `first ..< first + count`.
   ///
   /// - Parameters:
-  ///   - pixels: count * width * height bytes, written, also where an error is thrown: images that are lost are
+  ///   - pixels: count * width * height * channels bytes, written, also where an error is thrown: images that are lost are
   ///     then zeros, and all others as they should be.
   ///   - onProgress: told, on the calling thread, how many of the images are done, some ten times a second;
   ///     false stops within a few images' time, and leaves `pixels` half written.

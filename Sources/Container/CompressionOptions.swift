@@ -19,6 +19,8 @@ public struct CompressionOptions: Sendable {
   /// How pixels are coded in lossless and near-lossless sets; nil is by scans if the model predicts them, which is
   /// smallest. Not for lossy sets.
   public var method: Method?
+  /// Whether time or bytes matter more in writing lossless and near-lossless sets.
+  public var priority = Priority.balanced
   /// Whether lossless and near-lossless sets hold the images' codes, too, as previews of a few bytes each.
   public var keepsCodes = false
   /// 1 (smallest) to the number of the model's qualities (best); 0 is the model's default.
@@ -26,14 +28,14 @@ public struct CompressionOptions: Sendable {
   /// Puts the decoder into the set, if a block needs it: then it needs no other file.
   public var embedModel = false
   /// Images in a block, 1 ... 65536; 0 is 500. A block is what is decoded to read one image, and what damage
-  /// costs. See `largestBlockPixelCount`.
+  /// costs. See `largestBlockByteCount`.
   public var blockImages = 0
 
   /// So that shards of round numbers of images are whole blocks.
   public static let defaultBlockImages = 500
-  /// Pixels of a block of lossless or near-lossless images, at most: one image costs the decoding of all before it.
-  /// Fewer images than were asked for are then in a block.
-  public static let largestBlockPixelCount = 1 << 24
+  /// Bytes of the pixels of a block of lossless or near-lossless images, at most: one image costs the decoding of all
+  /// before it. Fewer images than were asked for are then in a block.
+  public static let largestBlockByteCount = 1 << 24
   /// More passes gain little.
   public static let defaultSearchPasses = 2
 
@@ -46,6 +48,11 @@ public struct CompressionOptions: Sendable {
   /// Pixels; nil as the model has them.
   public var width: Int?
   public var height: Int?
+  /// Bytes of a pixel: 1, 3 or 4; nil as the model has them.
+  public var channels: Int?
+
+  /// Whether lossless blocks may be coded with what a model has learned.
+  var usesNetworks: Bool { method != .contexts && priority != .speed }
 
   public init() {}
 
@@ -69,10 +76,14 @@ public struct CompressionOptions: Sendable {
         "max_error", 0...32, "Of near-lossless sets: grey levels that a pixel may be off, 1 to 32.",
         { $0.maxError }, { $0.maxError = $1 }),
       .choice(
-        "method", ["auto", "contexts", "scans"],
-        "Of lossless and near-lossless sets: contexts is fast and needs no model, scans takes the bilevel scans behind digits, predicted by the model; auto is the smallest that the model allows.",
+        "method", ["auto", "contexts", "scans", "predicted"],
+        "Of lossless and near-lossless sets: contexts is fast and needs no model, predicted takes the model's predictor of pixels or the universal one, scans takes the bilevel scans behind digits, predicted by the model; auto is the smallest that the model allows.",
         { MethodChoice(rawValue: $0.method?.rawValue ?? 0) ?? .auto },
         { $0.method = Method(rawValue: $1.rawValue) }),
+      .choice(
+        "priority", ["balanced", "speed", "size"],
+        "Of lossless and near-lossless sets: what matters most, the time to write (speed: contexts alone) or bytes (size: every method is tried on all of every block).",
+        { $0.priority }, { $0.priority = $1 }),
       .flag(
         "preview",
         "Of lossless and near-lossless sets: hold the images' codes, too, as previews.",
@@ -89,19 +100,27 @@ public struct CompressionOptions: Sendable {
         "Of lossy sets: how often every code is tried against its neighbours for a better picture or fewer bits, where the model was trained with rd_lambda.",
         formerly: "search", { $0.searchPasses }, { $0.searchPasses = $1 }),
       .integer(
-        "width", 1...64, automatic: "the model's", "Pixels of an image's row.", isImplied: true, { $0.width },
+        "width", 1...UInt64(ImageShape.maximumSide), automatic: "the model's", "Pixels of an image's row.",
+        isImplied: true, { $0.width },
         { $0.width = $1 }),
       .integer(
-        "height", 1...64, automatic: "the model's", "Pixels of an image's column.", isImplied: true,
+        "height", 1...UInt64(ImageShape.maximumSide), automatic: "the model's",
+        "Pixels of an image's column.", isImplied: true,
         { $0.height },
         { $0.height = $1 }),
+      .integer(
+        "channels", 1...4, automatic: "the model's; without a model 1",
+        "Bytes of a pixel: 1 for grey, 3 for red, green and blue, 4 with alpha. Lossy sets are grey.",
+        isImplied: true, allowed: [1, 3, 4], { $0.channels }, { $0.channels = $1 }),
     ])
 
   /// Checks the arguments and fills a header.
-  /// - Throws: `.shape` if the images are not of the model's size; `.kind` if the model has no codec or is a
-  ///   decoder alone; `.argument` for options that are out of range; `.memory`.
-  func header(width: Int, height: Int, source: SourceKind, _ model: Autoencoder?) throws(AEError) -> SetHeader
-  {
+  /// - Throws: `.shape` if the images are not of the model's size, or are to have codes and are not grey; `.kind` if the
+  ///   model has no codec or is a decoder alone; `.argument` for options that are out of range; `.memory`.
+  /// - Parameter predicting: the model whose predictor is used if `model` has none.
+  func header(
+    _ images: ImageShape, source: SourceKind, _ model: Autoencoder?, predicting: Autoencoder? = nil
+  ) throws(AEError) -> SetHeader {
     let isLossy = mode == .lossy
     let errors = mode == .nearLossless ? 1...NearLossless.maximumError : 0...0
     guard errors.contains(maxError) else {
@@ -122,14 +141,9 @@ public struct CompressionOptions: Sendable {
     guard (0...16).contains(searchPasses) else {
       throw AEError(.argument, "passes of the search must be in 0 ... 16, not \(searchPasses)")
     }
-    let sides = 1...Architecture.maximumSide
-    guard sides.contains(width), sides.contains(height) else {
-      throw AEError(
-        .argument, "images of \(width) x \(height): sides are 1 to \(Architecture.maximumSide)")
-    }
+    try checkShape(images)
     let header = SetHeader()
-    header.width = width
-    header.height = height
+    header.shape = images
     header.source = source
     header.mode = mode
     header.maxError = maxError
@@ -137,15 +151,37 @@ public struct CompressionOptions: Sendable {
 
     if !isLossy {
       header.blockImages = min(
-        header.blockImages, CompressionOptions.largestBlockPixelCount / header.imageSize)
-      // A model that is not for images of this size is of no use to them.
-      let fits = model.map { $0.architecture.width == width && $0.architecture.height == height } ?? false
-      let hasNetwork = fits && model?.scanModel != nil
+        header.blockImages, CompressionOptions.largestBlockByteCount / header.imageSize)
+      // An autoencoder that is not for images of this size is of no use to them; a predictor is for all.
+      let isPredictor = model?.architecture.kind == .predictor
+      if let model, isPredictor, keepsCodes {
+        throw AEError(
+          .kind, "the model \"\(model.name)\" is a predictor, and previews are codes of an autoencoder")
+      }
+      let fits = model.map { $0.architecture.shape == images } ?? false
+      let hasNetwork = (fits || isPredictor) && model?.scanModel != nil
       guard method != .scans || hasNetwork else {
         throw AEError(
-          .kind, "scans need a model of \(width) x \(height) pixels with a network for lossless coding")
+          .kind, "scans need a model of \(images.text) pixels with a network for lossless coding")
       }
-      header.usesScans = method != .contexts && hasNetwork && header.canHaveScans
+      let isPredicted = usesNetworks
+      header.usesScans = isPredicted && method != .predicted && hasNetwork && header.canHaveScans
+      if isPredicted, let holder = model?.predictor != nil ? model : predicting,
+        let predictor = holder.predictor
+      {
+        header.predictorHash = try predictor.sectionHash()
+        header.predictorName = holder.name
+      }
+      guard method != .predicted || header.namesPredictor else {
+        throw AEError(.kind, "there is no predictor of pixels, which the method predicted needs")
+      }
+      if isPredictor, let model {
+        if header.usesScans {
+          header.modelHash = try WeightFile.hash(model)
+          header.modelName = model.name
+        }
+        return header
+      }
       if !fits || (!header.usesScans && !keepsCodes) { return header }
     }
     guard let model else { throw AEError(.argument, "a set of codes needs a model") }
@@ -156,16 +192,14 @@ public struct CompressionOptions: Sendable {
       throw AEError(.kind, "the model \"\(model.name)\" is a decoder alone and cannot compress")
     }
     let shape = model.architecture
-    guard width == shape.width, height == shape.height else {
+    guard shape.shape == images else {
       throw AEError(
         .shape,
-        "the images are \(width) x \(height) pixels, the model \"\(model.name)\" takes "
-          + "\(shape.width) x \(shape.height)")
+        "the images are \(images.text) pixels, the model \"\(model.name)\" takes \(shape.shape.text)")
     }
     guard (0...codec.rates.count).contains(quality) else {
       throw AEError(.argument, "quality must be in 1 ... \(codec.rates.count), not \(quality)")
     }
-    header.channels = shape.channels
     header.latentCount = shape.latentCount
     if isLossy || keepsCodes {
       header.quality = quality == 0 ? codec.defaultQuality : quality
@@ -174,6 +208,23 @@ public struct CompressionOptions: Sendable {
     header.modelName = model.name
     return header
   }
+
+  /// Checks what of the options alone says which images may be.
+  /// - Throws: `.argument` for a shape that no set has; `.shape` for codes of images that are not grey.
+  func checkShape(_ images: ImageShape) throws(AEError) {
+    try images.validate()
+    guard images.channels == 1 || (mode != .lossy && !keepsCodes) else {
+      throw AEError(
+        .shape,
+        "images of \(images.channels) channels: \(mode == .lossy ? "lossy sets" : "previews") are of grey images, of 1; "
+          + "lossless and near-lossless sets\(mode == .lossy ? "" : " without previews") take 1, 3 or 4")
+    }
+  }
+}
+
+extension Architecture {
+  /// The shape of the images that a model takes.
+  var shape: ImageShape { ImageShape(width: width, height: height, channels: channels) }
 }
 
 /// `Method?` as a row of the table has it.
@@ -181,6 +232,7 @@ private enum MethodChoice: UInt8 {
   case auto = 0
   case contexts = 1
   case scans = 2
+  case predicted = 3
 }
 
 extension CompressionOptions {

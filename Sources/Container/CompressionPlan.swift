@@ -13,8 +13,13 @@ public struct CompressionPlan: Sendable {
   public let options: CompressionOptions
   /// Nil for lossless and near-lossless sets that need none.
   public let model: Autoencoder?
-  public let width: Int
-  public let height: Int
+  /// Whose predictor lossless blocks are coded with, if `model` has none.
+  public let predicting: Autoencoder?
+  /// Of each image.
+  public let shape: ImageShape
+  public var width: Int { shape.width }
+  public var height: Int { shape.height }
+  public var channels: Int { shape.channels }
   /// The quality on the scale over the models that come with libae; 0 with another model, or without codes.
   public let scaleQuality: Int
 
@@ -23,19 +28,32 @@ public struct CompressionPlan: Sendable {
 
   /// - Parameters:
   ///   - model: nil for those that come with libae.
-  ///   - width: pixels; nil as the options say, or else as the model has it, without one 28.
+  ///   - width: pixels, as `height`; nil as the options say, or else as the model has it, without one 28.
+  ///   - channels: 1, 3 or 4; nil as the options say, or else as the model has them, without one 1.
   ///   - library: where the models are that come with libae.
   /// - Throws: `.argument` for options that are out of range or do not go together; `.model` if a model that comes with
-  ///   libae is needed and not installed; `.shape` for a lossy set of images that are not of the model's size; `.kind` if
+  ///   libae is needed and not installed; `.shape` for a lossy set of images that are not of the model's size, or not grey; `.kind` if
   ///   the model cannot do it.
   public init(
     _ given: CompressionOptions, model givenModel: Autoencoder?, width: Int? = nil, height: Int? = nil,
-    library: ModelLibrary
+    channels: Int? = nil, library: ModelLibrary
   ) throws(AEError) {
     try CompressionOptions.table.check(given)
     var options = given
-    self.width = width ?? given.width ?? givenModel?.architecture.width ?? 28
-    self.height = height ?? given.height ?? givenModel?.architecture.height ?? 28
+    // A predictor is for images of any size.
+    let sized = givenModel?.architecture.kind == .predictor ? nil : givenModel
+    if let givenModel, sized == nil, width ?? given.width == nil || height ?? given.height == nil {
+      throw AEError(
+        .argument,
+        "the model \"\(givenModel.name)\" is a predictor, for images of any size: width and height must be told"
+      )
+    }
+    let ofModel = sized?.architecture.shape ?? ImageShape(width: 28, height: 28)
+    shape = ImageShape(
+      width: width ?? given.width ?? ofModel.width, height: height ?? given.height ?? ofModel.height,
+      channels: channels ?? given.channels ?? ofModel.channels)
+    // Before a model is looked for, which would be told missing.
+    try options.checkShape(shape)
     let needsCodes = options.mode == .lossy || options.keepsCodes
     guard needsCodes || options.quality == 0 else {
       throw AEError(
@@ -75,14 +93,17 @@ public struct CompressionPlan: Sendable {
         model = try library.shipped(choice.model)
         options.quality = choice.quality
       }
-    } else if options.method != .contexts, self.width == 28, self.height == 28 {
+    } else if options.usesNetworks, options.method != .predicted, shape == ImageShape(width: 28, height: 28) {
       model = try library.shipped(ShippedModel.exact)
     }
+    predicting =
+      options.mode != .lossy && options.usesNetworks && model?.predictor == nil
+      ? try library.shipped(ShippedModel.universal) : nil
     self.options = options
     self.model = model
     scaleQuality = scale
     rateChoices = choices
-    _ = try options.header(width: self.width, height: self.height, source: .unknown, model)
+    _ = try options.header(shape, source: .unknown, model, predicting: predicting)
   }
 
   /// The same at a quality that a rate led to.
@@ -90,16 +111,16 @@ public struct CompressionPlan: Sendable {
     var options = options
     options.quality = choice.quality
     options.bytesPerImage = 0
-    return CompressionPlan(options, choice.model, width, height, choice.scaleQuality)
+    return CompressionPlan(options, choice.model, shape, choice.scaleQuality)
   }
 
   private init(
-    _ options: CompressionOptions, _ model: Autoencoder?, _ width: Int, _ height: Int, _ scaleQuality: Int
+    _ options: CompressionOptions, _ model: Autoencoder?, _ shape: ImageShape, _ scaleQuality: Int
   ) {
     self.options = options
     self.model = model
-    self.width = width
-    self.height = height
+    predicting = nil
+    self.shape = shape
     self.scaleQuality = scaleQuality
     rateChoices = []
   }
@@ -112,8 +133,9 @@ public func compress(
 ) throws(AEError) -> Buffer<UInt8> {
   let settled = try RateControl.settle(plan, pixels.base, count: count, onProgress: onProgress)
   return try compress(
-    pixels, width: settled.width, height: settled.height, count: count, source: source, labels: labels,
-    names: names, with: settled.model, options: settled.options, onProgress: onProgress)
+    pixels, settled.shape, count: count, source: source, labels: labels,
+    names: names, with: settled.model, predicting: settled.predicting, options: settled.options,
+    onProgress: onProgress)
 }
 
 /// A size that `compress` with the same plan never exceeds.
@@ -123,8 +145,8 @@ public func compressedBound(count: Int, hasLabels: Bool, _ plan: CompressionPlan
     most = max(
       most,
       try compressedBound(
-        width: candidate.width, height: candidate.height, count: count, hasLabels: hasLabels,
-        with: candidate.model, options: candidate.options))
+        candidate.shape, count: count, hasLabels: hasLabels, with: candidate.model,
+        predicting: candidate.predicting, options: candidate.options))
   }
   return most
 }

@@ -254,12 +254,13 @@ final class ContainerFile: Sendable {
   // MARK: What is known
 
   var information: CompressedSetInformation {
-    let needsModel = needsModel
-    let method =
-      blocks.kindCounts[Int(BlockKind.scans.rawValue)] > 0
-      ? Method.scans : blocks.kindCounts[Int(BlockKind.contexts.rawValue)] > 0 ? .contexts : nil
+    let (needsModel, needsPredictor) = (needsModel, needsPredictor)
+    func has(_ kind: BlockKind) -> Bool { blocks.kindCounts[Int(kind.rawValue)] > 0 }
+    let method: Method? =
+      has(.scans) || has(.firstScans)
+      ? .scans : has(.predicted) ? .predicted : has(.contexts) || has(.firstContexts) ? .contexts : nil
     return CompressedSetInformation(
-      count: blocks.imageCount, width: header.width, height: header.height, channels: header.channels,
+      count: blocks.imageCount, shape: header.shape,
       latentCount: needsModel || header.quality > 0 ? header.latentCount : 0, quality: header.quality,
       blockImages: header.blockImages, source: header.source, hasLabels: labelSection != nil,
       hasNames: nameSection != nil, hasModel: model != nil, byteCount: source.byteCount,
@@ -269,13 +270,23 @@ final class ContainerFile: Sendable {
       declaredModelName: header.modelName, declaredLatentCount: header.latentCount,
       blockCounts: blocks.kindCounts,
       rawImageCount: blocks.rawImageCount, mode: header.mode, maxError: header.maxError, method: method,
-      needsModel: needsModel, version: Int(version))
+      needsModel: needsModel, needsPredictor: needsPredictor,
+      predictorHash: needsPredictor ? header.predictorHash : [UInt8](repeating: 0, count: 32),
+      predictorName: needsPredictor ? header.predictorName : "", declaredPredictorHash: header.predictorHash,
+      declaredPredictorName: header.predictorName, version: Int(version))
   }
 
   /// False if every block can be read without a model.
   var needsModel: Bool {
     for kind in BlockKind.allCases
     where blocks.kindCounts[Int(kind.rawValue)] > 0 && kind.needsModel(header) { return true }
+    return false
+  }
+
+  /// False if every block can be read without a predictor of pixels.
+  var needsPredictor: Bool {
+    for kind in BlockKind.allCases
+    where blocks.kindCounts[Int(kind.rawValue)] > 0 && kind.needsPredictor(header) { return true }
     return false
   }
 
@@ -435,7 +446,7 @@ extension ContainerFile.Contents {
   /// Checks what sections declare.
   fileprivate func checkSections(_ reader: ByteReader) throws(AEError) {
     // A model is there for blocks that need it.
-    guard model == nil || header.namesModel else {
+    guard model == nil || header.namesModel || header.namesPredictor else {
       throw reader.fail("a model is embedded, and the header names none")
     }
     for section in [labels, names] {

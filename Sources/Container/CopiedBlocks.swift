@@ -28,6 +28,16 @@ extension SetHeader {
     } else {
       (header.latentCount, header.modelHash, header.modelName) = (0, [], "")
     }
+    // Likewise, the first predictor that blocks need, or else that new ones would be coded with.
+    var predicting: CompressedSet?
+    for set in sets where set.file.header.namesPredictor {
+      if predicting == nil || (set.file.needsPredictor && !(predicting?.file.needsPredictor ?? true)) {
+        predicting = set
+      }
+    }
+    (header.predictorHash, header.predictorName) = (
+      predicting?.file.header.predictorHash ?? [], predicting?.file.header.predictorName ?? ""
+    )
     var withImages: CompressedSet?
     for set in sets {
       try header.checkBlocks(of: set, beside: first.file.name)
@@ -59,10 +69,7 @@ extension SetHeader {
       AEError(
         .argument, "\(set.file.name) and \(name) cannot be one set: their \(what) is \(a) and \(b)")
     }
-    guard width == other.width, height == other.height, channels == other.channels else {
-      throw refuse(
-        "image size", sentence("\(other.width) x \(other.height)"), sentence("\(width) x \(height)"))
-    }
+    guard shape == other.shape else { throw refuse("image size", other.shape.text, shape.text) }
     guard mode == other.mode else { throw refuse("mode", other.mode.text, mode.text) }
     guard maxError == other.maxError else {
       throw refuse("largest error", sentence("\(other.maxError)"), sentence("\(maxError)"))
@@ -75,6 +82,13 @@ extension SetHeader {
         .model,
         "\(set.file.name) needs the model \"\(other.modelName)\", hash \(SHA256.hex(other.modelHash)), and the others "
           + (namesModel ? "\"\(modelName)\", hash \(SHA256.hex(modelHash))" : "none"))
+    }
+    guard !set.file.needsPredictor || other.predictorHash == predictorHash else {
+      throw AEError(
+        .model,
+        "\(set.file.name) needs the predictor of the model \"\(other.predictorName)\", hash "
+          + "\(SHA256.hex(other.predictorHash)), and the others "
+          + (namesPredictor ? "that of \"\(predictorName)\", hash \(SHA256.hex(predictorHash))" : "none"))
     }
     guard latentCount == other.latentCount || !set.file.needsModel else {
       throw refuse("number of latents", sentence("\(other.latentCount)"), sentence("\(latentCount)"))
@@ -105,7 +119,7 @@ extension SetWriter {
   /// and wait for their block to be full become a block of fewer.
   ///
   /// - Parameters:
-  ///   - set: of the same size, mode, largest error, quality and model.
+  ///   - set: of the same size, channels, mode, largest error, quality and model.
   ///   - images: those of whole blocks; all if nil.
   /// - Throws: `.argument` if the range does not begin and end where blocks do, naming the nearest places, or for sets
   ///   that cannot be one; `.model` if they are of different models, naming both; `.checksum` or `.format` if a block,

@@ -16,6 +16,18 @@ public enum Method: UInt8, Sendable, CaseIterable {
   case contexts = 1
   /// The bilevel scans that the images were drawn from, predicted by a model: smallest for digits such as MNIST's.
   case scans = 2
+  /// A learned predictor of pixels: the model's, or else the universal one that comes with libae.
+  case predicted = 3
+}
+
+/// What matters in writing a lossless or near-lossless set, numbered as in the option's row.
+public enum Priority: UInt8, Sendable, CaseIterable {
+  /// The smallest method, judged by a few images of each block.
+  case balanced = 0
+  /// Time: contexts alone.
+  case speed = 1
+  /// Bytes: whatever is allowed is tried on all of a block.
+  case size = 2
 }
 
 /// Grey levels so far apart that every value is near one: multiples of 2E + 1, the last one cut to 255.

@@ -42,9 +42,9 @@ final class OldHeader: @unchecked Sendable {
   /// A block's kind as version 3 numbers it.
   func kind(_ number: UInt8) -> BlockKind? {
     guard number <= 4, let kind = BlockKind(rawValue: number) else { return nil }
-    guard kind == .contexts else { return kind.belongs(to: set) ? kind : nil }
+    guard kind == .firstContexts else { return kind.belongs(to: set) ? kind : nil }
     if effort == 0 { return nil }
-    return effort == 2 && set.canHaveScans ? .scans : .contexts
+    return effort == 2 && set.canHaveScans ? .firstScans : .firstContexts
   }
 
   /// Reads and checks a header. What is checked is everything that the header alone can show.
@@ -77,13 +77,13 @@ final class OldHeader: @unchecked Sendable {
     guard flags & ~Flag.all == 0 else {
       throw reader.fail(.version, "flags \(flags): this reader knows 0 to \(Flag.all)")
     }
-    set.width = Int(try reader.u16())
-    set.height = Int(try reader.u16())
-    set.channels = Int(try reader.u16())
+    let width = Int(try reader.u16())
+    let height = Int(try reader.u16())
+    set.shape = ImageShape(width: width, height: height, channels: Int(try reader.u16()))
     set.latentCount = Int(try reader.u16())
     set.quality = Int(try reader.u8())
     let source = try reader.u8()
-    guard let source = SourceKind(rawValue: source) else {
+    guard source <= SourceKind.pgmFile.rawValue, let source = SourceKind(rawValue: source) else {
       throw reader.fail(.version, "source kind \(source), which this reader does not know")
     }
     set.source = source
@@ -100,10 +100,11 @@ final class OldHeader: @unchecked Sendable {
     guard reserved == 0, version > 1 || (set.maxError == 0 && header.effort == 0) else {
       throw reader.fail(.version, "a reserved field is not 0, which this reader does not know")
     }
-    try set.check(reader, hasCodes: version == 1, hasModel: version == 1)
+    try set.check(
+      reader, longestSide: Architecture.maximumSide, hasCodes: version == 1, hasModel: version == 1)
     // The highest effort that needs no model is 1.
     try SetHeader.require(
-      header.effort, 0, version == 1 ? 0 : set.namesModel ? maximumEffort : 1, "effort", reader)
+      header.effort, 0, version == 1 ? 0 : (set.latentCount > 0) ? maximumEffort : 1, "effort", reader)
     guard header.effort <= 2 else {
       throw reader.fail(.kind, "effort \(header.effort), which needs a later reader")
     }
@@ -118,9 +119,9 @@ final class OldHeader: @unchecked Sendable {
     }
     // A set names a model wholly or not at all.
     guard
-      set.namesModel || (set.quality == 0 && hashBits == 0 && nameSize == 0 && flags & Flag.model == 0)
+      (set.latentCount > 0) || (set.quality == 0 && hashBits == 0 && nameSize == 0 && flags & Flag.model == 0)
     else { throw reader.fail("a model is described, and no latents") }
-    if !set.namesModel { set.modelHash = [] }
+    if set.latentCount == 0 { set.modelHash = [] }
 
     header.model = try readSection(&reader, "model", isPresent: flags & Flag.model != 0, in: fileSize)
     header.labels = try readSection(&reader, "labels", isPresent: flags & Flag.labels != 0, in: fileSize)

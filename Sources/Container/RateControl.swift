@@ -35,9 +35,9 @@ enum RateControl {
       var options = plan.choosing(choices[index]).options
       options.searchPasses = searchPasses
       options.embedModel = false
-      let writer = try SetWriter(
-        width: plan.width, height: plan.height, model: choices[index].model, options: options
-      ) { _, _ throws(AEError) in }
+      let writer = try SetWriter(plan.shape, model: choices[index].model, options: options) {
+        _, _ throws(AEError) in
+      }
       let head = writer.byteCount
       writer.onProgress = onProgress
       writer.expectedCount = taken
@@ -100,7 +100,7 @@ public final class PlannedWriter {
 
   private func begin() throws(AEError) {
     let fresh = try SetWriter(
-      width: plan.width, height: plan.height, source: source, model: plan.model, options: plan.options,
+      plan.shape, source: source, model: plan.model, predicting: plan.predicting, options: plan.options,
       sink: sink)
     fresh.onProgress = onProgress
     fresh.expectedCount = expectedCount
@@ -118,7 +118,7 @@ public final class PlannedWriter {
     guard !isFinished else { throw AEError(.argument, "the set is finished: nothing can be added to it") }
     if let writer { return try writer.add(images, count: count, labels: labels, names: names) }
     guard count >= 0, count < 1 << 40 else { throw AEError(.argument, "\(count) images cannot be added") }
-    try waiting.add(images, count: count, size: plan.width * plan.height, labels: labels, names: names)
+    try waiting.add(images, count: count, size: plan.shape.byteCount, labels: labels, names: names)
     if waiting.count >= RateControl.sampleCount { try settle() }
   }
 

@@ -19,6 +19,8 @@ final class SetHeader: @unchecked Sendable {
   /// More than the bytes of any header, of whatever version.
   static let largestSize = 256
   static let maximumBlockImages = 65536
+  /// Bytes of the pixels of a block, at most: what a file can ask a reader to decode for one image.
+  static let maximumBlockByteCount = 1 << 28
   static let maximumQuality = 16
   /// No zlib stream is smaller than this part of what it inflates to.
   static let largestInflation = 1032
@@ -27,13 +29,13 @@ final class SetHeader: @unchecked Sendable {
     static let model: UInt8 = 4
     static let codes: UInt8 = 8
     static let scans: UInt8 = 16
+    static let predictor: UInt8 = 32
     static let modes: UInt8 = 3
-    static let all: UInt8 = 31
+    static let all: UInt8 = 63
   }
 
-  var width = 0
-  var height = 0
-  var channels = 1
+  /// Of each image.
+  var shape = ImageShape(width: 0, height: 0)
   var mode = Mode.lossy
   /// The most that a pixel may be off: 1 ... 32 in near-lossless sets, else 0.
   var maxError = 0
@@ -49,19 +51,30 @@ final class SetHeader: @unchecked Sendable {
   /// 32 bytes; empty without a model.
   var modelHash: [UInt8] = []
   var modelName = ""
+  /// Of the predictor that blocks may be coded with, 32 bytes; empty without one.
+  var predictorHash: [UInt8] = []
+  var predictorName = ""
 
-  var imageSize: Int { width * height * channels }
+  var width: Int { shape.width }
+  var height: Int { shape.height }
+  var channels: Int { shape.channels }
+  var imageSize: Int { shape.byteCount }
+  /// Images that a block may hold.
+  var mostBlockImages: Int { min(SetHeader.maximumBlockImages, SetHeader.maximumBlockByteCount / imageSize) }
   /// Whether blocks may need a model.
-  var namesModel: Bool { latentCount > 0 }
-  var canHaveScans: Bool { ScanCoder.canFind(width: width, height: height) }
+  var namesModel: Bool { !modelHash.isEmpty }
+  /// Whether blocks may need a predictor of pixels.
+  var namesPredictor: Bool { !predictorHash.isEmpty }
+  var canHaveScans: Bool { channels == 1 && ScanCoder.canFind(width: width, height: height) }
 
   /// The same, to be changed.
   func copy() -> SetHeader {
     let other = SetHeader()
-    (other.width, other.height, other.channels) = (width, height, channels)
+    other.shape = shape
     (other.mode, other.maxError, other.source) = (mode, maxError, source)
     (other.blockImages, other.quality, other.usesScans) = (blockImages, quality, usesScans)
     (other.latentCount, other.modelHash, other.modelName) = (latentCount, modelHash, modelName)
+    (other.predictorHash, other.predictorName) = (predictorHash, predictorName)
     return other
   }
 
@@ -76,6 +89,7 @@ final class SetHeader: @unchecked Sendable {
     if namesModel { content |= Flag.model }
     if quality > 0 { content |= Flag.codes }
     if usesScans { content |= Flag.scans }
+    if namesPredictor { content |= Flag.predictor }
     try writer.u8(content)
     try writer.u8(source.rawValue)
     try writer.varint(width)
@@ -86,12 +100,17 @@ final class SetHeader: @unchecked Sendable {
     if quality > 0 { try writer.u8(UInt8(quality)) }
     if namesModel {
       try writer.varint(latentCount)
-      for index in 0..<32 { try writer.u8(modelHash[index]) }
-      try writer.u8(UInt8(UTF8Text.count(modelName)))
-      try writer.utf8(modelName)
+      try SetHeader.writeName(modelHash, modelName, to: writer)
     }
+    if namesPredictor { try SetHeader.writeName(predictorHash, predictorName, to: writer) }
     try writer.u32(Checksum.crc32(writer.base, writer.count))
     return try writer.finish()
+  }
+
+  private static func writeName(_ hash: [UInt8], _ name: String, to writer: ByteWriter) throws(AEError) {
+    for index in 0..<32 { try writer.u8(hash[index]) }
+    try writer.u8(UInt8(UTF8Text.count(name)))
+    try writer.utf8(name)
   }
 
   // MARK: Reading
@@ -126,22 +145,20 @@ final class SetHeader: @unchecked Sendable {
     let header = SetHeader()
     let content = try reader.u8()
     let source = try reader.u8()
-    header.width = try reader.varint("width", 0, .max)
-    header.height = try reader.varint("height", 0, .max)
-    header.channels = try reader.varint("channels", 0, .max)
+    let width = try reader.varint("width", 0, .max)
+    let height = try reader.varint("height", 0, .max)
+    header.shape = ImageShape(
+      width: width, height: height, channels: try reader.varint("channels", 0, .max))
     header.blockImages = try reader.varint("images in a block", 0, .max)
     let mode = Mode(rawValue: content & Flag.modes)
     if mode == .nearLossless { header.maxError = Int(try reader.u8()) }
     if content & Flag.codes != 0 { header.quality = Int(try reader.u8()) }
     if content & Flag.model != 0 {
       header.latentCount = try reader.varint("latents", 0, .max)
-      let hash = try reader.bytes(32)
-      for index in 0..<32 { header.modelHash.append(hash[index]) }
-      let nameSize = Int(try reader.u8())
-      guard nameSize <= 64 else {
-        throw reader.fail("the model's name has \(nameSize) bytes, at most 64 may be")
-      }
-      header.modelName = try reader.string(nameSize)
+      (header.modelHash, header.modelName) = try readName(&reader, "model")
+    }
+    if content & Flag.predictor != 0 {
+      (header.predictorHash, header.predictorName) = try readName(&reader, "predictor")
     }
     let checkedCount = reader.offset
     guard try reader.u32() == Checksum.crc32(bytes, checkedCount) else {
@@ -162,21 +179,45 @@ final class SetHeader: @unchecked Sendable {
     guard mode == .lossy ? header.quality > 0 && !header.usesScans : true else {
       throw reader.fail("a lossy set has codes and no scans")
     }
+    guard mode != .lossy || !header.namesPredictor else {
+      throw reader.fail("a lossy set has no predictor of pixels")
+    }
     try header.check(
-      reader, hasCodes: content & Flag.codes != 0, hasModel: content & Flag.model != 0)
+      reader, longestSide: isModelUsed ? Architecture.maximumSide : ImageShape.maximumSide,
+      hasCodes: content & Flag.codes != 0,
+      hasModel: content & Flag.codes != 0)
     return (header, reader.offset)
   }
 
+  private static func readName(_ reader: inout ByteReader, _ what: StaticString) throws(AEError) -> (
+    hash: [UInt8], name: String
+  ) {
+    let bytes = try reader.bytes(32)
+    var hash: [UInt8] = []
+    for index in 0..<32 { hash.append(bytes[index]) }
+    let nameSize = Int(try reader.u8())
+    guard nameSize <= 64 else {
+      throw reader.fail("the \(what)'s name has \(nameSize) bytes, at most 64 may be")
+    }
+    return (hash, try reader.string(nameSize))
+  }
+
   /// Checks what versions 1 to 3 have in common.
-  func check(_ reader: ByteReader, hasCodes: Bool, hasModel: Bool) throws(AEError) {
-    let sides = Architecture.maximumSide
-    try SetHeader.require(width, 1, sides, "width", reader)
-    try SetHeader.require(height, 1, sides, "height", reader)
-    try SetHeader.require(channels, 1, 1, "channels", reader)
+  /// - Parameter longestSide: pixels; where it is a model's, images are grey.
+  func check(_ reader: ByteReader, longestSide: Int, hasCodes: Bool, hasModel: Bool) throws(AEError) {
+    try SetHeader.require(width, 1, longestSide, "width", reader)
+    try SetHeader.require(height, 1, longestSide, "height", reader)
+    guard channels == 1 || longestSide > Architecture.maximumSide else {
+      throw reader.fail("channels \(channels): 1 may be where a model is told, and in versions 1 and 2")
+    }
+    guard ImageShape.hasChannels(channels) else {
+      throw reader.fail("channels \(channels): 1, 3 or 4 may be")
+    }
+    try SetHeader.require(imageSize, 1, ImageShape.maximumByteCount, "bytes of an image", reader)
     try SetHeader.require(
       latentCount, hasModel ? 1 : 0, Architecture.maximumLatentCount, "latents", reader)
     try SetHeader.require(quality, hasCodes ? 1 : 0, SetHeader.maximumQuality, "quality", reader)
-    try SetHeader.require(blockImages, 1, SetHeader.maximumBlockImages, "images in a block", reader)
+    try SetHeader.require(blockImages, 1, mostBlockImages, "images in a block", reader)
     let errors = mode == .nearLossless
     try SetHeader.require(
       maxError, errors ? 1 : 0, errors ? NearLossless.maximumError : 0, "largest error", reader)

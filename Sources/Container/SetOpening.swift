@@ -3,6 +3,7 @@
 
 import Bytes
 import Core
+import Lossless
 import Model
 import Storage
 
@@ -13,7 +14,13 @@ extension CompressedSet {
     _ source: ByteSource, model: Autoencoder?, name: String, library: ModelLibrary, isCutAllowed: Bool = false
   ) throws(AEError) -> CompressedSet {
     let file = try ContainerFile(source, name: name, isCutAllowed: isCutAllowed)
-    if model == nil {
+    let wanted = file.header.predictorHash
+    var predictor: Predictor?
+    if !wanted.isEmpty {
+      if let own = model?.predictor, try own.sectionHash() == wanted { predictor = own }
+      if predictor == nil { predictor = try library.predictor(hash: wanted) }
+    }
+    if model == nil || (file.needsModel && model?.isNameable == false) {
       let information = file.information
       if information.needsModel {
         func find() throws(AEError) -> Autoencoder? {
@@ -23,19 +30,19 @@ extension CompressedSet {
         }
         if information.hasModel {
           do throws(AEError) {
-            return try CompressedSet(file, model: nil)
+            return try CompressedSet(file, model: nil, predictor: predictor)
           } catch {
             // An embedded model that is damaged may be at hand elsewhere.
             guard error.code == .checksum || error.code == .format, let found = try find() else {
               throw error
             }
-            return try CompressedSet(file, model: found)
+            return try CompressedSet(file, model: found, predictor: predictor)
           }
         }
-        return try CompressedSet(file, model: try find())
+        return try CompressedSet(file, model: try find(), predictor: predictor)
       }
     }
-    return try CompressedSet(file, model: model)
+    return try CompressedSet(file, model: model, predictor: predictor)
   }
 
   /// What new images of a set are encoded with; nil if they need no model, or if the embedded decoder is enough.
@@ -54,6 +61,23 @@ extension CompressedSet {
     throw AEError(
       .model,
       "\(name): new images need the model \"\(set.declaredModelName)\", hash \(SHA256.hex(set.declaredModelHash)), "
+        + "which is not at hand: give it, or put it into a folder that AE_MODEL_PATH lists")
+  }
+}
+
+extension CompressedSet {
+  /// The predictor that new images of a set are coded with; nil if the set names none.
+  /// - Throws: `.model`, naming it, if it is not found.
+  public static func predictor(
+    of set: CompressedSetInformation, name: String, given: Autoencoder?, library: ModelLibrary
+  ) throws(AEError) -> Predictor? {
+    let wanted = set.declaredPredictorHash
+    guard !wanted.isEmpty else { return nil }
+    if let own = given?.predictor, try own.sectionHash() == wanted { return own }
+    if let found = try library.predictor(hash: wanted) { return found }
+    throw AEError(
+      .model,
+      "\(name): new images need the predictor of the model \"\(set.declaredPredictorName)\", hash \(SHA256.hex(wanted)), "
         + "which is not at hand: give it, or put it into a folder that AE_MODEL_PATH lists")
   }
 }

@@ -4,6 +4,7 @@
 import Bytes
 import Compute
 import Core
+import Lossless
 import Model
 import Storage
 
@@ -24,7 +25,12 @@ public final class SetWriter {
   let header: SetHeader
   private let model: Autoencoder?
   private let embedsModel: Bool
+  /// Whose predictor new images are coded with, if the header names one.
+  private let predicting: Autoencoder?
+  private let predictor: Predictor?
   private let searchPasses: Int
+  private let method: Method?
+  private let priority: Priority
   private let sink: Sink
   /// The set whose embedded model is copied.
   private let embeddingSet: CompressedSet?
@@ -40,6 +46,7 @@ public final class SetWriter {
   private var hasNames: Bool?
   private var isAtEnd = false
   private var usesModel = false
+  private var usesPredictor = false
   /// Images in blocks that were written.
   private var writtenCount = 0
 
@@ -62,21 +69,26 @@ public final class SetWriter {
   /// Begins a set.
   ///
   /// - Parameters:
-  ///   - width: pixels of each image, as `height`, 1 ... 64.
+  ///   - shape: of each image.
   ///   - model: nil only for lossless and near-lossless sets.
+  ///   - predicting: the model whose predictor of pixels is used if `model` has none.
   ///   - sink: takes the file, from its first byte on.
   /// - Throws: as `compress`, and what `sink` throws.
   public init(
-    width: Int, height: Int, source: SourceKind = .unknown, model: Autoencoder?, options: CompressionOptions,
-    sink: @escaping Sink
+    _ shape: ImageShape, source: SourceKind = .unknown, model: Autoencoder?, predicting: Autoencoder? = nil,
+    options: CompressionOptions, sink: @escaping Sink
   ) throws(AEError) {
-    header = try options.header(width: width, height: height, source: source, model)
+    header = try options.header(shape, source: source, model, predicting: predicting)
     self.model = header.namesModel ? model : nil
+    self.predicting = header.namesPredictor ? (model?.predictor != nil ? model : predicting) : nil
+    predictor = self.predicting?.predictor
     self.sink = sink
     searchPasses = options.searchPasses
-    embedsModel = options.embedModel && header.namesModel
+    method = options.method
+    priority = options.priority
+    embedsModel = options.embedModel && (header.namesModel || header.namesPredictor)
     embeddingSet = nil
-    encoder = try BlockEncoder(header, model: self.model, searchPasses: searchPasses)
+    encoder = try makeEncoder()
     try begin()
   }
 
@@ -93,11 +105,24 @@ public final class SetWriter {
   ///   both; and what `sink` throws.
   public init(
     like sets: [CompressedSet], model: Autoencoder? = nil,
-    searchPasses: Int = CompressionOptions.defaultSearchPasses, sink: @escaping Sink
+    predictor: Predictor? = nil, searchPasses: Int = CompressionOptions.defaultSearchPasses,
+    sink: @escaping Sink
   ) throws(AEError) {
     header = try SetHeader.joining(sets)
     self.sink = sink
     self.searchPasses = searchPasses
+    method = nil
+    priority = .balanced
+    predicting = nil
+    var known: Predictor?
+    if header.namesPredictor {
+      for candidate in [predictor, model?.predictor] + sets.map({ $0.predictor }) {
+        if known == nil, let candidate, try candidate.sectionHash() == header.predictorHash {
+          known = candidate
+        }
+      }
+    }
+    self.predictor = known
     var own: Autoencoder?
     var embedding: CompressedSet?
     for set in sets {
@@ -125,6 +150,10 @@ public final class SetWriter {
   public var quality: Int { header.quality }
   /// Whether blocks written so far need a model.
   public var needsModel: Bool { usesModel }
+  /// Whether blocks written so far need a predictor of pixels.
+  public var needsPredictor: Bool { usesPredictor }
+  /// The name of the model that holds it.
+  public var predictorName: String { header.predictorName }
 
   private func begin() throws(AEError) {
     try put(try header.write())
@@ -140,7 +169,7 @@ public final class SetWriter {
   /// Adds images.
   ///
   /// - Parameters:
-  ///   - pixels: [count, height, width] bytes.
+  ///   - pixels: [count, height, width, channels] bytes.
   ///   - labels: [count], or nil; there must be some with all images or with none.
   ///   - names: [count] file names without folders, or nil; likewise.
   /// - Throws: `.argument` for labels or names that are missing, too many, or not allowed; `.model` if the images need
@@ -203,7 +232,16 @@ public final class SetWriter {
   }
 
   private func makeEncoder() throws(AEError) -> BlockEncoder {
-    guard header.namesModel else { return try BlockEncoder(header, model: nil, searchPasses: 0) }
+    guard !header.namesPredictor || predictor != nil else {
+      throw AEError(
+        .model,
+        "new images need the predictor of the model \"\(header.predictorName)\", hash "
+          + "\(SHA256.hex(header.predictorHash)), and it is not at hand")
+    }
+    guard header.namesModel else {
+      return try BlockEncoder(
+        header, model: nil, predictor: predictor, searchPasses: 0, method: method, priority: priority)
+    }
     guard let model else {
       throw AEError(
         .model,
@@ -215,7 +253,9 @@ public final class SetWriter {
         .kind, "the model \"\(model.name)\" is a decoder alone and cannot compress: new images need all of it"
       )
     }
-    return try BlockEncoder(header, model: model, searchPasses: searchPasses)
+    return try BlockEncoder(
+      header, model: model, predictor: predictor, searchPasses: searchPasses, method: method,
+      priority: priority)
   }
 
   /// Room for the images that wait, as much as is needed and not much more.
@@ -286,7 +326,7 @@ public final class SetWriter {
   private func measure(
     _ block: BlockEncoder.Encoded, _ pixels: UnsafePointer<UInt8>, count: Int, _ monitor: Monitor?
   ) throws(AEError) -> Int {
-    if decoder == nil { decoder = try BlockDecoder(header, model: model) }
+    if decoder == nil { decoder = try BlockDecoder(header, model: model, predictor: predictor) }
     guard let decoder else { return 0 }
     let decoded = try Buffer<UInt8>(count: count * header.imageSize)
     let fault = decoder.decode(
@@ -305,6 +345,7 @@ public final class SetWriter {
     writtenCount += head.imageCount
     guard let kind = head.blockKind else { return }
     if kind.needsModel(header) { usesModel = true }
+    if kind.needsPredictor(header) { usesPredictor = true }
     switch kind {
     case .deflated, .stored: rawImageCount += head.imageCount
     case .mixed: rawImageCount += head.rawImageCount
@@ -340,11 +381,11 @@ public final class SetWriter {
     try flush()
     waiting = nil
     isAtEnd = true
-    if embedsModel, usesModel {
+    if embedsModel, usesModel || usesPredictor {
       if let bytes = try embeddingSet?.file.embeddedModel() {
         try chunk(ChunkHead(kind: ChunkKind.model, byteCount: bytes.count), bytes.base)
-      } else if let model {
-        let bytes = try WeightFile.write(model, storage: .int8, decoderOnly: true)
+      } else if let embedded = try embeddedModel() {
+        let bytes = try WeightFile.write(embedded, storage: .int8, decoderOnly: true)
         try chunk(ChunkHead(kind: ChunkKind.model, byteCount: bytes.count), bytes.base)
       }
     }
@@ -364,6 +405,13 @@ public final class SetWriter {
     let footer = ByteWriter()
     try Footer(indexOffset: indexOffset, imageCount: writtenCount).write(to: footer)
     try put(try footer.finish())
+  }
+
+  /// What the set needs, as one model.
+  private func embeddedModel() throws(AEError) -> Autoencoder? {
+    guard let model, usesModel else { return predicting }
+    guard usesPredictor, model.predictor == nil, let predictor else { return model }
+    return try model.with(predictor: predictor)
   }
 
   /// Deflates, unless that does not make it smaller.

@@ -58,6 +58,8 @@ public struct OptionRow<Root: Sendable>: Sendable {
   public let formerFlags: StaticString
   /// True where tool and Python know the value from the images, so that only C says it.
   public let isImplied: Bool
+  /// Of an `integer`: the only numbers of the range that are taken; empty for all of them.
+  var allowed: [UInt64] = []
 
   let get: @Sendable (Root) -> OptionValue
   let set: @Sendable (inout Root, OptionValue) -> Void
@@ -81,13 +83,14 @@ extension OptionRow {
   /// A whole number that follows from other options unless it is given.
   public static func integer(
     _ key: StaticString, _ range: ClosedRange<UInt64>, automatic: StaticString, _ documentation: StaticString,
-    formerly formerFlags: StaticString = "", isImplied: Bool = false,
+    formerly formerFlags: StaticString = "", isImplied: Bool = false, allowed: [UInt64] = [],
     _ get: @escaping @Sendable (Root) -> Int?, _ set: @escaping @Sendable (inout Root, Int?) -> Void
   ) -> OptionRow {
     OptionRow(
       key: key, type: .integer, minimum: Double(range.lowerBound), maximum: Double(range.upperBound),
       choices: [],
       automatic: automatic, documentation: documentation, formerFlags: formerFlags, isImplied: isImplied,
+      allowed: allowed,
       get: { root in get(root).map { .integer(UInt64(truncatingIfNeeded: $0)) } ?? .automatic },
       set: {
         if case .integer(let value) = $1 { set(&$0, Int(truncatingIfNeeded: value)) } else { set(&$0, nil) }
@@ -189,7 +192,8 @@ extension OptionRow {
     case .automatic:
       guard !isRequired else { throw AEError(.argument, "\(key) needs a value") }
     case .integer(let value):
-      guard Double(value) >= minimum, Double(value) <= maximum else { throw outOfRange(sentence("\(value)")) }
+      guard Double(value) >= minimum, Double(value) <= maximum, allowed.isEmpty || allowed.contains(value)
+      else { throw outOfRange(sentence("\(value)")) }
     case .number(let value):
       guard value >= minimum, value <= maximum else { throw outOfRange(sentence("\(value)")) }
     case .flag, .choice: break
@@ -212,11 +216,16 @@ extension OptionRow {
   public var isRequired: Bool { automatic.utf8CodeUnitCount == 0 }
 
   private func outOfRange(_ value: String) -> AEError {
-    AEError(.argument, "\(key) must be in \(rangeText), not \(value)")
+    AEError(.argument, "\(key) must be \(allowed.isEmpty ? "in " : "")\(rangeText), not \(value)")
   }
 
-  /// As in `1 ... 64`.
+  /// As in `1 ... 64`, or `1, 3 or 4`.
   public var rangeText: String {
+    if let last = allowed.last {
+      var words = ""
+      for value in allowed.dropLast() { words = sentence("\(words)\(words.isEmpty ? "" : ", ")\(value)") }
+      return sentence("\(words) or \(last)")
+    }
     switch type {
     case .integer, .integers:
       return sentence("\(UInt64(minimum)) ... \(maximum < 0x1p64 ? UInt64(maximum) : UInt64.max)")
@@ -259,7 +268,9 @@ extension OptionRow {
     case .text: return .text(text)
     case .integer:
       guard let value = NumberText.integer(text) else {
-        throw AEError(.argument, "\(key) takes a whole number in \(rangeText), not \"\(text)\"")
+        throw AEError(
+          .argument,
+          "\(key) takes \(allowed.isEmpty ? "a whole number in " : "")\(rangeText), not \"\(text)\"")
       }
       return .integer(value)
     case .number:
