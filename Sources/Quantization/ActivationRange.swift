@@ -22,6 +22,9 @@ func pixelRange(_ activation: Activation) -> ActivationRange {
   ActivationRange(unit: (activation == .sigmoid ? 8.0 : 1.0) / 2047, scale: 1 / 255, zero: 0)
 }
 
+/// What a byte of a layer of ReLUs is worth, from its activations.
+package func activationStep(_ values: Buffer<Float>) -> Double { max(quantile(values, 0.99995), 1e-3) / 255 }
+
 /// The range of a hidden layer, from its pre-activations.
 func activationRange(_ values: Buffer<Float>, _ shape: LayerShape) -> ActivationRange {
   // Rare outliers are clipped: a finer step for all the others is worth more.

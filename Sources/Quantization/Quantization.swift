@@ -37,6 +37,10 @@ public func quantized(
   _ model: Autoencoder, pixels: UnsafePointer<UInt8>, count: Int,
   options: QuantizationOptions = QuantizationOptions()
 ) throws(AEError) -> Autoencoder {
+  guard model.architecture.kind != .predictor else {
+    throw AEError(
+      .kind, "a codec is fitted to an autoencoder; \"\(model.name)\" is a predictor, in integers already")
+  }
   guard let encoder = model.encoder, let decoder = model.decoder else {
     throw AEError(
       .kind, "a codec is fitted to a model in floats with an encoder; \"\(model.name)\" is not one")

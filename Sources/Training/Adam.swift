@@ -72,12 +72,13 @@ struct AdamStep {
   /// - Parameters:
   ///   - number: the number of this step, the first being 0.
   ///   - averageDecay: decay of the running average; ignored if none is kept.
-  init(number: Int, learningRate: Double, averageDecay: Double) {
+  ///   - beta2: decay of the second moments.
+  init(number: Int, learningRate: Double, averageDecay: Double, beta2: Double = Adam.beta2) {
     constants = ck_adam_step(
       weights: nil, m: nil, v: nil, average: nil, rate: Float(learningRate), beta1: Float(Adam.beta1),
-      beta2: Float(Adam.beta2), epsilon: Float(Adam.epsilon),
+      beta2: Float(beta2), epsilon: Float(Adam.epsilon),
       correction1: Float(1 - ExactMath.power(Adam.beta1, number + 1)),
-      correction2: Float(1 - ExactMath.power(Adam.beta2, number + 1)),
+      correction2: Float(1 - ExactMath.power(beta2, number + 1)),
       // Early on the average is over what there is, not over the start.
       average_decay: Float(min(averageDecay, Double(number + 1) / Double(number + 10))))
   }

@@ -169,6 +169,13 @@ public func fitScanModel(
     askedPerScan: Double(test.count) / Double(heldOut))
 }
 
+/// How many of `count` images of bytes were drawn from a bilevel scan.
+public func countScans(_ pixels: UnsafePointer<UInt8>, count: Int, width: Int, height: Int) throws(AEError)
+  -> Int
+{
+  try findScans(pixels, count: count, width: width, height: height) { _ in true }.count
+}
+
 /// The scans of a set's images, in their order; images without one are left out.
 private func findScans(
   _ pixels: UnsafePointer<UInt8>, count: Int, width: Int, height: Int,
