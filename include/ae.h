@@ -216,7 +216,8 @@ enum {
   AE_OPTIONS_TRAINING = 0,     /* ae_trainer_create */
   AE_OPTIONS_COMPRESSION = 1,  /* ae_compress, ae_writer_create */
   AE_OPTIONS_QUANTIZATION = 2, /* ae_model_quantize */
-  AE_OPTIONS_LOSSLESS = 3      /* ae_model_fit_lossless */
+  AE_OPTIONS_LOSSLESS = 3,     /* ae_model_fit_lossless */
+  AE_OPTIONS_PREDICTOR = 4     /* ae_predictor_fit */
 };
 
 /** ae_options_create(table, options) stores new options in *options, all at their defaults. */
@@ -301,7 +302,8 @@ enum {
   AE_KIND_RELU = 3,
   AE_KIND_ELU = 4,
   AE_KIND_VAE = 5,
-  AE_KIND_CONV_VAE = 6
+  AE_KIND_CONV_VAE = 6,
+  AE_KIND_PREDICTOR = 7 /* no autoencoder: predicts pixels, for lossless image sets; of no size, without codes */
 };
 
 /** How a model's numbers are stored. Values are pinned; files hold them. */
@@ -322,7 +324,7 @@ ae_status ae_model_open_memory(const ae_context *context, const void *data, size
 
 /**
  * ae_model_default(context, name, model) opens a model that comes with libae: "digits-high" (NULL stands for it),
- * "digits-low", "exact" or "mnist-30". They are files in share/libae/models, beside the folder of the library or of the
+ * "digits-low", "exact", "mnist-30" or "universal". They are files in share/libae/models, beside the folder of the library or of the
  * program; the context's model_path and the environment's AE_MODEL_PATH are looked at first. AE_ERROR_MODEL, naming
  * where it was looked for, if it is not found.
  */
@@ -349,6 +351,7 @@ typedef struct ae_model_information {
   char name[65];           /* the model's name, UTF-8 */
   int32_t has_lossless;    /* 1 if it holds a network for lossless coding (ae_model_fit_lossless) */
   int32_t default_quality; /* of 1 to quality_count; 0 without codec */
+  int64_t has_predictor;   /* 1 if it holds a predictor of pixels (ae_predictor_fit); since 0.2.1 */
 } ae_model_information;
 
 /** ae_model_info(model, information) fills *information, whose struct_size the caller has set. */
@@ -439,6 +442,35 @@ ae_status ae_model_quantize(const ae_context *context, const ae_model *model, co
 ae_status ae_model_fit_lossless(const ae_context *context, const ae_model *model, const uint8_t *images, size_t count,
                                 const ae_options *options, ae_count_callback progress, void *progress_context,
                                 ae_model **result);
+
+/** ae_predictor_report is what ae_predictor_fit measured, in bits for a value, on images held out of training. */
+typedef struct ae_predictor_report {
+  size_t struct_size;       /* in: sizeof(ae_predictor_report) */
+  double contexts_bits;     /* coded in one block without a predictor */
+  double float_bits;        /* what the network in floats says, before its weights are rounded to integers */
+  double integer_bits;      /* the same of the network in integers */
+  double coded_bits;        /* coded in one block with the predictor */
+  uint64_t held_out_count;  /* images that were measured on */
+} ae_predictor_report;
+
+/**
+ * ae_predictor_fit(context, images, count, width, height, channels, options, start, progress, progress_context, report,
+ * result) stores in *result a model that holds a predictor of pixels alone: a network that says how likely each value of a
+ * pixel is, from the pixels around it, with which lossless image sets of such images are smaller. It serves images of any
+ * size and channels.
+ *   images:   count * height * width * channels bytes, at least one image; channels is 1, 3 or 4, and sides are 1 to 256.
+ *             About a fiftieth of them is held out; of one image, none.
+ *   options:  AE_OPTIONS_PREDICTOR, or NULL.
+ *   start:    a model whose predictor's weights are started from, or NULL for those that the option `initial` says: the
+ *             universal predictor's, unless hidden layers are given, or random ones.
+ *   progress: may be NULL. It counts steps.
+ *   report:   may be NULL.
+ * AE_ERROR_KIND if `start` has no predictor.
+ */
+ae_status ae_predictor_fit(const ae_context *context, const uint8_t *images, size_t count, int32_t width, int32_t height,
+                           int32_t channels, const ae_options *options, const ae_model *start,
+                           ae_count_callback progress, void *progress_context, ae_predictor_report *report,
+                           ae_model **result);
 
 /** ae_quality_information is what ae_quality_info tells. */
 typedef struct ae_quality_information {
@@ -534,9 +566,13 @@ ae_status vae_sample(const ae_context *context, const ae_model *model, size_t co
  *
  * An image set (.aez) holds many images of one size. A lossy set holds latent codes, a few bytes each; an image whose
  * reconstruction would be too poor, such as a photograph among digits, is stored raw. A lossless set keeps every pixel, a
- * near-lossless one every pixel to within max_error. These take images of any size up to 64 x 64 and need no model; with
- * a model that was trained for it, sets of handwritten digits are much smaller. No set is larger than its pixels and its
+ * near-lossless one every pixel to within max_error. These take images of 1, 3 or 4 channels and sides to 256, of at most
+ * 196608 bytes (256 x 256 in 3 channels), and need no model; with a model that was trained for it, sets of handwritten
+ * digits are much smaller. Lossy sets are of grey images, of the model's size. No set is larger than its pixels and its
  * headers. Sets decode to the same pixels on every machine. Reading an image decodes its block alone.
+ *
+ * An image of a set is width * height * channels bytes, row after row from the top, and of each pixel its channels, one
+ * after the other: grey; or red, green and blue; or these and alpha. What they mean is the caller's affair.
  *
  * The same images, model and options give the same bytes from these calls, from Python and from `aez compress`, on every
  * machine, with any number of threads, in libraries of one version.
@@ -553,7 +589,8 @@ enum {
 enum {
   AE_METHOD_AUTO = 0,     /* the smallest that the model allows */
   AE_METHOD_CONTEXTS = 1, /* context mixing: fast, no model */
-  AE_METHOD_SCANS = 2     /* bilevel scans behind the images, predicted by the model */
+  AE_METHOD_SCANS = 2,    /* bilevel scans behind the images, predicted by the model; others as AE_METHOD_PREDICTED */
+  AE_METHOD_PREDICTED = 3 /* pixel by pixel, by the model's predictor or the universal one (since 0.2.1) */
 };
 
 /** ae_imageset is an open image set, immutable. */
@@ -570,11 +607,12 @@ ae_status ae_compress_bound(const ae_context *context, const ae_model *model, si
  * ae_compress(context, model, images, count, labels, options, out, capacity, size) packs `count` images into a set.
  *   model:   NULL for those that come with libae, over which `quality` is one scale; lossless and near-lossless sets
  *            of other sizes than theirs need none.
- *   images:  count * width * height bytes, as the options say; "auto", the default, stands for the model's size, and
- *            without a model for 28 x 28.
+ *   images:  count * width * height * channels bytes, as the options say; "auto", the default, stands for the model's
+ *            shape, and without a model for 28 x 28 in 1 channel.
  *   labels:  one byte an image, or NULL.
  *   options: AE_OPTIONS_COMPRESSION, or NULL for the defaults.
- * AE_ERROR_KIND if the model has no encoder or no codec.
+ * AE_ERROR_KIND if the model has no encoder or no codec; AE_ERROR_SHAPE if a lossy set is to be of other images than the
+ * model's, or of more than 1 channel.
  */
 ae_status ae_compress(const ae_context *context, const ae_model *model, const uint8_t *images, size_t count,
                       const uint8_t *labels, const ae_options *options, void *out, size_t capacity, size_t *size);
@@ -622,7 +660,7 @@ ae_status ae_writer_set_progress(ae_writer *writer, ae_count_callback progress, 
 
 /**
  * ae_writer_add(writer, images, count, labels, names) adds images, any number at a time.
- *   images: count * width * height bytes.
+ *   images: count * width * height * channels bytes.
  *   labels: one byte an image, or NULL; for all images of a set or for none.
  *   names:  `count` file names, UTF-8 of 1 to 255 bytes without '/', neither "." nor "..", or NULL; for all or for none.
  */
@@ -632,8 +670,8 @@ ae_status ae_writer_add(ae_writer *writer, const uint8_t *images, size_t count, 
 /**
  * ae_writer_add_set(writer, set, first, count) adds images first ... first + count - 1 of a set by copying their blocks:
  * nothing is decoded. Both ends must be ends of blocks (AE_ERROR_ARGUMENT names the nearest) or of the set.
- * AE_ERROR_ARGUMENT if size, mode, quality, or the presence of labels or names differ from the writer's, AE_ERROR_MODEL
- * if the model does.
+ * AE_ERROR_ARGUMENT if size, channels, mode, quality, or the presence of labels or names differ from the writer's,
+ * AE_ERROR_MODEL if the model does.
  */
 ae_status ae_writer_add_set(ae_writer *writer, const ae_imageset *set, uint64_t first, uint64_t count);
 
@@ -691,7 +729,7 @@ typedef struct ae_imageset_information {
   uint64_t count;         /* images */
   int32_t width;          /* pixels */
   int32_t height;         /* pixels */
-  int32_t channels;       /* 1 */
+  int32_t channels;       /* bytes of a pixel: 1, 3 or 4 */
   int32_t latent_size;    /* numbers in a code; 0 if the set names no model */
   int32_t quality;        /* of 1 to the model's quality_count; 0 without codes */
   int32_t block_images;   /* images in a block; the last one, and those of sets that were concatenated, may have others */
@@ -704,10 +742,13 @@ typedef struct ae_imageset_information {
   int32_t mode;           /* AE_MODE_... */
   int32_t max_error;      /* maximum error of a pixel in a near-lossless set; else 0 */
   int32_t method;         /* of a lossless or near-lossless set: AE_METHOD_SCANS if a block is coded so, else
-                             AE_METHOD_CONTEXTS; else 0 */
+                             AE_METHOD_PREDICTED likewise, else AE_METHOD_CONTEXTS; else 0 */
   int32_t needs_model;    /* 0 if every block can be read without a model */
   uint64_t kept_count;    /* of a lossy set: images that are stored raw */
   int32_t scale_quality;  /* the quality on the scale over the models that come with libae; 0 for other models */
+  int64_t needs_predictor;   /* 1 if a block needs a predictor of pixels, which may be the universal one */
+  char predictor_hash[65];   /* of that predictor; 64 zeros if none is needed */
+  char predictor_name[65];   /* of the model that holds it */
 } ae_imageset_information;
 
 /** ae_imageset_info(set, information) fills *information, whose struct_size the caller has set. */
@@ -723,7 +764,7 @@ ae_status ae_imageset_read(const ae_imageset *set, uint64_t first, size_t count,
 /**
  * ae_imageset_salvage(set, first, count, images, lost, lost_count) decodes what can be decoded of images
  * first ... first + count - 1 and tells which are lost; that some are is no error.
- *   images:     as in ae_imageset_read; an image that is lost is black. NULL only checks.
+ *   images:     as in ae_imageset_read; the bytes of an image that is lost are 0. NULL only checks.
  *   lost:       count bytes, written: 1 for an image that is lost, 0 for one that is whole; may be NULL.
  *   lost_count: how many are lost; may be NULL.
  */

@@ -6,6 +6,7 @@ import CSystem
 import Container
 import Core
 import LibAEDecode
+import Lossless
 import Model
 import Storage
 
@@ -51,7 +52,7 @@ public func ae_compress(
     in: context, out, capacity: capacity, size: size,
     check: { (out, size) throws(AEError) in
       let plan = try plan(context, model, options)
-      let source = try Input(images, count: count, of: plan.width * plan.height, "images").span
+      let source = try Input(images, count: count, of: plan.shape.byteCount, "images").span
       let labels = Span(labels, count, isWritten: false)
       try out.apart(from: source, "images and out")
       try out.apart(from: labels, "labels and out")
@@ -61,7 +62,7 @@ public func ae_compress(
     bound: { () throws(AEError) in try bound(try plan(context, model, options), count) },
     make: { () throws(AEError) in
       let plan = try plan(context, model, options)
-      let source = try Input(images, count: count, of: plan.width * plan.height, "images")
+      let source = try Input(images, count: count, of: plan.shape.byteCount, "images")
       return try compress(
         Buffer(borrowing: source.base, count: source.elementCount), count: count,
         labels: labels.map { Buffer(borrowing: $0, count: count) }, plan)
@@ -147,7 +148,7 @@ public func ae_writer_create(
     let planned = try PlannedWriter(plan, sink: try sink(write, write_context))
     return try makeHandle(
       .writer,
-      WriterBox(.planned(planned), try contextBox(context), nil, imageSize: plan.width * plan.height))
+      WriterBox(.planned(planned), try contextBox(context), nil, imageSize: plan.shape.byteCount))
   }
 }
 
@@ -164,7 +165,7 @@ public func ae_writer_create_file(
     let planned = try PlannedWriter(plan, sink: sink(file))
     return try makeHandle(
       .writer,
-      WriterBox(.planned(planned), try contextBox(context), file, imageSize: plan.width * plan.height))
+      WriterBox(.planned(planned), try contextBox(context), file, imageSize: plan.shape.byteCount))
   }
 }
 
@@ -180,7 +181,7 @@ public func ae_writer_create_like(
       .writer,
       WriterBox(
         .copying(copying), try contextBox(context), nil,
-        imageSize: set.information.width * set.information.height))
+        imageSize: set.information.shape.byteCount))
   }
 }
 
@@ -202,11 +203,13 @@ public func ae_writer_append_file(
       set = try CompressedSet.open(try setSource(path), model: nil, name: name, library: library)
     }
     let file = try OutputFile(cPath: path, overwrite: true)
-    let copying = try SetWriter(like: [set], model: encoder, sink: sink(file))
+    let predictor = try CompressedSet.predictor(
+      of: set.information, name: name, given: given, library: library)
+    let copying = try SetWriter(like: [set], model: encoder, predictor: predictor, sink: sink(file))
     try copying.add(blocksOf: set)
     return try makeHandle(
       .writer,
-      WriterBox(.copying(copying), box, file, imageSize: set.information.width * set.information.height))
+      WriterBox(.copying(copying), box, file, imageSize: set.information.shape.byteCount))
   }
 }
 

@@ -5,6 +5,7 @@ import CAE
 import Core
 import Latent
 import LibAEDecode
+import Lossless
 import Model
 import Network
 import Options
@@ -175,6 +176,9 @@ public func ae_model_description(
 ) -> ae_status {
   func description() throws(AEError) -> Buffer<UInt8> {
     let model = try LibAEDecode.model(model)
+    guard model.architecture.kind != .predictor else {
+      throw AEError(.kind, "the model \"\(model.name)\" is a predictor: it has no layers of an autoencoder")
+    }
     var options = TrainingOptions(architecture: model.architecture)
     options.name = model.name
     let table = TrainingOptions.table
@@ -273,6 +277,60 @@ public func ae_model_fit_lossless(
       }
     }
     return try makeHandle(.model, try model.with(scanModel: fit.model))
+  }
+}
+
+@implementation @_cdecl("ae_predictor_fit")
+public func ae_predictor_fit(
+  _ context: OpaquePointer!, _ images: UnsafePointer<UInt8>!, _ count: Int, _ width: Int32, _ height: Int32,
+  _ channels: Int32, _ options: OpaquePointer!, _ start: OpaquePointer!, _ progress: ae_count_callback!,
+  _ progress_context: UnsafeMutableRawPointer!, _ report: UnsafeMutablePointer<ae_predictor_report>!,
+  _ result: UnsafeMutablePointer<OpaquePointer?>!
+) -> ae_status {
+  storeHandle(result, .model, in: context) { () throws(AEError) in
+    let shape = ImageShape(width: Int(width), height: Int(height), channels: Int(channels))
+    try shape.validate()
+    let source = try Input(images, count: count, of: shape.byteCount, "images")
+    try Span(writes: result).apart(from: source.span, "images and the pointer that takes the model")
+    if let report {
+      try checkStruct(report)
+      try Span(writes: report).apart(from: source.span, "images and the report")
+    }
+    let options = try predictorOptions(options)
+    var predictor: Predictor?
+    if start != nil {
+      let model = try LibAEDecode.model(start)
+      guard let held = model.predictor else {
+        throw AEError(.kind, "the model \"\(model.name)\" has no predictor to start from")
+      }
+      predictor = held
+    }
+    predictor = try options.start(given: predictor, try contextBox(context).models())
+    let fit = try fitPredictor(
+      [
+        PredictorTrainingSet(
+          Buffer(borrowing: source.base, count: count * shape.byteCount), count: count, shape: shape)
+      ], options: options, from: predictor
+    ) { state in
+      guard let progress else { return true }
+      return callHost {
+        progress(progress_context, UInt64(clamping: state.step), UInt64(clamping: state.stepCount)) == 0
+      }
+    }
+    if let report {
+      var figures = ae_predictor_report()
+      figures.contexts_bits = fit.contextsBits
+      figures.float_bits = fit.floatBits
+      figures.integer_bits = fit.integerBits
+      figures.coded_bits = fit.codedBits
+      figures.held_out_count = UInt64(fit.heldOutCount)
+      try writeStruct(report, figures)
+    }
+    return try makeHandle(
+      .model,
+      try Autoencoder(
+        predictor: fit.predictor, name: options.name,
+        provenance: options.provenance(on: "\(count) images of \(shape.text)", isStarted: predictor != nil)))
   }
 }
 

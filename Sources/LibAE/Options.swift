@@ -1,5 +1,5 @@
 // ae.h, "Options": access to the option tables. The options themselves are rows in TrainingOptions, CompressionOptions,
-// QuantizationOptions and ScanTrainingOptions.
+// QuantizationOptions, ScanTrainingOptions and PredictorTrainingOptions.
 
 import CAE
 import CSystem
@@ -17,6 +17,7 @@ final class OptionsBox {
     case compression(CompressionOptions)
     case quantization(QuantizationOptions)
     case lossless(ScanTrainingOptions)
+    case predictor(PredictorTrainingOptions)
   }
 
   var values: Values
@@ -30,6 +31,7 @@ final class OptionsBox {
     case Int32(AE_OPTIONS_COMPRESSION): values = .compression(CompressionOptions())
     case Int32(AE_OPTIONS_QUANTIZATION): values = .quantization(QuantizationOptions())
     case Int32(AE_OPTIONS_LOSSLESS): values = .lossless(ScanTrainingOptions())
+    case Int32(AE_OPTIONS_PREDICTOR): values = .predictor(PredictorTrainingOptions())
     default: throw AEError(.argument, "there is no table of options \(table)")
     }
   }
@@ -67,6 +69,12 @@ func quantizationOptions(_ handle: OpaquePointer?) throws(AEError) -> Quantizati
 func losslessOptions(_ handle: OpaquePointer?) throws(AEError) -> ScanTrainingOptions {
   guard handle != nil else { return ScanTrainingOptions() }
   guard case .lossless(let options) = try box(handle).values else { throw wrong("AE_OPTIONS_LOSSLESS") }
+  return options
+}
+
+func predictorOptions(_ handle: OpaquePointer?) throws(AEError) -> PredictorTrainingOptions {
+  guard handle != nil else { return PredictorTrainingOptions() }
+  guard case .predictor(let options) = try box(handle).values else { throw wrong("AE_OPTIONS_PREDICTOR") }
   return options
 }
 
@@ -115,6 +123,8 @@ private struct Setting {
     case .quantization(let options):
       box.values = .quantization(try store(in: options, QuantizationOptions.table))
     case .lossless(let options): box.values = .lossless(try store(in: options, ScanTrainingOptions.table))
+    case .predictor(let options):
+      box.values = .predictor(try store(in: options, PredictorTrainingOptions.table))
     }
   }
 }
@@ -171,6 +181,7 @@ public func ae_options_get(
     case .compression(let options): return try terminated(try value(options, CompressionOptions.table))
     case .quantization(let options): return try terminated(try value(options, QuantizationOptions.table))
     case .lossless(let options): return try terminated(try value(options, ScanTrainingOptions.table))
+    case .predictor(let options): return try terminated(try value(options, PredictorTrainingOptions.table))
     }
   }
   return produce(
@@ -213,6 +224,7 @@ private let trainingTexts = Lazy<KeptTexts>()
 private let compressionTexts = Lazy<KeptTexts>()
 private let quantizationTexts = Lazy<KeptTexts>()
 private let losslessTexts = Lazy<KeptTexts>()
+private let predictorTexts = Lazy<KeptTexts>()
 
 private func describe<Root>(
   _ table: OptionTable<Root>, _ index: Int, _ kept: Lazy<KeptTexts>
@@ -254,6 +266,7 @@ public func ae_option_count(_ table: Int32) -> Int {
   case Int32(AE_OPTIONS_COMPRESSION): return CompressionOptions.table.rows.count
   case Int32(AE_OPTIONS_QUANTIZATION): return QuantizationOptions.table.rows.count
   case Int32(AE_OPTIONS_LOSSLESS): return ScanTrainingOptions.table.rows.count
+  case Int32(AE_OPTIONS_PREDICTOR): return PredictorTrainingOptions.table.rows.count
   default: return 0
   }
 }
@@ -272,6 +285,8 @@ public func ae_option_info(
     case Int32(AE_OPTIONS_QUANTIZATION):
       result = try describe(QuantizationOptions.table, index, quantizationTexts)
     case Int32(AE_OPTIONS_LOSSLESS): result = try describe(ScanTrainingOptions.table, index, losslessTexts)
+    case Int32(AE_OPTIONS_PREDICTOR):
+      result = try describe(PredictorTrainingOptions.table, index, predictorTexts)
     default: throw AEError(.argument, "there is no table of options \(table)")
     }
     try writeStruct(information, result)

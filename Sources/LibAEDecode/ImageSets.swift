@@ -113,16 +113,21 @@ public func ae_imageset_info(
     result.has_names = source.hasNames ? 1 : 0
     result.has_model = source.hasModel ? 1 : 0
     result.byte_count = UInt64(clamping: source.byteCount)
-    storeText(SHA256.hex(source.modelHash), in: &result.model_hash)
-    storeText(source.modelName, in: &result.model_name)
+    // A set that needs no model but a predictor names the model whose that is.
+    let isPredicted = !source.needsModel && source.needsPredictor
+    storeText(SHA256.hex(isPredicted ? source.predictorHash : source.modelHash), in: &result.model_hash)
+    storeText(isPredicted ? source.predictorName : source.modelName, in: &result.model_name)
     result.mode = Int32(source.mode.rawValue)
     result.max_error = Int32(truncatingIfNeeded: source.maxError)
     // Blocks that are deflated or stored need no more than contexts do.
     result.method = Int32(source.method?.rawValue ?? (source.mode == .lossy ? 0 : Method.contexts.rawValue))
-    result.needs_model = source.needsModel ? 1 : 0
+    result.needs_model = source.needsModel || source.needsPredictor ? 1 : 0
     result.kept_count = source.mode == .lossy ? UInt64(clamping: source.rawImageCount) : 0
     result.scale_quality = Int32(
       truncatingIfNeeded: ShippedModel.scaleQuality(source.quality, hash: source.modelHash))
+    result.needs_predictor = source.needsPredictor ? 1 : 0
+    storeText(SHA256.hex(source.predictorHash), in: &result.predictor_hash)
+    storeText(source.predictorName, in: &result.predictor_name)
     try writeStruct(information, result)
   }
 }
@@ -150,7 +155,7 @@ private func read<Element: BitwiseCopyable>(
 public func ae_imageset_read(
   _ set: OpaquePointer!, _ first: UInt64, _ count: Int, _ images: UnsafeMutablePointer<UInt8>!
 ) -> ae_status {
-  read(set, first, count, images, "images", size: { $0.width * $0.height * $0.channels }) {
+  read(set, first, count, images, "images", size: { $0.shape.byteCount }) {
     (set, first, images) throws(AEError) in
     try set.read(first: first, count: count, into: images.base)
   }
@@ -161,7 +166,7 @@ public func ae_imageset_salvage(
   _ set: OpaquePointer!, _ first: UInt64, _ count: Int, _ images: UnsafeMutablePointer<UInt8>!,
   _ lost: UnsafeMutablePointer<UInt8>!, _ lost_count: UnsafeMutablePointer<Int>!
 ) -> ae_status {
-  read(set, first, count, images, "images", size: { images == nil ? 0 : $0.width * $0.height }) {
+  read(set, first, count, images, "images", size: { images == nil ? 0 : $0.shape.byteCount }) {
     (set, first, target) throws(AEError) in
     let lostOutput = lost == nil ? nil : try Output(lost, count: count, of: 1, "lost")
     let countSpan = Span(writes: lost_count)

@@ -87,6 +87,7 @@ public func ae_model_info(
     storeText(source.name, in: &result.name)
     result.has_lossless = source.scanModel == nil ? 0 : 1
     result.default_quality = Int32(truncatingIfNeeded: source.codec?.defaultQuality ?? 0)
+    result.has_predictor = source.predictor == nil ? 0 : 1
     try writeStruct(information, result)
   }
 }

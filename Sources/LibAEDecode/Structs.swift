@@ -56,6 +56,11 @@ extension ae_quality_information: GrowingStruct {
   package static var firstSize: Int { 96 }
 }
 
+extension ae_predictor_report: GrowingStruct {
+  package static var structName: StaticString { "ae_predictor_report" }
+  package static var firstSize: Int { 48 }
+}
+
 extension ae_trainer_callbacks: GrowingStruct {
   package static var structName: StaticString { "ae_trainer_callbacks" }
   package static var firstSize: Int { 48 }

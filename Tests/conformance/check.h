@@ -80,6 +80,7 @@ void test_tensors(void);
 void test_coding(void);
 void test_image_sets(void);
 void test_writers(void);
+void test_colour(void);
 void test_reading(void);
 void test_training(void);
 void test_hostile_files(void);

@@ -268,18 +268,22 @@ static void test_lossless(void) {
   check_status(ae_compress_bound(NULL, elu, COUNT, options, &bound), AE_OK, "a bound without images");
   check(size <= bound && bound <= COUNT * SIZE + 1000, "lossless: %zu bytes within the bound of %zu", size, bound);
   if (check_status(ae_imageset_open_memory(NULL, bytes, size, NULL, &set), AE_OK,
-                   "a lossless set without network needs no model")) {
+                   "a lossless set needs no model but one that comes with libae")) {
     ae_imageset_information info = info_of(set);
-    check(info.mode == AE_MODE_LOSSLESS && info.max_error == 0 && !info.needs_model &&
-              info.method == AE_METHOD_CONTEXTS && info.scale_quality == 0,
+    check(info.mode == AE_MODE_LOSSLESS && info.max_error == 0 && info.needs_model == (info.needs_predictor != 0) &&
+              info.method == (info.needs_predictor ? AE_METHOD_PREDICTED : AE_METHOD_CONTEXTS) &&
+              info.scale_quality == 0,
           "tells that it is lossless");
+    check((info.predictor_name[0] != 0) == (info.needs_predictor != 0) &&
+              (strspn(info.predictor_hash, "0") == 64) == !info.needs_predictor,
+          "and whose predictor it needs: \"%s\", %s", info.predictor_name, info.predictor_hash);
     check_status(ae_imageset_read(set, 0, COUNT, images), AE_OK, "reads");
     check(memcmp(images, pixels, COUNT * SIZE) == 0, "every pixel comes back");
     check_status(ae_imageset_salvage(set, 0, COUNT, NULL, lost, &lost_count), AE_OK, "is checked");
     check(lost_count == 0 && !memchr(lost, 1, COUNT), "and nothing is lost");
     check_status(ae_imageset_latents(set, 0, 1, latents), AE_ERROR_KIND, "it has no codes");
     check_status(ae_imageset_salvage(set, COUNT, 1, NULL, lost, NULL), AE_ERROR_ARGUMENT, "an image beyond the last");
-    info.struct_size = sizeof info - 8;
+    info.struct_size = 232 - 8;
     check_status(ae_imageset_info(set, &info), AE_ERROR_VERSION, "information shorter than its first version");
   }
   ae_imageset_free(set);

@@ -47,7 +47,7 @@ static void test_null_models(void) {
   int64_t room[512] = {0};
   size_t size = 0;
   ae_model *model = (ae_model *)room;
-  ae_model_information about = {sizeof about, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "", "", 0, 0};
+  ae_model_information about = {sizeof about, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "", "", 0, 0, 0};
   ae_quality_information quality = {sizeof quality, 0, 0, "", 0};
   ae_tensor tensor = {sizeof tensor, "", NULL, 0};
   REFUSED(ae_model_open(NULL, NULL, &model));
@@ -76,6 +76,9 @@ static void test_null_models(void) {
   model = (ae_model *)room;
   REFUSED(ae_model_fit_lossless(NULL, NULL, (uint8_t *)room, 1, NULL, NULL, NULL, &model));
   check(model == NULL, "as does a failed fit");
+  model = (ae_model *)room;
+  REFUSED(ae_predictor_fit(NULL, NULL, 1, 2, 2, 1, NULL, NULL, NULL, NULL, NULL, &model));
+  check(model == NULL, "of a predictor, too");
   REFUSED(ae_quality_info(NULL, NULL, 1, NULL));
   REFUSED(ae_quality_info(NULL, (ae_model *)room, 1, &quality));
 
@@ -102,7 +105,7 @@ static void test_null_options(void) {
   REFUSED(ae_options_create(0, NULL));
   REFUSED(ae_options_create(-1, &options));
   check(options == NULL, "a failed create of options stores NULL");
-  REFUSED(ae_options_create(4, &options));
+  REFUSED(ae_options_create(5, &options));
   REFUSED(ae_options_set(NULL, "steps", "1"));
   REFUSED(ae_options_set_integer(NULL, "steps", 1));
   REFUSED(ae_options_set_number(NULL, "noise", 1));

@@ -36,7 +36,8 @@ static void test_info(void) {
 
   info.struct_size = 0;
   check_status(ae_model_info(elu, &info), AE_ERROR_VERSION, "struct_size 0");
-  info.struct_size = sizeof info - 1;
+  /* Programs of 0.2.0 know 200 bytes of it. */
+  info.struct_size = 199;
   check_status(ae_model_info(elu, &info), AE_ERROR_VERSION, "struct_size too small by one");
   info.struct_size = SIZE_MAX;
   check_status(ae_model_info(elu, &info), AE_ERROR_VERSION, "struct_size SIZE_MAX");

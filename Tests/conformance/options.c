@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const table_names[] = {"training", "compression", "quantization", "lossless"};
+static const char *const table_names[] = {"training", "compression", "quantization", "lossless", "predictor"};
 enum { TABLES = sizeof table_names / sizeof *table_names };
 
 static ae_option_information about(int32_t table, size_t index) {

@@ -423,6 +423,74 @@ static void test_qualities(void) {
         "keeps its size, and later fields are 0");
 }
 
+/* Bytes of grey and of colour, of which a predictor is made; what must be refused, and what it says of itself. */
+static void test_predictor(void) {
+  enum { SIDE = 6, IMAGES = 30 };
+  static uint8_t bytes[IMAGES * SIDE * SIDE * 4];
+  ae_options *wrong = options_of(AE_OPTIONS_LOSSLESS, "");
+  ae_options *options = options_of(AE_OPTIONS_PREDICTOR, "steps=3 batch_size=64 hidden=4");
+  ae_model *model = NULL, *next = NULL;
+  ae_predictor_report report = {.struct_size = sizeof report};
+  ae_model_information about = {.struct_size = sizeof about};
+  counted c = {0, 0, 0, 0};
+  float code[1];
+  for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t)(i * 7 % 253 + i / 50);
+  for (int channels = 1; channels <= 4; channels += channels == 1 ? 2 : 1) {
+    check_status(ae_predictor_fit(NULL, bytes, IMAGES, SIDE, SIDE, channels, options, NULL, on_count, &c, &report, &model),
+                 AE_OK, "a predictor of %d channels", channels);
+    check(c.done == 3 && c.count == 3, "whose steps are counted");
+    check(report.held_out_count > 0 && report.contexts_bits > 0 && report.float_bits > 0 && report.integer_bits > 0 &&
+              report.coded_bits > 0 && report.coded_bits < 17,
+          "and which is measured: %f %f %f %f", report.contexts_bits, report.float_bits, report.integer_bits,
+          report.coded_bits);
+    check_status(ae_model_info(model, &about), AE_OK, "it tells of itself");
+    check(about.kind == AE_KIND_PREDICTOR && about.has_predictor == 1 && about.width == 0 && about.height == 0 &&
+              about.channels == 0 && about.latent_size == 0 && !about.has_encoder && !about.has_codec &&
+              about.quality_count == 0 && about.storage == AE_STORAGE_INT8,
+          "that it is a predictor of no size");
+    check_status(ae_encode_u8(NULL, model, bytes, 1, code), AE_ERROR_KIND, "which has no codes");
+    check_status(ae_model_quantize(NULL, model, bytes, 1, NULL, &next), AE_ERROR_KIND, "and is quantised already");
+    check_status(ae_predictor_fit(NULL, bytes, IMAGES, SIDE, SIDE, 1, options, model, NULL, NULL, NULL, &next), AE_OK,
+                 "another starts from it");
+    ae_model_free(next);
+    ae_model_free(model);
+  }
+  check_status(ae_predictor_fit(NULL, bytes, 1, 1, 1, 1, options, NULL, NULL, NULL, &report, &model), AE_OK,
+               "an image of one pixel is enough");
+  ae_model_free(model);
+  model = NULL;
+  check_status(ae_predictor_fit(NULL, bytes, 0, SIDE, SIDE, 1, options, NULL, NULL, NULL, NULL, &model),
+               AE_ERROR_ARGUMENT, "no images");
+  check_status(ae_predictor_fit(NULL, NULL, 3, SIDE, SIDE, 1, options, NULL, NULL, NULL, NULL, &model),
+               AE_ERROR_ARGUMENT, "images at NULL");
+  check_status(ae_predictor_fit(NULL, bytes, SIZE_MAX, SIDE, SIDE, 1, options, NULL, NULL, NULL, NULL, &model),
+               AE_ERROR_ARGUMENT, "SIZE_MAX images");
+  check_status(ae_predictor_fit(NULL, bytes, 1, 257, 1, 1, options, NULL, NULL, NULL, NULL, &model), AE_ERROR_ARGUMENT,
+               "a side of 257");
+  check_status(ae_predictor_fit(NULL, bytes, 1, 0, -1, 1, options, NULL, NULL, NULL, NULL, &model), AE_ERROR_ARGUMENT,
+               "no pixels");
+  check_status(ae_predictor_fit(NULL, bytes, 1, 2, 2, 2, options, NULL, NULL, NULL, NULL, &model), AE_ERROR_ARGUMENT,
+               "two channels");
+  check_status(ae_predictor_fit(NULL, bytes, 9, SIDE, SIDE, 1, wrong, NULL, NULL, NULL, NULL, &model),
+               AE_ERROR_ARGUMENT, "options of another table");
+  check_status(ae_predictor_fit(NULL, bytes, 9, SIDE, SIDE, 1, options, elu, NULL, NULL, NULL, &model), AE_ERROR_KIND,
+               "a start without a predictor");
+  check_status(ae_predictor_fit(NULL, bytes, 9, SIDE, SIDE, 1, options, NULL, NULL, NULL, NULL, NULL),
+               AE_ERROR_ARGUMENT, "into NULL");
+  report.struct_size = 3;
+  check_status(ae_predictor_fit(NULL, bytes, 9, SIDE, SIDE, 1, options, NULL, NULL, NULL, &report, &model),
+               AE_ERROR_VERSION, "a report of three bytes");
+  c = (counted){0, 0, 0, 1};
+  check_status(ae_predictor_fit(NULL, bytes, 9, SIDE, SIDE, 1, options, NULL, on_count, &c, NULL, &model),
+               AE_ERROR_STOPPED, "a callback stops");
+  check(model == NULL && c.calls == 1, "after one step");
+  check_status(ae_options_set(options, "hidden", "1024,1024"), AE_OK, "hidden layers of too many weights");
+  check_status(ae_predictor_fit(NULL, bytes, 9, SIDE, SIDE, 1, options, NULL, NULL, NULL, NULL, &model),
+               AE_ERROR_ARGUMENT, "are told when they are used");
+  ae_options_free(options);
+  ae_options_free(wrong);
+}
+
 void test_tensors(void) {
   for (int32_t kind = AE_KIND_PCA; kind <= AE_KIND_CONV_VAE; kind++) test_round_trip(kind);
   test_wrong_tensors();
@@ -430,5 +498,6 @@ void test_tensors(void) {
   test_decoder_alone();
   test_quantize();
   test_fit_lossless();
+  test_predictor();
   test_qualities();
 }

@@ -392,6 +392,20 @@ public:
                         std::move(progress), in);
   }
 
+  /** predictor(images, count, width, height, channels, ...) is ae_predictor_fit: a model that predicts pixels. */
+  static model predictor(const std::uint8_t *images, std::size_t count, int width, int height, int channels = 1,
+                         const options *how = nullptr, const model *start = nullptr,
+                         ae_predictor_report *report = nullptr, count_progress progress = nullptr,
+                         const ae_context *in = nullptr) {
+    detail::counting counting;
+    counting.progress = std::move(progress);
+    ae_model *handle = nullptr;
+    counting.thrown.check(ae_predictor_fit(in, images, count, width, height, channels, detail::get(how),
+                                           start == nullptr ? nullptr : start->get(), detail::counting::call,
+                                           &counting, report, &handle));
+    return model(handle);
+  }
+
   /** qualities() is what ae_compress gives at qualities 1, 2, ... */
   std::vector<ae_quality_information> qualities() const { return qualities_of(get()); }
   /** included_qualities() is that of the scale over the models that come with libae. */
@@ -536,8 +550,28 @@ private:
   std::unique_ptr<ae_model, detail::deleter<ae_model, ae_model_free>> handle_;
 };
 
+namespace detail {
+
+/** image_size(made_with, how) is the bytes of an image that a set is made of: as the options say, or the model. */
+inline std::size_t image_size(const model &made_with, const options *how) {
+  const ae_model_information of = made_with.info();
+  /* A predictor is for images of any size: they are of 28 x 28 unless the options say. */
+  const bool any = of.kind == AE_KIND_PREDICTOR;
+  const std::pair<const char *, std::int32_t> sides[] = {
+      {"width", any ? 28 : of.width}, {"height", any ? 28 : of.height}, {"channels", any ? 1 : of.channels}};
+  std::size_t size = 1;
+  for (const auto &[key, value] : sides) {
+    const std::string told = how ? how->value(key) : "auto";
+    size *= told == "auto" ? static_cast<std::size_t>(value) : static_cast<std::size_t>(std::stoul(told));
+  }
+  return size;
+}
+
+} // namespace detail
+
 /**
  * compress(made_with, images, count, how, labels) is ae_compress: the bytes of an image set (.aez).
+ *   images: count * width * height * channels bytes, as the options say, or the model.
  *   how:    of AE_OPTIONS_COMPRESSION; NULL for the defaults.
  *   labels: one for each image, or NULL.
  */
@@ -552,7 +586,7 @@ inline std::vector<std::uint8_t> compress(const model &made_with, const std::uin
 inline std::vector<std::uint8_t> compress(const model &made_with, const std::vector<std::uint8_t> &images,
                                           const options *how = nullptr, const std::uint8_t *labels = nullptr,
                                           const ae_context *in = nullptr) {
-  const std::size_t count = detail::count_of(images.size(), made_with.input_size(), "images");
+  const std::size_t count = detail::count_of(images.size(), detail::image_size(made_with, how), "images");
   return compress(made_with, images.data(), count, how, labels, in);
 }
 
@@ -567,7 +601,7 @@ inline std::vector<std::uint8_t> compress(const std::uint8_t *images, std::size_
 
 /** salvaged is what can be read of a set that may be damaged. */
 struct salvaged {
-  std::vector<std::uint8_t> images; /* those that are lost are black */
+  std::vector<std::uint8_t> images; /* the bytes of those that are lost are 0 */
   std::vector<std::uint8_t> lost;   /* 1 for an image that is lost */
   std::size_t lost_count;
 };
@@ -629,7 +663,7 @@ public:
   /** size() is the count of images. */
   std::uint64_t size() const { return info().count; }
 
-  /** read(first, count, images) is ae_imageset_read: count * width * height bytes, written. */
+  /** read(first, count, images) is ae_imageset_read: count * width * height * channels bytes, written. */
   void read(std::uint64_t first, std::size_t count, std::uint8_t *images) const {
     run(ae_imageset_read(get(), first, count, images));
   }
@@ -789,7 +823,7 @@ public:
   /** set_progress(progress) sets who is told, and may stop with false, which is AE_ERROR_STOPPED; it may throw. */
   void set_progress(count_progress progress) { calls_->progress = std::move(progress); }
 
-  /** add(images, count, labels, names) is ae_writer_add. */
+  /** add(images, count, labels, names) is ae_writer_add: count * width * height * channels bytes. */
   void add(const std::uint8_t *images, std::size_t count, const std::uint8_t *labels = nullptr,
            const char *const *names = nullptr) {
     calls_->thrown.check(ae_writer_add(get(), images, count, labels, names));
