@@ -65,8 +65,9 @@ def test_numpys_array_knows_of_copies(opened, decoded):
 def test_repr_says_what_the_set_keeps(model, images):
     for options, words in (
         ({"model": model, "quality": 2}, "lossy, quality 2,"),
-        ({"exact": True}, "lossless, by contexts,"),
-        ({"max_error": 3}, "near-lossless to within 3, by contexts,"),
+        ({"exact": True, "method": "contexts"}, "lossless, by contexts,"),
+        ({"exact": True, "method": "predicted"}, "lossless, by predicted,"),
+        ({"max_error": 3, "method": "contexts"}, "near-lossless to within 3, by contexts,"),
     ):
         with libae.ImageSet.open(libae.compress(images[:50], **options), model) as opened:
             assert words in repr(opened)

@@ -17,6 +17,7 @@ FUNCTIONS = {
     "compression": (libae.compress, libae.compress_file, libae.ImageSetWriter),
     "quantization": (libae.Model.quantize,),
     "lossless": (libae.Model.fit_lossless,),
+    "predictor": (libae.train_predictor,),
 }
 TABLES = [(table, function) for table, functions in FUNCTIONS.items() for function in functions]
 
@@ -60,7 +61,8 @@ def test_tables_tell_what_the_library_tells():
     assert named["latent_size"].default is None
     assert "20" in named["latent_size"].automatic
     assert named["seed"].range_text == "0 to 2**64 - 1"
-    assert named["kind"].choices == _foreign.KINDS
+    # A predictor is a kind of model, and none that is trained with these options.
+    assert (*named["kind"].choices, "predictor") == _foreign.KINDS
     assert named["width"].is_implied
     with pytest.raises(libae.ArgumentError, match="one of training, compression"):
         libae.options("cooking")
@@ -81,6 +83,8 @@ def test_choices_are_numbered_as_in_the_header(root, table, key, prefix):
     header = (root / "include" / "ae.h").read_text()
     found = {name: int(value) for name, value in re.findall(rf"\b{prefix}(\w+) = (\d+)", header)}
     (option,) = (option for option in libae.options(table) if option.key == key)
+    if key == "kind":
+        assert found.pop("PREDICTOR") == 7
     assert found == {
         word.upper().replace("-", "_"): number for number, word in enumerate(option.choices)
     }

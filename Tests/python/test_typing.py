@@ -19,7 +19,7 @@ context = libae.Context(threads=2)
 packed: bytes = libae.compress(images, model, exact=True, progress=lambda done, count: done < count)
 libae.compress_file("set.aez", images, quality=3, mode="lossy", context=context)
 with libae.ImageSet.open(packed) as opened:
-    shape: tuple[int, int, int] = opened.shape
+    shape: tuple[int, ...] = opened.shape
 with libae.ImageSetWriter("set.aez", model, block_images=64) as writer:
     writer.add(images, names=["a"] * 9)
 made = libae.Model.from_tensors(model.description, model.tensors()).quantize(images)

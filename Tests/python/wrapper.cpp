@@ -80,7 +80,7 @@ static void tables() {
   EXPECT(status_of([&] { options.set("steps", -1); }) == AE_ERROR_ARGUMENT);
   EXPECT(status_of([] { ae::options none(99); }) == AE_ERROR_ARGUMENT);
   for (const std::int32_t table : {AE_OPTIONS_TRAINING, AE_OPTIONS_COMPRESSION, AE_OPTIONS_QUANTIZATION,
-                                   AE_OPTIONS_LOSSLESS}) {
+                                   AE_OPTIONS_LOSSLESS, AE_OPTIONS_PREDICTOR}) {
     const ae::options all(table);
     EXPECT(!ae::options::list(table).empty());
     for (const ae_option_information &each : ae::options::list(table))
@@ -170,6 +170,15 @@ static void models_and_sets() {
   options = ae::options(AE_OPTIONS_COMPRESSION, {{"mode", "lossless"}});
   options.set("width", side).set("height", side);
   EXPECT(ae::image_set::open(ae::compress(images.data(), 100, &options)).read() == images);
+  // In colour: as many bytes are a third of the images, with a model, too, which is of no use to them.
+  options.set("channels", 3);
+  const std::vector<std::uint8_t> colours(images.begin(), images.begin() + 99 * pixels);
+  const ae::image_set colour = ae::image_set::open(ae::compress(model, colours, &options));
+  EXPECT(colour.size() == 33 && colour.info().channels == 3 && colour.read() == colours);
+  EXPECT(colour.read(32, 1) == std::vector<std::uint8_t>(colours.end() - 3 * pixels, colours.end()));
+  EXPECT(colour.salvage().images == colours);
+  EXPECT(status_of([&] { ae::compress(model, images, &options); }) == AE_ERROR_SHAPE);
+  EXPECT(status_of([&] { options.set("channels", 2); }) == AE_ERROR_ARGUMENT);
 
   // As images come.
   options = ae::options(AE_OPTIONS_COMPRESSION, {{"block_images", "16"}});

@@ -42,9 +42,16 @@ from ._errors import (
 )
 from ._imageset import ImageSet, ImageSetInfo, decompress
 from ._library import _version_text, check, lib, library_path
-from ._model import Model, ModelInfo, Quality, default_model, qualities
-from ._option_types import CompressionOptions, LosslessOptions, QuantizationOptions, TrainingOptions
+from ._model import Model, ModelInfo, PredictorReport, Quality, default_model, qualities
+from ._option_types import (
+    CompressionOptions,
+    LosslessOptions,
+    PredictorOptions,
+    QuantizationOptions,
+    TrainingOptions,
+)
 from ._options import Option, Preset, options, presets
+from ._predictor import train_predictor
 from ._training import Trainer, TrainingProgress, train
 from ._version import __version__
 
@@ -76,6 +83,8 @@ __all__ = [
     "Option",
     "OutOfMemoryError",
     "PoorFitWarning",
+    "PredictorOptions",
+    "PredictorReport",
     "Preset",
     "Quality",
     "QuantizationOptions",
@@ -104,6 +113,7 @@ __all__ = [
     "split",
     "threads",
     "train",
+    "train_predictor",
     "version",
 ]
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._errors import ArgumentError, ShapeError
+from ._errors import ArgumentError, KindError, ShapeError
 
 Array = npt.NDArray[Any]
 
@@ -154,8 +154,8 @@ def codes(latents: npt.ArrayLike) -> Array:
 
 def _refuse_colour(shape: tuple[int, ...], channels: int, grey: str) -> None:
     raise ShapeError(
-        f"images: shape {shape} looks like colour, {channels} channels, and libae codes grey; "
-        f"convert them: {grey}"
+        f"images: shape {shape} looks like colour, {channels} channels, and models and lossy sets are of "
+        f"grey images; convert them: {grey}"
     )
 
 
@@ -172,8 +172,11 @@ def image_leading(
         is_set: all leading axes become one; that of colours must not be among them.
 
     Raises:
+        KindError: the model is a predictor, which has no size.
         ShapeError: it ends in neither, or has colours.
     """
+    if height == 0:
+        raise KindError("images: the model is a predictor, which has no size and no latent codes")
     if shape[-2:] == (height, width):
         leading = shape[:-2]
         if is_set and len(leading) >= 2 and leading[-1] in _COLOURS:
@@ -218,6 +221,61 @@ def image_stack(shape: tuple[int, ...]) -> tuple[int, int, int]:
             advice = f"; images.reshape(-1, {shape[-2]}, {shape[-1]}) makes one set of them"
         raise ShapeError(f"images: shape (N, H, W) or (H, W) expected, {shape} came{advice}")
     return shape
+
+
+def set_stack(shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """(N, H, W, C) of images of a set whose size nobody else knows.
+
+    Their shape is (N, H, W, C) with 1, 3 or 4 channels, or one of grey images as `image_stack` takes them.
+
+    Raises:
+        ShapeError: it is another one, or may be two of these.
+    """
+    if len(shape) == 4 and shape[3] in _COLOURS:
+        if shape[1] == 1:
+            raise ShapeError(
+                f"images: shape {shape} is that of images of 1 x {shape[2]} in {shape[3]} channels, or of "
+                f"grey ones of {shape[2]} x {shape[3]}; say which with image_shape=(1, {shape[2]}, "
+                f"{shape[3]}), or with images[:, 0, :, :, None]"
+            )
+        return (shape[0], shape[1], shape[2], shape[3])
+    if len(shape) == 3 and shape[2] in _COLOURS and shape[1] > 4:
+        raise ShapeError(
+            f"images: shape {shape} looks like colour, one image of {shape[0]} x {shape[1]} in {shape[2]} "
+            f"channels, or is that of {shape[0]} grey images of {shape[1]} x {shape[2]}: shape (N, H, W, C) "
+            "expected; say which with images[None] for the one, or images[..., None] for the grey ones"
+        )
+    if len(shape) == 4 and shape[1] in _COLOURS:
+        raise ShapeError(
+            f"images: shape {shape} looks like colour, {shape[1]} channels before rows and columns: shape "
+            "(N, H, W, C) expected; convert them: numpy.moveaxis(images, 1, -1)"
+        )
+    if len(shape) > 4 or (len(shape) == 4 and shape[3] != 1 and shape[1] != 1):
+        axes = shape[-3:] if len(shape) > 4 and shape[-1] in _COLOURS else shape[-2:]
+        raise ShapeError(
+            f"images: shape (N, H, W), (H, W), or (N, H, W, C) with 1, 3 or 4 channels expected, {shape} "
+            f"came; images.reshape(-1, {', '.join(map(str, axes))}) makes one set of them"
+        )
+    return (*image_stack(shape), 1)
+
+
+def set_leading(shape: tuple[int, ...], size: tuple[int, int, int]) -> tuple[int, ...]:
+    """The leading part of a shape of images of a set of (H, W, C).
+
+    Raises:
+        ShapeError: they are not of that size, or have other channels.
+    """
+    height, width, channels = size
+    if channels == 1:
+        return image_leading(shape, height, width, is_set=True)
+    if shape[-3:] == size:
+        return shape[:-3]
+    if len(shape) in (1, 2) and shape[-1] == height * width * channels:
+        return shape[:-1]
+    raise ShapeError(
+        f"images: a shape that ends in ({height}, {width}, {channels}) or "
+        f"({height * width * channels}) expected, {shape} came"
+    )
 
 
 def code_leading(shape: tuple[int, ...], latent_size: int) -> tuple[int, ...]:

@@ -33,14 +33,15 @@ Target = Union[str, "os.PathLike[Any]", Callable[[bytes], Any], Any]
 
 _LOSSY, _LOSSLESS, _ = _foreign.MODES
 # Of images whose size no model says.
-_LARGEST_SIDE = 64
+_LARGEST_SIDE = 256
+_LARGEST_BYTES = 256 * 256 * 3
 
 
 class _Plan:
     """What a set is to be: options and model, checked, and the size of its images once it is known."""
 
     def __init__(
-        self, model: Model | None, exact: bool, image_shape: tuple[int, int] | None, held: Held, options: Any
+        self, model: Model | None, exact: bool, image_shape: tuple[int, ...] | None, held: Held, options: Any
     ) -> None:
         # One word for two options that go together.
         if exact:
@@ -57,60 +58,73 @@ class _Plan:
         # Without a mode it follows from max_error.
         mode = COMPRESSION.get(self.options, "mode")
         self.is_lossy = mode == _LOSSY or (mode is None and not COMPRESSION.get(self.options, "max_error"))
-        self.size: tuple[int, int] | None = None
+        # (H, W, C)
+        self.size: tuple[int, int, int] | None = None
         if image_shape is not None:
-            height, width = image_shape
-            self._take((height, width))
+            if len(image_shape) not in (2, 3):
+                raise ShapeError(f"image_shape: (H, W) or (H, W, C) expected, {tuple(image_shape)} came")
+            height, width, *channels = image_shape
+            self._take((height, width, channels[0] if channels else 1))
 
-    def _take(self, size: tuple[int, int]) -> None:
+    def _take(self, size: tuple[int, int, int]) -> None:
         """Tells the library the images' size."""
-        for key, side in zip(("height", "width"), size):
-            COMPRESSION.set(self.options, key, COMPRESSION.options[key].text(side))
-        self.size = (int(size[0]), int(size[1]))
+        for key, number in zip(("height", "width", "channels"), size):
+            COMPRESSION.set(self.options, key, COMPRESSION.options[key].text(number))
+        self.size = (int(size[0]), int(size[1]), int(size[2]))
+
+    def take_set(self, shape: tuple[int, int, int]) -> None:
+        """Settles the images' size by those of a set, (H, W, C)."""
+        if self.size is None and not self.is_lossy:
+            self._take(shape)
+        elif shape != self.size:
+            self.count((0, *shape) if shape[2] > 1 else (0, *shape[:2]))
 
     def count(self, shape: tuple[int, ...]) -> int:
         """How many images an array of that shape holds. The first one settles their size."""
         if self.size is not None:
-            return _arrays.total(_arrays.image_leading(shape, *self.size, is_set=True))
+            return _arrays.total(_arrays.set_leading(shape, self.size))
         size, count = self._measured(shape)
         self._take(size)
         return count
 
-    def _measured(self, shape: tuple[int, ...]) -> tuple[tuple[int, int], int]:
+    def _measured(self, shape: tuple[int, ...]) -> tuple[tuple[int, int, int], int]:
         first: ShapeError | None = None
-        if not self.is_lossy and self.model is None:
+        sized = self.model is not None and self.model.info.kind != "predictor"
+        if not self.is_lossy and not sized:
             # Any size will do, and no model says one.
             try:
-                count, height, width = _arrays.image_stack(shape)
-                if max(height, width) <= _LARGEST_SIDE:
-                    return (height, width), count
+                count, *size = _arrays.set_stack(shape)
+                if max(size) <= _LARGEST_SIDE and _arrays.total(tuple(size)) <= _LARGEST_BYTES:
+                    return (size[0], size[1], size[2]), count
+                came = f"{size[0]} x {size[1]}" + (f" x {size[2]}" if size[2] > 1 else "")
                 first = ShapeError(
-                    f"images: sides of 1 to {_LARGEST_SIDE} pixels expected, {height} x {width} came"
+                    f"images: sides of 1 to {_LARGEST_SIDE} pixels and at most {_LARGEST_BYTES} bytes an "
+                    f"image expected, {came} came"
                 )
             except ShapeError as error:
                 first = error
         try:
-            model = self.model or default_model(context=self.held.context)
+            model = self.model if self.model and sized else default_model(context=self.held.context)
         except Error:
             raise first or ShapeError(
                 "images: their size must be told with image_shape where no model says it"
             ) from None
-        name = f'the model "{model.name}"' if self.model else "those that come with libae"
-        takes = "takes" if self.model else "take"
-        size = model.image_shape
+        name = f'the model "{model.name}"' if sized else "those that come with libae"
+        takes = "takes" if sized else "take"
+        sides = model.image_shape
         advice = (
-            f", and {name} {takes} {size[0]} x {size[1]}; train a model for these (libae.train), "
+            f", and {name} {takes} {sides[0]} x {sides[1]}; train a model for these (libae.train), "
             "or keep every pixel (exact=True)"
         )
         try:
-            return size, _arrays.total(_arrays.image_leading(shape, *size, advice, is_set=True))
+            return (*sides, 1), _arrays.total(_arrays.image_leading(shape, *sides, advice, is_set=True))
         except ShapeError:
             if first is not None:
                 raise first from None
             if self.is_lossy:
                 raise
-        count, height, width = _arrays.image_stack(shape)
-        return (height, width), count
+        count, height, width, channels = _arrays.set_stack(shape)
+        return (height, width, channels), count
 
     @property
     def arguments(self) -> tuple[int | None, int | None, int]:
@@ -223,7 +237,8 @@ class ImageSetWriter(Closing):
             back.
         model: with a codec; None for those that come with libae, over which `quality` is one scale.
         exact: keep every pixel: the same as mode="lossless".
-        image_shape: (H, W); None for the model's, or that of the first images.
+        image_shape: (H, W), or (H, W, C) for 3 or 4 channels; None for the model's, or that of the first
+            images.
         progress: called some ten times a second, on the thread that adds, with how many images are done and
             how many there are, or 0. Returning False, also numpy's, stops within a few images; what it
             raises stops, too, and is raised again; so is KeyboardInterrupt, with or without it.
@@ -247,7 +262,7 @@ class ImageSetWriter(Closing):
         model: Model | None = None,
         *,
         exact: bool = False,
-        image_shape: tuple[int, int] | None = None,
+        image_shape: tuple[int, int] | tuple[int, int, int] | None = None,
         progress: CountFunction | None = None,
         context: Context | None = None,
         **options: Unpack[CompressionOptions],
@@ -264,7 +279,7 @@ class ImageSetWriter(Closing):
         self._busy = threading.Lock()
         self._held = held
         self._count = 0
-        self._size: tuple[int, int] | None = None
+        self._size: tuple[int, int, int] | None = None
         self._path = target if isinstance(target, (str, os.PathLike)) else None
         self._path_bytes = None if self._path is None else file_path(self._path)
         # Whether the next images are all that there will be.
@@ -292,7 +307,7 @@ class ImageSetWriter(Closing):
         given = None if model is None else model._use()
         pointer = None if given is None else given.pointer
         with ImageSet.open(path, model, context=context) as images:
-            writer._size = (images.info.height, images.info.width)
+            writer._size = (images.info.height, images.info.width, images.info.channels)
             writer._count = images.info.count
         writer._take(
             lambda out: lib.ae_writer_append_file(writer._held.pointer, writer._path_bytes, pointer, out)
@@ -319,7 +334,7 @@ class ImageSetWriter(Closing):
         writer._start(target, progress, Held(context))
         if writer._path is not None:
             raise TypeError("target: a binary file or a function of bytes expected, a path came")
-        writer._size = (images.info.height, images.info.width)
+        writer._size = (images.info.height, images.info.width, images.info.channels)
         handle = images._use()
         calls = writer._callbacks
         writer._take(
@@ -364,13 +379,14 @@ class ImageSetWriter(Closing):
 
         Args:
             images: `uint8`, (N, H, W) or (H, W), perhaps with an axis of one channel, or flat, (N, H * W);
-                with a known size also with other leading axes. Colour is refused.
+                with a known size also with other leading axes; and, in lossless and near-lossless sets,
+                (N, H, W, 3) or (N, H, W, 4).
             labels: a number from 0 to 255 for each image; for all images of a set or for none.
             names: a file name for each; likewise.
 
         Raises:
-            ShapeError: the images are not of the set's size, or have colours; too few or many labels or
-            names.
+            ShapeError: the images are not of the set's size, or have other channels; too few or many labels
+            or names.
             StoppedError: `progress` returned False.
         """
         array = _arrays.byte_pixels(images)
@@ -381,7 +397,7 @@ class ImageSetWriter(Closing):
                 self._create()
             else:
                 assert self._size is not None
-                count = _arrays.total(_arrays.image_leading(array.shape, *self._size, is_set=True))
+                count = _arrays.total(_arrays.set_leading(array.shape, self._size))
             marks = None if labels is None else _arrays.label_bytes(labels, count)
             strings = _c_names(names, count)
             assert self._handle is not None
@@ -418,7 +434,7 @@ class ImageSetWriter(Closing):
         with self._alone():
             if self._handle is None:
                 assert self._plan is not None
-                self._plan.count((0, images.info.height, images.info.width))
+                self._plan.take_set((images.info.height, images.info.width, images.info.channels))
                 self._create()
             assert self._handle is not None
             with self._callbacks.running(), images._reading():
@@ -482,7 +498,7 @@ def compress(
     model: Model | None = None,
     *,
     exact: bool = False,
-    image_shape: tuple[int, int] | None = None,
+    image_shape: tuple[int, int] | tuple[int, int, int] | None = None,
     labels: npt.ArrayLike | None = None,
     names: Sequence[str] | None = None,
     progress: CountFunction | None = None,
@@ -493,17 +509,19 @@ def compress(
 
     A lossy set, the default, takes a few bytes an image, and its images are close to the originals. With
     `exact` every pixel comes back, with `max_error` every pixel to within so much; such sets may be of
-    images of any size up to 64 x 64. The same images, model and options give the same bytes as `aez
-    compress` and the C interface, on every machine.
+    images of 1, 3 or 4 channels and sides to 256, of at most 196608 bytes each. The same images, model and
+    options give the same bytes as `aez compress` and the C interface, on every machine.
 
     Args:
         images: `uint8`, (N, H, W) or (H, W), perhaps with an axis of one channel; of the model's size also
-            with other leading axes, or flat, (..., H * W). The set holds them as one sequence. Colour is
+            with other leading axes, or flat, (..., H * W). The set holds them as one sequence of (H, W).
+            Lossless and near-lossless sets also take (N, H, W, 3) and (N, H, W, 4), as of RGB and RGBA, and
+            give them back so. One colour image is images[None]; shapes that could be two of these are
             refused.
         model: with a codec; None for those that come with libae, over which `quality` is one scale.
         exact: keep every pixel: the same as mode="lossless".
-        image_shape: (H, W), for images that come flat, or with other leading axes; None for the model's, or
-            the last two axes.
+        image_shape: (H, W), or (H, W, C), for images that come flat, or with other leading axes; None for the
+            model's, or the last axes.
         labels: a number from 0 to 255 for each image.
         names: a file name for each image.
         progress: called on this thread some ten times a second with how many images are done and how many
@@ -520,7 +538,7 @@ def compress(
     Raises:
         ArgumentError: `exact` and `max_error` at once, or a number out of range.
         KindError: the model has no encoder or no codec, or cannot do the method.
-        ShapeError: the images are not of the model's size, or have colours.
+        ShapeError: the images are not of the model's size, or a lossy set is to have colours.
         StoppedError: `progress` returned False.
 
     Warns:
@@ -554,7 +572,7 @@ def compress_file(
     model: Model | None = None,
     *,
     exact: bool = False,
-    image_shape: tuple[int, int] | None = None,
+    image_shape: tuple[int, int] | tuple[int, int, int] | None = None,
     labels: npt.ArrayLike | None = None,
     names: Sequence[str] | None = None,
     progress: CountFunction | None = None,

@@ -21,11 +21,11 @@ from ctypes import (
 )
 from typing import Any
 
-KINDS = ("pca", "linear", "sigmoid", "relu", "elu", "vae", "conv-vae")
+KINDS = ("pca", "linear", "sigmoid", "relu", "elu", "vae", "conv-vae", "predictor")
 STORAGES = ("float32", "float16", "int8")
 MODES = ("lossy", "lossless", "near-lossless")
-METHODS = ("auto", "contexts", "scans")
-TABLES = ("training", "compression", "quantization", "lossless")
+METHODS = ("auto", "contexts", "scans", "predicted")
+TABLES = ("training", "compression", "quantization", "lossless", "predictor")
 TYPES = ("integer", "number", "flag", "choice", "text", "integers")
 
 ABI_VERSION = 1
@@ -99,6 +99,20 @@ class ModelInformation(ctypes.Structure):
         ("name", c_char * 65),
         ("has_lossless", c_int32),
         ("default_quality", c_int32),
+        ("has_predictor", c_int64),
+    )
+
+
+class PredictorReport(ctypes.Structure):
+    """ae_predictor_report."""
+
+    _fields_ = (
+        ("struct_size", c_size_t),
+        ("contexts_bits", c_double),
+        ("float_bits", c_double),
+        ("integer_bits", c_double),
+        ("coded_bits", c_double),
+        ("held_out_count", c_uint64),
     )
 
 
@@ -149,6 +163,9 @@ class ImageSetInformation(ctypes.Structure):
         ("needs_model", c_int32),
         ("kept_count", c_uint64),
         ("scale_quality", c_int32),
+        ("needs_predictor", c_int64),
+        ("predictor_hash", c_char * 65),
+        ("predictor_name", c_char * 65),
     )
 
 
@@ -237,6 +254,13 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "ae_model_fit_lossless": (
         c_int32,
         (_CONTEXT, _HANDLE, _ARRAY, c_size_t, _HANDLE, CountCallback, c_void_p, _OUT_HANDLE),
+    ),
+    "ae_predictor_fit": (
+        c_int32,
+        (
+            *(_CONTEXT, _ARRAY, c_size_t, c_int32, c_int32, c_int32, _HANDLE, _HANDLE),
+            *(CountCallback, c_void_p, POINTER(PredictorReport), _OUT_HANDLE),
+        ),
     ),
     "ae_quality_count": (c_int32, (_HANDLE, _HANDLE)),
     "ae_quality_info": (c_int32, (_HANDLE, _HANDLE, c_int32, POINTER(QualityInformation))),

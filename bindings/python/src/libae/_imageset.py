@@ -40,6 +40,7 @@ class ImageSetInfo:
     height: int
     """Pixels."""
     channels: int
+    """Bytes of a pixel: 1 (grey), 3 (as RGB) or 4 (as RGBA)."""
     latent_size: int
     """Numbers in a latent code; 0 if the set names no model."""
     quality: int
@@ -60,8 +61,8 @@ class ImageSetInfo:
     max_error: int
     """The most that a pixel may be off in a near-lossless set; else 0."""
     method: str | None
-    """Of a lossless or near-lossless set: "scans" if a block is coded so, else "contexts"; None for a lossy
-    set."""
+    """Of a lossless or near-lossless set: "scans" if a block is coded so, else "predicted" likewise, else
+    "contexts"; None for a lossy set."""
     needs_model: bool
     """False if every block can be read without a model."""
     kept_count: int
@@ -69,6 +70,12 @@ class ImageSetInfo:
     scale_quality: int
     """The quality on the scale over the models that come with libae, as `compress` takes it without a
     model; 0 for other models."""
+    needs_predictor: bool
+    """Whether a block needs a predictor of pixels, which may be the universal one."""
+    predictor_hash: str
+    """Of that predictor, 64 hexadecimal digits; zeros if none is needed."""
+    predictor_name: str
+    """The name of the model that holds it."""
 
 
 def decompress(
@@ -77,7 +84,7 @@ def decompress(
     *,
     context: Context | None = None,
 ) -> npt.NDArray[np.uint8]:
-    """All images of a set: (N, H, W) `uint8`.
+    """All images of a set: (N, H, W) `uint8`, or (N, H, W, C) of images of 3 or 4 channels.
 
     Args:
         source: a path, the set's bytes, or an open file.
@@ -196,15 +203,17 @@ _CACHE_BYTES = 64 << 20
 _IMAGES_IN_CALL = 16384
 # Each of them takes longer.
 _LOSSLESS_IMAGES_IN_CALL = 4096
+_LOSSLESS_BYTES_IN_CALL = 16 << 20
 
 
 class ImageSet(Closing):
     """An open image set, immutable: any number of threads may read one at the same time.
 
-    It behaves as a sequence of (H, W) `uint8` images. `len(images)` is their count; `images[7]` and
-    `images[-1]` give one image; `images[10:20]`, `images[::100]` and `images[[3, 1, 4]]` give
-    (n, H, W) and decode only the blocks they touch; `numpy.asarray(images)` gives all. The blocks decoded
-    last are kept, so that reading in any order costs little more than reading in order.
+    It behaves as a sequence of `uint8` images: (H, W), or (H, W, C) with 3 or 4 channels. `len(images)` is
+    their count; `images[7]` and `images[-1]` give one image; `images[10:20]`, `images[::100]` and
+    `images[[3, 1, 4]]` give (n, H, W) or (n, H, W, C) and decode only the blocks they touch;
+    `numpy.asarray(images)` gives all. The blocks decoded last are kept, so that reading in any order costs
+    little more than reading in order.
 
     Image sets can be pickled and copied. One from a path is pickled as the path, and what reads it finds the
     same file there, or says that it has changed; one from bytes is pickled as these, one from an open file
@@ -249,6 +258,9 @@ class ImageSet(Closing):
             needs_model=bool(information.needs_model),
             kept_count=information.kept_count,
             scale_quality=information.scale_quality,
+            needs_predictor=bool(information.needs_predictor),
+            predictor_hash=information.predictor_hash.decode("ascii"),
+            predictor_name=information.predictor_name.decode("utf-8", "replace"),
         )
 
     @classmethod
@@ -293,14 +305,16 @@ class ImageSet(Closing):
         return self._info
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """(N, H, W), as of the array of all images."""
-        return (self._info.count, self._info.height, self._info.width)
+    def shape(self) -> tuple[int, ...]:
+        """(N, H, W), or (N, H, W, C) of images of 3 or 4 channels, as of the array of all images."""
+        info = self._info
+        grey = (info.count, info.height, info.width)
+        return grey if info.channels == 1 else (*grey, info.channels)
 
     @property
     def ndim(self) -> int:
-        """3, as of the array of all images."""
-        return 3
+        """3, or 4 of images of 3 or 4 channels, as of the array of all images."""
+        return len(self.shape)
 
     @property
     def dtype(self) -> np.dtype[np.uint8]:
@@ -309,7 +323,7 @@ class ImageSet(Closing):
 
     @property
     def size(self) -> int:
-        """Pixels of all images."""
+        """Values of all images."""
         return _arrays.total(self.shape)
 
     @property
@@ -339,7 +353,7 @@ class ImageSet(Closing):
         """All images of a set that may be damaged, and which of them are lost.
 
         Returns:
-            The images, (N, H, W) `uint8`, those that are lost black; and (N) `bool`, True for those.
+            The images, `uint8` of `shape`, those that are lost 0; and (N) `bool`, True for those.
         """
         self._use()
         images = np.empty(self.shape, np.uint8)
@@ -437,7 +451,10 @@ class ImageSet(Closing):
     def _parts(self, first: int, last: int) -> Iterator[tuple[int, int]]:
         """Ranges that one call each decodes: of whole blocks, so that none is decoded twice."""
         block = self._info.block_images
-        images = _IMAGES_IN_CALL if self._info.mode == "lossy" else _LOSSLESS_IMAGES_IN_CALL
+        images = _IMAGES_IN_CALL
+        if self._info.mode != "lossy":
+            largest = max(1, _LOSSLESS_BYTES_IN_CALL // _arrays.total(self.shape[1:]))
+            images = min(_LOSSLESS_IMAGES_IN_CALL, largest)
         step = max(1, images // block) * block
         while first < last:
             end = min(last, (first // step + 1) * step)
@@ -528,7 +545,9 @@ class ImageSet(Closing):
             kept += f" to within {info.max_error}"
         if info.method is not None:
             kept += f", by {info.method}"
-        return f"{info.count} images of {info.height} x {info.width} pixels, {kept}, {info.byte_count} bytes"
+        channels = f" in {info.channels} channels" if info.channels > 1 else ""
+        pixels = f"{info.height} x {info.width} pixels{channels}"
+        return f"{info.count} images of {pixels}, {kept}, {info.byte_count} bytes"
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the first images, and the sentence of `repr`."""
@@ -536,7 +555,7 @@ class ImageSet(Closing):
             return _picture.html(None, repr(self))
         try:
             # Of a block at most: a look is to be cheap.
-            images = self[: min(_picture.COUNT, self._info.block_images)]
+            images = self[: min(_picture.count(self._info.width), self._info.block_images)]
         except Error as error:
             return _picture.html(None, f"{self._sentence()}; {error}")
         return _picture.html(images, self._sentence())

@@ -31,7 +31,8 @@ class ModelInfo:
     """What a model is."""
 
     kind: str
-    """"pca", "linear", "sigmoid", "relu", "elu", "vae" or "conv-vae"."""
+    """"pca", "linear", "sigmoid", "relu", "elu", "vae" or "conv-vae"; or "predictor", which is no autoencoder
+    and has no size: `width`, `height`, `channels` and `latent_size` are 0."""
     storage: str
     """How its numbers are stored: "float32", "float16" or "int8"."""
     width: int
@@ -58,6 +59,24 @@ class ModelInfo:
     """True if it holds a network for lossless coding: see `Model.fit_lossless`."""
     default_quality: int
     """The quality that `compress` takes unless told; 0 without codec."""
+    has_predictor: bool
+    """True if it holds a predictor of pixels: see `train_predictor`."""
+
+
+@dataclass(frozen=True)
+class PredictorReport:
+    """What a predictor gains on images held out of its training, in bits for a value."""
+
+    contexts_bits: float
+    """Coded in one block without a predictor."""
+    float_bits: float
+    """What the network says in floats, before its weights are rounded to integers."""
+    integer_bits: float
+    """The same in integers."""
+    coded_bits: float
+    """Coded in one block with the predictor."""
+    held_out_count: int
+    """Images that were measured on."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +197,9 @@ class Model(Closing):
             name=information.name.decode("utf-8", "replace"),
             has_lossless=bool(information.has_lossless),
             default_quality=information.default_quality,
+            has_predictor=bool(information.has_predictor),
         )
+        self._predictor_report: PredictorReport | None = None
 
     @classmethod
     def open(
@@ -393,6 +414,16 @@ class Model(Closing):
     def info(self) -> ModelInfo:
         """What the model is; also after `close`."""
         return self._info
+
+    @property
+    def has_predictor(self) -> bool:
+        """True if it holds a predictor of pixels, with which lossless sets are smaller."""
+        return self._info.has_predictor
+
+    @property
+    def predictor_report(self) -> PredictorReport | None:
+        """What `train_predictor` measured; None of a model that came otherwise, as from a file or a copy."""
+        return self._predictor_report
 
     @property
     def name(self) -> str:
@@ -610,7 +641,7 @@ class Model(Closing):
         """What a notebook shows: `repr`, and images drawn from a variational model."""
         if self.closed or not self._info.is_variational:
             return _picture.html(None, repr(self))
-        return _picture.html(self.sample(_picture.COUNT, dtype=np.uint8), repr(self))
+        return _picture.html(self.sample(_picture.count(self.image_shape[1]), dtype=np.uint8), repr(self))
 
 
 class _View:
@@ -650,7 +681,7 @@ def default_model(name: str | None = None, *, context: Context | None = None) ->
     It is read once; closing what this returns leaves it there for the next call.
 
     Args:
-        name: "digits-high" (None stands for it), "digits-low", "exact" or "mnist-30".
+        name: "digits-high" (None stands for it), "digits-low", "exact", "mnist-30" or "universal".
         context: whose `model_path` is looked at first, and that the model works with.
 
     Raises:

@@ -44,7 +44,8 @@ class CompressionOptions(TypedDict, total=False):
     quality: int | None
     bytes_per_image: float | None
     max_error: int | None
-    method: Literal["auto", "contexts", "scans"] | None
+    method: Literal["auto", "contexts", "scans", "predicted"] | None
+    priority: Literal["balanced", "speed", "size"] | None
     preview: bool | None
     embed_model: bool | None
     block_images: int | None
@@ -65,4 +66,18 @@ class LosslessOptions(TypedDict, total=False):
     batch_size: int | None
     learning_rate: float | None
     weight_average: float | None
+    seed: int | None
+
+
+class PredictorOptions(TypedDict, total=False):
+    """Options of predictor."""
+
+    hidden: Sequence[int] | None
+    steps: int | None
+    batch_size: int | None
+    learning_rate: float | None
+    weight_average: float | None
+    augment: bool | None
+    initial: Literal["universal", "random"] | None
+    name: str | None
     seed: int | None

@@ -26,8 +26,8 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Option:
-    """An option of training, compression, quantization or lossless fitting: a keyword of the functions for
-    it."""
+    """An option of training, compression, quantization, lossless fitting or training predictors: a keyword of
+    the functions for it."""
 
     key: str
     type: str
@@ -248,14 +248,17 @@ def encoded(value: Any, name: str) -> bytes:
     return text
 
 
-TRAINING, COMPRESSION, QUANTIZATION, LOSSLESS = (Table(number) for number in range(len(_foreign.TABLES)))
+TRAINING, COMPRESSION, QUANTIZATION, LOSSLESS, PREDICTOR = (
+    Table(number) for number in range(len(_foreign.TABLES))
+)
 
 
 def options(table: str) -> tuple[Option, ...]:
-    """The options of a table, in its order: "training", "compression", "quantization" or "lossless"."""
+    """The options of a table, in its order: "training", "compression", "quantization", "lossless" or
+    "predictor"."""
     if table not in _foreign.TABLES:
         raise ArgumentError(f"table: one of {', '.join(_foreign.TABLES)} expected, {table!r} came")
-    tables = (TRAINING, COMPRESSION, QUANTIZATION, LOSSLESS)
+    tables = (TRAINING, COMPRESSION, QUANTIZATION, LOSSLESS, PREDICTOR)
     return tuple(tables[_foreign.TABLES.index(table)].options.values())
 
 

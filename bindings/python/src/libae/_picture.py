@@ -10,13 +10,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-# As many as make two rows.
+# Of images that are not wide.
 COLUMNS = 10
-COUNT = 2 * COLUMNS
+# Of the sheet.
+WIDTH = 640
+
+
+def columns(width: int) -> int:
+    """How many images stand side by side."""
+    return max(1, min(COLUMNS, WIDTH // width))
+
+
+def count(width: int) -> int:
+    """How many are shown: as many as make two rows."""
+    return 2 * columns(width)
 
 
 def png(image: npt.NDArray[np.uint8]) -> bytes:
-    """A grey image, (H, W), as a PNG file."""
+    """An image, (H, W) or, of 3 or 4 channels, (H, W, C), as a PNG file."""
 
     import struct
     import zlib
@@ -25,11 +36,12 @@ def png(image: npt.NDArray[np.uint8]) -> bytes:
         checked = kind + data
         return struct.pack(">I", len(data)) + checked + struct.pack(">I", zlib.crc32(checked))
 
-    height, width = image.shape
+    height, width = image.shape[:2]
+    channels = 1 if image.ndim == 2 else image.shape[2]
     # Each row begins with its filter, none.
-    rows = np.zeros((height, width + 1), np.uint8)
-    rows[:, 1:] = image
-    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    rows = np.zeros((height, width * channels + 1), np.uint8)
+    rows[:, 1:] = image.reshape(height, width * channels)
+    head = struct.pack(">IIBBBBB", width, height, 8, {1: 0, 3: 2, 4: 6}[channels], 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
         + chunk(b"IHDR", head)
@@ -39,19 +51,21 @@ def png(image: npt.NDArray[np.uint8]) -> bytes:
 
 
 def grid(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Images, (N, H, W), in rows of ten, a grey line between them."""
-    count, height, width = images.shape
-    columns = min(COLUMNS, count)
-    rows = -(-count // columns)
-    sheet = np.full((rows * (height + 1) + 1, columns * (width + 1) + 1), 128, np.uint8)
+    """Images, (N, H, W) or (N, H, W, C), in rows of at most ten, a grey line between them."""
+    number, height, width, *channels = images.shape
+    across = min(columns(width), number)
+    rows = -(-number // across)
+    sheet = np.full((rows * (height + 1) + 1, across * (width + 1) + 1, *channels), 128, np.uint8)
+    if channels == [4]:
+        sheet[..., 3] = 255
     for index, image in enumerate(images):
-        top, left = (index // columns) * (height + 1) + 1, (index % columns) * (width + 1) + 1
+        top, left = (index // across) * (height + 1) + 1, (index % across) * (width + 1) + 1
         sheet[top : top + height, left : left + width] = image
     return sheet
 
 
 def html(images: npt.NDArray[np.uint8] | None, sentence: str) -> str:
-    """The sentence, and above it the images, if there are any, twice their size."""
+    """The sentence, and above it the images, if there are any; small ones twice their size."""
     import base64
     from html import escape
 
@@ -59,8 +73,10 @@ def html(images: npt.NDArray[np.uint8] | None, sentence: str) -> str:
     if images is None or len(images) == 0:
         return text
     sheet = grid(images)
+    scale = 2 if images.shape[2] <= WIDTH // COLUMNS else 1
     data: Any = base64.b64encode(png(sheet)).decode("ascii")
     return (
-        f'<img src="data:image/png;base64,{data}" width="{2 * sheet.shape[1]}" height="{2 * sheet.shape[0]}" '
+        f'<img src="data:image/png;base64,{data}" width="{scale * sheet.shape[1]}" '
+        f'height="{scale * sheet.shape[0]}" '
         f'style="image-rendering: pixelated" alt="{escape(sentence)}">{text}'
     )
