@@ -60,7 +60,8 @@ def test_reports(tmp_path, shared, digits):
     compress("0", "--exact", cwd=tmp_path)
     facts = json.loads(ok("cat", "0.aez", "0.aez", "-o", "a.aez", "--json", cwd=tmp_path).out)
     size = (tmp_path / "a.aez").stat().st_size
-    assert facts == {"output": "a.aez", "sets": 2, "images": 200, "width": 28, "height": 28, "bytes": size}
+    shape = {"width": 28, "height": 28, "channels": 1}
+    assert facts == {"output": "a.aez", "sets": 2, "images": 200, **shape, "bytes": size}
     facts = json.loads(ok("append", "a.aez", "1.idx", "--labels", "1.idx1", "--json", cwd=tmp_path).out)
     assert (facts["added"], facts["images"]) == (100, 300)
     assert facts["bytes"] == (tmp_path / "a.aez").stat().st_size

@@ -240,10 +240,12 @@ def test_pages_state_the_limits_of_the_code(spent):
     aez = (ROOT / "docs/format-aez.md").read_text()
     assert constant("Lossless/Scans/ScanModel.swift", "maximumWeightCount") == 65536
     assert "at most 65536 weights in all" in aew
+    assert constant("Lossless/Pixels/Predictor.swift", "maximumWeightCount") == 1 << 18
+    assert "at most 2^18 weights in all" in aew
     assert constant("Lossless/Scans/ScanCoder.swift", "largestInkCount") == 1 << 28
     assert "| bits of ink in a block | 2^28 |" in aez
-    assert constant("Container/CompressionOptions.swift", "largestBlockPixelCount") == 1 << 24
-    assert "| pixels in a block of modes 1 and 2 | 2^24 in files" in aez
+    assert constant("Container/CompressionOptions.swift", "largestBlockByteCount") == 1 << 24
+    assert "| bytes of a block's pixels, *nP* | 2^28; of modes 1 and 2 2^24 in files" in aez
     images = constant("Container/SetHeader.swift", "maximumBlockImages")
     assert f"| images in a block | {images} |" in aez
     assert constant("Container/NameList.swift", "maximumByteCount") == 1 << 28

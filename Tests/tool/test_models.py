@@ -69,7 +69,7 @@ def test_images_of_another_size_are_refused(tmp_path, shared):
 def test_eval_measures_every_quality(shared):
     facts = json.loads(ok("eval", shared / "digits.idx", "--model", shared / "small.aew", "--json").out)
     assert list(facts) == [
-        *["model", "kind", "images", "width", "height", "mse", "psnr_db"],
+        *["model", "kind", "images", "width", "height", "channels", "mse", "psnr_db"],
         *["integer_mse", "integer_psnr_db", "qualities"],
     ]
     assert facts["psnr_db"] == pytest.approx(-10 * np.log10(facts["mse"]))
@@ -164,7 +164,8 @@ def test_info_of_the_default_model():
 def test_info_of_an_image_set(shared):
     facts = json.loads(ok("info", shared / "bare.aez", "--json").out)
     assert list(facts) == [
-        *["file", "type", "images", "width", "height", "mode", "max_error", "method", "latents", "quality"],
+        *["file", "type", "images", "width", "height", "channels", "mode", "max_error", "method"],
+        *["latents", "quality"],
         *[
             "scale_quality",
             "bytes",
@@ -175,7 +176,8 @@ def test_info_of_an_image_set(shared):
             "source",
             "has_labels",
         ],
-        *["has_names", "needs_model", "has_model", "model_name", "model_hash"],
+        *["has_names", "needs_model", "has_model", "predictor_name", "predictor_hash"],
+        *["model_name", "model_hash"],
     ]
     assert (facts["mode"], facts["needs_model"]) == ("lossy", True)
     assert (facts["images"], facts["blocks"], facts["block_images"]) == (100, 7, 16)

@@ -8,7 +8,7 @@ import sys
 import pytest
 from conftest import ROOT, TOOL, fails, ok, run
 
-TABLES = ["train", "compress", "quantize"]
+TABLES = ["train", "compress", "quantize", "predictor"]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_the_tables_are_for_programs_and_hidden(tables):
 
 @pytest.mark.parametrize("command", TABLES)
 def test_every_row_is_a_flag_with_help(tables, command):
-    text = " ".join(ok(command, "--help").text.split())
+    text = " ".join(ok("train" if command == "predictor" else command, "--help").text.split())
     for row in tables[command]:
         shown = f" {row['flag']}{'' if row['type'] == 'flag' else ' <'}"
         assert (shown in text) == (not row["implied"]), row
@@ -203,7 +203,17 @@ def test_quantize_fits_a_codec_to_other_images(tmp_path, shared):
     quantize = ["quantize", shared / "hundred.idx", "--model", shared / "small.aew", "-o", "a.aew"]
     facts = json.loads(ok(*quantize, "--storage", "int8", "--json", cwd=tmp_path).out)
     assert list(facts) == [
-        *["output", "name", "images", "width", "height", "float_mse", "float_psnr_db", "integer_mse"],
+        *[
+            "output",
+            "name",
+            "images",
+            "width",
+            "height",
+            "channels",
+            "float_mse",
+            "float_psnr_db",
+            "integer_mse",
+        ],
         *["integer_psnr_db", "bytes", "hash"],
     ]
     info = json.loads(ok("info", "a.aew", "--json", cwd=tmp_path).out)

@@ -40,6 +40,7 @@ def test_a_set_goes_there_and_back(tmp_path, shared):
             "images",
             "width",
             "height",
+            "channels",
             "bytes",
             "bytes_per_image",
             "ratio",
@@ -49,7 +50,7 @@ def test_a_set_goes_there_and_back(tmp_path, shared):
             "fits_poorly",
             "raw_images",
         ],
-        *["mse", "psnr_db", "model", "model_embedded", "converted"],
+        *["mse", "psnr_db", "model", "predictor", "model_embedded", "converted", "widened", "sizing"],
     ]
     size = (tmp_path / "a.aez").stat().st_size
     assert (facts["bytes"], facts["bytes_per_image"]) == (size, size / 100)

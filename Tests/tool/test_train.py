@@ -35,7 +35,19 @@ def test_the_report_of_a_run(tmp_path, shared):
     ]
     facts = json.loads(ok(*train, "--hidden", "16,8", "--json", cwd=tmp_path).out)
     assert list(facts) == [
-        *["output", "name", "kind", "latents", "parameters", "images", "width", "height", "seed", "steps"],
+        *[
+            "output",
+            "name",
+            "kind",
+            "latents",
+            "parameters",
+            "images",
+            "width",
+            "height",
+            "channels",
+            "seed",
+            "steps",
+        ],
         *["seconds", "loss", "training_mse", "training_psnr_db", "validation_mse", "validation_psnr_db"],
         *["few_images", "storage", "bytes", "hash"],
     ]

@@ -69,7 +69,7 @@ def test_version_is_that_of_the_header():
             "--quality is for codes: with --exact pixels are what they are, "
             "unless --preview keeps codes, too.",
         ),
-        (["train", "-o", "b"], "Missing expected argument '<images>'"),
+        (["train", "-o", "b"], "Missing expected argument '<images> ...'"),
         (["sample", "-o", "a.png"], "Missing expected argument '--model <file>'"),
         (["compress", "a", "-o", "b", "--quality", "0"], "--quality must be in 1 ... 16, not 0."),
         (["info", "a", "--limit", "0"], "--limit must be at least 1, not 0."),
@@ -148,12 +148,14 @@ def test_sizes_that_do_not_match_say_what_to_do(tmp_path, shared):
     )
     (tmp_path / "wide.idx").write_bytes(idx(np.zeros((1, 40, 65))))
     message = (
-        "wide.idx: images are 65 x 40, and sides are 1 to 64 pixels in models and image sets: "
-        "cut the images into pieces, or make them smaller"
+        "wide.idx: images are 65 x 40, and sides are 1 to 64 pixels in models: "
+        "cut the images into pieces, or make them smaller with --resize"
     )
-    for command, output in [("compress", "x.aez"), ("encode", "x.npy"), ("train", "x.aew")]:
+    for command, output in [("encode", "x.npy"), ("train", "x.aew")]:
         fails(1, message, command, "wide.idx", "-o", output, cwd=tmp_path)
-    fails(1, message, "compress", "wide.idx", "--exact", "-o", "x.aez", cwd=tmp_path)
+    lossy = message + ", or keep every pixel with --exact"
+    fails(1, lossy, "compress", "wide.idx", "-o", "x.aez", cwd=tmp_path)
+    ok("compress", "wide.idx", "--exact", "-o", "x.aez", cwd=tmp_path)
     for shape in [(1, 1, 1), (3, 64, 1), (2, 1, 64)]:
         (tmp_path / "thin.idx").write_bytes(idx(np.ones(shape)))
         ok("compress", "thin.idx", "--exact", "-o", "thin.aez", "--force", cwd=tmp_path)

@@ -161,13 +161,22 @@ def test_outputs_that_cannot_be_are_told_before_any_work(tmp_path, shared):
     fails(1, "file: is not a folder", "draw", "-o", "file/", cwd=tmp_path)
     message = (
         "a.txt does not tell what to write: end it in .idx, -idx3-ubyte (or either with .gz), .npy, "
-        ".png, .pgm, or / for a folder; or say --as."
+        ".png, .pgm, .ppm, .pam, or / for a folder; or say --as."
     )
     fails(64, message, "draw", "-o", "a.txt", cwd=tmp_path)
     fails(
         64, "a.png is a name for png, but --as says idx.", "draw", "-o", "a.png", "--as", "idx", cwd=tmp_path
     )
-    fails(64, "A folder holds png or pgm files, not npy.", "draw", "-o", "a/", "--as", "npy", cwd=tmp_path)
+    fails(
+        64,
+        "A folder holds png, pgm, ppm or pam files, not npy.",
+        "draw",
+        "-o",
+        "a/",
+        "--as",
+        "npy",
+        cwd=tmp_path,
+    )
     message = "Codes are written as .npy: end the name a.txt in that."
     fails(64, message, "encode", "x", "-o", "a.txt", cwd=tmp_path)
     message = "A picture is written as .png or .pgm: end the name a.idx in either."
@@ -314,4 +323,4 @@ def test_reports_leave_standard_output_to_data(tmp_path):
     fails(64, message, "draw", "-o", "-", "--json", cwd=tmp_path)
     facts = json.loads(draw("-o", "b.idx", "--json", "--quiet", cwd=tmp_path).out)
     assert facts.pop("parameters") > 10
-    assert facts == {"output": "b.idx", "images": 6, "width": 9, "height": 7, "seed": "3"}
+    assert facts == {"output": "b.idx", "images": 6, "width": 9, "height": 7, "channels": 1, "seed": "3"}

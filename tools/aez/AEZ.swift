@@ -9,11 +9,14 @@ struct AEZ: ParsableCommand {
     commandName: "aez",
     abstract: "Learned compression for sets of small images.",
     discussion: """
-      Images are IDX files (plain or gzipped), NumPy .npy files, folders of PNG or PGM files, single PNG \
-      or PGM files, a folder with the four MNIST files and --split, mnist:train and mnist:test, or - for \
-      standard input; what a file is follows from how it begins. Outputs are chosen by name: .idx or \
-      -idx3-ubyte (.gz gzips either), .npy, .png or .pgm (one picture, a grid if there are many images), a \
-      name with / at its end for a folder, or - for standard output with --as.
+      Images are IDX files (plain or gzipped), NumPy .npy files, folders of PNG, PGM, PPM or PAM files, single \
+      files of these kinds, a folder with the four MNIST files and --split, mnist:train and mnist:test, or - for \
+      standard input; what a file is follows from how it begins. Outputs are chosen by name: .idx, \
+      -idx3-ubyte or -idx4-ubyte (.gz gzips each), .npy, .png, .pgm, .ppm or .pam (one picture, a grid if there are \
+      many images), a name with / at its end for a folder, or - for standard output with --as.
+
+      Images are grey, RGB, or RGB with alpha. Lossless and near-lossless sets keep what they are; models are of \
+      grey images, which others become, as a line on standard error says.
 
       Nothing is replaced without --force, and a file is whole or not there. The exit status is 0, 1 for a \
       failure, 64 for a mistake in the command.

@@ -29,8 +29,9 @@ struct Compress: ParsableCommand {
       It needs the model it was made with, which commands find if it came with libae; --embed-model puts the decoder \
       into the file. File names, their order, and labels go along.
 
-      --exact is lossless, --max-error near-lossless. Such sets may be of images of any size from 1 x 1 to 64 x 64, \
-      and need no model of yours.
+      --exact is lossless, --max-error near-lossless. Such sets need no model of yours, and may be of images of any \
+      size from 1 x 1 to 256 x 256, grey, RGB or RGB with alpha, of at most 196,608 bytes each: colours and \
+      transparency are kept. Codes are of grey images, which others become, as a line on standard error says.
 
       `aez qualities` lists what each quality costs and gives.
 
@@ -45,6 +46,8 @@ struct Compress: ParsableCommand {
   @OptionGroup var input: InputOptions
   @Flag(name: [.long, .customLong("lossless")], help: "Keep every pixel: --mode lossless.") var exact = false
   @OptionGroup(title: "Compression") var flags: TableFlags<CompressionFlags>
+  @Flag(help: "Lossless and near-lossless sets in the least time: --priority speed.") var fast = false
+  @Flag(help: "Lossless and near-lossless sets of the fewest bytes: --priority size.") var small = false
   @Option(help: ArgumentHelp("1 for --method contexts, 2 for --method scans.", visibility: .hidden))
   var effort: Int?
   @Flag(name: .customLong("no-preview"), help: ArgumentHelp("What holds unless told.", visibility: .hidden))
@@ -57,6 +60,9 @@ struct Compress: ParsableCommand {
     if exact, flags.gives("mode") || flags.gives("max_error") {
       throw ValidationError(
         "--exact and \(flags.gives("mode") ? "--mode" : "--max-error") exclude each other.")
+    }
+    if fast || small, (fast && small) || flags.gives("priority") {
+      throw ValidationError("--fast, --small and --priority exclude each other.")
     }
     if let effort, !(1...2).contains(effort) {
       throw ValidationError("--effort must be 1 or 2, not \(effort); --method has names for them.")
@@ -71,8 +77,13 @@ struct Compress: ParsableCommand {
     }
     if options.mode == .lossy {
       if options.maxError > 0 { throw ValidationError("--mode lossy and --max-error exclude each other.") }
-      if options.method != nil || options.keepsCodes {
-        let flag = options.keepsCodes ? "--preview" : effort != nil ? "--effort" : "--method"
+      if options.method != nil || options.keepsCodes || options.priority != .balanced {
+        let flag =
+          options.keepsCodes
+          ? "--preview"
+          : effort != nil
+            ? "--effort"
+            : options.method != nil ? "--method" : fast ? "--fast" : small ? "--small" : "--priority"
         throw ValidationError("\(flag) is for --exact and --max-error.")
       }
     } else {
@@ -108,6 +119,8 @@ struct Compress: ParsableCommand {
     if let effort { options.method = effort == 1 ? .contexts : .scans }
     try flags.apply(to: &options)
     if exact { options.mode = .lossless }
+    if fast { options.priority = .speed }
+    if small { options.priority = .size }
     if noPreview { options.keepsCodes = false }
     return options
   }
@@ -125,10 +138,12 @@ struct Compress: ParsableCommand {
     let options = try options()
     let mode = options.mode
     let given = try model.given()
-    let stream = try input.stream(images, isExact: mode != .lossy)
+    let stream = try input.stream(images, mode == .lossy ? .tell : .exact)
     let names = try stream.storableNames(images)
-    try Advice.checkSides(stream.width, stream.height, name: images)
+    try Advice.checkShape(stream.shape, name: images)
     if mode == .lossy {
+      try Advice.checkSides(
+        stream.width, stream.height, name: images, else: ", or keep every pixel with --exact")
       let model = try given ?? BuiltInModels.library.shipped(ShippedModel.standard)
       guard model.architecture.width == stream.width, model.architecture.height == stream.height else {
         throw Advice.wrongSize(
@@ -136,7 +151,8 @@ struct Compress: ParsableCommand {
       }
     }
     let plan = try CompressionPlan(
-      options, model: given, width: stream.width, height: stream.height, library: BuiltInModels.library)
+      options, model: given, width: stream.width, height: stream.height, channels: stream.shape.channels,
+      library: BuiltInModels.library)
 
     // As many images at a time as 16 MB of pixels hold: the writer makes blocks of them.
     let step = min(max((16 << 20) / stream.imageSize, 1), max(stream.count, 1))
@@ -178,7 +194,7 @@ struct Compress: ParsableCommand {
 
     var facts = Report()
     facts.add("output", .string(output.output))
-    facts.add(images: stream.count, width: stream.width, height: stream.height)
+    facts.add(images: stream.count, stream.shape)
     facts.add(size: made.byteCount, count: stream.count, imageSize: stream.imageSize)
     facts.add("mode", .string(mode.name), mode == .lossy ? nil : "mode", mode.phrase(options.maxError))
     // People are told on the scale that they asked on; programs get what the set says, too.
@@ -200,12 +216,19 @@ struct Compress: ParsableCommand {
       let pixelCount = Double(stream.count) * Double(stream.imageSize)
       facts.add(mse: Double(made.squaredError) / pixelCount / (255 * 255))
     }
-    let isEmbedded = options.embedModel && made.needsModel
+    let isEmbedded = options.embedModel && (made.needsModel || made.needsPredictor)
+    let embedded = isEmbedded ? " (embedded)" : ""
     facts.add(
-      "model", made.needsModel ? .string(modelName) : .null, "model",
-      made.needsModel ? "\(modelName)\(isEmbedded ? " (embedded)" : "")" : "none is needed")
+      "model", made.needsModel ? .string(modelName) : .null,
+      made.needsModel || !made.needsPredictor ? "model" : nil,
+      made.needsModel ? "\(modelName)\(embedded)" : "none is needed")
+    facts.add(
+      "predictor", made.needsPredictor ? .string(made.predictorName) : .null,
+      made.needsPredictor ? "predictor" : nil,
+      "\(made.predictorName)\(made.needsModel ? "" : embedded)")
     facts.add("model_embedded", .bool(isEmbedded))
     facts.add(grey: stream.converted)
+    facts.add(stream.fit)
     try report.show(facts)
   }
 
@@ -281,8 +304,8 @@ extension SourceKind {
   /// their sets are those that C and Python write.
   fileprivate var isOfPictures: Bool {
     switch self {
-    case .pngFolder, .pgmFolder, .pngFile, .pgmFile: return true
     case .unknown, .idx, .npy: return false
+    default: return true
     }
   }
 }

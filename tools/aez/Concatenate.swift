@@ -48,8 +48,7 @@ struct Concatenate: ParsableCommand {
     var facts = Report()
     facts.add("output", .string(output.output))
     facts.add("sets", .int(sources.count), "sets", grouped(sources.count))
-    facts.add(
-      images: total, width: sources[0].information.width, height: sources[0].information.height)
+    facts.add(images: total, sources[0].information.shape)
     facts.add("bytes", .int(size), "bytes", grouped(size))
     try report.show(facts, dataOnStandardOutput: output.isStandardOutput)
   }
@@ -85,16 +84,19 @@ struct Append: ParsableCommand {
     var old = try SetFile.openWithoutModel(set)
     let information = old.information
     let network = try Models.encoder(of: information, name: set, options: model)
+    let predictor = try Models.predictor(of: information, name: set, options: model)
     // A decoder that is embedded is enough for scans.
     if network == nil, information.hasModel {
       old = try Models.openSet(try SetFile.open(set).bytes, name: set, options: model)
     }
-    let stream = try input.stream(images, isExact: information.mode != .lossy)
-    guard stream.width == information.width, stream.height == information.height else {
+    let stream = try input.stream(
+      images, information.mode == .lossy ? .tell : .exact, channels: information.shape.channels)
+    guard stream.shape == information.shape else {
+      let isColour = stream.width == information.width && stream.height == information.height
       throw AEError(
         .shape,
-        "\(images): \(stream.width) x \(stream.height) pixels, and \(set) holds images of \(information.width) x "
-          + "\(information.height)")
+        "\(images): \(stream.shape.text) pixels, and \(set) holds images of \(information.shape.text)"
+          + (isColour && information.shape.channels == 1 ? ": --grey makes grey ones of them" : ""))
     }
     // Names are the set's as labels are: what it has, all of its images have.
     let names = information.hasNames || information.count == 0 ? try stream.storableNames(images) : nil
@@ -112,7 +114,8 @@ struct Append: ParsableCommand {
     let progress = Progress(total: total, isQuiet: report.quiet)
     let size = try Interrupt.whileMaking("\(set) was complete") {
       let file = try OutputFile(set, overwrite: true)
-      let writer = try SetWriter(like: [old], model: network) { bytes, count throws(AEError) in
+      let writer = try SetWriter(like: [old], model: network, predictor: predictor) {
+        bytes, count throws(AEError) in
         try file.append(bytes, count)
       }
       writer.onProgress = progress.hook()
@@ -141,9 +144,10 @@ struct Append: ParsableCommand {
     var facts = Report()
     facts.add("output", .string(set))
     facts.add("added", .int(stream.count), "added", counted(stream.count, "image"))
-    facts.add(images: total, width: information.width, height: information.height)
+    facts.add(images: total, information.shape)
     facts.add("bytes", .int(size), "bytes", grouped(size))
     facts.add(grey: stream.converted)
+    facts.add(stream.fit)
     try report.show(facts)
   }
 }
@@ -218,7 +222,7 @@ struct SplitSet: ParsableCommand {
     progress.finish()
     var facts = Report()
     facts.add("parts", .array(paths.map { .string($0) }))
-    facts.add(images: count, width: source.information.width, height: source.information.height)
+    facts.add(images: count, source.information.shape)
     facts.add(
       line: partCount == 1 ? paths[0] : "\(paths[0]) to \(paths[partCount - 1])",
       title: counted(partCount, "part"))

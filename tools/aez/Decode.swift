@@ -43,7 +43,7 @@ struct Decode: ParsableCommand {
     let (width, height) = (model.architecture.width, model.architecture.height)
     Interrupt.listen()
     try Interrupt.whileMaking("\(output.file.output) was complete") {
-      if let file = try output.open(width: width, height: height, count: count) {
+      if let file = try output.open(ImageShape(width: width, height: height), count: count) {
         // Some megabytes of pixels and codes at a time.
         let step = min(max((8 << 20) / (width * height + 4 * model.latentCount), 1), max(count, 1))
         let latents = try Buffer<Float>(count: try elements(step, model.latentCount))

@@ -62,15 +62,16 @@ struct Decompress: ParsableCommand {
     if labels != nil, labelValues == nil, losses.partCount == 0 {
       throw AEError(.kind, "\(name): has no labels")
     }
-    let (width, height) = (information.width, information.height)
-    try output.checkFolder(
-      names: names, count: range.count, hasLabels: labelValues != nil, source: information.source)
+    let shape = information.shape
+    try output.check(
+      names: names, count: range.count, channels: shape.channels, hasLabels: labelValues != nil,
+      source: information.source)
     Interrupt.listen()
     let progress = Progress(total: range.count, isQuiet: report.quiet)
     try Interrupt.whileMaking("\(output.file.output) was complete") {
-      if let file = try output.open(width: width, height: height, count: range.count) {
+      if let file = try output.open(shape, count: range.count) {
         // As many blocks at a time as some 16 MB of pixels are, but enough to keep the threads busy.
-        let step = (16 << 20) / (width * height)
+        let step = max((16 << 20) / shape.byteCount, 1)
         let least = min(8, threadCount)
         var wave = try Buffer<UInt8>(count: 0)
         var position = range.lowerBound
@@ -81,22 +82,21 @@ struct Decompress: ParsableCommand {
             if blocks >= least, next - position > step { break }
             (end, blocks) = (next, blocks + 1)
           }
-          let size = try elements(end - position, width * height)
+          let size = try elements(end - position, shape.byteCount)
           if wave.count < size { wave = try Buffer<UInt8>(count: size) }
           try read(packed, position..<end, into: wave.base, &losses, progress, of: range)
-          try file.append(wave.base, (end - position) * width * height)
+          try file.append(wave.base, (end - position) * shape.byteCount)
           if Interrupt.isRequested { throw AEError(.stopped, "") }
           position = end
         }
         try file.finish()
       } else {
-        let pixels = try Buffer<UInt8>(count: try elements(range.count, width * height))
+        let pixels = try Buffer<UInt8>(count: try elements(range.count, shape.byteCount))
         try read(packed, range, into: pixels.base, &losses, progress, of: range)
         try output.write(
           try ImageSet(
-            width: width, height: height, count: range.count, pixels: pixels, labels: labelValues,
-            names: names,
-            source: information.source))
+            width: shape.width, height: shape.height, channels: shape.channels, count: range.count,
+            pixels: pixels, labels: labelValues, names: names, source: information.source))
       }
     }
     progress.finish()
@@ -106,10 +106,14 @@ struct Decompress: ParsableCommand {
 
     var facts = Report()
     facts.add("output", .string(output.file.output))
-    facts.add(images: range.count, width: width, height: height)
+    facts.add(images: range.count, shape)
     facts.add(
-      "model", information.modelName.isEmpty ? .null : .string(information.modelName), "model",
+      "model", information.modelName.isEmpty ? .null : .string(information.modelName),
+      information.needsModel || !information.needsPredictor ? "model" : nil,
       information.modelName.isEmpty ? "none needed" : information.modelName)
+    facts.add(
+      "predictor", information.needsPredictor ? .string(information.predictorName) : .null,
+      information.needsPredictor ? "predictor" : nil, information.predictorName)
     facts.add("labels", .bool(labelValues != nil))
     facts.add("names", .bool(names != nil))
     facts.add("lost_images", .int(losses.imageCount))

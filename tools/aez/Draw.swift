@@ -55,7 +55,7 @@ struct Draw: ParsableCommand {
 
   func run() throws {
     try output.check(others: [parameters, labels])
-    try output.checkFolder(count: count, hasLabels: true, source: .unknown)
+    try output.check(count: count, hasLabels: true, source: .unknown)
     for extra in [parameters, labels].compactMap({ $0 }) {
       try OutputOptions.check(extra, force: output.file.force)
     }

@@ -37,7 +37,7 @@ struct Encode: ParsableCommand {
   func run() throws {
     try output.check(inputs: [images, input.labels, model.model])
     let model = try model.load()
-    let stream = try input.stream(images, isExact: false)
+    let stream = try input.stream(images)
     try Advice.checkSides(stream.width, stream.height, name: images)
     guard stream.width == model.architecture.width, stream.height == model.architecture.height else {
       throw Advice.wrongSize(images, stream.width, stream.height, model)

@@ -38,7 +38,7 @@ struct Info: ParsableCommand {
     // A folder, or a name such as mnist:test, is images.
     let isMNIST = try input.mnistFiles(file) != nil
     if isMNIST || file != "-" && Path.kind(file) == .folder {
-      add(try input.loadAndNote(file), to: &facts)
+      add(try input.loadAndNote(file, .look), to: &facts)
       return try report.show(facts)
     }
     if file == "-", Console.isTerminal(Console.input) { throw InputOptions.terminalInput }
@@ -65,9 +65,9 @@ struct Info: ParsableCommand {
         _ = try NPY.readFloats(opened)
         try add(header, to: &facts)
       } else {
-        add(try input.loadAndNote(file, opened: opened), to: &facts)
+        add(try input.loadAndNote(file, opened: opened, .look), to: &facts)
       }
-    default: add(try input.loadAndNote(file, opened: opened), to: &facts)
+    default: add(try input.loadAndNote(file, opened: opened, .look), to: &facts)
     }
     try report.show(facts)
   }
@@ -83,29 +83,48 @@ struct Info: ParsableCommand {
     facts.add("height", .int(architecture.height))
     facts.add("latents", .int(architecture.latentCount))
     facts.add("hidden", .array(architecture.hidden.map { .int($0) }))
-    var layers = ["\(architecture.pixelCount)"]
-    for (width, shape) in zip(architecture.hidden, architecture.encoderShapes) {
-      layers.append(shape.isConvolution ? "\(width)x\(shape.outputs / width)" : "\(width)")
+    if architecture.kind != .predictor {
+      var layers = ["\(architecture.pixelCount)"]
+      for (width, shape) in zip(architecture.hidden, architecture.encoderShapes) {
+        layers.append(shape.isConvolution ? "\(width)x\(shape.outputs / width)" : "\(width)")
+      }
+      layers.append("\(architecture.latentCount)")
+      facts.add(
+        line:
+          "\(architecture.width) x \(architecture.height), \(layers.joined(separator: "-")) and back",
+        title: "network")
     }
-    layers.append("\(architecture.latentCount)")
-    facts.add(
-      line:
-        "\(architecture.width) x \(architecture.height), \(layers.joined(separator: "-")) and back",
-      title: "network")
+    if !summary.predictorWidths.isEmpty {
+      let widths = summary.predictorWidths
+      facts.add("predictor_hidden", .array(widths.dropFirst().dropLast().map { .int($0) }))
+      let weights = zip(widths, widths.dropFirst()).reduce(0) { $0 + $1.0 * $1.1 }
+      facts.add(
+        "predictor_weights", .int(weights), "predictor",
+        "\(widths.map { "\($0)" }.joined(separator: "-")), \(grouped(weights)) weights in integers")
+      let section = summary.sections.first { $0.tag == "PRED" }
+      facts.add(
+        "predictor_bytes", .int(section?.storedByteCount ?? 0), "its bytes",
+        grouped(section?.storedByteCount ?? 0))
+      let hash = SHA256.hex(summary.predictorHash ?? [])
+      facts.add("predictor_hash", .string(hash), "its hash", hash)
+    }
+    let isAutoencoder = architecture.kind != .predictor
     facts.add("output_activation", .string(architecture.output == .sigmoid ? "sigmoid" : "linear"))
     facts.add(
-      "parameters", .int(architecture.parameterCount), "parameters", grouped(architecture.parameterCount))
+      "parameters", .int(architecture.parameterCount), isAutoencoder ? "parameters" : nil,
+      grouped(architecture.parameterCount))
     facts.add("storage", .string("\(summary.storage.name)"), "storage")
     facts.add(
-      "has_encoder", .bool(summary.hasEncoder), "encoder", summary.hasEncoder ? "yes" : "no, a decoder alone")
+      "has_encoder", .bool(summary.hasEncoder), isAutoencoder ? "encoder" : nil,
+      summary.hasEncoder ? "yes" : "no, a decoder alone")
     facts.add("is_variational", .bool(architecture.kind.isVariational))
     facts.add(
-      "qualities", .int(summary.qualityCount), "qualities",
+      "qualities", .int(summary.qualityCount), isAutoencoder ? "qualities" : nil,
       summary.qualityCount > 0
         ? "1 to \(summary.qualityCount), \(summary.defaultQuality) unless told" : "none: it cannot compress")
     facts.add("default_quality", summary.qualityCount > 0 ? .int(summary.defaultQuality) : .null)
     let hash = summary.hash.map { SHA256.hex($0) }
-    facts.add("hash", .optional(hash), hash == nil ? nil : "hash")
+    facts.add("hash", .optional(hash), hash == nil || !isAutoencoder ? nil : "hash")
     facts.add("bytes", .int(summary.byteCount), "bytes", grouped(summary.byteCount))
     facts.add(
       "sections",
@@ -122,10 +141,10 @@ struct Info: ParsableCommand {
 
   private func add(_ information: CompressedSetInformation, to facts: inout Report) {
     facts.add("type", .string("image set"), "type")
-    facts.add(images: information.count, width: information.width, height: information.height)
+    facts.add(images: information.count, information.shape)
     facts.add("mode", .string(information.mode.name), "mode", information.mode.phrase(information.maxError))
     facts.add("max_error", .int(information.maxError))
-    let method = information.method.map { $0 == .scans ? "scans" : "contexts" }
+    let method = information.method.map { "\($0)" }
     facts.add("method", .optional(method), method == nil ? nil : "method")
     facts.add("latents", .int(information.latentCount), information.latentCount > 0 ? "latents" : nil)
     let scale = ShippedModel.scaleQuality(information.quality, hash: information.modelHash)
@@ -146,10 +165,17 @@ struct Info: ParsableCommand {
     facts.add("has_labels", .bool(information.hasLabels), "labels")
     facts.add("has_names", .bool(information.hasNames), "file names")
     facts.add("needs_model", .bool(information.needsModel))
-    let isNamed = information.latentCount > 0
+    let isNamed = information.needsModel || information.quality > 0
+    let isPredicted = information.needsPredictor
+    let embedded = information.hasModel ? " (embedded)" : ""
     facts.add(
-      "has_model", .bool(information.hasModel), "model",
-      isNamed ? "\(information.modelName)\(information.hasModel ? " (embedded)" : "")" : "none needed")
+      "has_model", .bool(information.hasModel), isNamed || !isPredicted ? "model" : nil,
+      isNamed ? "\(information.modelName)\(embedded)" : "none needed")
+    facts.add(
+      "predictor_name", .string(information.predictorName), isPredicted ? "predictor" : nil,
+      "\(information.predictorName)\(isNamed ? "" : embedded)")
+    facts.add(
+      "predictor_hash", .string(SHA256.hex(information.predictorHash)), isPredicted ? "its hash" : nil)
     facts.add("model_name", .string(information.modelName))
     facts.add(
       "model_hash", .string(SHA256.hex(information.modelHash)), isNamed ? "model's hash" : nil)
@@ -167,7 +193,7 @@ struct Info: ParsableCommand {
     let set = images.set
     facts.add("type", .string("images"), "type")
     facts.add("source", .string(set.source.name), "from")
-    facts.add(images: set.count, width: set.width, height: set.height)
+    facts.add(images: set.count, set.shape)
     facts.add("has_labels", .bool(set.labels != nil), "labels")
     facts.add("has_names", .bool(set.names != nil), "file names")
     var sum = 0
@@ -188,6 +214,10 @@ extension SourceKind {
     case .pgmFolder: return "folder of PGM files"
     case .pngFile: return "PNG file"
     case .pgmFile: return "PGM file"
+    case .ppmFolder: return "folder of PPM files"
+    case .pamFolder: return "folder of PAM files"
+    case .ppmFile: return "PPM file"
+    case .pamFile: return "PAM file"
     }
   }
 }

@@ -5,6 +5,7 @@ import ArgumentParser
 import Bytes
 import Container
 import Core
+import Lossless
 import Model
 import Storage
 import ToolKit
@@ -21,7 +22,7 @@ struct ModelOptions: ParsableArguments {
   /// The model that is named, by its path or as one that comes with libae, or the default one.
   func load() throws(AEError) -> Autoencoder {
     guard let model else { return try BuiltInModels.library.shipped(ShippedModel.standard) }
-    return try Models.open(model)
+    return try Models.autoencoder(model)
   }
 
   /// The model that is named; nil if none is.
@@ -56,6 +57,13 @@ enum Models {
     return try WeightFile.read(file.base, file.count, name: path)
   }
 
+  /// The same, unless it is a predictor alone.
+  static func autoencoder(_ path: String) throws(AEError) -> Autoencoder {
+    let model = try open(path)
+    guard model.architecture.kind != .predictor else { throw Advice.predictorAlone(path) }
+    return model
+  }
+
   /// The bytes of a weight file, or as many as tell that it is none.
   static func bytes(_ path: String) throws(AEError) -> Buffer<UInt8> {
     try WeightFile.bytes(try ByteInput(path: path, gunzips: false))
@@ -66,6 +74,15 @@ enum Models {
     of set: CompressedSetInformation, name: String, options: SetModelOptions
   ) throws(AEError) -> Autoencoder? {
     try CompressedSet.encoder(
+      of: set, name: name, given: try options.model.map { path throws(AEError) in try open(path) },
+      library: BuiltInModels.library(places: options.modelPath))
+  }
+
+  /// The predictor that new images of a set are coded with; nil if the set names none.
+  static func predictor(
+    of set: CompressedSetInformation, name: String, options: SetModelOptions
+  ) throws(AEError) -> Predictor? {
+    try CompressedSet.predictor(
       of: set, name: name, given: try options.model.map { path throws(AEError) in try open(path) },
       library: BuiltInModels.library(places: options.modelPath))
   }
@@ -86,24 +103,39 @@ enum Models {
         guard error.code == .model,
           let information = try? CompressedSet.peek(bytes, name: name, isCutAllowed: isCutAllowed)
         else { throw error }
+        let isPredictor = !information.needsModel && information.needsPredictor
+        let needed =
+          isPredictor
+          ? "the predictor of the model \"\(information.predictorName)\", hash \(SHA256.hex(information.predictorHash))"
+          : "the model \"\(information.modelName)\", hash \(SHA256.hex(information.modelHash))"
         throw AEError(
           .model,
-          "\(name): needs the model \"\(information.modelName)\", hash \(SHA256.hex(information.modelHash)): name it "
-            + "with --model, or put it into a folder that --model-path or AE_MODEL_PATH lists")
+          "\(name): needs \(needed): name it with --model, or put it into a folder that --model-path or AE_MODEL_PATH lists"
+        )
       }
     }
     let given = try Models.open(path)
     let information = try CompressedSet.peek(bytes, name: name, isCutAllowed: isCutAllowed)
     guard information.needsModel else {
-      return try CompressedSet(bytes, model: nil, name: name, isCutAllowed: isCutAllowed)
+      if information.needsPredictor, let own = try given.predictor?.sectionHash(),
+        own != information.predictorHash
+      {
+        throw AEError(
+          .model,
+          "\(name): was made with the predictor of the model \"\(information.predictorName)\", hash "
+            + "\(SHA256.hex(information.predictorHash)); that of \(path) has the hash \(SHA256.hex(own))")
+      }
+      return try CompressedSet.open(
+        bytes, model: given, name: name, library: library, isCutAllowed: isCutAllowed)
     }
-    guard given.codec != nil, try WeightFile.hash(given) == information.modelHash else {
-      let hash = given.codec == nil ? "no codec" : "hash \(SHA256.hex(try WeightFile.hash(given)))"
+    guard given.isNameable, try WeightFile.hash(given) == information.modelHash else {
+      let hash = !given.isNameable ? "no codec" : "hash \(SHA256.hex(try WeightFile.hash(given)))"
       throw AEError(
         .model,
         "\(name): was made with the model \"\(information.modelName)\", hash "
           + "\(SHA256.hex(information.modelHash)); \(path) is \"\(given.name)\", \(hash)")
     }
-    return try CompressedSet(bytes, model: given, name: name, isCutAllowed: isCutAllowed)
+    return try CompressedSet.open(
+      bytes, model: given, name: name, library: library, isCutAllowed: isCutAllowed)
   }
 }

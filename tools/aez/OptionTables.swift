@@ -19,7 +19,7 @@ struct OptionTables: ParsableCommand {
   func run() throws {
     let tables = [
       ("train", TableFlags<TrainingFlags>.rows), ("compress", TableFlags<CompressionFlags>.rows),
-      ("quantize", TableFlags<QuantizationFlags>.rows),
+      ("quantize", TableFlags<QuantizationFlags>.rows), ("predictor", TableFlags<PredictorFlags>.rows),
     ]
     if json {
       return try Console.print(JSON.object(tables.map { ($0.0, .array($0.1.map { $0.json })) }).text)

@@ -46,7 +46,7 @@ struct Qualities: ParsableCommand {
       try OutputOptions.check(output, force: force)
     }
     let models: [(model: Autoencoder, first: Int)] =
-      try model.model.map { [(try Models.open($0), 1)] }
+      try model.model.map { [(try Models.autoencoder($0), 1)] }
       ?? [ShippedModel.low, .high].map { (try BuiltInModels.library.shipped($0), $0.firstScaleQuality) }
     let set = try images.map { try input.load($0) }
     Interrupt.listen()

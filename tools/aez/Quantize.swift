@@ -43,7 +43,7 @@ struct Quantize: ParsableCommand {
 
   func run() throws {
     try output.check(inputs: [images, input.labels, model])
-    let source = try Models.open(model)
+    let source = try Models.autoencoder(model)
     let set = try input.load(images)
     try set.check(for: source, name: images)
     var options = QuantizationOptions()

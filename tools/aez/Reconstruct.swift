@@ -51,7 +51,7 @@ struct Reconstruct: ParsableCommand {
     let columns = min(columns ?? 20, max(set.count, 1))
     let picture = try Grid.make(try pairs(set, rebuilt, columns: columns), columns: columns)
     let isPGM = Path.has(output.output, ".pgm")
-    try output.write(isPGM ? try PGM.write(picture) : try PNG.write(picture))
+    try output.write(isPGM ? try PNM.write(picture) : try PNG.write(picture))
     var facts = Report()
     facts.add("output", .string(output.output))
     facts.add(images: set.count, width: set.width, height: set.height)

@@ -37,7 +37,7 @@ struct Sample: ParsableCommand {
 
   func run() throws {
     try output.check(inputs: [model])
-    try output.checkFolder(count: count, hasLabels: false, source: .unknown)
+    try output.check(count: count, hasLabels: false, source: .unknown)
     let model = try Models.open(model)
     guard model.architecture.kind.isVariational else {
       throw AEError(

@@ -5,15 +5,24 @@ import Bytes
 import Container
 import Core
 import Model
+import Options
 import Quantization
 import Storage
 import ToolKit
 import Training
 
+/// The engine's options of training a predictor as flags.
+enum PredictorFlags: FlagTable {
+  static var table: OptionTable<PredictorTrainingOptions> { PredictorTrainingOptions.table }
+  static var omitted: [String] { [] }
+  static var letters: [String: Character] { [:] }
+  static var prefix: String { "exact-" }
+}
+
 struct Train: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Train a model on images.",
-    usage: "aez train <images> -o <model.aew> [<options>]",
+    usage: "aez train <images> ... -o <model.aew> [<options>]",
     discussion: """
       Without options it follows the study's protocol: an elu autoencoder 784-500-500-5, 50,000 steps of 100 \
       images. The same images, options and seed give the same model, bit for bit, on machines of the same \
@@ -34,7 +43,11 @@ struct Train: ParsableCommand {
         aez train letters/ -o letters.aew --start elu.aew --steps 5000 --learning-rate 0.0003
       """)
 
-  @Argument(help: "The images.") var images: String
+  @Argument(
+    help: ArgumentHelp(
+      "The images; for --exact alone, several sets may be given, of different sizes and channels.",
+      valueName: "images"))
+  var sets: [String]
   @OptionGroup(title: "Training") var recipe: Recipe
   @Option(help: "Options by name, for what is not said here.") var preset: TrainingPreset?
   @Option(
@@ -47,15 +60,20 @@ struct Train: ParsableCommand {
   var checkpointEvery: Int?
   @Option(help: ArgumentHelp("Go on from a checkpoint, whose recipe holds.", valueName: "file"))
   var resume: String?
-  @Flag(help: "Train a network for lossless coding, too: what aez compress --exact is smallest with.")
+  @Flag(
+    help:
+      "Train a predictor, which aez compress --exact is smallest with: it alone, or with --kind or --preset beside an autoencoder."
+  )
   var exact = false
   @Option(
     help: ArgumentHelp(
-      "Add the network for lossless coding to this model instead of training one.", valueName: "model"))
+      "Add the predictor to this model instead of training an autoencoder.", valueName: "model"))
   var from: String?
+  @OptionGroup(title: "Training a predictor") var predictor: TableFlags<PredictorFlags>
   @Option(
-    help: ArgumentHelp("Steps of 4,096 scan pixels for the network for lossless coding.", valueName: "steps"))
-  var exactSteps = ScanTrainingOptions().stepCount
+    help: ArgumentHelp(
+      "Start from the predictor of this model instead of the universal one.", valueName: "model"))
+  var exactStart: String?
   @OptionGroup var input: InputOptions
   @OptionGroup var output: OutputOptions
   @OptionGroup var report: ReportOptions
@@ -68,7 +86,19 @@ struct Train: ParsableCommand {
         throw ValidationError("--checkpoint-every needs --checkpoint where the output has no name.")
       }
     }
-    if exactSteps < 1 { throw ValidationError("--exact-steps must be at least 1, not \(exactSteps).") }
+    if !exact, !predictor.isEmpty || exactStart != nil {
+      throw ValidationError(
+        "\(predictor.words.first ?? "--exact-start") is for --exact: a predictor is trained with it.")
+    }
+    if exact, from == nil, preset == nil, start == nil, resume == nil, !recipe.isEmpty, !recipe.gives("kind")
+    {
+      throw ValidationError(
+        "\(recipe.words[0]) is of an autoencoder's recipe, and --exact alone trains none: add --kind or --preset, or say how "
+          + "the predictor is trained with --exact-steps, --exact-seed and their like.")
+    }
+    if sets.count > 1, !isPredictorAlone {
+      throw ValidationError("Several sets of images are for --exact alone: an autoencoder is trained on one.")
+    }
     if from != nil {
       if !exact {
         throw ValidationError(
@@ -88,18 +118,27 @@ struct Train: ParsableCommand {
 
   func run() throws {
     do {
-      try train()
+      if isPredictorAlone {
+        try trainPredictor()
+      } else {
+        try train()
+      }
     } catch let error as AEError {
       throw TableFlags<TrainingFlags>.said(error)
     }
   }
 
+  /// The images, where it is one set.
+  private var images: String { sets[0] }
+
+  /// Whether no autoencoder is trained.
+  private var isPredictorAlone: Bool {
+    exact && from == nil && recipe.isEmpty && preset == nil && start == nil && resume == nil
+  }
+
   private func train() throws {
-    try output.check(inputs: [images, input.labels, start, from, resume])
-    if let from {
-      try addScanNetwork(to: from)
-      return
-    }
+    try output.check(inputs: sets + [input.labels, start, from, resume, exactStart])
+    if let from { return try addLosslessNetworks(to: from) }
     if let checkpointPath {
       // A checkpoint that the run goes on from may be replaced by a later one.
       let isResumed = resume.map { Path.isSame($0, checkpointPath) } ?? false
@@ -143,73 +182,19 @@ struct Train: ParsableCommand {
     }
     let last = try fit(trainer, set)
     var model = try finish(trainer, set)
-    var scans: ScanFit?
+    var lossless: LosslessFit?
     if exact {
-      let fit = try fitScans(set)
-      model = try model.with(scanModel: fit.model)
-      scans = fit
+      let fit = try fitLossless([set])
+      model = try fit.added(to: model)
+      lossless = fit
     }
     let bytes = try WeightFile.write(model, storage: storage)
     try output.write(bytes)
-    try show(trainer, set, model, last, scans, byteCount: bytes.count)
-  }
-
-  /// The model at `path` with a network for lossless coding trained on the images, stored as it was.
-  private func addScanNetwork(to path: String) throws {
-    let file = try Models.bytes(path)
-    let model = try WeightFile.read(file.base, file.count, name: path)
-    let set = try input.load(images)
-    try set.check(for: model, name: images)
-    let fit = try fitScans(set)
-    let bytes = try WeightFile.write(try model.with(scanModel: fit.model), storage: model.storage)
-    try output.write(bytes)
-    var facts = Report()
-    facts.add("output", .string(output.output))
-    facts.add("name", .string(model.name), "model")
-    facts.add(images: set.count, width: set.width, height: set.height)
-    facts.add(fit)
-    facts.add("storage", .string("\(model.storage.name)"), "storage")
-    facts.add("bytes", .int(bytes.count), "bytes", grouped(bytes.count))
-    facts.add(
-      "hash", .string(SHA256.hex(try WeightFile.hash(WeightFile.read(bytes.base, bytes.count, name: path)))),
-      "hash")
-    try report.show(facts, dataOnStandardOutput: output.isStandardOutput)
-  }
-
-  /// Finds the images' scans and trains the network for lossless coding on them.
-  private func fitScans(_ set: ImageSet) throws -> ScanFit {
-    var options = ScanTrainingOptions()
-    options.stepCount = exactSteps
-    options.seed = trainingSeed
-    Interrupt.listen()
-    let search = Progress(total: set.count, isQuiet: report.quiet)
-    let training = Progress(total: exactSteps, isQuiet: report.quiet)
-    let fit = try fitScanModel(
-      set.pixels.base, count: set.count, width: set.width, height: set.height, options: options
-    ) { progress in
-      switch progress {
-      case .searched(let done, let count):
-        search.update(done, "scans of \(done)/\(count) images")
-        if done == count { search.finish() }
-      case .trained(let done, let count, let bits):
-        training.update(
-          done, "network for lossless coding \(done)/\(count)  \(bits.fixed(4)) bits a pixel asked about")
-      }
-      return !Interrupt.isRequested
-    }
-    training.finish()
-    return fit
+    try show(trainer, set, model, last, lossless, byteCount: bytes.count)
   }
 
   /// Fewer images than this a network of some hundred thousand weights learns by heart.
   private static let fewImages = 500
-
-  /// The seed that the command line gives.
-  private var trainingSeed: UInt64 {
-    var options = TrainingOptions()
-    try? recipe.apply(to: &options)
-    return options.seed
-  }
 
   /// Where a run that is cut short leaves its state.
   private var checkpointPath: String? {
@@ -266,6 +251,12 @@ struct Train: ParsableCommand {
     var words = ["aez", "train", images, "-o", output.output, "--resume", path]
     if let split = input.split { words += ["--split", split.rawValue] }
     if let size = input.size { words += ["--size", "\(size.width)x\(size.height)"] }
+    if let resize = input.resize { words += ["--resize", "\(resize.width)x\(resize.height)"] }
+    switch input.pad {
+    case .largest: words += ["--pad", "largest"]
+    case .size(let size): words += ["--pad", "\(size.width)x\(size.height)"]
+    case nil: break
+    }
     if let limit = input.limit { words += ["--limit", "\(limit)"] }
     if storage != .float32 { words += ["--storage", "\(storage.name)"] }
     if let checkpoint { words += ["--checkpoint", checkpoint] }
@@ -290,7 +281,7 @@ struct Train: ParsableCommand {
 
   private func show(
     _ trainer: Trainer, _ set: ImageSet, _ model: Autoencoder, _ last: TrainingProgress?,
-    _ scans: ScanFit?, byteCount: Int
+    _ lossless: LosslessFit?, byteCount: Int
   ) throws {
     var facts = Report()
     let options = trainer.options
@@ -323,23 +314,10 @@ struct Train: ParsableCommand {
         facts.add(line: "--validation-fraction 0.2 holds a fifth of them out and measures on those")
       }
     }
-    if let scans { facts.add(scans) }
+    if let lossless { facts.add(lossless) }
     facts.add("storage", .string("\(storage.name)"), "storage")
     facts.add("bytes", .int(byteCount), "bytes", grouped(byteCount))
     facts.add("hash", .string(SHA256.hex(try WeightFile.hash(model))), "hash")
     try report.show(facts, dataOnStandardOutput: output.isStandardOutput)
-  }
-}
-
-extension Report {
-  /// What came of training a network for lossless coding.
-  mutating func add(_ fit: ScanFit) {
-    add(
-      "scans", .int(fit.scanCount), "scans found", "\(grouped(fit.scanCount)) of \(grouped(fit.imageCount))")
-    add("exact_float_bits_per_scan", .number(fit.floatBits * fit.askedPerScan))
-    add(
-      "exact_integer_bits_per_scan", .number(fit.integerBits * fit.askedPerScan), "ink of a scan",
-      "\((fit.integerBits * fit.askedPerScan).fixed(1)) bits, \((fit.floatBits * fit.askedPerScan).fixed(1)) in floats"
-    )
   }
 }

@@ -105,6 +105,7 @@ struct StudyNetwork {
     case .elu: return StudyNetwork(title: "ELU", colour: 4)
     case .vae: return StudyNetwork(title: "VAE", colour: 5)
     case .convVAE: return StudyNetwork(title: "conv VAE", colour: 6)
+    case .predictor: return StudyNetwork(title: "predictor", colour: 7)
     }
   }
 }
