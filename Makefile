@@ -14,7 +14,7 @@ INCLUDEDIR ?= $(PREFIX)/include
 MANDIR ?= $(PREFIX)/share/man
 # Models that come with the library, which looks for them in ../share/libae/models, as seen from its folder.
 MODELDIR ?= $(PREFIX)/share/libae/models
-MODELS := digits-low digits-high exact mnist-30
+MODELS := digits-low digits-high exact mnist-30 universal
 # Where shells look for completions of commands.
 BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHCOMPDIR ?= $(PREFIX)/share/zsh/site-functions
@@ -70,8 +70,8 @@ verify: setup  ## the long trainings behind docs/results.md
 bench: tool lib  ## measure against PyTorch, ONNX Runtime, scikit-learn; writes docs/benchmarks.md
 	@tools/bench/bench.sh $(if $(QUICK),--quick) $(if $(PAGE),--page $(PAGE)) $(SECTIONS)
 
-bench-codecs: tool lib  ## measure files beside other codecs'; writes docs/compression.md
-	@tools/bench/codecs.sh $(if $(QUICK),--quick) $(SECTIONS)
+bench-codecs: tool lib  ## measure image sets beside other codecs' files; writes docs/compression.md
+	@tools/bench/codecs.sh $(if $(QUICK),--quick) $(if $(SETS),--sets $(SETS)) $(SECTIONS)
 
 examples:  ## build the example programs against the installed header and library
 	@tools/examples.sh "$(DESTDIR)$(PREFIX)"

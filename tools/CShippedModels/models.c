@@ -24,6 +24,10 @@ static const unsigned char mnist_30[] = {
 #embed "../../models/mnist-30.aew"
 };
 
+static const unsigned char universal[] = {
+#embed "../../models/universal.aew"
+};
+
 const unsigned char *ae_shipped_model(const char *name, size_t *size) {
   static const struct {
     const char *name;
@@ -34,6 +38,7 @@ const unsigned char *ae_shipped_model(const char *name, size_t *size) {
       {"digits-high", digits_high, sizeof digits_high},
       {"exact", exact, sizeof exact},
       {"mnist-30", mnist_30, sizeof mnist_30},
+      {"universal", universal, sizeof universal},
   };
   for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
     if (strcmp(models[i].name, name) != 0) continue;
