@@ -106,7 +106,7 @@ else
     flags=(-target aarch64-none-none-elf -enable-experimental-feature Embedded -wmo -parse-as-library -Osize
       -swift-version 6 -package-name libae -enforce-exclusivity=unchecked -Xfrontend -function-sections -suppress-warnings
       -I "$modules" -I "$modules/zlib" -Xcc "-I$sysroot/include" -Xcc -D__linux__ -Xcc -fPIC -Xcc -DZ_SOLO -Xcc -w)
-    for module in CKernels CScan CSystem; do
+    for module in CKernels CPixels CScan CSystem; do
       echo "module $module { umbrella header \"$PWD/Sources/$module/include/$module.h\" export * }" >"$modules/$module.modulemap"
       flags+=(-Xcc "-fmodule-map-file=$modules/$module.modulemap")
     done
@@ -118,7 +118,7 @@ else
     [ "$status" -eq 0 ] && "$swiftc" -c "${flags[@]}" -module-name Decode -o "$modules/Decode.o" Tests/emulated/decode.swift &&
       "$clang" --target=aarch64-linux-gnu -fuse-ld=lld -no-pie -O2 -DAE_EMBEDDED -DZ_SOLO -Wl,--gc-sections -I"$modules/zlib" \
         -ISources/CKernels/include -ISources/CSystem/include "$modules"/*.o Tests/emulated/*.c Sources/CKernels/?*.c \
-        Sources/CScan/*.c -ISources/CScan/include \
+        Sources/CScan/*.c -ISources/CScan/include Sources/CPixels/*.c -ISources/CPixels/include \
         Sources/CSystem/*.c "$embedded/aarch64-none-none-elf/libswiftUnicodeDataTables.a" -Wl,--wrap=posix_memalign,--wrap=free \
         -o "$out/decode-arm" -lm -lpthread
     result $? "Arm: the modules that decoding takes compile in embedded Swift, and link"
@@ -126,7 +126,9 @@ else
     for pair in coded:walsh-8 mixed:walsh-8 plain:walsh-8 tiny:walsh-4 embedded: exact-contexts: exact-drawings-1: exact-noise: \
       exact-preview:walsh-8 exact-scans:scans-28 exact-stored: exact: near-exact-3: near-exact-32: near-exact-contexts: \
       near-exact-scans:scans-28 v3-coded:walsh-8 v3-mixed:walsh-8 v3-embedded: v3-exact-contexts: v3-exact-scans:scans-28 \
-      v3-near-exact-scans:scans-28; do
+      v3-near-exact-scans:scans-28 v3-contexts-grey: v3-contexts-rgb: v3-contexts-rgba: v3-contexts-bilevel: \
+      v3-near-contexts-rgb: v3-predicted-grey:predictor-8 v3-predicted-rgb:predictor-8 v3-near-predicted-rgba:predictor-8 \
+      v3-predicted-embedded: v3-scans-contexts:scans-28 v3-scans-predicted:predictor-scans; do
       set="$golden/${pair%:*}.aez"
       weights=${pair#*:}
       for cpu in cortex-a53 max; do

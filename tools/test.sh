@@ -139,8 +139,11 @@ run_sanitize() {
       -lm -lpthread || return 1
     ".build/test/sanitize-$program" || status=1
   done
+  "$clang" -fuse-ld=lld -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -Wall -Wextra -Werror \
+    -ISources/CPixels/include Tests/kernels/pixels.c Sources/CPixels/?*.c -o .build/test/sanitize-pixels -lm || return 1
+  .build/test/sanitize-pixels || status=1
   .build/sanitize/bin/conformance || status=1
-  Tests/fuzz/mutate.sh -f Tests/golden/* Tests/attack/*/* || status=1
+  Tests/fuzz/mutate.sh -f Tests/golden/*.* Tests/golden/*/*.* Tests/attack/*/* || status=1
   Tests/fuzz/mutate.sh 6000 || status=1
   Tests/fuzz/fuzz.sh 1 || status=1
   return "$status"
@@ -161,7 +164,7 @@ run_install() {
   for file in usr/include/ae.h usr/include/ae.hpp usr/lib/libae.so usr/lib/libae.so.1 usr/lib/libae.a \
     usr/lib/pkgconfig/libae.pc usr/bin/aez usr/libexec/aez/aez-study usr/share/man/man1/aez.1 usr/share/bash-completion/completions/aez \
     usr/share/zsh/site-functions/_aez usr/share/fish/vendor_completions.d/aez.fish \
-    usr/share/libae/models/{digits-low,digits-high,exact,mnist-30}.aew; do
+    usr/share/libae/models/{digits-low,digits-high,exact,mnist-30,universal}.aew; do
     [ -s "$place/$file" ]
     fact $? "puts $file there"
   done

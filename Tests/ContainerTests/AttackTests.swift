@@ -49,12 +49,13 @@ private func attacks() throws -> [Attack] {
   func field(_ name: String, _ code: AEError.Code, _ offset: Int, _ value: UInt8, of bytes: [UInt8]? = nil) {
     add(name, code, from: bytes) { $0[offset] = value }
   }
-  /// The base with another header, but for its checksum; what follows stays.
-  func header(_ name: String, _ code: AEError.Code, _ bytes: [UInt8]) {
+  /// The base, or another set, with another header, but for its checksum; what follows stays.
+  func header(_ name: String, _ code: AEError.Code, _ bytes: [UInt8], of other: [UInt8]? = nil) {
+    let (base, layout) = other.map { ($0, Layout($0)!) } ?? (base, layout)
     let head = bytes + [0, 0, 0, 0]
     var whole = head + base[layout.headerSize...]
     Layout.put(Layout.crc(whole, 0..<bytes.count), &whole, bytes.count, 4)
-    let moved = UInt64(index.head.lowerBound + head.count - layout.headerSize)
+    let moved = UInt64(layout.index!.head.lowerBound + head.count - layout.headerSize)
     Layout.put(moved, &whole, whole.count - 20, 8)
     Layout.put(Layout.crc(whole, whole.count - 20..<whole.count - 8), &whole, whole.count - 8, 4)
     add(name, code, repair: false, from: whole)
@@ -75,7 +76,7 @@ private func attacks() throws -> [Attack] {
   // Fields of the header: 8 version, 10 content, 11 source, 12 width, 13 height, 14 channels, 15 images in a block,
   // 16 quality, 17 latents, 18 hash, 50 size of the model's name.
   field("version-4", .version, 8, 4)
-  field("content-unknown", .version, 10, 0x2C)
+  field("content-unknown", .version, 10, 0x4C)
   field("mode-unknown", .version, 10, 0x0F)
   field("source-unknown", .version, 11, 200)
   field("width-0", .format, 12, 0)
@@ -158,9 +159,18 @@ private func attacks() throws -> [Attack] {
     let chunk = layout.chunks[chunk]
     return Layout.varint((chunk.payload.count + more) << 5 | flag | (kind ?? chunk.kind))
   }
-  indexed("index-kind-unknown", code: .version, [tag(0, kind: 6), second, third, labelHead, nameHead])
+  indexed("index-kind-unknown", code: .version, [tag(0, kind: 12), second, third, labelHead, nameHead])
   indexed("index-kind-11", code: .version, [first, second, third, tag(3, kind: 11), nameHead])
+  for kind in 12...14 {
+    indexed(
+      "index-block-of-kind-\(kind)", code: .version, [first, tag(1, kind: kind), third, labelHead, nameHead])
+  }
   indexed("index-exact-in-lossy-set", code: .version, [tag(0, kind: 4), second, third, labelHead, nameHead])
+  for kind in [5, 6, 7] {
+    indexed(
+      "index-lossless-of-kind-\(kind)-in-lossy-set", code: .version,
+      [tag(0, kind: kind), second, third, labelHead, nameHead])
+  }
   indexed("index-size-one-more", [tag(0, more: 1), second, third, labelHead, nameHead])
   indexed(
     "index-size-one-more-and-one-less", opens: true,
@@ -307,7 +317,7 @@ private func attacks() throws -> [Attack] {
   let few = try ImageSet(width: 4, height: 4, count: 12, pixels: greys)
   func exact(_ options: CompressionOptions) throws -> [UInt8] {
     let bytes = try compress(few, with: try model(), options: options).array
-    #expect(Layout(bytes)!.blocks[0].kind == 4)
+    #expect(Layout(bytes)!.blocks[0].kind == 6)
     return bytes
   }
   let bare = try exact(Support.options(mode: .lossless))
@@ -316,6 +326,8 @@ private func attacks() throws -> [Attack] {
   let codes = Array(namedBlock.dropFirst(4).prefix(Layout.integer(namedBlock, 0, 4)))
   add("exact-set-of-another-model", .model, from: named) { $0[19] ^= 0xFF }
   add("scans-in-set-without", .version, from: Layout.replace(bare, 0, kind: 5))
+  add("predicted-scans-in-set-without", .version, from: Layout.replace(bare, 0, kind: 11))
+  add("predicted-without-predictor", .version, from: Layout.replace(bare, 0, kind: 7))
   add("coded-block-in-exact-set", .version, from: Layout.replace(named, 0, kind: 0))
   add("mixed-block-in-exact-set", .version, from: Layout.replace(named, 0, kind: 3, extra: [12, 1]))
   try block("exact-head-cut", from: bare) { $0 = Array($0.prefix(3)) }
@@ -332,6 +344,105 @@ private func attacks() throws -> [Attack] {
   }
   try block("exact-codes-2-to-32", from: named) { Layout.put(0xFFFF_FFFF, &$0, 0, 4) }
   try block("exact-codes-one-byte-more", from: named) { $0[0] += 1 }
+
+  // A predictor: its hash and name stand at the header's end, which in a lossless set without a model is at 16. Its blocks
+  // are 4 bytes that count codes, and the pixels.
+  let predicting = try Autoencoder(predictor: try Support.predictor(), name: "p")
+  func predicted(_ set: ImageSet) throws -> [UInt8] {
+    let bytes = try compress(
+      set, with: predicting, options: Support.options(mode: .lossless, method: .predicted, block: 12)
+    ).array
+    #expect(Layout(bytes)!.blocks.map(\.kind) == [7])
+    return bytes
+  }
+  let learned = try predicted(try Support.ramps(9, ImageShape(width: 16, height: 9), noise: 60))
+  let learnedEnd = try #require(Layout(learned)).headerSize - 4
+  #expect(learnedEnd == 16 + 32 + 1 + 1)
+  let told = Array(learned[16..<learnedEnd])
+  header(
+    "lossy-with-predictor", .format, Array(base[..<10]) + [0x2C] + base[11..<layout.headerSize - 4] + told)
+  header("predictor-hash-cut", .format, Array(learned[..<32]), of: learned)
+  header("predictor-without-name", .format, Array(learned[..<48]), of: learned)
+  header("predictor-name-cut", .format, Array(learned[..<48]) + [200], of: learned)
+  header(
+    "predictor-name-65", .format, Array(learned[..<48]) + [65] + [UInt8](repeating: 0x61, count: 65),
+    of: learned)
+  header("predictor-name-not-utf8", .format, Array(learned[..<48]) + [1, 0xFF], of: learned)
+  header(
+    "predictor-not-told-of", .checksum, Array(learned[..<10]) + [learned[10] & 31] + learned[11..<learnedEnd],
+    of: learned)
+  header(
+    "content-of-64", .version, Array(learned[..<10]) + [learned[10] | 64] + learned[11..<learnedEnd],
+    of: learned)
+  for (kind, bytes) in [("predicted", learned), ("contexts", bare)] {
+    try block(kind + "-head-alone", from: bytes) { $0 = Array($0.prefix(4)) }
+    try block(kind + "-one-byte-cut", from: bytes) { $0.removeLast() }
+    try block(kind + "-half-cut", from: bytes) { $0.removeLast($0.count / 2) }
+    try block(kind + "-one-byte-more", from: bytes) { $0.append(0) }
+    try block(kind + "-with-codes", from: bytes) {
+      $0.insert(7, at: 4)
+      $0[0] = 1
+    }
+  }
+  try block("predicted-read-by-contexts", from: learned, kind: 6) { _ in }
+  try block("predicted-of-other-pixels", from: learned) {
+    $0 = Array(bare[Layout(bare)!.blocks[0].payload])
+  }
+  add("predicted-set-with-scans-not-told-of", .version, from: Layout.replace(learned, 0, kind: 11))
+
+  // Scans in a set without codes: 4 bytes that count codes, 4 that count the scans' bytes, these, the rest. Here are two
+  // images of 28 x 28 that a scan draws and one that none does.
+  let drawn = try Support.drawings(6)
+  let three = try Buffer<UInt8>(count: 3 * 784)
+  for (index, image) in [0, 5, 2].enumerated() {
+    (three.base + index * 784).update(from: drawn.pixels.base + image * 784, count: 784)
+  }
+  let scanning = try Autoencoder(
+    predictor: try Support.predictor(), scanModel: try Support.scanModel(isSensible: true), name: "s")
+  let scans = try compress(
+    try ImageSet(width: 28, height: 28, count: 3, pixels: three), with: scanning,
+    options: Support.options(mode: .lossless, method: .scans, embed: true)
+  ).array
+  let scansBlock = try #require(Layout(scans)?.blocks.first)
+  #expect(scansBlock.kind == 11)
+  let scanSize = Layout.integer(scans, scansBlock.payload.lowerBound + 4, 4)
+  #expect(scanSize > 0 && 8 + scanSize < scansBlock.payload.count)
+  try block("scans-count-cut", from: scans) { $0 = Array($0.prefix(7)) }
+  try block("scans-count-beyond-block", from: scans) { Layout.put(UInt64($0.count - 7), &$0, 4, 4) }
+  try block("scans-count-2-to-32", from: scans) { Layout.put(0xFFFF_FFFF, &$0, 4, 4) }
+  try block("scans-count-0", from: scans) { Layout.put(0, &$0, 4, 4) }
+  try block("scans-count-one-less", from: scans) { Layout.put(UInt64(scanSize - 1), &$0, 4, 4) }
+  try block("scans-count-one-more", from: scans) { Layout.put(UInt64(scanSize + 1), &$0, 4, 4) }
+  try block("scans-without-rest", from: scans) { $0 = Array($0.prefix(8 + scanSize)) }
+  try block("scans-rest-cut", from: scans) { $0.removeLast() }
+  try block("scans-rest-one-byte-more", from: scans) { $0.append(0) }
+
+  // Colour: 5 images of 4 x 4 pixels in 3 channels in a stored block, of which the header's bytes 12 to 15 tell.
+  let ramps = try Support.ramps(5, ImageShape(width: 4, height: 4, channels: 3))
+  let colour = Layout.replace(
+    try compress(ramps, with: nil, options: Support.options(mode: .lossless, block: 5)).array, 0, kind: 2,
+    payload: ramps.pixels.array)
+  let colourSize = try #require(Layout(colour)).headerSize
+  func shape(_ name: String, _ bytes: [UInt8], content: UInt8? = nil, more: [UInt8] = []) {
+    header(
+      "colour-" + name, .format, Array(colour[..<10]) + [content ?? colour[10], colour[11]] + bytes + more,
+      of: colour)
+  }
+  #expect(Array(colour[12..<colourSize - 4]) == [4, 4, 3, 5])
+  shape("channels-0", [4, 4, 0, 5])
+  shape("channels-2", [4, 4, 2, 5])
+  shape("channels-5", [4, 4, 5, 5])
+  shape("width-257", Layout.varint(257) + [4, 3, 5])
+  shape("height-257", [4] + Layout.varint(257) + [3, 5])
+  shape("one-row-too-many", Layout.varint(256) + Layout.varint(193) + [4, 5])
+  shape("block-of-2-to-28-and-more", Layout.varint(256) + Layout.varint(256) + [3] + Layout.varint(1366))
+  shape("lossy", [4, 4, 3, 5], content: 0x0C, more: Array(base[16..<layout.headerSize - 4]))
+  shape("lossy-width-65", [65, 4, 1, 5], content: 0x0C, more: Array(base[16..<layout.headerSize - 4]))
+  shape("scans", [4, 4, 3, 5], content: 0x15, more: Array(base[17..<layout.headerSize - 4]))
+  add("colour-by-contexts", .version, from: Layout.replace(colour, 0, kind: 4))
+  add("colour-by-scans", .version, from: Layout.replace(colour, 0, kind: 11))
+  add("colour-predicted-without-predictor", .version, from: Layout.replace(colour, 0, kind: 7))
+  try block("colour-stored-as-grey", from: colour) { $0 = Array($0.prefix(5 * 16)) }
 
   // Labels and names.
   func part(_ name: String, _ number: Int, _ raw: [UInt8], extra: [UInt8] = [], opens: Bool = true) {
@@ -388,6 +499,7 @@ private func attacks() throws -> [Attack] {
       list.append(Attack(name: name, code: code, opens: opens, bytes: Array(file)))
     }
     let model = try model()
+    let predictor = try Support.predictor()
     let present = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter {
       $0.hasSuffix(".aez")
     }
@@ -396,7 +508,8 @@ private func attacks() throws -> [Attack] {
       let bytes = try Buffer<UInt8>(attack.bytes)
       var set: CompressedSet? = nil
       let error = Support.error { () throws(AEError) in
-        set = try CompressedSet(bytes, model: model, name: attack.name)
+        set = try CompressedSet(
+          ByteSource(bytes), model: model, predictor: predictor, name: attack.name)
       }
       #expect((set != nil) == attack.opens, "\(attack.name): \(error?.message ?? "opens")")
       guard let set else {
@@ -405,7 +518,7 @@ private func attacks() throws -> [Attack] {
         continue
       }
       #expect(try set.verify().damageCount >= 1, "\(attack.name)")
-      let pixels = try Buffer<UInt8>(count: set.information.count * 16)
+      let pixels = try Buffer<UInt8>(count: set.information.count * set.information.shape.byteCount)
       let late = Support.error { () throws(AEError) in
         _ = try set.labels()
         _ = try set.names()

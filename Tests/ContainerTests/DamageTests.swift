@@ -49,6 +49,39 @@ private enum Files {
   }
 }
 
+/// Lossless sets of two blocks, and what they were made with: every method, grey and in colour.
+private enum Lossless {
+  static func files() throws -> [(name: String, bytes: [UInt8], model: Autoencoder, kind: BlockKind)] {
+    let model = try Autoencoder(
+      predictor: try Support.predictor(), scanModel: try Support.scanModel(isSensible: true), name: "p")
+    let grey = try Support.ramps(4, ImageShape(width: 7, height: 5), noise: 9)
+    let colour = try Support.ramps(4, ImageShape(width: 5, height: 4, channels: 3), noise: 9)
+    var list: [(name: String, bytes: [UInt8], model: Autoencoder, kind: BlockKind)] = []
+    for (name, set, method, kind) in [
+      ("contexts", grey, .contexts, .contexts), ("colour by contexts", colour, .contexts, .contexts),
+      ("predicted", grey, .predicted, .predicted), ("predicted colour", colour, .predicted, .predicted),
+      ("scans", try drawings(), .scans, .scans),
+    ] as [(String, ImageSet, Method, BlockKind)] {
+      let bytes = try compress(
+        set, with: model, options: Support.options(mode: .lossless, method: method, block: 2)
+      ).array
+      #expect(try #require(Layout(bytes)).blocks.map(\.kind) == [Int(kind.rawValue), Int(kind.rawValue)])
+      list.append((name, bytes, model, kind))
+    }
+    return list
+  }
+
+  /// Each block has an image that a scan draws and one that none does.
+  private static func drawings() throws -> ImageSet {
+    let set = try Support.drawings(6)
+    let pixels = try Buffer<UInt8>(count: 4 * 784)
+    for (index, image) in [0, 5, 5, 1].enumerated() {
+      (pixels.base + index * 784).update(from: set.pixels.base + image * 784, count: 784)
+    }
+    return try ImageSet(width: 28, height: 28, count: 4, pixels: pixels)
+  }
+}
+
 /// Opens bytes and goes through everything in them; what it says must agree with what verification finds.
 @discardableResult
 private func exercise(_ bytes: [UInt8], _ model: Autoencoder?) throws -> Outcome {
@@ -60,7 +93,7 @@ private func exercise(_ bytes: [UInt8], _ model: Autoencoder?) throws -> Outcome
   }
   let information = open.information
   guard information.count <= 4096 else { return .opened }
-  let imageSize = information.width * information.height
+  let imageSize = information.shape.byteCount
   let pixels = try Buffer<UInt8>(count: information.count * imageSize)
   let latents = try Buffer<Float>(count: information.count * information.latentCount)
   let readError = Support.error { () throws(AEError) in
@@ -168,6 +201,75 @@ private func exercise(_ bytes: [UInt8], _ model: Autoencoder?) throws -> Outcome
           #expect((alone != nil) == isLost)
         }
       }
+    }
+  }
+
+  @Test(
+    "Lossless blocks that are damaged are named by their checksums, and images of others are what they were")
+  func losslessBlocks() throws {
+    for (name, file, model, _) in try Lossless.files() {
+      let layout = try #require(Layout(file))
+      let whole = try Support.read(try CompressedSet(try Buffer(file), model: model, name: "set"))
+      let half = whole.count / 2
+      for byte in layout.blocks[0].head.lowerBound..<layout.blocks[1].payload.upperBound {
+        var bytes = file
+        bytes[byte] ^= 1 << (byte % 8)
+        let open = try CompressedSet(try Buffer(bytes), model: model, name: "set")
+        let damage = try open.verify().damage
+        let hit = layout.blocks[0].whole.contains(byte) ? 0 : 1
+        #expect(damage.map(\.part) == [.block(hit)], "\(name), byte \(byte)")
+        let isInHead = layout.blocks[hit].head.contains(byte)
+        #expect(isInHead || damage[0].reason.contains("checksum"), "\(damage)")
+        let pixels = try Buffer<UInt8>(count: whole.count)
+        let error = Support.error { () throws(AEError) in try open.read(first: 0, count: 4, into: pixels.base)
+        }
+        #expect(error?.code == .checksum || isInHead && error?.code == .format)
+        #expect(
+          pixels.array[(1 - hit) * half..<(2 - hit) * half].elementsEqual(
+            whole[(1 - hit) * half..<(2 - hit) * half]))
+        #expect(pixels.array[hit * half..<(hit + 1) * half].allSatisfy { $0 == 0 })
+      }
+    }
+  }
+
+  @Test(
+    "Lossless blocks whose checksums hold all the same give some pixels or are damaged, and harm no other block"
+  )
+  func forgedLosslessBlocks() throws {
+    var random = RandomStream(seed: 21, stream: 26)
+    for (name, file, model, kind) in try Lossless.files() {
+      let layout = try #require(Layout(file))
+      let whole = try Support.read(try CompressedSet(try Buffer(file), model: model, name: "set"))
+      let half = whole.count / 2
+      var damaged = 0
+      let rounds = kind == .scans ? 150 : 300
+      for round in 0..<rounds {
+        let hit = round % 2
+        var payload = Array(file[layout.blocks[hit].payload])
+        for _ in 0...random.below(3) {
+          let place = random.below(random.below(2) == 0 ? min(payload.count, 24) : payload.count)
+          switch random.below(6) {
+          case 0: payload.remove(at: place)
+          case 1: payload.insert(UInt8(truncatingIfNeeded: random.next()), at: place)
+          case 2: payload.removeLast(min(payload.count - 1, random.below(payload.count)))
+          case 3: payload[place] = [0, 1, 127, 128, 255][random.below(5)]
+          default: payload[place] ^= 1 << UInt8(random.below(8))
+          }
+          if payload.isEmpty { payload = [0] }
+        }
+        let bytes = Layout.replace(file, hit, payload: payload)
+        try exercise(bytes, model)
+        let open = try CompressedSet(try Buffer(bytes), model: model, name: "set")
+        let pixels = try Buffer<UInt8>(count: whole.count)
+        let error = Support.error { () throws(AEError) in try open.read(first: 0, count: 4, into: pixels.base)
+        }
+        #expect(error == nil || error?.code == .format)
+        if error != nil { damaged += 1 }
+        #expect(
+          pixels.array[(1 - hit) * half..<(2 - hit) * half].elementsEqual(
+            whole[(1 - hit) * half..<(2 - hit) * half]), "\(name), round \(round)")
+      }
+      #expect(damaged > rounds / 4, "\(name): \(damaged) of \(rounds)")
     }
   }
 

@@ -43,7 +43,7 @@ private func expected(_ set: ImageSet, _ model: Autoencoder, quality: Int) throw
       for quality in 1...3 {
         let file = try compress(set, with: model, options: Support.options(quality: quality, block: 16))
         let open = try CompressedSet(file, model: model, name: "set")
-        #expect(open.information.blockCounts == [5, 0, 0, 0, 0, 0])
+        #expect(open.information.blockCounts == Support.counts([.coded: 5]))
         #expect(open.information.quality == quality)
         #expect(try Support.read(open) == expected(set, model, quality: quality))
         #expect(try open.verify().isSound)
@@ -99,7 +99,7 @@ private func expected(_ set: ImageSet, _ model: Autoencoder, quality: Int) throw
     let set = try Support.set(200, side: 16, odd: [17, 18, 150])
     let file = try compress(set, with: model, options: Support.options(block: 64))
     let open = try CompressedSet(file, model: model, name: "set")
-    #expect(open.information.blockCounts == [2, 0, 0, 2, 0, 0])
+    #expect(open.information.blockCounts == Support.counts([.coded: 2, .mixed: 2]))
     #expect(open.information.rawImageCount == 3)
     let pixels = try Support.read(open)
     for image in [17, 18, 150] {
@@ -126,11 +126,11 @@ private func expected(_ set: ImageSet, _ model: Autoencoder, quality: Int) throw
     let model = try Support.model(side: 16)
     let noise = try Support.noise(90, side: 16)
     let flat = try Buffer<UInt8>(count: 90 * 256)
-    for (pixels, counts) in [(noise, [0, 0, 2, 0, 0, 0]), (flat, [0, 2, 0, 0, 0, 0])] {
+    for (pixels, kind) in [(noise, BlockKind.stored), (flat, .deflated)] {
       let set = try ImageSet(width: 16, height: 16, count: 90, pixels: pixels)
       let file = try compress(set, with: model, options: Support.options(block: 64))
       let open = try CompressedSet(file, model: model, name: "set")
-      #expect(open.information.blockCounts == counts)
+      #expect(open.information.blockCounts == Support.counts([kind: 2]))
       #expect(try Support.read(open) == pixels.array)
       #expect(file.count <= pixels.count + 136 + 5 + 4 + 2 * 9)
     }
@@ -201,7 +201,7 @@ private func expected(_ set: ImageSet, _ model: Autoencoder, quality: Int) throw
         let options = Support.options(embed: embed, block: block)
         let size = try compress(set, with: model, options: options).count
         let bound = try compressedBound(
-          width: set.width, height: set.height, count: count, hasLabels: true, with: model, options: options)
+          set.shape, count: count, hasLabels: true, with: model, options: options)
         #expect(size <= bound)
         // Where no block needs the model, it is not embedded.
         let left = embed ? try WeightFile.bound(model, storage: .int8, decoderOnly: true) : 0
@@ -217,7 +217,7 @@ private func expected(_ set: ImageSet, _ model: Autoencoder, quality: Int) throw
     let open = try CompressedSet(
       try compress(set, with: model, options: Support.options(quality: 3, block: 20)), model: model,
       name: "set")
-    #expect(open.information.blockCounts == [0, 0, 0, 2, 0, 0])
+    #expect(open.information.blockCounts == Support.counts([.mixed: 2]))
     let latents = try Buffer<Float>(count: 19 * 6)
     try open.latents(first: 11, count: 19, into: latents.base)
     let words = try Buffer<Int16>(count: 40 * 6)

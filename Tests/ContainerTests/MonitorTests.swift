@@ -26,6 +26,8 @@ private struct Way: CustomStringConvertible {
     Way(description: "codes", mode: .lossy),
     Way(description: "searched codes", mode: .lossy, search: 2),
     Way(description: "contexts", mode: .lossless, method: .contexts),
+    Way(description: "predicted", mode: .lossless, method: .predicted),
+    Way(description: "whatever is smallest", mode: .lossless),
     Way(description: "scans", mode: .lossless, method: .scans),
     Way(description: "scans and codes", mode: .lossless, method: .scans, preview: true),
     Way(description: "near-exact", mode: .nearLossless, maxError: 4, method: .scans),
@@ -39,14 +41,14 @@ private struct Way: CustomStringConvertible {
   }
 }
 
-/// A model with an exact layer and a price of bits, so that codes are searched.
+/// A model with networks for lossless coding and a price of bits, so that codes are searched.
 private func model() throws -> Autoencoder {
   let plain = try Support.model(side: 32)
   return try Autoencoder(
     architecture: plain.architecture, name: plain.name, provenance: "tests", storage: .int8, encoder: nil,
     decoder: nil, integerEncoder: plain.integerEncoder, integerDecoder: plain.integerDecoder,
     codec: try plain.codec?.with(bitPrices: [600, 300, 100])
-  ).with(scanModel: try Support.scanModel())
+  ).with(scanModel: try Support.scanModel()).with(predictor: try Support.predictor())
 }
 
 /// Images of 32 x 32, five of six drawn from scans of all sides.

@@ -15,12 +15,18 @@ private struct Kind: CustomStringConvertible {
   let side: Int
   let options: CompressionOptions
   let hasNetwork: Bool
+  var hasPredictor = false
 
   static let all: [Kind] = [
     Kind(description: "codes", side: 8, options: Support.options(embed: true, block: 50), hasNetwork: false),
     Kind(
       description: "contexts", side: 8, options: Support.options(mode: .lossless, block: 50),
       hasNetwork: false),
+    Kind(
+      description: "predicted", side: 8,
+      options: Support.options(mode: .lossless, method: .predicted, embed: true, block: 50),
+      hasNetwork: false,
+      hasPredictor: true),
     Kind(
       description: "scans and codes", side: 32,
       options: Support.options(mode: .lossless, preview: true, embed: true, block: 50), hasNetwork: true),
@@ -31,7 +37,8 @@ private struct Kind: CustomStringConvertible {
 
   func model() throws -> Autoencoder {
     let plain = try Support.model(side: side)
-    return hasNetwork ? try plain.with(scanModel: try Support.scanModel()) : plain
+    let known = hasPredictor ? try plain.with(predictor: try Support.predictor()) : plain
+    return hasNetwork ? try known.with(scanModel: try Support.scanModel()) : known
   }
 
   func images(_ count: Int) throws -> ImageSet {
@@ -73,8 +80,7 @@ private func open(_ bytes: [UInt8], _ model: Autoencoder?, name: String = "set")
     for step in [1, 7, 50, 64, 129] {
       let stream = try written { sink in
         let writer = try SetWriter(
-          width: set.width, height: set.height, source: set.source, model: model, options: kind.options,
-          sink: sink)
+          set.shape, source: set.source, model: model, options: kind.options, sink: sink)
         var first = 0
         while first < set.count {
           let part = try slice(set, first..<min(first + step, set.count))
@@ -314,7 +320,7 @@ private func open(_ bytes: [UInt8], _ model: Autoencoder?, name: String = "set")
     #expect(!information.needsModel && !information.hasModel && information.modelName.isEmpty)
     #expect(information.modelHash == [UInt8](repeating: 0, count: 32))
     #expect(try information.declaredModelHash == WeightFile.hash(model))
-    #expect(information.method == .contexts && information.blockCounts == [0, 0, 0, 0, 3, 0])
+    #expect(information.method == .contexts && information.blockCounts == Support.counts([.contexts: 3]))
     #expect(try Support.read(CompressedSet(bytes, model: nil, name: "set")) == set.pixels.array)
     // It can be one with sets that need the model.
     let drawn = try MixedDrawings.set(20)
@@ -335,7 +341,7 @@ private func open(_ bytes: [UInt8], _ model: Autoencoder?, name: String = "set")
   func order() throws {
     let set = try Support.set(4, labelled: true, named: true)
     func writer() throws(AEError) -> SetWriter {
-      try SetWriter(width: 8, height: 8, model: nil, options: Support.options(mode: .lossless)) {
+      try SetWriter(ImageShape(width: 8, height: 8), model: nil, options: Support.options(mode: .lossless)) {
         _, _ throws(AEError) in
       }
     }
@@ -360,7 +366,9 @@ private func open(_ bytes: [UInt8], _ model: Autoencoder?, name: String = "set")
     #expect(few?.message == "1 names were given with 4 images")
     // What the sink throws comes out.
     let full = Support.error { () throws(AEError) in
-      _ = try SetWriter(width: 8, height: 8, model: nil, options: Support.options(mode: .lossless)) {
+      _ = try SetWriter(
+        ImageShape(width: 8, height: 8), model: nil, options: Support.options(mode: .lossless)
+      ) {
         _, _ throws(AEError) in throw AEError(.io, "full")
       }
     }

@@ -154,6 +154,27 @@ enum Support {
       names: named ? (0..<count).map { "digit_\($0 + 8).png" } : nil, source: source)
   }
 
+  /// Images that need no model: ramps that turn from image to image, each channel its own, and `noise` levels of noise:
+  /// 256 leave nothing else.
+  static func ramps(
+    _ count: Int, _ shape: ImageShape, noise: Int = 1, labelled: Bool = false, named: Bool = false,
+    source: SourceKind = .unknown
+  ) throws(AEError) -> ImageSet {
+    let pixels = try Buffer<UInt8>(count: count * shape.byteCount)
+    var random = RandomStream(seed: 9, stream: 2)
+    for index in 0..<pixels.count {
+      let (pixel, channel) = (index / shape.channels, index % shape.channels)
+      let (x, y) = (pixel % shape.width, pixel / shape.width % shape.height)
+      let image = pixel / (shape.width * shape.height)
+      let value = (x * (1 + channel) + y * (image % 5)) / 4 * 8 + 40 * channel + random.below(noise)
+      pixels[index] = UInt8(truncatingIfNeeded: value)
+    }
+    return try ImageSet(
+      width: shape.width, height: shape.height, channels: shape.channels, count: count, pixels: pixels,
+      labels: labelled ? (0..<count).map { UInt8($0 * 7 % 10) } : nil,
+      names: named ? (0..<count).map { "picture_\($0 + 8).png" } : nil, source: source)
+  }
+
   static func options(
     mode: Mode = .lossy, maxError: Int = 0, method: Method? = nil, quality: Int = 0, preview: Bool = false,
     embed: Bool = false, block: Int = 512
@@ -169,10 +190,16 @@ enum Support {
     return options
   }
 
+  /// What a set says of its blocks: how many there are of each kind.
+  static func counts(_ blocks: [BlockKind: Int]) -> [Int] {
+    let largest = BlockKind.allCases.map { Int($0.rawValue) }.max()!
+    return (0...largest).map { kind in BlockKind(rawValue: UInt8(kind)).flatMap { blocks[$0] } ?? 0 }
+  }
+
   /// All pixels of a set.
   static func read(_ set: CompressedSet) throws(AEError) -> [UInt8] {
     let information = set.information
-    let pixels = try Buffer<UInt8>(count: information.count * information.width * information.height)
+    let pixels = try Buffer<UInt8>(count: information.count * information.shape.byteCount)
     try set.read(first: 0, count: information.count, into: pixels.base)
     return pixels.array
   }
@@ -206,7 +233,7 @@ struct Layout {
   let chunks: [Chunk]
   /// Where the last chunk ends.
   let end: Int
-  var blocks: [Chunk] { chunks.filter { $0.kind < 8 } }
+  var blocks: [Chunk] { chunks.filter { $0.kind < 8 || $0.kind == 11 } }
   var model: Chunk? { chunks.first { $0.kind == 8 } }
   var labels: Chunk? { chunks.first { $0.kind == 9 } }
   var names: Chunk? { chunks.first { $0.kind == 10 } }
@@ -238,6 +265,10 @@ struct Layout {
     if bytes[10] & 8 != 0 { offset += 1 }
     if bytes[10] & 4 != 0 {
       guard Layout.varint(bytes, &offset) != nil, offset + 32 < bytes.count else { return nil }
+      offset += 33 + Int(bytes[offset + 32])
+    }
+    if bytes[10] & 32 != 0 {
+      guard offset + 32 < bytes.count else { return nil }
       offset += 33 + Int(bytes[offset + 32])
     }
     headerSize = offset + 4

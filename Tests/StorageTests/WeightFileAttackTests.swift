@@ -399,7 +399,98 @@ private let attacks: [Attack] = [
   scanAttack("a scan section before the codec", "out of order") {
     $0.sections.swapAt($0.sections.count - 1, $0.sections.count - 2)
   },
+
+  // PRED, which the sample does not have either: number of layers, u16 inputs and outputs, two planes of 4096 bytes of the
+  // table from byte 5, and from byte 8197 a layer of 232 x 31: shift, weights, biases from 15390, multipliers, scales.
+  predictorAttack("an empty predictor", "PRED") { $0["PRED"].raw = [] },
+  predictorAttack("a predictor of no layers", "1 to 5 layers expected, not of 0") { $0["PRED"].raw[0] = 0 },
+  predictorAttack("a predictor of six layers", "1 to 5 layers expected, not of 6") { $0["PRED"].raw[0] = 6 },
+  predictorAttack("a predictor of 231 inputs", "232 inputs and at most 262144 weights expected, not of 231") {
+    $0["PRED"].raw[1] = 231
+  },
+  predictorAttack("a predictor of 30 outputs", "31 outputs expected, not of 30") { $0["PRED"].raw[3] = 30 },
+  predictorAttack("a predictor of no hidden units", "1 to 1024 units expected, not of 0") {
+    $0["PRED"].raw.replaceSubrange(0..<5, with: [2, 232, 0, 0, 0, 31, 0])
+  },
+  predictorAttack("a predictor of 1025 hidden units", "1 to 1024 units expected, not of 1025") {
+    $0["PRED"].raw.replaceSubrange(0..<5, with: [2, 232, 0, 1, 4, 31, 0])
+  },
+  predictorAttack("a predictor of too many weights", "at most 262144 weights expected, not of 232 and 269312")
+  {
+    $0["PRED"].raw.replaceSubrange(0..<5, with: [2, 232, 0, 0, 4, 31, 0])
+  },
+  predictorAttack("a predictor whose table is cut", "PRED") { $0["PRED"].raw.removeLast(8000) },
+  predictorAttack("a predictor that is cut", "a predictor of 7565 more bytes expected, 7564 follow") {
+    $0["PRED"].raw.removeLast()
+  },
+  predictorAttack("bytes after a predictor", "a predictor of 7565 more bytes expected, 7566 follow") {
+    $0["PRED"].raw.append(0)
+  },
+  predictorAttack("a predictor with a shift of 0", "\"predictor.0.shift\" must be in 1 ... 62, not 0") {
+    $0["PRED"].raw[8197] = 0
+  },
+  predictorAttack("a predictor with a shift of 63", "\"predictor.0.shift\" must be in 1 ... 62, not 63") {
+    $0["PRED"].raw[8197] = 63
+  },
+  predictorAttack(
+    "a predictor with a weight of -128", "\"predictor.0.weight\": value 1 must be in -127 ... 127"
+  ) {
+    $0["PRED"].raw[8199] = 0x80
+  },
+  predictorAttack("a predictor with a sum beyond 32 bits", "a sum could reach") {
+    for plane in 0..<4 { $0["PRED"].raw[15390 + 31 * plane + 3] = plane == 3 ? 0x7F : 0xFF }
+  },
+  predictorAttack("a predictor with a negative multiplier", "\"predictor.0.multiplier\": value 2 is negative")
+  {
+    $0["PRED"].raw[15390 + 124 + 93 + 2] = 0x80
+  },
+  predictorAttack("a predictor with a NaN scale", "\"predictor.0.scale\": value 0 is not finite") {
+    for plane in 0..<4 { $0["PRED"].raw[15390 + 248 + 31 * plane] = 0xFF }
+  },
+  predictorAttack("a predictor of 2^63 bytes", "9223372036854775808") {
+    $0["PRED"].declaredRaw = 1 << 63
+    $0["PRED"].declaredStored = 1 << 63
+  },
+  predictorAttack("a predictor before the codec", "out of order") {
+    $0.sections.swapAt($0.sections.count - 1, $0.sections.count - 2)
+  },
+  predictorAttack("two predictors", "PRED") { $0.sections.append($0["PRED"]) },
+  predictorAttack(
+    "a predictor that has a codec", "a predictor has section PRED, perhaps SCAN, and none of an autoencoder"
+  ) {
+    $0["ARCH"].raw = predictorArchitecture
+  },
+  predictorAttack("a kind of predictor without predictor", "a predictor has section PRED") {
+    $0.sections.removeAll { $0.tag != "ARCH" }
+    $0["ARCH"].raw = predictorArchitecture
+  },
+  predictorAttack("a predictor of a size", "a predictor has no size") {
+    $0.sections.removeAll { $0.tag != "ARCH" && $0.tag != "PRED" }
+    $0["ARCH"].raw = predictorArchitecture
+    $0["ARCH"].raw[4] = 28
+  },
 ]
+
+/// The section ARCH of a model that is a predictor alone.
+private let predictorArchitecture: [UInt8] = [7] + [UInt8](repeating: 0, count: 11) + [1, 0x70, 0, 0]
+
+/// The raw bytes of a sound section PRED: one layer.
+private func predictorSection() -> [UInt8] {
+  var raw: [UInt8] = [1, 232, 0, 31, 0] + [UInt8](repeating: 0, count: 8192) + [10]
+  for index in 0..<232 * 31 { raw.append(UInt8(truncatingIfNeeded: index % 7 - 3)) }
+  raw += [UInt8](repeating: 0, count: 124)
+  return raw + [UInt8](repeating: 1, count: 31) + [UInt8](repeating: 0, count: 93 + 124)
+}
+
+/// A lie about a predictor of pixels, which the file is given first.
+private func predictorAttack(
+  _ title: String, _ says: String, _ change: @escaping @Sendable (inout RawWeightFile) -> Void
+) -> Attack {
+  Attack(title: title, code: .format, says: says) { file in
+    file.sections.append(RawWeightFile.Section(tag: "PRED", raw: predictorSection(), deflated: true))
+    change(&file)
+  }
+}
 
 /// The raw bytes of a sound section SCAN: one layer of 66 weights.
 private func scanSection() -> [UInt8] {
@@ -453,6 +544,32 @@ func soundScanNetwork() throws {
   let decoder = try readWeights(alone.array)
   #expect(try WeightFile.hash(decoder) == WeightFile.hash(read) && decoder.scanModel != nil)
   #expect(try WeightFile.summary(alone.base, alone.count, name: "weights file").hash == WeightFile.hash(read))
+}
+
+@Test("a sound predictor is read and kept; of an autoencoder it does not change the hash")
+func soundPredictor() throws {
+  let model = try SampleModel.make(kind: .elu, storage: .int8, floats: false)
+  var file = try RawWeightFile(model, .int8)
+  file.sections.append(RawWeightFile.Section(tag: "PRED", raw: predictorSection()))
+  let read = try readWeights(try file.bytes())
+  #expect(read.predictor?.shapes.map(\.inputs) == [232])
+  // Codes do not depend on it; sets name it by a hash of its own.
+  #expect(try WeightFile.hash(read) == WeightFile.hash(model))
+  let own = try #require(read.predictor).sectionHash()
+  #expect(try RawWeightFile(read, .int8)["PRED"].raw == predictorSection())
+  let alone = try WeightFile.write(read, storage: .int8, decoderOnly: true)
+  #expect(try readWeights(alone.array).predictor?.sectionHash() == own)
+  let summary = try WeightFile.summary(alone.base, alone.count, name: "weights file")
+  #expect(summary.predictorHash == own && summary.predictorWidths == [232, 31])
+
+  file.sections.removeAll { $0.tag != "ARCH" && $0.tag != "PRED" }
+  file["ARCH"].raw = predictorArchitecture
+  let predictor = try readWeights(try file.bytes())
+  #expect(predictor.architecture == .predictor && predictor.name == "p")
+  #expect(try predictor.predictor?.sectionHash() == own)
+  let bytes = try WeightFile.write(predictor, storage: .int8)
+  #expect(
+    try WeightFile.summary(bytes.base, bytes.count, name: "weights file").hash == WeightFile.hash(predictor))
 }
 
 @Test("attack files that are kept are refused, by readers of models and of summaries")

@@ -21,7 +21,7 @@ public func decodeSet(
     let set = try CompressedSet(
       ByteSource(try File.read(String(cString: path))), model: model, name: "set")
     let information = set.information
-    let pixels = try Buffer<UInt8>(count: information.count * information.width * information.height)
+    let pixels = try Buffer<UInt8>(count: information.count * information.shape.byteCount)
     try set.read(first: 0, count: information.count, into: pixels.base)
     count.pointee = pixels.count
     _ = Unmanaged.passRetained(pixels)

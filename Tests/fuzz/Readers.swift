@@ -31,7 +31,7 @@ private func same(_ a: Buffer<UInt8>, _ b: Buffer<UInt8>) -> Bool {
 }
 
 private func check(_ a: ImageSet, _ b: ImageSet) {
-  guard a.width == b.width, a.height == b.height, a.count == b.count, same(a.pixels, b.pixels) else {
+  guard a.shape == b.shape, a.count == b.count, same(a.pixels, b.pixels) else {
     fatalError("images that were read are written otherwise")
   }
 }
@@ -83,7 +83,7 @@ public func fuzzVerify(_ data: UnsafePointer<UInt8>, _ count: Int) -> Int32 {
     // Without the model that it names, too, and cut short.
     let set = try CompressedSet(ByteSource(bytes), model: nil, name: "input", isCutAllowed: true)
     let information = set.information
-    let size = information.width * information.height
+    let size = information.shape.byteCount
     guard information.count <= 4096, information.count * size <= 1 << 16 else { return }
     let isSound = try set.verify().damage.allSatisfy { if case .block = $0.part { false } else { true } }
     if let names = try? set.names() {
@@ -171,9 +171,11 @@ public func fuzzFloats(_ data: UnsafePointer<UInt8>, _ count: Int) -> Int32 {
 @_cdecl("fuzz_pgm")
 public func fuzzPGM(_ data: UnsafePointer<UInt8>, _ count: Int) -> Int32 {
   attempt { () throws(AEError) in
-    let set = try PGM.read(data, count, name: "input")
-    let written = try PGM.write(set)
-    check(set, try PGM.read(written.base, written.count, name: "rewritten"))
+    let set = try PNM.read(data, count, name: "input")
+    for kind in [PNM.Kind.pgm, .ppm, .pam] where kind.holds(channels: set.channels) {
+      let written = try PNM.write(set, as: kind)
+      check(set, try PNM.read(written.base, written.count, name: "rewritten"))
+    }
   }
 }
 

@@ -49,7 +49,7 @@ for target in "$@"; do
     ;;
   esac
   maps=()
-  for module in CKernels CScan CSystem; do
+  for module in CKernels CPixels CScan CSystem; do
     maps+=(-Xcc "-fmodule-map-file=$modules/$module.build/module.modulemap" -Xcc "-ISources/$module/include")
   done
   if [ ! -f "$out/readers.o" ] || [ -n "$(find Tests/fuzz/Readers.swift tools/kit/JSON*.swift "$modules/libae.so" -newer "$out/readers.o")" ]; then

@@ -1312,16 +1312,25 @@ static void change_text(bytes in, bytes *out, const char *const *words, size_t c
 }
 
 static void change_pgm(bytes in, bytes *out) {
-  static const char *const words[] = {"P2", "P5", "P6", "0", "1", "2", "3", "15", "255", "256", "65535", "65536", "-1", " ", "\n", "#x\n",
-                                      "99999999999999999999", "18446744073709551616", "\t", "\r", "4294967297", "00", "+1", "2 2\n255\n"};
+  static const char *const words[] = {"P2", "P3", "P5", "P6", "P7\n", "0", "1", "2", "3", "15", "255", "256", "65535", "65536", "-1", " ", "\n", "#x\n",
+                                      "99999999999999999999", "18446744073709551616", "\t", "\r", "4294967297", "00", "+1", "2 2\n255\n",
+                                      "WIDTH 1\n", "HEIGHT", "DEPTH 4", "MAXVAL 1\n", "TUPLTYPE RGB_ALPHA\n", "GRAYSCALE", "ENDHDR\n"};
   if (one_in(3)) {
     /* A file of its own, whose sides and data match, mostly. */
-    char text[64];
+    char text[128];
     size_t width = below(9), height = below(9), largest = one_in(2) ? 255 : (size_t)(near_value(255, 4) & 0xFFFFF);
     int is_text = one_in(2);
-    snprintf(text, sizeof text, "P%d%s%zu %zu\n%zu\n", is_text ? 2 : 5, one_in(3) ? "\n# a word\n" : "\n", width, height, largest);
+    size_t depth = one_in(2) ? 1 : one_in(2) ? 3 : 1 + below(5);
+    if (depth == 1 || depth == 3) {
+      snprintf(text, sizeof text, "P%d%s%zu %zu\n%zu\n", (is_text ? 2 : 5) + (depth == 3), one_in(3) ? "\n# a word\n" : "\n", width,
+               height, largest);
+    } else {
+      is_text = 0;
+      snprintf(text, sizeof text, "P7\nWIDTH %zu\nHEIGHT %zu\nDEPTH %zu\nMAXVAL %zu\n%sENDHDR\n", width, height, depth, largest,
+               depth == 4 && one_in(2) ? "TUPLTYPE RGB_ALPHA\n" : "");
+    }
     append(out, text, strlen(text));
-    size_t samples = width * height + (one_in(10) ? below(3) : 0);
+    size_t samples = width * height * depth + (one_in(10) ? below(3) : 0);
     for (size_t i = 0; i < samples; i++) {
       size_t value = one_in(50) ? below(70000) : below(largest + 1);
       uint8_t both[2] = {(uint8_t)(value >> 8), (uint8_t)value};
@@ -1356,7 +1365,7 @@ format format_of(const uint8_t *b, size_t count) {
   if (count >= 2 && b[0] == 0x1F && b[1] == 0x8B) return FORMAT_GZIP;
   if (count >= 6 && memcmp(b, "\x93NUMPY", 6) == 0) return FORMAT_NPY;
   if (count >= 4 && b[0] == 0 && b[1] == 0) return FORMAT_IDX;
-  if (count >= 2 && b[0] == 'P' && (b[1] == '2' || b[1] == '5')) return FORMAT_PGM;
+  if (count >= 2 && b[0] == 'P' && b[1] != 0 && strchr("23567", b[1]) != NULL) return FORMAT_PGM;
   return FORMAT_JSON;
 }
 

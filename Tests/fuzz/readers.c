@@ -91,6 +91,9 @@ static int32_t use_model(const ae_model *model, uint32_t choice) {
   int32_t status = expect(ae_model_info(model, &info));
   /* Large networks only cost time here. */
   if (status != AE_OK || info.parameter_count > 20000) return status;
+  /* A predictor has no size: its images are told to be of 7 x 7. */
+  const int is_predictor = info.kind == AE_KIND_PREDICTOR;
+  if (is_predictor) input = 49;
   uint8_t *images = malloc(3 * input), *back = malloc(3 * input);
   float *latents = malloc(6 * latent * sizeof(float)), *floats = malloc(3 * input * sizeof(float));
   if (images == NULL || back == NULL || latents == NULL || floats == NULL) exit(1);
@@ -112,7 +115,9 @@ static int32_t use_model(const ae_model *model, uint32_t choice) {
     const int is_lossless = choice / 32 % 2 == 1;
     ae_imageset *set = NULL;
     ae_options *options =
-        options_of(AE_OPTIONS_COMPRESSION, is_lossless ? "mode=lossless embed_model=true preview=true" : "mode=lossy");
+        options_of(AE_OPTIONS_COMPRESSION, !is_lossless   ? "mode=lossy"
+                                            : is_predictor ? "mode=lossless embed_model=true width=7 height=7"
+                                                           : "mode=lossless embed_model=true preview=true");
     if (expect(ae_compress(NULL, model, images, 3, NULL, options, out, sizeof out, &size)) == AE_OK) {
       if (expect(ae_imageset_open_memory(NULL, out, size, model, &set)) != AE_OK) finding("a set that was made does not open");
       if (expect(ae_imageset_read(set, 0, 3, back)) != AE_OK) finding("a set that was made cannot be read");
@@ -145,7 +150,7 @@ static int32_t use_set(const ae_imageset *set) {
   ae_imageset_information info;
   info.struct_size = sizeof info;
   int32_t status = expect(ae_imageset_info(set, &info)), labels, latent;
-  size_t each = (size_t)info.width * (size_t)info.height, size = 0, lost_count = 0;
+  size_t each = (size_t)info.width * (size_t)info.height * (size_t)info.channels, size = 0, lost_count = 0;
   uint64_t count = info.count;
   char name[300];
   if (count > ROOM / each) count = ROOM / each;
@@ -213,11 +218,12 @@ static void compare(const ae_imageset *set, const ae_imageset *copy, uint64_t ti
   info.struct_size = other.struct_size = sizeof info;
   if (ae_imageset_info(set, &info) != AE_OK || ae_imageset_info(copy, &other) != AE_OK || other.count != times * info.count)
     finding("a copy of another number of images");
-  uint64_t most = ROOM / ((uint64_t)info.width * (uint64_t)info.height), count = info.count < most ? info.count : most;
+  uint64_t each = (uint64_t)info.width * (uint64_t)info.height * (uint64_t)info.channels;
+  uint64_t most = ROOM / each, count = info.count < most ? info.count : most;
   if (expect(ae_imageset_read(set, 0, (size_t)count, room)) != AE_OK) return;
   for (uint64_t time = 0; time < times; time++)
     if (expect(ae_imageset_read(copy, time * info.count, (size_t)count, again)) != AE_OK ||
-        memcmp(room, again, (size_t)(count * (uint64_t)info.width * (uint64_t)info.height)) != 0)
+        memcmp(room, again, (size_t)(count * each)) != 0)
       finding("a copy gives other images");
 }
 
@@ -643,24 +649,27 @@ static void make_models(void) {
 
 static void make_small_files(void) {
   static const uint8_t idx[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 255};
+  static const uint8_t colours[] = {0, 0, 8, 4, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 255};
   static const uint8_t labels[] = {0, 0, 8, 1, 0, 0, 0, 5, 1, 2, 3, 9, 0};
   static const char *const texts[] = {
       "P5\n3 2\n255\nabcdef", "P2\n# words\n2 2\n15\n0 1\n15 7\n", "P5 1 1 65535\n\1\2",
+      "P6\n1 2\n255\nabcdef", "P3 1 1 15\n0 1 15\n", "P7\nWIDTH 1\nHEIGHT 2\nDEPTH 2\nMAXVAL 255\nTUPLTYPE GRAYSCALE_ALPHA\nENDHDR\nabcd",
       "{\"key\": \"value\", \"runs\": [{\"d\": 1, \"mse\": 0.0125, \"psnr\": -1e-3, \"ok\": true, \"none\": null}], \"e\": [1,2,3]}",
       "[\"\\u00e9\\ud83d\\ude00\\n\", 1.5e300, -9223372036854775808, 18446744073709551616, {}, []]"};
   add_seed(idx, sizeof idx);
+  add_seed(colours, sizeof colours);
   add_seed(labels, sizeof labels);
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) add_seed((const uint8_t *)texts[i], strlen(texts[i]));
   /* NPY: bytes, floats, doubles. */
-  static const char *const types[] = {"|u1", "<f4", "<f8"};
-  for (size_t t = 0; t < 3; t++) {
+  static const char *const types[] = {"|u1", "<f4", "<f8", "|u1"}, *const shapes[] = {"2, 3, 4", "2, 3, 4", "2, 3, 4", "2, 3, 1, 4"};
+  for (size_t t = 0; t < 4; t++) {
     uint8_t file[512] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, 118, 0};
     snprintf((char *)file + 10, 119, "%-117s\n", "");
     char text[128];
-    int length = snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (2, 3, 4), }", types[t]);
+    int length = snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", types[t], shapes[t]);
     memcpy(file + 10, text, (size_t)length);
-    for (size_t i = 0; i < 24 && t == 0; i++) file[128 + i] = (uint8_t)(i * 10);
-    static const size_t widths[] = {1, 4, 8};
+    for (size_t i = 0; i < 24 && t % 3 == 0; i++) file[128 + i] = (uint8_t)(i * 10);
+    static const size_t widths[] = {1, 4, 8, 1};
     add_seed(file, 128 + 24 * widths[t]);
   }
   /* gzip of some of these, and of what the attack files are not. */
@@ -709,7 +718,7 @@ void readers_write(const char *folder) {
 }
 
 void readers_start(const char *tests, const char *folder) {
-  static const char *const attacks[] = {"aew", "aez", "idx", "npy", "pgm", "png"};
+  static const char *const attacks[] = {"aew", "aez", "idx", "npy", "pgm", "ppm", "pam", "png"};
   char path[600];
   ae_set_threads(1);
   snprintf(path, sizeof path, "%s/golden", tests);

@@ -1,17 +1,23 @@
 """A second decoder of .aez, written from docs/format-aez.md and docs/format-aew.md alone.
 
-Plain Python, slow, strict where it is easy. It shares nothing with the library, so that what both make of a
-file is what the pages say.
+Plain Python, slow, strict where it is easy; numpy, where it is, for the networks of pixels. It shares nothing
+with the library, so that what both make of a file is what the pages say.
 
 usage: python3 Tests/independent/aez_decoder.py SET.aez [MODEL.aew]     prints the SHA-256 of all pixels
 """
 
 import hashlib
+import math
 import struct
 import sys
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
+
+try:
+    import numpy
+except ImportError:  # it is only faster
+    numpy = None
 
 
 class Refused(Exception):
@@ -44,6 +50,13 @@ class ScanNetwork:
 
 
 @dataclass
+class Predictor:
+    hash: bytes
+    table: list[list[int]]  # [256][16]
+    layers: list[Layer]
+
+
+@dataclass
 class Rate:
     steps: list[int]
     tables: list[tuple[int, list[int]]]  # lowest value, frequencies
@@ -58,6 +71,7 @@ class Model:
     decoder: list[Layer]
     rates: list[Rate]
     scan: ScanNetwork | None
+    predictor: Predictor | None
 
 
 def planes(data: bytes, count: int, signed: bool = True) -> list[int]:
@@ -103,6 +117,21 @@ def read_scan_network(raw: bytes) -> ScanNetwork:
     return ScanNetwork(probabilities, read_layers(raw[at + 258 :], sizes, ends_in_words=True))
 
 
+def read_predictor(raw: bytes) -> Predictor:
+    count = raw[0]
+    need(1 <= count <= 5, "PRED: its layers")
+    sizes = list(struct.unpack_from(f"<{count + 1}H", raw, 1))
+    need(sizes[0] == 232 and sizes[-1] == 31, "PRED: its inputs and outputs")
+    need(all(1 <= size <= 1024 for size in sizes), "PRED: a layer's units")
+    need(sum(a * b for a, b in zip(sizes, sizes[1:])) <= 1 << 18, "PRED: its weights")
+    at = 3 + 2 * count
+    low, high = raw[at : at + 4096], raw[at + 4096 : at + 8192]
+    flat = [(a | b << 8) - (b >> 7 << 16) for a, b in zip(low, high)]
+    table = [flat[16 * row : 16 * row + 16] for row in range(256)]
+    layers = read_layers(raw[at + 8192 :], sizes, ends_in_words=True)
+    return Predictor(hashlib.sha256(raw).digest(), table, layers)
+
+
 def read_model(data: bytes) -> Model:
     need(data[:8] == b"\x89AEW\r\n\x1a\n", "not a weight file")
     major, _, _, size, count, _ = struct.unpack_from("<HHIQII", data, 8)
@@ -118,7 +147,13 @@ def read_model(data: bytes) -> Model:
         at += stored
     need(at == len(data), "bytes after the last section")
 
+    predictor = read_predictor(sections[b"PRED"]) if b"PRED" in sections else None
     arch = sections[b"ARCH"]
+    if arch[0] == 7:
+        need(predictor is not None, "a predictor alone without one")
+        scan = sections.get(b"SCAN", b"")
+        model_hash = hashlib.sha256(struct.pack("<4I", 0, 0, 0, 0) + scan + predictor.hash).digest()
+        return Model(0, 0, 0, model_hash, [], [], read_scan_network(scan) if scan else None, predictor)
     _, _, _, hidden_count, width, height, channels, latents = struct.unpack_from("<BBBBHHHH", arch)
     hidden = struct.unpack_from(f"<{hidden_count}H", arch, 12)
     sizes = [latents, *reversed(hidden), width * height * channels]
@@ -147,7 +182,7 @@ def read_model(data: bytes) -> Model:
     scan = sections.get(b"SCAN", b"")
     model_hash = hashlib.sha256(head + raw + codec + scan).digest()
     network = read_scan_network(scan) if scan else None
-    return Model(width, height, latents, model_hash, layers, rates, network)
+    return Model(width, height, latents, model_hash, layers, rates, network, predictor)
 
 
 def run_network(layers: list[Layer], values: list[int]) -> list[int]:
@@ -162,6 +197,23 @@ def run_network(layers: list[Layer], values: list[int]) -> list[int]:
                 out.append(layer.table[max(-2048, min(2047, scaled)) + 2048])
         values = out
     return values
+
+
+def run_network_on_all(layers: list[Layer], rows: list[list[int]]) -> list[list[int]]:
+    """The same for many inputs."""
+    if numpy is None:
+        return [run_network(layers, row) for row in rows]
+    values = numpy.array(rows, numpy.int64)
+    for layer in layers:
+        total = values @ numpy.array(layer.weights, numpy.int64).T + numpy.array(layer.biases, numpy.int64)
+        product = total * numpy.array(layer.multipliers, numpy.int64) + (1 << (layer.shift - 1))
+        scaled = product >> layer.shift
+        if layer.table is None:
+            values = scaled.clip(-16383, 16383)
+        else:
+            table = numpy.frombuffer(layer.table, numpy.uint8).astype(numpy.int64)
+            values = table[scaled.clip(-2048, 2047) + 2048]
+    return values.tolist()
 
 
 # ---- The entropy coder ----
@@ -282,9 +334,12 @@ def read_names(raw: bytes, count: int) -> list[str]:
     return [name.decode() for name in names]
 
 
-def read_set(data: bytes, model: Model | None = None) -> ImageSet:
+def read_set(data: bytes, model: Model | None = None, predictor: Predictor | None = None) -> ImageSet:
+    """The set's images; `predictor` is the model's unless told."""
+    if predictor is None and model is not None:
+        predictor = model.predictor
     need(data[:8] == b"\x89AEZ\r\n\x1a\n" and len(data) >= 10, "not an image set")
-    return read_stream(data, model) if data[8:10] == b"\x03\x00" else read_old(data, model)
+    return read_stream(data, model, predictor) if data[8:10] == b"\x03\x00" else read_old(data, model)
 
 
 class Numbers:
@@ -325,10 +380,13 @@ class Head:
     raw: int  # images of a mixed block that are stored raw; bytes of names after inflating
 
 
+BLOCK_KINDS = (0, 1, 2, 3, 4, 5, 6, 7, 11)
+
+
 def read_head_of_part(numbers: Numbers, block_images: int) -> Head:
     tag = numbers.varint()
     head = Head(tag & 15, tag >> 5, block_images, 0)
-    is_block = head.kind <= 5
+    is_block = head.kind in BLOCK_KINDS
     need(is_block or head.kind in (8, 9, 10, 15), "a part of an unknown kind")
     need(is_block or not tag & 16, "a count of what is no block")
     if tag & 16:
@@ -364,10 +422,13 @@ def first_part(data: bytes) -> int:
         numbers.varint()
         numbers.bytes(32)
         numbers.bytes(numbers.u8())
+    if data[10] & 32:
+        numbers.bytes(32)
+        numbers.bytes(numbers.u8())
     return numbers.at + 4
 
 
-def read_stream(data: bytes, model: Model | None) -> ImageSet:
+def read_stream(data: bytes, model: Model | None, predictor: Predictor | None) -> ImageSet:
     """Version 3."""
     numbers = Numbers(data, 10)
     content, source = numbers.u8(), numbers.u8()
@@ -381,15 +442,28 @@ def read_stream(data: bytes, model: Model | None) -> ImageSet:
         name_size = numbers.u8()
         need(name_size <= 64, "the model's name")
         numbers.bytes(name_size).decode()
-        need(1 <= latents <= 1024, "the latents")
+        # A model that is a predictor, which holds what predicts scans, has none.
+        need((1 if content & 8 else 0) <= latents <= 1024, "the latents")
+    predictor_hash = b""
+    if content & 32:
+        predictor_hash = numbers.bytes(32)
+        name_size = numbers.u8()
+        need(name_size <= 64, "the predictor's name")
+        numbers.bytes(name_size).decode()
     start = numbers.at
     need(numbers.u32() == zlib.crc32(data[:start]), "the header")
-    need(content < 32 and mode < 3 and source <= 6 and channels == 1, "the header's fields")
-    need(1 <= width <= 64 and 1 <= height <= 64 and 1 <= block_images <= 65536, "the header's sizes")
+    need(content < 64 and mode < 3 and source <= 10, "the header's fields")
+    # Models are of grey images with sides to 64, and so is what may need one.
+    longest = 64 if content & 28 else 256
+    need(channels in ((1,) if content & 28 else (1, 3, 4)), "the header's channels")
+    need(1 <= width <= longest and 1 <= height <= longest, "the header's sides")
+    image_size = width * height * channels
+    need(image_size <= 196608, "the header's image size")
+    need(1 <= block_images <= min(65536, (1 << 28) // image_size), "the header's images in a block")
     need(1 <= max_error <= 32 if mode == 2 else max_error == 0, "the largest error")
     need(1 <= quality <= 16 if content & 8 else quality == 0, "the quality")
     need(bool(content & 4) == bool(content & 24), "a model is for codes and scans")
-    need(mode > 0 or content & 24 == 8, "a lossy set has codes and no scans")
+    need(mode > 0 or content & 56 == 8, "a lossy set has codes, no scans and no predictor")
 
     # From the end: footer, index; then every part must be where and what the index says.
     footer_at = len(data) - 20
@@ -404,13 +478,14 @@ def read_stream(data: bytes, model: Model | None) -> ImageSet:
     while entries.at < len(index):
         before = entries.at
         entry = read_head_of_part(entries, block_images)
-        need(entry.kind != 15 and max(entry.kind, 7) >= order, "the parts' order")
-        order = entry.kind + 1 if entry.kind > 5 else 7
+        is_block = entry.kind in BLOCK_KINDS
+        need(entry.kind != 15 and (7 if is_block else entry.kind) >= order, "the parts' order")
+        order = 7 if is_block else entry.kind + 1
         size = entries.at - before + 4 + entry.size
         parts.append((entry, data[at : at + size]))
         at += size
     need(at == index_at, "the parts do not end where the index begins")
-    blocks = [(entry, part) for entry, part in parts if entry.kind <= 5]
+    blocks = [(entry, part) for entry, part in parts if entry.kind in BLOCK_KINDS]
     need(sum(entry.count for entry, _ in blocks) == count, "the number of images")
 
     def check(entry: Head, part: bytes) -> bytes:
@@ -418,16 +493,29 @@ def read_stream(data: bytes, model: Model | None) -> ImageSet:
         need(found == entry and end == len(part) and is_sound, "a part")
         return body
 
-    others = {entry.kind: (entry, part) for entry, part in parts if entry.kind > 5}
-    need(8 not in others or bool(content & 4), "a model that the header does not name")
-    kinds = (0, 1, 2, 3) if mode == 0 else (1, 2, 4, 5) if content & 16 else (1, 2, 4)
+    others = {entry.kind: (entry, part) for entry, part in parts if entry.kind not in BLOCK_KINDS}
+    need(8 not in others or bool(content & 36), "a model that the header does not name")
+    kinds = {0, 1, 2, 3}
+    if mode > 0:
+        kinds = {1, 2, 6} | ({4} if channels == 1 else set()) | ({7} if predictor_hash else set())
+        if content & 16 and min(width, height) >= 20:
+            kinds |= {5, 11}
+    need(all(entry.count * image_size <= 1 << 28 for entry, _ in blocks), "a block's images")
     need(all(entry.kind in kinds for entry, _ in blocks), "a block's kind")
-    needs_model = any(entry.kind in (0, 3, 5) or (entry.kind == 4 and quality > 0) for entry, _ in blocks)
+    needs_model = any(
+        entry.kind in (0, 3, 5, 11) or (entry.kind in (4, 6, 7) and quality > 0) for entry, _ in blocks
+    )
     if needs_model:
         if 8 in others and (model is None or model.hash != model_hash):
             model = read_model(check(*others[8]))
         need(model is not None and model.hash == model_hash, "the model is not the one")
     rate = model.rates[quality - 1] if needs_model and model and quality else None
+
+    if predictor is not None and predictor.hash != predictor_hash:
+        predictor = None
+    needs_predictor = any(entry.kind == 7 or (entry.kind == 11 and predictor_hash) for entry, _ in blocks)
+    need(not needs_predictor or predictor is not None, "the predictor is not the one")
+    shape = (width, height, channels)
 
     images: list[bytes] = []
     lost: list[int] = []
@@ -440,13 +528,21 @@ def read_stream(data: bytes, model: Model | None) -> ImageSet:
                 images += read_exact(body, entry.count, width, height, rate, model.scan)
             elif entry.kind == 4:
                 images += read_exact(body, entry.count, width, height, rate, None)
+            elif entry.kind in (6, 7):
+                rest = after_codes(body, rate)
+                images += read_mixtures(rest, entry.count, shape, predictor if entry.kind == 7 else None)
+            elif entry.kind == 11:
+                need(model is not None and model.scan is not None, "scans")
+                assert model is not None
+                assert model.scan is not None
+                images += read_scans(after_codes(body, rate), entry.count, shape, model.scan, predictor)
             else:
                 if entry.kind == 3:
                     need(int.from_bytes(body[:4], "little") == entry.raw, "raw images")
-                images += read_block(entry.kind, body, entry.count, width * height, model, rate)
+                images += read_block(entry.kind, body, entry.count, image_size, model, rate)
         except (Refused, zlib.error, struct.error, IndexError):
             lost += range(len(images), len(images) + entry.count)
-            images += [bytes(width * height)] * entry.count
+            images += [bytes(image_size)] * entry.count
     labels, names = None, None
     if 9 in others:
         labels = check(*others[9])
@@ -849,22 +945,553 @@ class PixelReader:
         return bytes(image)
 
 
+def after_codes(body: bytes, rate: Rate | None) -> bytes:
+    """A lossless block without its codes."""
+    (codes_size,) = struct.unpack_from("<I", body)
+    need((codes_size > 0) == (rate is not None) and codes_size <= len(body) - 4, "exact: its codes")
+    return body[4 + codes_size :]
+
+
+def read_drawings(
+    coder: BinaryCoder, n: int, width: int, height: int, network: ScanNetwork
+) -> list[bytes | None]:
+    """The images of a block that are scans; None for the others."""
+    learned = Learned()
+    scans = [read_head(coder, learned) for _ in range(n)]
+    read_ink(coder, learned, network, [scan for scan in scans if scan])
+    return [read_drawn(coder, learned, scan, width, height) if scan else None for scan in scans]
+
+
 def read_exact(
     body: bytes, n: int, width: int, height: int, rate: Rate | None, network: ScanNetwork | None
 ) -> list[bytes]:
-    (codes_size,) = struct.unpack_from("<I", body)
-    need((codes_size > 0) == (rate is not None) and codes_size <= len(body) - 4, "exact: its codes")
-    coder = BinaryCoder(body[4 + codes_size :])
-    learned = Learned()
-    scans: list[Scan | None] = [None] * n
+    """A block of kind 4 or 5."""
+    coder = BinaryCoder(after_codes(body, rate))
+    drawn: list[bytes | None] = [None] * n
     if network is not None and min(width, height) >= 20 and max(width, height) <= 64:
-        scans = [read_head(coder, learned) for _ in range(n)]
-        read_ink(coder, learned, network, [scan for scan in scans if scan])
-    drawn = [read_drawn(coder, learned, scan, width, height) if scan else None for scan in scans]
+        drawn = read_drawings(coder, n, width, height, network)
     pixels = PixelReader(coder)
     images = [pixels.image(width, height) if image is None else image for image in drawn]
     need(coder.at == len(coder.data), "exact: bytes too many")
     return images
+
+
+def read_scans(
+    body: bytes, n: int, shape: tuple[int, int, int], network: ScanNetwork, predictor: Predictor | None
+) -> list[bytes]:
+    """A block of kind 11, without its codes."""
+    (size,) = struct.unpack_from("<I", body)
+    need(size <= len(body) - 4, "exact: its scans")
+    coder = BinaryCoder(body[4 : 4 + size])
+    drawn = read_drawings(coder, n, shape[0], shape[1], network)
+    need(coder.at == size, "exact: bytes too many")
+    missing = drawn.count(None)
+    need(missing > 0 or len(body) == 4 + size, "exact: bytes too many")
+    others = iter(read_mixtures(body[4 + size :], missing, shape, predictor) if missing else [])
+    return [next(others) if image is None else image for image in drawn]
+
+
+# ---- Blocks of kinds 6 and 7 (docs/format-aez.md) ----
+
+
+def nearest(value: float) -> int:
+    return math.floor(value + 0.5)
+
+
+def checked(numbers: list[int], letter: str, crc: int) -> list[int]:
+    """A table of functions, whose checksum the page has."""
+    if zlib.crc32(struct.pack(f"<{len(numbers)}{letter}", *numbers)) != crc:
+        raise AssertionError("a table is not the page's")
+    return numbers
+
+
+def logit_of(p: float) -> int:
+    return nearest(256 * math.log(p / (1 - p)))
+
+
+def logistic_of(i: int) -> int:
+    return min(max(nearest(65536 / (1 + math.exp((3072 - i) / 256))), 1), 65535)
+
+
+LOGIT = checked([logit_of((i + 0.5) / 4096) for i in range(4096)], "h", 0x2BBE45F4)
+LOG = checked([nearest(4096 * math.log(1 + (i + 0.5) / 2048)) for i in range(2048)], "h", 0x370DD920)
+LOGISTIC = checked([logistic_of(i) for i in range(6144)], "H", 0xF461A3C4)
+SIGMOID = checked(
+    [nearest(2**24 / (1 + math.exp((768 - i) / 64))) for i in range(1538)], "I", 0x9FF7B8B1
+)  # fmt: skip
+POWER = checked([nearest(65536 * 2 ** (i / 256)) for i in range(257)], "I", 0x46F784EB)
+RATE = checked([131072 // (2 * i + 3) for i in range(16)], "I", 0x057CC799)
+
+LEVELS = (1, 2, 4, 6, 9, 13, 18, 24, 32, 42, 56, 74, 100, 140, 200)
+FURTHER = ((2, -1), (1, -2), (-1, -2), (-2, -1), (-3, 0), (3, -1), (2, -2), (-2, -2), (0, -3), (-4, 0))
+M32 = 0xFFFFFFFF
+
+
+def clamp(value: int, low: int, high: int) -> int:
+    return max(low, min(value, high))
+
+
+def level_of(value: int) -> int:
+    return sum(value >= step for step in LEVELS)
+
+
+def binary_log(value: int) -> int:
+    whole = value.bit_length() - 1
+    return whole * 256 + (value * 256 >> whole) - 256
+
+
+def natural_log(value: int) -> int:
+    zeros = 32 - value.bit_length()
+    return LOG[(value << zeros >> 20) & 2047] - 2839 * zeros
+
+
+def mixed_hash(number: int, value: int) -> int:
+    value = (value + number * 0x9E3779B1) * 0x85EBCA6B & M32
+    value ^= value >> 15
+    value = value * 0x297A2D39 & M32
+    return value ^ value >> 13
+
+
+def error_class(error: int) -> int:
+    at = sum(abs(error) >= step for step in (1, 3, 7, 15, 31))
+    return 8 + (-at if error < 0 else at)
+
+
+class Plane:
+    """A channel of an image while it is coded, with what is outside of it."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width, self.height = width, height
+        self.pixels = [[0] * width for _ in range(height)]
+        self.errors = [[0] * width for _ in range(height)]
+        self.values: set[int] = set()
+        self.mask = 0  # the same as bits
+        self.cells = [0] * 64
+
+    def at(self, x: int, y: int) -> int:
+        return self.pixels[y][x] if 0 <= x < self.width and 0 <= y < self.height else 0
+
+    def error(self, x: int, y: int) -> int:
+        return self.errors[y][x] if 0 <= x < self.width and 0 <= y < self.height else 0
+
+
+class Around:
+    """A pixel's neighbourhood: its plane, the first colour's Q and the second one's R."""
+
+    def __init__(self, planes: list[Plane], k: int, x: int, y: int) -> None:
+        self.k, self.x, self.y, self.channels = k, x, y, len(planes)
+        self.colour = k - 1 if len(planes) == 4 else k
+        first = len(planes) - 3
+        self.plane = planes[k]
+        self.alpha = planes[0] if len(planes) == 4 else None
+        self.before = planes[k - 1] if self.colour >= 1 else None
+        self.q_plane = planes[first] if self.colour >= 1 else None
+        self.r_plane = planes[first + 1] if self.colour >= 2 else None
+        self.w, self.n, self.nw, self.ne = self.p(-1, 0), self.p(0, -1), self.p(-1, -1), self.p(1, -1)
+        self.ww, self.nn = self.p(-2, 0), self.p(0, -2)
+        w, n, nw = self.w, self.n, self.nw
+        if self.q_plane:
+            w, n, nw = w - self.q(-1, 0), n - self.q(0, -1), nw - self.q(-1, -1)
+        median = sorted((w, n, w + n - nw))[1]
+        self.base = clamp(self.q(0, 0) + median, 0, 255) if self.q_plane else median
+        near = {self.w, self.n, self.nw, self.ne, self.ww, self.nn}
+        self.is_flat = len(near) == 1 and (
+            self.q_plane is None
+            or self.q(0, 0) == self.q(-1, 0) == self.q(0, -1) == self.q(1, -1)
+        )  # fmt: skip
+
+    def p(self, dx: int, dy: int) -> int:
+        return self.plane.at(self.x + dx, self.y + dy)
+
+    def q(self, dx: int, dy: int) -> int:
+        assert self.q_plane is not None
+        return self.q_plane.at(self.x + dx, self.y + dy)
+
+    def r(self, dx: int, dy: int) -> int:
+        assert self.r_plane is not None
+        return self.r_plane.at(self.x + dx, self.y + dy)
+
+    def e(self, dx: int, dy: int) -> int:
+        return self.plane.error(self.x + dx, self.y + dy)
+
+
+def position(at: int, length: int) -> list[int]:
+    place = at * 7 * 255 // (length - 1) if length > 1 else 0
+    knot = min(place // 255, 6)
+    out = [0] * 8
+    out[knot], out[knot + 1] = 255 - (place - 255 * knot), place - 255 * knot
+    return out
+
+
+def features(a: Around) -> list[int]:
+    def runs(at, *rows: tuple[int, int, int]) -> list[int]:
+        return [at(dx, dy) for first, last, dy in rows for dx in range(first, last + 1)]
+
+    def differences(values: list[int], of: int) -> list[int]:
+        return [clamp(value - of, -127, 127) + 128 for value in values]
+
+    plane, base = a.plane, a.base
+    out = runs(a.p, (-6, -1, 0), (-5, 5, -1), (-5, 5, -2), (-5, 5, -3), (-4, 4, -4), (-3, 3, -5))
+    near = differences(runs(a.p, (-4, -1, 0), (-3, 4, -1), (-3, 3, -2), (-2, 2, -3)), base)
+    out += near
+    out += [
+        base,
+        min(abs(a.w - a.nw) + abs(a.n - a.ne), 255),
+        min(abs(a.w - a.ww) + abs(a.n - a.nn), 255),
+        min(abs(a.n - a.nw) + abs(a.w - a.nw), 255),
+        min(sum(abs(value - 128) for value in near) // 8, 255),
+    ]
+    for value in (a.w, a.n, a.nw, a.ne, a.ww, a.nn):
+        out += [255 * (value == 0), 255 * (value == 255)]
+    out += [max(plane.values, default=0), min(plane.values, default=0), min(len(plane.values), 255)]
+    out.append(a.alpha.at(a.x, a.y) if a.alpha and a.k > 0 else 255)
+    kind = [0] * 5
+    kind[0 if a.channels == 1 else a.colour + 2] = 255
+    out += kind
+    out += position(a.x, plane.width) + position(a.y, plane.height)
+    area = ((plane.width + 7) // 8) * ((plane.height + 7) // 8)
+    out += [cell // area for cell in plane.cells]
+    if a.q_plane:
+        q = a.q(0, 0)
+        out.append(q)
+        rows = (-2, 2, -2), (-2, 2, -1), (-2, -1, 0), (1, 2, 0), (-2, 2, 1), (-2, 2, 2)
+        out += differences(runs(a.q, *rows), q)
+        for dx, dy in (-1, 0), (0, -1), (-1, -1), (1, -1):
+            out += differences([a.p(dx, dy) - a.q(dx, dy) + q], base)
+    if a.r_plane:
+        r = a.r(0, 0)
+        out.append(r)
+        out += differences(runs(a.r, (-1, 1, -1), (-1, -1, 0), (1, 1, 0), (-1, 1, 1)), r)
+        for dx, dy in (-1, 0), (0, -1):
+            out += differences([a.p(dx, dy) - a.r(dx, dy) + r], base)
+    return out + [0] * (232 - len(out))
+
+
+class Mixture:
+    """The distribution of a value: logistic ones, by words."""
+
+    def __init__(self, base: int, weights: list[int], means: list[int], scales: list[int]) -> None:
+        most = max(weights)
+        shares = []
+        for word in weights:
+            below = most - word
+            shift = (below + 255) >> 8
+            shares.append(0 if shift > 16 else POWER[256 * shift - below] >> shift)
+        share = (1 << 32) // sum(shares)
+        self.weights = [weight * share >> 16 for weight in shares]
+        self.means = [32 * base + word for word in means]
+        self.scales = []
+        mean = spread = 0
+        for weight, middle, word in zip(self.weights, self.means, scales):
+            scale = clamp(word, -1792, 1280)
+            fraction = POWER[scale & 255]
+            self.scales.append(fraction << (scale >> 8) if scale >= 0 else fraction >> -(scale >> 8))
+            mean += weight * clamp(middle, 0, 8160)
+            spread -= weight * scale
+        self.expected = clamp((mean // 32 + 32768) >> 16, 0, 255)
+        self.spread = clamp(truncated(((spread >> 16) + 1280) * 16, 3072), 0, 15)
+        self.low, self.high, self.middle = 0, 1 << 24, 0
+
+    def below(self, value: int) -> int:
+        total = 0
+        for weight, mean, scale in zip(self.weights, self.means, self.scales):
+            at = clamp((32 * value - 16 - mean) * scale >> 9, -49152, 49151) + 49152
+            low, high = SIGMOID[at >> 6], SIGMOID[(at >> 6) + 1]
+            total += weight * (low + ((high - low) * (at & 63) >> 6))
+        total >>= 16
+        return total - (total >> 10) + 64 * value
+
+    def ask(self, value: int) -> int:
+        share = max(self.below(value), self.low + 1)
+        self.middle = min(share, self.high - 1)
+        return (natural_log(self.high - self.middle) - natural_log(self.middle - self.low)) >> 4
+
+    def answer(self, bit: int) -> None:
+        if bit:
+            self.low = self.middle
+        else:
+            self.high = self.middle
+
+
+class Guesses:
+    """What three simple predictors have learned of a colour."""
+
+    def __init__(self) -> None:
+        self.taps = [0] * 20
+        self.bias = [0] * 1024
+        self.mean = [[(8 + 3 * (i // 16)) << 12 for i in range(257)] for _ in range(3)]
+
+
+class Guess:
+    def __init__(self, of: Guesses, a: Around) -> None:
+        self.of = of
+        base, w, n, nw, ne, ww, nn = a.base, a.w, a.n, a.nw, a.ne, a.ww, a.nn
+        nne = a.p(1, -2)
+        d = [v - base for v in (w, n, nw, ne, ww, nn, a.p(-1, -2), nne, a.p(-2, -1), a.p(2, -1))]
+        if a.q_plane:
+            q = a.q(0, 0)
+            d += [w - a.q(-1, 0) + q - base, n - a.q(0, -1) + q - base]
+            d += [a.q(1, 0) - q, a.q(0, 1) - q, a.q(-1, 0) - q, a.q(0, -1) - q]
+        if a.r_plane:
+            r = a.r(0, 0)
+            d += [w - a.r(-1, 0) + r - base, n - a.r(0, -1) + r - base, a.r(1, 0) - r, a.r(0, 1) - r]
+        self.d = d
+        self.energy = 64 + sum(v * v for v in d)
+        total = sum(tap * v for tap, v in zip(of.taps, d))
+        self.linear = clamp(32 * base + (total >> 11), 0, 8160)
+        across = abs(w - ww) + abs(n - nw) + abs(n - ne)
+        down = abs(w - nw) + abs(n - nn) + abs(ne - nne)
+        if a.q_plane:
+            edge = base
+        elif down - across > 80:
+            edge = w
+        elif across - down > 80:
+            edge = n
+        else:
+            edge = clamp((w + n) // 2 + truncated(ne - nw, 4), 0, 255)
+        gradient = across + down
+        if a.q_plane:
+            assert a.before is not None
+            dw, dn, dnw = w - a.q(-1, 0), n - a.q(0, -1), nw - a.q(-1, -1)
+            gradient = 2 * abs(dw - dn) + abs(dw - dnw) + 2 * abs(a.before.error(a.x, a.y))
+        error = abs(a.e(-1, 0)) + abs(a.e(0, -1)) + (abs(a.e(-1, -1)) + abs(a.e(1, -1))) // 2
+        self.context = 256 if a.is_flat else 16 * level_of(error) + level_of(gradient // 2)
+        if a.q_plane:
+            w, n = w - a.q(-1, 0) + q, n - a.q(0, -1) + q
+            nw, ne = nw - a.q(-1, -1) + q, ne - a.q(1, -1) + q
+        v = self.linear // 32
+        bits = (n > v, w > v, nw > v, ne > v, ww > v, nn > v, 2 * n - nn > v, 2 * w - ww > v)
+        self.texture = sum(bit << i for i, bit in enumerate(bits)) + 256 * (level_of(error) // 4)
+        self.values = [clamp(self.linear + (of.bias[self.texture] >> 8), 0, 8160), 32 * base, 32 * edge]
+        logs = [binary_log(mean[self.context] >> 8 | 1) for mean in of.mean]
+        self.mixture = Mixture(
+            base,
+            [8 * (logs[0] - log) for log in logs],
+            [value - 32 * base for value in self.values],
+            [1088 - log for log in logs],
+        )
+
+    def learn(self, value: int) -> None:
+        of, miss = self.of, 32 * value - self.linear
+        of.bias[self.texture] += (256 * miss - of.bias[self.texture]) >> 6
+        step = truncated(miss * 131072, self.energy)
+        for i, v in enumerate(self.d):
+            of.taps[i] = clamp(of.taps[i] + (step * v >> 11), -131072, 131072)
+        for mean, guess in zip(of.mean, self.values):
+            mean[self.context] += truncated(128 * abs(32 * value - guess) - mean[self.context], 64)
+
+
+class WeightSet:
+    def __init__(self, first: int, others: int, last_rate: int) -> None:
+        self.weights = [first, *[others] * 6, 0]
+        self.rate, self.last_rate = 15 << 16, last_rate << 16
+
+    def mix(self, inputs: list[int]) -> int:
+        total = sum((weight >> 8) * x for weight, x in zip(self.weights, inputs)) >> 12
+        return clamp(total, -3071, 3071) + 3072
+
+    def learn(self, inputs: list[int], bit: int, mixed: int) -> None:
+        error = ((bit << 16) - mixed) * (self.rate >> 16) >> 5
+        self.rate -= (self.rate - self.last_rate) >> 7
+        for i, x in enumerate(inputs):
+            self.weights[i] = clamp(self.weights[i] + (x * error >> 11), -7 << 20, 7 << 20)
+
+
+class Rows:
+    """The tables of contexts: of each, 2^15 rows of a check and fifteen slots, [number, count]."""
+
+    def __init__(self) -> None:
+        self.tables: list[dict[int, list]] = [{} for _ in range(5)]
+
+    def find(self, hashes: list[int], node: int) -> list[list]:
+        found = []
+        for table, value in zip(self.tables, hashes):
+            at = (value + node * 0x9E3779B1) * 0x2C1B3C6D & M32
+            place, check = at >> 17, at & 0x7FFF
+            row, other = self.row(table, place), self.row(table, place ^ 1)
+            if row[0] != check and (other[0] == check or other[1][1] < row[1][1]):
+                row = other
+            if row[0] != check:
+                row[:] = [check, *([0, 0] for _ in range(15))]
+            found.append(row)
+        return found
+
+    @staticmethod
+    def row(table: dict[int, list], place: int) -> list:
+        if place not in table:
+            table[place] = [0, *([0, 0] for _ in range(15))]
+        return table[place]
+
+
+def teach(rows: list[list], place: int, bit: int) -> None:
+    for row in rows:
+        slot = row[place]
+        slot[0] += ((2047 if bit else -2048) - slot[0]) * RATE[slot[1]] + 32768 >> 16
+        slot[1] = min(slot[1] + 1, 15)
+
+
+class Refinement:
+    def __init__(self) -> None:
+        self.points = [LOGISTIC[min(256 * i, 6143)] for i in range(25)]
+
+    def read(self, at: int) -> int:
+        cell, part = divmod(at, 256)
+        return (self.points[cell] * (256 - part) + self.points[cell + 1] * part) >> 8
+
+    def learn(self, at: int, bit: int) -> None:
+        near = (at + 128) // 256
+        self.points[near] += ((65535 if bit else 0) - self.points[near]) >> 6
+
+
+class MixtureReader:
+    """What the images of a block of kind 6 or 7 share."""
+
+    def __init__(self, coder: BinaryCoder, predictor: Predictor | None) -> None:
+        self.coder, self.predictor = coder, predictor
+        others, last_rate = (1 << 16, 15) if predictor else (1 << 17, 10)
+        self.sets = [[WeightSet(1 << 20, others, last_rate) for _ in range(16)] for _ in range(8)]
+        self.flat_sets = [WeightSet(others, others, last_rate) for _ in range(4)]
+        self.rows = Rows()
+        self.guesses = [Guesses() for _ in range(3)]
+        self.by_spread = [[Refinement() for _ in range(16)] for _ in range(8)]
+        self.by_alphabet = [[[Refinement() for _ in range(4)] for _ in range(8)] for _ in range(8)]
+        sides = [[LOGISTIC[3072 + sign * (2400 + 64 * j)] for j in range(11)] for sign in (-1, 1)]
+        self.certain = [[list(side) for side in sides] for _ in range(8)]
+
+    def flat(self, a: Around) -> int:
+        w, different = a.w, min(len(a.plane.values), 15)
+        further = sum((a.p(dx, dy) == w) << i for i, (dx, dy) in enumerate(FURTHER))
+        kind = a.colour + 1
+        if a.q_plane:
+            q = a.q(0, 0)
+            kind |= ((a.q(1, 0) == q) | (a.q(0, 1) == q) << 1 | (q == w) << 2) << 2
+        hashes = [
+            mixed_hash(21, w | kind << 8),
+            mixed_hash(22, further | kind << 10),
+            mixed_hash(23, 256 * a.y + a.x | kind << 16),
+            mixed_hash(24, further | w << 10 | kind << 18),
+            mixed_hash(26, different | (further & 15) << 4 | kind << 8),
+        ]
+        rows = self.rows.find(hashes, 0)
+        weights = self.flat_sets[a.colour + 1]
+        inputs = [256, 0, *(LOGIT[row[1][0] + 2048] for row in rows), 256]
+        mixed = LOGISTIC[weights.mix(inputs)]
+        bit = self.coder.bit(clamp(mixed, 2, 65534))
+        weights.learn(inputs, bit, mixed)
+        teach(rows, 1, bit)
+        return bit
+
+    def hashes(self, a: Around, mixture: Mixture) -> list[int]:
+        w, n, m = a.w, a.n, mixture.expected
+        quarters = n >> 2 | a.ne >> 2 << 6 | w >> 2 << 12 | a.nw >> 2 << 18
+        return [
+            mixed_hash(1, m | mixture.spread << 8),
+            mixed_hash(2, w | n << 8 | (a.colour + 1) << 16),
+            mixed_hash(4, quarters | a.ww >> 5 << 24 | a.nn >> 5 << 27),
+            mixed_hash(6, m | error_class(a.e(-1, 0)) << 8 | error_class(a.e(0, -1)) << 12),
+            mixed_hash(7, a.q(0, 0) | w << 8 | a.q(-1, 0) << 16)
+            if a.q_plane
+            else mixed_hash(8, n | a.ne << 8 | a.nn << 16),
+        ]
+
+    def value(self, a: Around, mixture: Mixture, own: Mixture, hashes: list[int], numbers: list[int]) -> int:
+        seen = a.plane.values
+        alphabet = len(seen) if len(seen) < 4 else 4 + sum(len(seen) >= step for step in (8, 32, 100))
+        low, size, node = 0, 256, 1
+        rows, nibble = [], -1
+        for i in range(8):
+            size //= 2
+            middle = low + size
+            logit, own_logit = mixture.ask(middle), 0
+            if self.predictor:
+                own_logit = clamp(own.ask(middle), -3071, 3071)
+                row = self.predictor.table[node]
+                logit += sum(x * number for x, number in zip(row, numbers)) >> 12
+            logit = clamp(logit, -3071, 3071)
+            if abs(logit) > 2400:
+                side = self.certain[i][logit > 0]
+                j = (abs(logit) - 2400) // 64
+                bit = self.coder.bit(clamp(side[j], 2, 65534))
+                side[j] += ((65535 if bit else 0) - side[j]) >> 7
+            else:
+                if nibble != i // 4:
+                    nibble = i // 4
+                    rows = self.rows.find(hashes, node if nibble else 0)
+                place = node if i < 4 else node % (1 << (i - 4)) + (1 << (i - 4))
+                weights = self.sets[i][mixture.spread]
+                inputs = [logit, own_logit, *(LOGIT[row[place][0] + 2048] for row in rows), 256]
+                at = weights.mix(inputs)
+                mixed = LOGISTIC[at]
+                known = [a.plane.mask >> first & ((1 << size) - 1) != 0 for first in (low, middle)]
+                by_spread = self.by_spread[i][mixture.spread]
+                by_alphabet = self.by_alphabet[i][alphabet][2 * known[0] + known[1]]
+                p = (2 * mixed + by_spread.read(at) + by_alphabet.read(at)) >> 2
+                bit = self.coder.bit(clamp(p, 2, 65534))
+                weights.learn(inputs, bit, mixed)
+                teach(rows, place, bit)
+                by_spread.learn(at, bit)
+                by_alphabet.learn(at, bit)
+            if bit:
+                low = middle
+            mixture.answer(bit)
+            if own is not mixture:
+                own.answer(bit)
+            node = 2 * node + bit
+        return low
+
+    def step(self, pixels: list[Around]) -> None:
+        """All pixels of a step, in order. A pixel's guess is made before the pixel before it is learned."""
+
+        def guess(a: Around) -> Guess:
+            return Guess(self.guesses[max(a.colour, 0)], a)
+
+        after = guess(pixels[0])
+        words = []
+        if self.predictor is not None:
+            words = run_network_on_all(self.predictor.layers, [features(a) for a in pixels])
+        for i, a in enumerate(pixels):
+            now = after
+            if self.predictor is None:
+                mixture, numbers = now.mixture, []
+            else:
+                mixture = Mixture(a.base, words[i][:5], words[i][5:10], words[i][10:15])
+                numbers = [clamp(word, -4095, 4095) for word in words[i][15:]]
+            hashes = self.hashes(a, mixture)
+            if i + 1 < len(pixels):
+                after = guess(pixels[i + 1])
+            if self.predictor is None and a.is_flat and self.flat(a):
+                a.plane.pixels[a.y][a.x] = a.w
+                continue
+            value = self.value(a, mixture, now.mixture, hashes, numbers)
+            a.plane.pixels[a.y][a.x] = value
+            a.plane.errors[a.y][a.x] = clamp(value - mixture.expected, -127, 127)
+            now.learn(value)
+        for a in pixels:
+            value = a.plane.pixels[a.y][a.x]
+            a.plane.values.add(value)
+            a.plane.mask |= 1 << value
+            a.plane.cells[a.y * 8 // a.plane.height * 8 + a.x * 8 // a.plane.width] += value
+
+
+def read_mixtures(
+    body: bytes, n: int, shape: tuple[int, int, int], predictor: Predictor | None
+) -> list[bytes]:
+    width, height, channels = shape
+    coder = BinaryCoder(body)
+    reader = MixtureReader(coder, predictor)
+    images = [[Plane(width, height) for _ in range(channels)] for _ in range(n)]
+    for k in range(channels):
+        for step in range(width + 6 * (height - 1)):
+            rows = [y for y in range(height) if 0 <= step - 6 * y < width]
+            pixels = [Around(planes, k, step - 6 * y, y) for y in rows for planes in images]
+            if pixels:
+                reader.step(pixels)
+    need(coder.at == len(coder.data), "exact: bytes too many")
+    order = {1: [0], 3: [1, 0, 2], 4: [2, 1, 3, 0]}[channels]  # of the planes, by channel
+    return [
+        bytes(planes[k].pixels[y][x] for y in range(height) for x in range(width) for k in order)
+        for planes in images
+    ]
 
 
 def main() -> None:

@@ -329,6 +329,15 @@ static void with_scans(work *w) {
   w->model = opened(scan_weights);
   w->options = options_of(AE_OPTIONS_COMPRESSION, "mode=lossless method=scans");
 }
+/* A predictor, for images in colour. */
+static void with_predictor(work *w) {
+  OK(ae_model_open(NULL, "Tests/golden/predictor-8.aew", &w->model));
+  w->options = options_of(AE_OPTIONS_COMPRESSION, "mode=lossless method=predicted block_images=3 width=4 height=4 channels=4");
+}
+static void with_predicted(work *w) {
+  OK(ae_model_open(NULL, "Tests/golden/predictor-8.aew", &w->model));
+  OK(ae_imageset_open(NULL, "Tests/golden/v3-predicted-rgb.aez", w->model, &w->set));
+}
 static void with_trainer(work *w) {
   w->options = trainer_options(kind);
   OK(ae_trainer_create(NULL, w->options, &w->trainer));
@@ -396,6 +405,17 @@ static ae_status compress(work *w) {
 }
 static ae_status compress_scans(work *w) {
   return ae_compress(NULL, w->model, scans, 2, NULL, w->options, w->out, OUT_SIZE, &w->size);
+}
+static ae_status compress_predicted(work *w) {
+  return ae_compress(NULL, w->model, pixels, 5, NULL, w->options, w->out, OUT_SIZE, &w->size);
+}
+static ae_status open_predicted(work *w) {
+  return ae_imageset_open(NULL, "Tests/golden/v3-predicted-embedded.aez", NULL, &w->set);
+}
+static ae_status open_predictor(work *w) { return ae_model_open(NULL, "Tests/golden/predictor-scans.aew", &w->model); }
+static ae_status read_predicted(work *w) {
+  w->size = 9 * 16 * 12 * 3;
+  return ae_imageset_read(w->set, 0, 9, w->out);
 }
 static ae_status set_open(work *w) { return ae_imageset_open_memory(NULL, sets[which].data, sets[which].size, w->model, &w->set); }
 static ae_status set_open_file(work *w) { return ae_imageset_open(NULL, set_path, NULL, &w->set); }
@@ -692,6 +712,10 @@ static const struct scenario {
     {"ae_compress_bound", with_order, bound, PER_SET},
     {"ae_compress", with_order, compress, PER_KIND | PER_SET},
     {"ae_compress, scans", with_scans, compress_scans, SCANS},
+    {"ae_model_open, a predictor", with_nothing, open_predictor, 0},
+    {"ae_compress, predicted colour", with_predictor, compress_predicted, SLOW},
+    {"ae_imageset_read, predicted colour", with_predicted, read_predicted, SLOW},
+    {"ae_imageset_open, an embedded predictor", with_nothing, open_predicted, 0},
     {"ae_imageset_open_memory", with_elu, set_open, PER_SET},
     {"ae_imageset_open", with_nothing, set_open_file, 0},
     {"ae_imageset_open, a model that is looked for", with_path, set_found, 0},
