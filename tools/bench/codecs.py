@@ -1,9 +1,13 @@
 """The benchmark of files: image sets beside other codecs' files, in size, in distortion and in speed.
 
-usage: codecs.py [--quick] [--rounds N] [--threads N] [--exact-model FILE] [SECTION ...]
+usage: codecs.py [--quick] [--rounds N] [--threads N] [--exact-model FILE] [--sets NAME,...] [--slow]
+                 [--no-training] [--train-steps N] [SECTION ...]
+
+Here are the sections on MNIST's test images, and the page; those on all image sets are in lossless.py.
 
 What a section measured is kept in .build/bench/codecs-NAME.json, so that a run can be made in pieces;
 docs/compression.md, docs/data/codecs.json and docs/images/rate-distortion.png are made of all that are kept.
+Parts of the page whose sections are not kept stay as they are there.
 """
 
 import argparse
@@ -16,15 +20,14 @@ import re
 import shutil
 import subprocess
 import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Callable
 
+import lossless
 import matplotlib
 import numpy as np
 from bench import AEZ, KEPT, ROOT, in_turn, machine, prepare, seconds_of
+from peers import AVIF, COMPRESSORS, JXL, LOSSY, WEBP, aez, at_once
 from PIL import Image
 
 matplotlib.use("Agg")
@@ -47,97 +50,6 @@ QUOTED = (
     ("HCLT probabilistic circuit", round(1.20 * PIXELS / 8), "Liu et al. 2022; without its weights"),
     ("Bit-Swap", round(1.27 * PIXELS / 8), "Kingma et al. 2019; without about 11 MB of weights"),
     ("BB-ANS", round(1.41 * PIXELS / 8), "Townsend et al. 2019; without 2.34 MB of weights"),
-)
-
-
-# ---- Codecs: a command to make a file, a command to read it ----
-
-
-@dataclass(frozen=True)
-class Codec:
-    """What is run; `source`, `file` and `target` are paths. Compressors of bytes write to standard output."""
-
-    name: str
-    programs: tuple
-    suffix: str
-    encode: Callable
-    decode: Callable
-    target: str = "pgm"
-    streams: bool = False
-    setting: object = None
-
-    @property
-    def present(self):
-        return all(shutil.which(program) for program in self.programs)
-
-    def written(self, source, file, threads=2):
-        return run(self.encode(source, file, self.setting, threads), file if self.streams else None)
-
-    def read(self, file, target, threads=2):
-        return run(self.decode(file, target, threads), target if self.streams else None)
-
-
-def run(command, output=None, threads=None):
-    """Seconds that a command took; a failure ends the benchmark with the command's own words."""
-    environment = dict(os.environ, AE_THREADS=str(threads)) if threads else None
-    if output is None:
-        return seconds_of(command, environment)[0]
-    with open(output, "wb") as file:
-        start = time.perf_counter()
-        subprocess.run([str(c) for c in command], stdout=file, stderr=subprocess.DEVNULL, check=True)
-        return time.perf_counter() - start
-
-
-def compressor(program, *options):
-    return Codec(" ".join((program, *options)), (program,), program,
-                 lambda source, file, setting, threads: [program, *options, "-c", source],
-                 lambda file, target, threads: [program, "-dc", file], "bytes", True)  # fmt: skip
-
-
-def cwebp(name, *options):
-    return Codec(name, ("cwebp", "dwebp"), "webp",
-                 lambda source, file, setting, threads: ["cwebp", "-quiet", *options,
-                     *([] if setting is None else ["-q", setting]), *(["-mt"] if threads > 1 else []),
-                     source, "-o", file],
-                 lambda file, target, threads: ["dwebp", "-quiet", *(["-mt"] if threads > 1 else []), file,
-                     "-o", target], "png")  # fmt: skip
-
-
-def cjxl(name, *options):
-    return Codec(name, ("cjxl", "djxl"), "jxl",
-                 lambda source, file, setting, threads: ["cjxl", "--quiet", *options,
-                     *([] if setting is None else ["-d", setting]), f"--num_threads={threads}", source, file],
-                 lambda file, target, threads: ["djxl", "--quiet", f"--num_threads={threads}", file,
-                     target])  # fmt: skip
-
-
-COMPRESSORS = (
-    compressor("gzip", "-9"),
-    compressor("bzip2", "-9"),
-    compressor("xz", "-9e"),
-    compressor("zstd", "--ultra", "-22"),
-    compressor("brotli", "-q", "11", "-w", "24"),
-)
-WEBP = cwebp("WebP lossless -z 9", "-z", "9")
-JXL = cjxl("JPEG XL -e 9", "-d", "0", "-e", "9")
-AVIF = Codec("AVIF", ("avifenc", "avifdec"), "avif",
-             lambda source, file, q, threads: ["avifenc", "-j", threads, "-s", "4", "-y", "400", "--min", q,
-                 "--max", q, source, file],
-             lambda file, target, threads: ["avifdec", "-j", threads, "-d", "8", file, target],
-             "png")  # fmt: skip
-# An image of 28 x 28 has five resolutions at most; for the mosaic they lose nothing that shows.
-JPEG2000 = Codec("JPEG 2000", ("opj_compress", "opj_decompress"), "j2k",
-                 lambda source, file, q, threads: ["opj_compress", "-threads", threads, "-I", "-n", 5,
-                     "-q", q, "-i", source, "-o", file],
-                 lambda file, target, threads: ["opj_decompress", "-threads", threads, "-i", file, "-o",
-                     target])  # fmt: skip
-# Each with what its setting is called, and the settings, small files first.
-LOSSY = (
-    (AVIF, "avifenc -s 4 -y 400, --min and --max", (63, 59, 55, 50, 45, 35, 25)),
-    (cjxl("JPEG XL"), "cjxl -d", (15, 11, 8, 6, 4, 2, 1)),
-    (cwebp("WebP", "-m", "6"), "cwebp -m 6 -q", (0, 5, 10, 20, 30, 60, 90)),
-    # By quality, not by ratio: a file of one small image is mostly header.
-    (JPEG2000, "opj_compress -I -n 5 -q", (14, 18, 22, 26, 30, 34, 38)),
 )
 
 
@@ -189,13 +101,8 @@ def one_by_one(codec, images, indices):
         codec.read(file, target, 1)
         return file.stat().st_size, squared_error(images[index], pixels_of(target))
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = list(pool.map(one, indices))
+    results = at_once(one, indices)
     return tuple(sum(result[i] for result in results) / len(results) for i in (0, 1))
-
-
-def aez(*arguments, threads=None):
-    return run([AEZ, *arguments, "--force", "--quiet"], threads=threads)
 
 
 def models():
@@ -212,7 +119,7 @@ def has_scan_network(info):
 
 def code_models():
     """Those for lossy sets: that beside a network for lossless coding is there for the file's sake alone."""
-    return [(path, info) for path, info in models() if not has_scan_network(info)]
+    return [(path, info) for path, info in models() if info["qualities"] and not has_scan_network(info)]
 
 
 def exact_models(options):
@@ -375,9 +282,10 @@ def speed(options):
     return {"rows": rows, "rounds": rounds}
 
 
-SECTIONS = {
+ON_MNIST = {
     "exact-peers": exact_peers, "exact": exact, "lossy-peers": lossy_peers, "lossy": lossy, "speed": speed,
 }  # fmt: skip
+SECTIONS = {**lossless.SECTIONS, **ON_MNIST}
 
 
 # ---- The page and the picture, from what is kept ----
@@ -392,8 +300,8 @@ def versions():
     found = []
     for program, argument in (("gzip", "--version"), ("bzip2", "--help"), ("xz", "--version"),
                               ("zstd", "--version"), ("brotli", "--version"), ("cwebp", "-version"),
-                              ("cjxl", "--version"), ("avifenc", "--version"),
-                              ("opj_compress", "-h")):  # fmt: skip
+                              ("cjxl", "--version"), ("flif", "--version"), ("optipng", "--version"),
+                              ("avifenc", "--version"), ("opj_compress", "-h")):  # fmt: skip
         if shutil.which(program):
             # bzip2 and opj_compress say it with their help, and bzip2 waits for input.
             done = subprocess.run([program, argument], capture_output=True, stdin=subprocess.DEVNULL)
@@ -404,7 +312,8 @@ def versions():
 
 def table(columns, rows):
     # Words to the left, numbers to the right.
-    sides = ["---" if name in ("file", "source", "codec", "model", "at") else "--:" for name in columns]
+    words = ("file", "source", "codec", "model", "at", "set", "folder", "trained on the like")
+    sides = ["---" if name in words else "--:" for name in columns]
     lines = [columns, ["---", *sides[1:]], *rows]
     return ["| " + " | ".join(str(cell) for cell in line) + " |" for line in lines] + [""]
 
@@ -415,9 +324,9 @@ def said(data):
 
 def exact_text():
     peers, ours = kept("exact-peers"), kept("exact")
-    text = ["## Exact", ""]
+    text = ["## MNIST, lossless", ""]
     if not peers or not ours:
-        return [*text, "Not measured yet.", ""]
+        return text
     text += [
         "Every byte of the files counts. The compressors of bytes are given the pixels in order; the",
         "mosaic is one image of 2800 x 2800, the strip one of 28 x 280000. All files were read and compared.",
@@ -474,9 +383,9 @@ def against_avif(avif, curves):
 
 def lossy_text():
     peers, ours = kept("lossy-peers"), kept("lossy")
-    text = ["## Lossy", ""]
+    text = ["## MNIST, lossy", ""]
     if not peers or not ours:
-        return [*text, "Not measured yet.", ""]
+        return text
     text += [
         "![PSNR over bytes per image](images/rate-distortion.png)", "",
         "Squared error over all pixels of the 10,000 images, with pixels in 0 ... 1. Image sets without the",
@@ -513,9 +422,9 @@ def lossy_text():
 
 def speed_text():
     data = kept("speed")
-    text = ["## Speed", ""]
+    text = ["## MNIST, speed", ""]
     if not data:
-        return [*text, "Not measured yet.", ""]
+        return text
     often = "once each" if data["rounds"] == 1 else f"medians of {data['rounds']}"
     text += [
         f"From a file to a file, fresh processes, in turn; {often}. Megabytes of pixels a second, and how",
@@ -539,16 +448,39 @@ def speed_text():
     return text + said(data)
 
 
+TITLES = (
+    "Which method for which images", "Image sets, lossless", "Folders of pictures",
+    "Speed of lossless coding", "MNIST, lossless", "MNIST, lossy", "MNIST, speed",
+)  # fmt: skip
+
+
+def standing():
+    """What the page has of each part, as lines, by title."""
+    parts = re.split(r"^## (.*)\n", PAGE.read_text() if PAGE.exists() else "", flags=re.MULTILINE)
+    return {title: [f"## {title}", *text.rstrip().split("\n"), ""]
+            for title, text in zip(parts[1::2], parts[2::2], strict=True)}  # fmt: skip
+
+
 def write_page():
     head = [
         "# Compression beside other codecs", "",
-        "`make bench-codecs` wrote this page from what it measured on MNIST's 10,000 test images (28 x 28,",
-        "8 bits of grey; 7,840,000 pixels). The models have seen the training images alone. A part is",
-        "measured by `make bench-codecs SECTIONS=NAME`, NAME one of",
-        ", ".join(f"`{name}`" for name in SECTIONS) + ".", "",
+        *lossless.paragraph(
+            "`make bench-codecs` wrote this page from what it measured: sets of small images of many kinds,",
+            "lossless and near-lossless, and MNIST's 10,000 test images (28 x 28, 8 bits of grey; 7,840,000",
+            "pixels), lossy, too. Models have seen training images alone. A part is measured by",
+            "`make bench-codecs SECTIONS=NAME`, NAME one of",
+            ", ".join(f"`{name}`" for name in SECTIONS) + "; `SETS=NAME,...` says of which sets.",
+        ),
         f"Other codecs: {versions()}.", "",
     ]  # fmt: skip
-    PAGE.write_text("\n".join(head + exact_text() + lossy_text() + speed_text()).rstrip() + "\n")
+    measured = lossless.texts(kept, table, said)
+    for part in (exact_text(), lossy_text(), speed_text()):
+        if len(part) > 2:
+            measured[part[0].removeprefix("## ")] = part
+    old, text = standing(), []
+    for title in TITLES:
+        text += measured.get(title) or old.get(title) or [f"## {title}", "", "Not measured yet.", ""]
+    PAGE.write_text("\n".join(head + text).rstrip() + "\n")
     print(PAGE.relative_to(ROOT))
     write_curves()
     draw()
@@ -635,21 +567,31 @@ def main():
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--exact-model", metavar="FILE", help="instead of those in models/")
+    parser.add_argument("--sets", metavar="NAME,...", help="the sets to measure again, in sets-...")
+    parser.add_argument("--slow", action="store_true", help="cjxl -e 9 of large sets, too: minutes each")
+    parser.add_argument(
+        "--no-training", dest="training", action="store_false", help="take models that are kept, train none"
+    )
+    parser.add_argument("--train-steps", type=int, help="steps of training (default: the tool's)")
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=" ".join(SECTIONS) + " page")
     options = parser.parse_args()
     unknown = set(options.sections) - set(SECTIONS) - {"page"}
     if unknown:
         parser.error(f"no section {' '.join(sorted(unknown))}; there are {' '.join(SECTIONS)} page")
+    options.sets = options.sets.split(",") if options.sets else None
     options.rounds = options.rounds or (1 if options.quick else 3)
-    prepare()
-    stamp = machine(("numpy", "matplotlib"))
+    if set(options.sections or SECTIONS) & set(ON_MNIST):
+        prepare()
+    KEPT.mkdir(parents=True, exist_ok=True)
+    stamp = machine(("numpy", "matplotlib", "pillow"))
+    options.stamp = {"machine": stamp, "date": datetime.date.today().isoformat()}
     print(stamp, flush=True)
     for name in options.sections or SECTIONS:
         if name == "page":  # from what is kept alone
             continue
         print(f"== {name}", flush=True)
         data = SECTIONS[name](options)
-        data.update(machine=stamp, date=datetime.date.today().isoformat())
+        data.update(options.stamp)
         if not options.quick:
             (KEPT / f"codecs-{name}.json").write_text(json.dumps(data))
     if not options.quick:

@@ -2,7 +2,7 @@
 # Runs the benchmark of files, codecs.py, in the benchmark's virtual environment, with the codecs that Debian
 # has. Those that are missing are installed as root; otherwise they are named, and their rows are left out.
 #
-# usage: tools/bench/codecs.sh [--quick] [SECTION ...]     environment: bench.sh's
+# usage: tools/bench/codecs.sh [--quick] [--sets NAME,...] [SECTION ...]     environment: bench.sh's
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -19,6 +19,8 @@ cwebp webp
 dwebp webp
 cjxl libjxl-tools
 djxl libjxl-tools
+zopflipng zopfli
+optipng optipng
 avifenc libavif-bin
 avifdec libavif-bin
 opj_compress libopenjp2-tools
