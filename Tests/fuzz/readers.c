@@ -695,7 +695,7 @@ static void make_small_files(void) {
     size_t count = 0;
     char message[CPNG_MESSAGE_SIZE];
     for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (uint8_t)(i * i);
-    if (cpng_write(pixels, side, 24, &bytes, &count, message) != CPNG_OK) exit(1);
+    if (cpng_write(pixels, side, 24, 1, &bytes, &count, message) != CPNG_OK) exit(1);
     add_seed(bytes, count);
     cpng_free(bytes);
   }
