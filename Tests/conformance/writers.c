@@ -117,9 +117,9 @@ static void test_same_bytes(void) {
   } manners[] = {{"", 0, 1},
                  {"block_images=16", 1, 1},
                  {"embed_model=true quality=1 block_images=100", 1, 1},
-                 {"mode=lossless", 0, 0},
+                 {"mode=lossless method=contexts", 0, 0},
                  {"mode=lossless block_images=33", 1, 0},
-                 {"mode=near-lossless max_error=3 block_images=250", 0, 0}};
+                 {"mode=near-lossless max_error=3 method=contexts block_images=250", 0, 0}};
   static const size_t steps[] = {1, 7, 500, MANY};
   for (size_t m = 0; m < sizeof manners / sizeof *manners; m++) {
     size_t size = 0;
@@ -271,7 +271,7 @@ static void test_failing_callbacks(void) {
   int tries = 0;
   for (int at = 1;; at++) {
     sink to = {NULL, 0, 0, 0, 0};
-    ae_options *options = options_of(AE_OPTIONS_COMPRESSION, "mode=lossless block_images=100");
+    ae_options *options = options_of(AE_OPTIONS_COMPRESSION, "mode=lossless method=contexts block_images=100");
     ae_writer *writer = NULL;
     ae_status status, after;
     to.fails_at = at;
