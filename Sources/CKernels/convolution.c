@@ -33,8 +33,8 @@ size_t ck_column_count(const ck_convolution *g) {
   return (size_t)g->kernel * (size_t)g->kernel * (size_t)g->fine_channels;
 }
 
-size_t ck_row_count(const ck_convolution *g, int fine, size_t dense) {
-  return g->kernel == 0 ? dense : fine ? ck_fine_count(g) : ck_coarse_pixels(g) * (size_t)g->coarse_channels;
+size_t ck_row_count(const ck_node *node, const ck_convolution *g, int fine, size_t dense) {
+  return g->kernel == 0 || node->operation != CK_LAYER ? dense : fine ? ck_fine_count(g) : ck_coarse_pixels(g) * (size_t)g->coarse_channels;
 }
 
 /* What to do with the part of a window's row that is inside the picture. */
@@ -138,7 +138,7 @@ typedef struct window_kernels {
 #define CK_TEMPLATE "convolution_template.h"
 #include "each_path.h"
 
-static const window_kernels *const kernels[CK_PATH_COUNT] = CK_KERNELS(neon);
+static const window_kernels *const kernels[CK_PATH_COUNT] = CK_KERNELS(avx2, neon);
 
 /* One axis of the pictures that are read (source) and written (target). When going up, from coarse to fine, the target
    pixels phase, phase + phases, ... use the same part of the window. */

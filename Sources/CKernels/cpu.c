@@ -42,6 +42,12 @@ static int detect(int path) {
     return 0;
   if (path == CK_PATH_AVX2)
     return 1;
+#ifndef CK_VNNI_AS_AVX512
+  if (path == CK_PATH_AVXVNNI) {
+    const unsigned vnni = 1u << 4;
+    return a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & vnni);
+  }
+#endif
   const unsigned f = 1u << 16, dq = 1u << 17, bw = 1u << 30, vl = 1u << 31, vnni = 1u << 11;
   return (states & 0xE6) == 0xE6 && (b & (f | dq | bw | vl)) == (f | dq | bw | vl) && (c & vnni);
 }
@@ -56,7 +62,7 @@ static int detect_dotprod(void) {
 }
 #endif
 
-static const char *const names[CK_PATH_COUNT] = {"generic", "avx2", "avx512", "neon", "dotprod"};
+static const char *const names[CK_PATH_COUNT] = {"generic", "avx2", "avxvnni", "avx512", "neon", "dotprod"};
 
 /* One more than the best path or the one that AE_CPU names; 0 until it is first asked for. */
 static _Atomic int chosen;
@@ -74,6 +80,7 @@ int ck_path_available(int path) {
     return 1;
 #if defined(__x86_64__)
   case CK_PATH_AVX2:
+  case CK_PATH_AVXVNNI:
   case CK_PATH_AVX512:
     return detect(path);
 #elif defined(__aarch64__)

@@ -1,9 +1,9 @@
 /*
- * Trained layers in floats, one after another, on one image or many: how weights are arranged and images
+ * Trained networks in floats, node by node, on one image or many: how weights are arranged and images
  * shared among threads. It stands beside the matrix product because weights that do not change are packed once
  * and a block of rows goes through all layers while it is in cache. The loops are in dense_template.h.
  */
-#include "internal.h"
+#include "nodes.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -11,28 +11,39 @@
 /* Outputs that packed weights are cut into: a cache line of them, so that whoever sums fewer than a layer has
    reads one line after another. */
 enum { DENSE_BLOCK = 16 };
-/* Outputs that all rows of a task go through before the next ones. */
-enum { DENSE_GROUP = 64 };
+/* Inputs that all rows of a task meet before the next ones, and those of a task with one tile: the weights that some
+   outputs have for them stay in the first-level cache from tile to tile. */
+enum { DENSE_DEPTH = 512, DENSE_ALONE_DEPTH = 2048 };
 /* Tiles of rows that a task takes through all layers, at most: with the weights of one block, what stays in
    the second-level cache. */
 enum { DENSE_TILES = 8 };
+/* Numbers of the lists of a task: of some tiles by a piece of the inputs, each with a vector more. */
+enum { DENSE_LISTS = DENSE_TILES * (DENSE_DEPTH + 16) };
+_Static_assert(DENSE_LISTS >= DENSE_ALONE_DEPTH + 16, "the list of a tile alone");
+/* Numbers that the rows of a task may have at a time, and those of a row from which a tile of rows is too many. */
+enum { DENSE_NUMBERS = 1 << 24, DENSE_LARGE_ROW = 1 << 18 };
+/* Nodes whose places need no memory from elsewhere. */
+enum { DENSE_FEW_NODES = 16 };
+/* Weights from which threads share the outputs of a layer on a few rows. */
+enum { DENSE_SHARED = 1 << 15 };
 
-/* A few rows by some blocks of outputs. */
+/* A few rows by some blocks of outputs, and a piece of the inputs. */
 typedef struct dense_tile {
   const float *x;
   float *y;
   size_t ldx, ldy, rows;
-  /* The inputs to look at. */
+  /* The inputs to look at, from the piece's first on. */
   const uint16_t *list;
-  size_t list_count;
-  /* Blocks of weights, each [1 + inputs][DENSE_BLOCK], the biases first; floats from block to block, and how
-     many outputs there are. */
-  const float *weights;
-  size_t stride, count;
+  size_t list_count, depth; /* inputs of the piece */
+  /* Blocks of weights from the piece's first input on, each [inputs][DENSE_BLOCK], and floats from block to block. Before
+     the first piece sums are the biases, then what is in y. */
+  const float *weights, *bias;
+  size_t stride, count; /* outputs */
+  int activation;       /* after the last piece; CK_IDENTITY after the others */
 } dense_tile;
 
 typedef struct dense_kernels {
-  size_t rows; /* of a full tile */
+  size_t rows, width; /* of a full tile */
   size_t (*list)(const float *x, size_t ldx, size_t rows, size_t inputs, uint16_t *list);
   void (*tile)(const dense_tile *tile);
 } dense_kernels;
@@ -40,7 +51,7 @@ typedef struct dense_kernels {
 #define CK_TEMPLATE "dense_template.h"
 #include "each_path.h"
 
-static const dense_kernels *const kernels[CK_PATH_COUNT] = CK_KERNELS(neon);
+static const dense_kernels *const kernels[CK_PATH_COUNT] = CK_KERNELS(avx2, neon);
 
 typedef struct dense_job {
   const ck_dense_layer *layers;
@@ -48,8 +59,9 @@ typedef struct dense_job {
   const void *x;
   void *y;
   int x_form, y_form;
-  size_t count, tasks;
-  size_t widest, deepest;      /* floats of a row between two layers, inputs of a layer */
+  size_t count, tasks, step;   /* rows; and those that tasks are cut at */
+  const size_t *sizes, *offsets; /* floats of a row that each node gives, and where in a row's arena they are */
+  size_t arena;                /* floats of a row between input and output */
   size_t columns;              /* floats that a picture takes for a convolution: with margins, or in columns */
   atomic_size_t first_refused;  /* index of the first input that is not finite */
   atomic_size_t first_overflow; /* index of the first output that is not */
@@ -102,30 +114,64 @@ static void remember(atomic_size_t *first, size_t index) {
     ;
 }
 
-/* One layer on the rows of a task. `lists` has DENSE_TILES lists of `deepest` numbers and a vector more. */
-static void run_layer(const dense_job *job, const dense_kernels *kernel, const ck_dense_layer *layer,
-                      dense_tile tile, size_t rows, uint16_t *lists) {
-  size_t counts[DENSE_TILES], stride = job->deepest + 16, step = kernel->rows;
-  const float *x = tile.x;
-  float *y = tile.y;
-  for (size_t first = 0, t = 0; first < rows; first += step, t++)
-    counts[t] = kernel->list(x + first * tile.ldx, tile.ldx, rows - first < step ? rows - first : step,
-                             layer->inputs, lists + t * stride);
-  tile.stride = (layer->inputs + 1) * DENSE_BLOCK;
-  for (size_t o = 0; o < layer->outputs; o += DENSE_GROUP) {
-    tile.weights = (const float *)layer->packed + o * (layer->inputs + 1);
-    tile.count = layer->outputs - o < DENSE_GROUP ? layer->outputs - o : DENSE_GROUP;
-    for (size_t first = 0, t = 0; first < rows; first += step, t++) {
-      tile.rows = rows - first < step ? rows - first : step;
-      tile.x = x + first * tile.ldx;
-      tile.y = y + first * tile.ldy + o;
-      tile.list = lists + t * stride;
-      tile.list_count = counts[t];
-      kernel->tile(&tile);
+/* A layer on a few tiles of rows, and what its outputs share. */
+typedef struct layer_run {
+  const dense_kernels *kernel;
+  const ck_dense_layer *layer;
+  dense_tile tile;
+  size_t rows, first, depth, parts;
+  const uint16_t *lists;
+  size_t counts[DENSE_TILES];
+} layer_run;
+
+/* One part of the outputs, and a piece of the inputs. */
+static void run_part(void *context, size_t index) {
+  const layer_run *run = context;
+  const ck_dense_layer *layer = run->layer;
+  size_t step = run->kernel->rows, width = run->kernel->width;
+  size_t groups = (layer->outputs + width - 1) / width;
+  dense_tile tile = run->tile;
+  size_t end = groups * (index + 1) / run->parts * width;
+  for (size_t o = groups * index / run->parts * width; o < end; o += width) {
+    tile.bias = (const float *)layer->packed + o * (layer->inputs + 1);
+    tile.weights = tile.bias + (1 + run->first) * DENSE_BLOCK;
+    if (run->first)
+      tile.bias = NULL;
+    tile.count = layer->outputs - o < width ? layer->outputs - o : width;
+    for (size_t first = 0, t = 0; first < run->rows; first += step, t++) {
+      tile.rows = run->rows - first < step ? run->rows - first : step;
+      tile.x = run->tile.x + first * tile.ldx;
+      tile.y = run->tile.y + first * tile.ldy + o;
+      tile.list = run->lists + t * (run->depth + 16);
+      tile.list_count = run->counts[t];
+      run->kernel->tile(&tile);
     }
   }
-  /* Rows lie one after another, but for less than a vector between them. */
-  ck_activate(layer->activation, (rows - 1) * tile.ldy + layer->outputs, y);
+}
+
+/* One layer on the rows of a task. Threads share the outputs if there is no other task. `lists` has DENSE_LISTS. */
+static void run_layer(const dense_job *job, const dense_kernels *kernel, const ck_dense_layer *layer,
+                      dense_tile tile, size_t rows, uint16_t *lists) {
+  size_t inputs = layer->inputs, step = kernel->rows;
+  layer_run run = {.kernel = kernel, .layer = layer, .tile = tile, .rows = rows, .parts = 1, .lists = lists};
+  if (job->tasks == 1 && rows <= step && inputs * layer->outputs >= DENSE_SHARED && ck_thread_count() > 1)
+    run.parts = 2 * (size_t)ck_thread_count();
+  size_t most = rows <= step ? DENSE_ALONE_DEPTH : DENSE_DEPTH, pieces = (inputs + most - 1) / most;
+  run.depth = round_up((inputs + pieces - 1) / pieces, 16);
+  run.tile.stride = (inputs + 1) * DENSE_BLOCK;
+  for (; run.first < inputs; run.first += run.depth) {
+    size_t depth = inputs - run.first < run.depth ? inputs - run.first : run.depth;
+    run.tile.x = tile.x + run.first;
+    run.tile.depth = depth;
+    run.tile.activation = run.first + depth == inputs ? layer->activation : CK_IDENTITY;
+    for (size_t first = 0, t = 0; first < rows; first += step, t++)
+      run.counts[t] = kernel->list(run.tile.x + first * tile.ldx, tile.ldx, rows - first < step ? rows - first : step,
+                                   depth, lists + t * (run.depth + 16));
+    if (run.parts > 1)
+      ck_parallel(run.parts, run_part, &run);
+    else
+      run_part(&run, 0);
+  }
 }
 
 /* A convolution on the rows of a task, picture by picture. In columns, the pixels are the rows of a dense layer, as many
@@ -162,27 +208,24 @@ static void run_convolution(const dense_job *job, const dense_kernels *kernel, c
 static void task(void *context, size_t index) {
   dense_job *job = context;
   const dense_kernels *kernel = kernels[ck_path()];
-  size_t tiles = (job->count + kernel->rows - 1) / kernel->rows;
-  size_t row = tiles * index / job->tasks * kernel->rows, end = tiles * (index + 1) / job->tasks * kernel->rows;
+  size_t tiles = (job->count + job->step - 1) / job->step;
+  size_t row = tiles * index / job->tasks * job->step, end = tiles * (index + 1) / job->tasks * job->step;
   size_t rows = (end < job->count ? end : job->count) - row;
-  size_t half = rows * job->widest, inputs = CK_ROW_INPUTS(job->layers);
-  size_t outputs = CK_ROW_OUTPUTS(job->layers + job->layer_count - 1);
-  float *memory = ck_scratch_take((2 * half + job->columns) * sizeof(float) +
-                                  DENSE_TILES * (job->deepest + 16) * sizeof(uint16_t));
+  size_t inputs = CK_ROW_INPUTS(job->layers), outputs = CK_ROW_OUTPUTS(job->layers + job->layer_count - 1);
+  size_t arena = rows * job->arena, own = job->x_form == CK_ROWS_BYTES ? round_up(rows * inputs, 16) : 0;
+  float *memory = ck_scratch_take((arena + own + job->columns) * sizeof(float) + DENSE_LISTS * sizeof(uint16_t));
   if (!memory) {
     atomic_store(&job->out_of_memory, 1);
     return;
   }
-  float *columns = memory + 2 * half;
+  float *columns = memory + arena + own, *y = NULL;
   uint16_t *lists = (uint16_t *)(columns + job->columns);
-  dense_tile tile = {.x = (const float *)job->x + row * inputs, .ldx = inputs};
-  size_t next = 0;
+  const float *input = (const float *)job->x + row * inputs;
   if (job->x_form == CK_ROWS_BYTES) {
-    tile.x = memory;
-    next = 1;
-    ck_from_u8(rows * inputs, (const uint8_t *)job->x + row * inputs, memory);
+    ck_from_u8(rows * inputs, (const uint8_t *)job->x + row * inputs, memory + arena);
+    input = memory + arena;
   } else {
-    size_t bad = ck_first_not_finite(rows * inputs, tile.x);
+    size_t bad = ck_first_not_finite(rows * inputs, input);
     if (bad < rows * inputs) {
       remember(&job->first_refused, row * inputs + bad);
       ck_scratch_give(memory);
@@ -190,31 +233,43 @@ static void task(void *context, size_t index) {
     }
   }
   for (size_t l = 0; l < job->layer_count; l++) {
+    const ck_dense_layer *layer = job->layers + l;
     int last = l + 1 == job->layer_count;
-    if (last && job->y_form != CK_ROWS_BYTES) {
-      tile.y = (float *)job->y + row * outputs;
-      tile.ldy = outputs;
-    } else {
-      tile.y = memory + next * half;
-      tile.ldy = last ? outputs : round_up(CK_ROW_OUTPUTS(job->layers + l), 16);
+    const float *x[2];
+    size_t ldx[2];
+    for (int i = 0; i < 2; i++) {
+      size_t back = (size_t)layer->node.back[i] + 1;
+      x[i] = back > l ? input : memory + rows * job->offsets[l - back];
+      ldx[i] = back > l ? inputs : job->sizes[l - back];
     }
-    if (job->layers[l].convolution.kernel)
-      run_convolution(job, kernel, job->layers + l, tile, rows, lists, columns);
+    dense_tile tile = {.x = x[0], .ldx = ldx[0], .y = memory + rows * job->offsets[l], .ldy = job->sizes[l]};
+    if (last) {
+      tile.ldy = outputs;
+      if (job->y_form != CK_ROWS_BYTES)
+        tile.y = (float *)job->y + row * outputs;
+    }
+    if (layer->node.operation != CK_LAYER)
+      for (size_t r = 0; r < rows; r++)
+        ck_node_row(layer, x[0] + r * ldx[0], x[1] + r * ldx[1], tile.y + r * tile.ldy);
+    else if (layer->convolution.kernel)
+      run_convolution(job, kernel, layer, tile, rows, lists, columns);
     else
-      run_layer(job, kernel, job->layers + l, tile, rows, lists);
-    tile.x = tile.y;
-    tile.ldx = tile.ldy;
-    next ^= 1;
+      run_layer(job, kernel, layer, tile, rows, lists);
+    y = tile.y;
   }
   /* Before anything hides it: activations keep NaN, clamping does not. */
-  size_t bad = ck_first_not_finite(rows * outputs, tile.y);
+  size_t bad = ck_first_not_finite(rows * outputs, y);
   if (bad < rows * outputs)
     remember(&job->first_overflow, row * outputs + bad);
   if (job->y_form == CK_ROWS_UNIT)
-    ck_clamp_unit(rows * outputs, tile.y);
+    ck_clamp_unit(rows * outputs, y);
   if (job->y_form == CK_ROWS_BYTES)
-    ck_to_u8(rows * outputs, tile.y, (uint8_t *)job->y + row * outputs);
+    ck_to_u8(rows * outputs, y, (uint8_t *)job->y + row * outputs);
   ck_scratch_give(memory);
+}
+
+static const ck_node *node_of(const void *layers, size_t index) {
+  return &((const ck_dense_layer *)layers)[index].node;
 }
 
 int ck_dense_network(const ck_dense_layer *layers, size_t layer_count, size_t count, const void *x, int x_form,
@@ -231,27 +286,39 @@ int ck_dense_network(const ck_dense_layer *layers, size_t layer_count, size_t co
                    .count = count};
   atomic_init(&job.first_refused, SIZE_MAX);
   atomic_init(&job.first_overflow, SIZE_MAX);
+  size_t few[2 * DENSE_FEW_NODES], *sizes = few, *taken = NULL;
+  if (layer_count > DENSE_FEW_NODES) {
+    sizes = taken = ck_scratch_take(2 * layer_count * sizeof *sizes);
+    if (!taken)
+      return -1;
+  }
+  size_t *offsets = sizes + layer_count;
   for (size_t l = 0; l < layer_count; l++) {
     const ck_convolution *g = &layers[l].convolution;
-    size_t inputs = layers[l].inputs, outputs = CK_ROW_OUTPUTS(layers + l);
+    sizes[l] = round_up(CK_ROW_OUTPUTS(layers + l), 16);
+    if (layers[l].node.operation != CK_LAYER)
+      continue;
     const struct ck_windows *windows = windows_of(layers + l);
     size_t columns = windows ? ck_windows_margins(windows) : ck_coarse_pixels(g) * ck_column_count(g);
     columns = round_up(columns, 16);
-    job.deepest = inputs > job.deepest ? inputs : job.deepest;
-    job.widest = outputs > job.widest ? outputs : job.widest;
     job.columns = columns > job.columns ? columns : job.columns;
   }
-  size_t first_inputs = CK_ROW_INPUTS(layers);
-  job.widest = round_up(job.widest > first_inputs ? job.widest : first_inputs, 16);
-  size_t rows = kernels[ck_path()]->rows, tiles = (count + rows - 1) / rows;
-  size_t threads = (size_t)ck_thread_count();
+  job.sizes = sizes;
+  job.offsets = offsets;
+  job.arena = ck_plan(layer_count, node_of, layers, sizes, offsets);
+  size_t rows = kernels[ck_path()]->rows;
+  job.step = job.arena < DENSE_LARGE_ROW ? rows : 1;
+  size_t tiles = (count + job.step - 1) / job.step, threads = (size_t)ck_thread_count();
   /* As few tasks as share the work evenly: each one reads all weights. */
-  job.tasks = round_up((tiles + DENSE_TILES - 1) / DENSE_TILES, threads);
+  size_t most = DENSE_NUMBERS / (job.arena + 1) / job.step;
+  most = most < 1 ? 1 : most > DENSE_TILES ? DENSE_TILES : most;
+  job.tasks = round_up((tiles + most - 1) / most, threads);
   job.tasks = job.tasks < tiles ? job.tasks : tiles;
   if (job.tasks == 1)
     task(&job, 0);
   else
     ck_parallel(job.tasks, task, &job);
+  ck_scratch_give(taken);
   *first_refused = atomic_load(&job.first_refused);
   *first_overflow = atomic_load(&job.first_overflow);
   return atomic_load(&job.out_of_memory) ? -1 : 0;

@@ -18,33 +18,66 @@
 #define NV 2
 #endif
 #define SINGLE (VL == 8 ? 8 : 4)
+/* Outputs that all tiles of a task go through before the next ones. */
+#define GROUP 64
+/* Inputs to a step where all are looked at. */
+#define UNROLL 4
+
+#if !CK_IS_AVX512
+/* Bit i is set if lane i is. */
+CK_INLINE unsigned FN(lanes)(vi v) {
+#if CK_IS_AVX2
+  return (unsigned)_mm256_movemask_ps((__m256)v);
+#elif defined(__SSE2__)
+  return (unsigned)_mm_movemask_ps((__m128)v);
+#else
+  return (v[0] & 1u) | (v[1] & 2u) | (v[2] & 4u) | (v[3] & 8u);
+#endif
+}
+#endif
 
 /* Lists the inputs that are not zero in all rows; the list has room for a vector more. Returns how many. */
 static size_t FN(list)(const float *x, size_t ldx, size_t rows, size_t inputs, uint16_t *list) {
   size_t count = 0;
   for (size_t i = 0; i < inputs; i += VL) {
     size_t left = inputs - i < VL ? inputs - i : VL;
+    vi bits = (vi){};
+    const float *p = x + i;
+    for (size_t r = 0; r < rows; r++, p += ldx)
+      bits |= (vi)(left == VL ? vload(p) : vload_part(p, left));
+    /* But for the sign. */
+    const vi size = (vi){} + INT32_MAX;
 #if CK_IS_AVX512
     const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    __mmask16 part = (__mmask16)((1u << left) - 1), used = 0;
-    for (size_t r = 0; r < rows; r++)
-      used |= _mm512_cmp_ps_mask(_mm512_maskz_loadu_ps(part, x + r * ldx + i), _mm512_setzero_ps(), _CMP_NEQ_UQ);
+    __mmask16 used = _mm512_test_epi32_mask((__m512i)bits, (__m512i)size);
     __m512i at = _mm512_maskz_compress_epi32(used, _mm512_add_epi32(lane, _mm512_set1_epi32((int)i)));
     _mm256_storeu_si256((__m256i *)(list + count), _mm512_cvtepi32_epi16(at));
     count += (size_t)__builtin_popcount(used);
 #else
-    vi used = (vi){};
-    for (size_t r = 0; r < rows; r++) {
-      const float *p = x + r * ldx + i;
-      used |= (left == VL ? vload(p) : vload_part(p, left)) != 0.0f;
+    unsigned used = FN(lanes)((bits & size) != 0);
+    if (used == (1u << VL) - 1) {
+      for (uint16_t l = 0; l < VL; l++)
+        list[count + l] = (uint16_t)(i + l);
+      count += VL;
+      continue;
     }
-    for (size_t l = 0; l < left; l++) {
-      list[count] = (uint16_t)(i + l);
-      count += used[l] != 0;
-    }
+    for (; used; used &= used - 1)
+      list[count++] = (uint16_t)(i + (size_t)__builtin_ctz(used));
 #endif
   }
   return count;
+}
+
+/* Applies the activation where the sums of a tile have just been stored. */
+static __attribute__((noinline)) void FN(finish)(const dense_tile *tile, size_t first, size_t count) {
+  float *y = tile->y + first;
+  for (size_t r = 0; r < tile->rows; r++, y += tile->ldy)
+    for (size_t j = 0; j < count; j += VL) {
+      if (count - j >= VL)
+        vstore(y + j, vactivate(tile->activation, vload(y + j)));
+      else
+        vstore_part(y + j, vactivate(tile->activation, vload_part(y + j, count - j)), count - j);
+    }
 }
 
 /* `vectors` vectors of outputs from `first` on. rows and vectors are constants where this is inlined; a row
@@ -52,40 +85,72 @@ static size_t FN(list)(const float *x, size_t ldx, size_t rows, size_t inputs, u
 CK_INLINE void FN(multiply)(const size_t rows, const size_t vectors, const dense_tile *tile, size_t first) {
   const float *row[ROWS], *w[SINGLE];
   vf sum[ROWS][SINGLE];
+  _Alignas(64) float sums[ROWS][SINGLE * VL];
+  size_t count = tile->count < first ? 0 : tile->count - first;
+  count = count < vectors * VL ? count : vectors * VL;
+  float *y = tile->y + first;
 #pragma clang loop unroll(full)
-  for (size_t j = 0; j < vectors; j++) {
-    size_t at = first + j * VL;
-    w[j] = tile->weights + at / DENSE_BLOCK * tile->stride + at % DENSE_BLOCK;
-  }
-#pragma clang loop unroll(full)
-  for (size_t r = 0; r < rows; r++) {
+  for (size_t r = 0; r < rows; r++)
     row[r] = tile->x + (r < tile->rows ? r : tile->rows - 1) * tile->ldx;
 #pragma clang loop unroll(full)
-    for (size_t j = 0; j < vectors; j++)
-      sum[r][j] = vload(w[j]);
-  }
-  for (size_t p = 0; p < tile->list_count; p++) {
-    size_t column = tile->list[p], at = (column + 1) * DENSE_BLOCK;
-    vf right[SINGLE];
+  for (size_t j = 0; j < vectors; j++) {
+    size_t at = first + j * VL, block = at / DENSE_BLOCK * tile->stride + at % DENSE_BLOCK;
+    w[j] = tile->weights + block;
+    if (tile->bias)
 #pragma clang loop unroll(full)
-    for (size_t j = 0; j < vectors; j++)
-      right[j] = vload(w[j] + at);
+      for (size_t r = 0; r < rows; r++)
+        sum[r][j] = vload(tile->bias + block);
+  }
+  if (!tile->bias) {
+    for (size_t r = 0; r < rows; r++) {
+      const float *from = y + (r < tile->rows ? r : tile->rows - 1) * tile->ldy;
+      if (count == vectors * VL)
+        memcpy(sums[r], from, vectors * VL * sizeof(float));
+      else
+        memcpy(sums[r], from, count * sizeof(float));
+    }
 #pragma clang loop unroll(full)
     for (size_t r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
       for (size_t j = 0; j < vectors; j++)
-        sum[r][j] += row[r][column] * right[j];
+        sum[r][j] = *(vf *)(sums[r] + j * VL);
   }
-  _Alignas(64) float sums[ROWS][SINGLE * VL];
+#define ADD_INPUT(column)                                                                                    \
+  do {                                                                                                       \
+    vf right[SINGLE];                                                                                        \
+    _Pragma("clang loop unroll(full)") for (size_t j = 0; j < vectors; j++) right[j] =                       \
+        vload(w[j] + (column) * DENSE_BLOCK);                                                                \
+    _Pragma("clang loop unroll(full)") for (size_t r = 0; r < rows; r++)                                     \
+        _Pragma("clang loop unroll(full)") for (size_t j = 0; j < vectors; j++) sum[r][j] +=                 \
+        row[r][column] * right[j];                                                                           \
+  } while (0)
+  /* A list of all inputs needs no looking up, which processors that issue few instructions at a time gain by. */
+  size_t p = 0;
+#if !CK_IS_AVX512
+  if (rows > 1 && tile->list_count == tile->depth)
+    for (; p + UNROLL <= tile->list_count; p += UNROLL) {
+#pragma clang loop unroll(full)
+      for (size_t u = 0; u < UNROLL; u++)
+        ADD_INPUT(p + u);
+    }
+#endif
+  for (; p < tile->list_count; p++) {
+    size_t column = tile->list[p];
+    ADD_INPUT(column);
+  }
+#undef ADD_INPUT
 #pragma clang loop unroll(full)
   for (size_t r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
     for (size_t j = 0; j < vectors; j++)
       *(vf *)(sums[r] + j * VL) = sum[r][j];
-  size_t count = tile->count < first ? 0 : tile->count - first;
-  count = count < vectors * VL ? count : vectors * VL;
   for (size_t r = 0; r < tile->rows; r++)
-    memcpy(tile->y + r * tile->ldy + first, sums[r], count * sizeof(float));
+    if (count == vectors * VL)
+      memcpy(y + r * tile->ldy, sums[r], vectors * VL * sizeof(float));
+    else
+      memcpy(y + r * tile->ldy, sums[r], count * sizeof(float));
+  if (tile->activation != CK_IDENTITY)
+    FN(finish)(tile, first, count);
 }
 
 /* A group of outputs for one tile of rows. Packed outputs are a multiple of 16, so only the widest vectors can be
@@ -109,9 +174,11 @@ static void FN(tile)(const dense_tile *tile) {
   }
 }
 
-static const dense_kernels FN(kernels) = {ROWS, FN(list), FN(tile)};
+static const dense_kernels FN(kernels) = {ROWS, GROUP, FN(list), FN(tile)};
 
 #undef ROWS
 #undef NV
 #undef SINGLE
+#undef GROUP
+#undef UNROLL
 #include "vector_template_end.h"

@@ -4,7 +4,9 @@
  *   VL               floats in one vector register,
  *   CK_REGISTERS     vector registers there are.
  * Functions of a path beyond the baseline carry its target attribute, so the rest of the library stays baseline.
- * CK_WITH_DOTPROD asks for Arm's dot products of bytes, too; only integers gain by them.
+ * CK_WITH_BYTES asks for the paths, too, that differ from others in products of bytes alone: AVX-VNNI and Arm's dot
+ * products. With CK_VNNI_AS_AVX512, AVX-VNNI is spelled as AVX-512 spells it, so that machines that have only that run
+ * its tests.
  */
 #define CK_PATH_SUFFIX generic
 #define CK_IS_GENERIC 1
@@ -25,10 +27,28 @@
 #define CK_REGISTERS 16
 #include CK_TEMPLATE
 #undef CK_PATH_SUFFIX
-#undef CK_IS_AVX2
 #undef VL
 #undef CK_REGISTERS
 #pragma clang attribute pop
+
+#if defined(CK_WITH_BYTES)
+#if defined(CK_VNNI_AS_AVX512)
+#pragma clang attribute push(__attribute__((target("avx2,fma,avx512vl,avx512vnni"))), apply_to = function)
+#else
+#pragma clang attribute push(__attribute__((target("avx2,fma,avxvnni"))), apply_to = function)
+#endif
+#define CK_PATH_SUFFIX avxvnni
+#define CK_IS_AVXVNNI 1
+#define VL 8
+#define CK_REGISTERS 16
+#include CK_TEMPLATE
+#undef CK_PATH_SUFFIX
+#undef CK_IS_AVXVNNI
+#undef VL
+#undef CK_REGISTERS
+#pragma clang attribute pop
+#endif
+#undef CK_IS_AVX2
 
 #pragma clang attribute push(                                                                                \
     __attribute__((target("avx2,fma,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"))), apply_to = function)
@@ -55,7 +75,7 @@
 #undef VL
 #undef CK_REGISTERS
 
-#if defined(CK_WITH_DOTPROD)
+#if defined(CK_WITH_BYTES)
 #pragma clang attribute push(__attribute__((target("dotprod"))), apply_to = function)
 #define CK_PATH_SUFFIX dotprod
 #define CK_IS_DOTPROD 1
@@ -72,4 +92,4 @@
 #endif
 
 #undef CK_TEMPLATE
-#undef CK_WITH_DOTPROD
+#undef CK_WITH_BYTES

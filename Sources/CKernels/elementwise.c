@@ -10,6 +10,7 @@
 typedef struct elementwise_kernels {
   void (*activate)(int, size_t, float *);
   void (*activation_gradient)(int, size_t, const float *, float *);
+  void (*activation_gradient_at)(int, size_t, const float *, float *);
   void (*from_u8)(size_t, const uint8_t *, float *);
   void (*to_u8)(size_t, const float *, uint8_t *);
   void (*clamp_unit)(size_t, float *);
@@ -25,7 +26,7 @@ typedef struct elementwise_kernels {
 #define CK_TEMPLATE "elementwise_template.h"
 #include "each_path.h"
 
-static const elementwise_kernels *const kernels[CK_PATH_COUNT] = CK_KERNELS(neon);
+static const elementwise_kernels *const kernels[CK_PATH_COUNT] = CK_KERNELS(avx2, neon);
 
 /* Elements that are worth a thread, and the chunks that a sum is cut into at most. */
 enum { PASS_CHUNK = 16384, SUM_CHUNKS = 128 };
@@ -71,6 +72,7 @@ static double run_sum(pass *p, void (*task)(void *, size_t)) {
 
 TASK(activate, p->kernel->activate(p->activation, n, p->out + i))
 TASK(activation_gradient, p->kernel->activation_gradient(p->activation, n, p->in + i, p->out + i))
+TASK(activation_gradient_at, p->kernel->activation_gradient_at(p->activation, n, p->in + i, p->out + i))
 TASK(from_u8, p->kernel->from_u8(n, p->bytes_in + i, p->out + i))
 TASK(to_u8, p->kernel->to_u8(n, p->in + i, p->bytes_out + i))
 TASK(clamp_unit, p->kernel->clamp_unit(n, p->out + i))
@@ -90,6 +92,11 @@ void ck_activate(int activation, size_t n, float *x) {
 void ck_activation_gradient(int activation, size_t n, const float *y, float *dy) {
   if (activation != CK_IDENTITY)
     run(&(pass){.n = n, .activation = activation, .in = y, .out = dy}, activation_gradient_task);
+}
+
+void ck_activation_gradient_at(int activation, size_t n, const float *x, float *dy) {
+  if (activation != CK_IDENTITY)
+    run(&(pass){.n = n, .activation = activation, .in = x, .out = dy}, activation_gradient_at_task);
 }
 
 void ck_from_u8(size_t n, const uint8_t *bytes, float *x) {

@@ -4,13 +4,21 @@
  */
 #include "vector_template.h"
 
-/* Runs `body` with `count` lanes at i, at last with what is left. Once in the code: it is branches against bytes. */
+/* Runs `body` with `count` lanes at i: VL, a constant, but at last what is left. */
 #define PASS(n, body)                                                                                        \
-  for (size_t i = 0; i < (n); i += VL) {                                                                     \
-    const size_t count = (n) - i < VL ? (n) - i : VL;                                                        \
-    (void)count;                                                                                             \
-    body                                                                                                     \
-  }
+  do {                                                                                                       \
+    size_t i = 0;                                                                                            \
+    for (; i + VL <= (n); i += VL) {                                                                         \
+      const size_t count = VL;                                                                               \
+      (void)count;                                                                                           \
+      body                                                                                                   \
+    }                                                                                                        \
+    if (i < (n)) {                                                                                           \
+      const size_t count = (n) - i;                                                                          \
+      (void)count;                                                                                           \
+      body                                                                                                   \
+    }                                                                                                        \
+  } while (0)
 
 #define LOAD(p) (count == VL ? vload((p) + i) : vload_part((p) + i, count))
 #define STORE(p, v)                                                                                          \
@@ -29,13 +37,43 @@ static void FN(activation_gradient)(int activation, size_t n, const float *y, fl
   PASS(n, { STORE(dy, vactivation_gradient(activation, LOAD(y), LOAD(dy))); });
 }
 
+static void FN(activation_gradient_at)(int activation, size_t n, const float *x, float *dy) {
+  PASS(n, { STORE(dy, vactivation_gradient_at(activation, LOAD(x), LOAD(dy))); });
+}
+
+/* Bytes / 255, rounded to nearest. */
+CK_INLINE vf FN(over_255)(vf bytes) {
+#if CK_IS_GENERIC
+  return bytes / 255.0f;
+#else
+  /* Without a division: what one product lacks, a second one adds. */
+  const vf inverse = (vf){} + 1.0f / 255.0f;
+  vf q = bytes * inverse;
+  return __builtin_elementwise_fma(__builtin_elementwise_fma(-q, (vf){} + 255.0f, bytes), inverse, q);
+#endif
+}
+
+/* Division by 255 to the last bit, as all paths have it: the reciprocal in two parts, where they add up in one rounding. */
+CK_INLINE vf FN(unit)(vi bytes) {
+  vf x = __builtin_convertvector(bytes, vf);
+#if CK_IS_GENERIC
+  return x / 255.0f;
+#else
+  return __builtin_elementwise_fma(x, (vf){} + 0x1.010102p-8f, x * -0x1.fdfdfep-33f);
+#endif
+}
+
 static void FN(from_u8)(size_t n, const uint8_t *bytes, float *x) {
-  typedef uint8_t octets __attribute__((vector_size(VL)));
-  PASS(n, {
-    octets whole = {0};
-    memcpy(&whole, bytes + i, count);
-    STORE(x, __builtin_convertvector(whole, vf) / 255.0f);
-  });
+  typedef uint8_t octets __attribute__((vector_size(VL), aligned(1)));
+  size_t i = 0;
+  for (; i + VL <= n; i += VL)
+    vstore(x + i, FN(unit)(__builtin_convertvector(*(const octets *)(bytes + i), vi)));
+  if (i < n) {
+    uint8_t rest[VL] = {0};
+    for (size_t l = 0; i + l < n && l < VL; l++)
+      rest[l] = bytes[i + l];
+    vstore_part(x + i, FN(unit)(__builtin_convertvector(*(const octets *)rest, vi)), n - i);
+  }
 }
 
 CK_INLINE vf FN(clamp_unit_vector)(vf x) {
@@ -43,16 +81,32 @@ CK_INLINE vf FN(clamp_unit_vector)(vf x) {
   return vmin(x, (vf){} + 1.0f);
 }
 
-static void FN(to_u8)(size_t n, const float *x, uint8_t *bytes) {
-/* A fused product and sum would round ties that are not. */
+/* Adding 2^23 leaves the rounded whole number in the low bits. A fused product and sum would round ties that are not. */
+CK_INLINE vi FN(rounded)(vf x) {
 #pragma clang fp contract(off)
-  typedef uint8_t octets __attribute__((vector_size(VL)));
-  PASS(n, {
-    /* Adding 2^23 leaves the rounded whole number in the low bits. */
-    vf scaled = FN(clamp_unit_vector)(LOAD(x)) * 255.0f;
-    octets whole = __builtin_convertvector((vi)(scaled + 0x1p23f) & 0xFF, octets);
-    memcpy(bytes + i, &whole, count);
-  });
+  vf scaled = FN(clamp_unit_vector)(x) * 255.0f;
+  return (vi)(scaled + 0x1p23f) & 0xFF;
+}
+
+static void FN(to_u8)(size_t n, const float *x, uint8_t *bytes) {
+  typedef uint8_t octets __attribute__((vector_size(VL), aligned(1)));
+  size_t i = 0;
+#if CK_IS_AVX2
+  for (; i + 4 * VL <= n; i += 4 * VL) {
+    __m256i a = (__m256i)FN(rounded)(vload(x + i)), b = (__m256i)FN(rounded)(vload(x + i + VL));
+    __m256i c = (__m256i)FN(rounded)(vload(x + i + 2 * VL)), d = (__m256i)FN(rounded)(vload(x + i + 3 * VL));
+    __m256i mixed = _mm256_packus_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d));
+    mixed = _mm256_permutevar8x32_epi32(mixed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    _mm256_storeu_si256((__m256i *)(bytes + i), mixed);
+  }
+#endif
+  for (; i + VL <= n; i += VL)
+    *(octets *)(bytes + i) = __builtin_convertvector(FN(rounded)(vload(x + i)), octets);
+  if (i < n) {
+    vi rest = FN(rounded)(vload_part(x + i, n - i));
+    for (size_t l = 0; i + l < n && l < VL; l++)
+      bytes[i + l] = (uint8_t)rest[l];
+  }
 }
 
 static void FN(clamp_unit)(size_t n, float *x) {
@@ -159,7 +213,7 @@ static void FN(adam)(size_t n, const float *gradient, const ck_adam_step *step, 
 }
 
 static const elementwise_kernels FN(kernels) = {
-    FN(activate),         FN(activation_gradient),
+    FN(activate),         FN(activation_gradient), FN(activation_gradient_at),
     FN(from_u8),          FN(to_u8),
     FN(clamp_unit),       FN(exp),
     FN(first_not_finite), FN(squared_error),

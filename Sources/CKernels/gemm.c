@@ -26,7 +26,7 @@ static __attribute__((noinline)) void prefetch_step(const gemm_job *job, size_t 
 #define CK_TEMPLATE "gemm_template.h"
 #include "each_path.h"
 
-static const gemm_kernels *const kernels[CK_PATH_COUNT] = CK_KERNELS(neon);
+static const gemm_kernels *const kernels[CK_PATH_COUNT] = CK_KERNELS(avx2, neon);
 
 /* Rows that go through at a time: bounds the packed copy of A. */
 enum { GEMM_ROWS = 1024 };

@@ -20,17 +20,20 @@
 #define FN(name) CK_JOIN(name, CK_PATH_SUFFIX)
 
 /**
- * CK_KERNELS(dotprod) is the table from paths to the `kernels` that a template defines for each; `dotprod` is the
- * path whose kernels serve CK_PATH_DOTPROD.
+ * CK_KERNELS(avxvnni, dotprod) is the table from paths to the `kernels` that a template defines for each; `avxvnni` and
+ * `dotprod` are the paths whose kernels serve those whose own differ in products of bytes alone.
  */
 #if defined(__x86_64__)
-#define CK_KERNELS(dotprod)                                                                                  \
-  {[CK_PATH_GENERIC] = &kernels_generic, [CK_PATH_AVX2] = &kernels_avx2, [CK_PATH_AVX512] = &kernels_avx512}
+#define CK_KERNELS(avxvnni, dotprod)                                                                         \
+  {[CK_PATH_GENERIC] = &kernels_generic,                                                                     \
+   [CK_PATH_AVX2] = &kernels_avx2,                                                                           \
+   [CK_PATH_AVXVNNI] = &kernels_##avxvnni,                                                                   \
+   [CK_PATH_AVX512] = &kernels_avx512}
 #elif defined(__aarch64__)
-#define CK_KERNELS(dotprod)                                                                                  \
+#define CK_KERNELS(avxvnni, dotprod)                                                                         \
   {[CK_PATH_GENERIC] = &kernels_generic, [CK_PATH_NEON] = &kernels_neon, [CK_PATH_DOTPROD] = &kernels_##dotprod}
 #else
-#define CK_KERNELS(dotprod) {[CK_PATH_GENERIC] = &kernels_generic}
+#define CK_KERNELS(avxvnni, dotprod) {[CK_PATH_GENERIC] = &kernels_generic}
 #endif
 
 /** The least multiple of `to` that is not below n. */
@@ -62,12 +65,12 @@ void ck_windows_run(const struct ck_windows *windows, const float *x, float *mar
 /** ck_path_selected() returns what ck_path_select set on this thread, or -1. */
 int ck_path_selected(void);
 
-/** Numbers in a row of a layer: of fine or coarse pictures, or for a dense layer those of its matrix. */
-size_t ck_row_count(const ck_convolution *g, int fine, size_t dense);
+/** Numbers in a row of a layer: of fine or coarse pictures, or for all that is no convolution the `dense` ones. */
+size_t ck_row_count(const ck_node *node, const ck_convolution *g, int fine, size_t dense);
 #define CK_ROW_INPUTS(layer)                                                                                 \
-  ck_row_count(&(layer)->convolution, !(layer)->convolution.transposed, (layer)->inputs)
+  ck_row_count(&(layer)->node, &(layer)->convolution, !(layer)->convolution.transposed, (layer)->inputs)
 #define CK_ROW_OUTPUTS(layer)                                                                                \
-  ck_row_count(&(layer)->convolution, (layer)->convolution.transposed, (layer)->outputs)
+  ck_row_count(&(layer)->node, &(layer)->convolution, (layer)->convolution.transposed, (layer)->outputs)
 
 /* The path's kernel under ck_adam, for products that make a step with their own sums: n numbers from `first`
    on of the step's arrays, and n of the gradient. */

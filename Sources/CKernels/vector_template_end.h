@@ -15,3 +15,7 @@
 #undef vsoftplus
 #undef vactivate
 #undef vactivation_gradient
+#undef vtanh
+#undef verf
+#undef vactivation_gradient_at
+#undef vreciprocal

@@ -28,7 +28,7 @@ final class ReferenceStack {
         to: ck_dense_layer(
           inputs: inputs, outputs: outputs, activation: Int32(activations.last!),
           convolution: ck_convolution(),
-          bias: heldBiases.last!, packed: nil))
+          bias: heldBiases.last!, packed: nil, node: ck_node()))
       ck_dense_prepare(layer, weights.last!)
     }
     (self.activations, self.weights, self.biases, self.heldBiases) = (

@@ -43,7 +43,7 @@ struct ReferenceLayer {
                 inputs: inputs, outputs: outputs, weights: w.baseAddress,
                 packed: isPacked ? p.baseAddress : nil,
                 bias: b.baseAddress, multiplier: m.baseAddress, shift: Int32(shift), table: t.baseAddress,
-                convolution: ck_convolution(), zero: 0)
+                convolution: ck_convolution(), zero: 0, narrow: 0, node: ck_node(), second_zero: 0)
               return body(&layer)
             }
           }

@@ -258,7 +258,7 @@ static void test_integers(void) {
     for (int with = 0; with < 2; with++)
       for (size_t rows = 1; rows <= ROWS; rows += rows < 2 ? 1 : 17)
         for (int words = 0; words < 2; words++) {
-          ck_integer_layer layer = {inputs, outputs, w, with ? packed : NULL, bias, multiplier, 36, table, {0}, 0};
+          ck_integer_layer layer = {inputs, outputs, w, with ? packed : NULL, bias, multiplier, 36, table, {0}, 0, 0, {0}, 0};
           if (words)
             failed += ck_integer_words_to_bytes(&layer, rows, xw, y);
           else

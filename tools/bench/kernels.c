@@ -10,7 +10,7 @@
  * for bench.py.
  *
  *   clang -O2 -ISources/CKernels/include tools/bench/kernels.c Sources/CKernels/?*.c -lm -lpthread -o kernels
- *   ./kernels [generic|avx2|avx512|neon|dotprod [peak]]
+ *   ./kernels [generic|avx2|avxvnni|avx512|neon|dotprod [peak]]
  */
 #define _GNU_SOURCE
 #include "CKernels.h"
@@ -76,7 +76,7 @@ PEAK(peak_generic, , float4, s[i] * x + y)
 PEAK(peak_avx2, AVX2, float8, s[i] * x + y)
 PEAK(peak_avx512, AVX512, float16, s[i] * x + y)
 PEAK(integer_peak_generic, , __m128i, _mm_add_epi32(s[i], _mm_madd_epi16(x, y)))
-PEAK(integer_peak_avx2, AVX2, __m256i, _mm256_add_epi32(s[i], _mm256_madd_epi16(x, y)))
+PEAK(integer_peak_avx2, AVX2, __m256i, _mm256_add_epi32(s[i], _mm256_madd_epi16(_mm256_maddubs_epi16(x, y), y)))
 PEAK(integer_peak_avx512, AVX512, __m512i, _mm512_dpbusd_epi32(s[i], x, y))
 READ(read_generic, , __m128i)
 READ(read_avx2, AVX2, __m256i)
@@ -403,16 +403,24 @@ static void bench_layers(void) {
       uint8_t table[CK_TABLE_COUNT];
       int32_t *bias = calloc(outputs, 4), *multiplier = malloc(outputs * 4);
       for (size_t i = 0; i < inputs * outputs; i++)
-        w[i] = (int8_t)(rand() % 255 - 127);
+        w[i] = (int8_t)((rand() % 127 + rand() % 127 + rand() % 127 + rand() % 127) / 4 - 63);
       for (size_t i = 0; i < count * inputs; i++)
         x[i] = (uint8_t)(1 + rand() % 255);
       for (size_t i = 0; i < outputs; i++)
-        multiplier[i] = 1 << 20;
+        multiplier[i] = 1 << 30;
       for (int i = 0; i < CK_TABLE_COUNT; i++)
         table[i] = (uint8_t)(i >> 4);
       void *packed = aligned_alloc(64, (packed_size + 63) / 64 * 64);
       ck_integer_pack(inputs, outputs, w, packed);
-      ck_integer_layer layer = {inputs, outputs, w, packed, bias, multiplier, 30, table};
+      ck_integer_layer layer = {.inputs = inputs,
+                                .outputs = outputs,
+                                .weights = w,
+                                .packed = packed,
+                                .bias = bias,
+                                .multiplier = multiplier,
+                                .shift = 40,
+                                .table = table,
+                                .narrow = 1};
       layer_context context = {.integers = &layer, .count = count, .x = x, .y = y};
       measure_layer("int8", &context, inputs, outputs, 1, packed, packed_size);
       free(w), free(x), free(y), free(bias), free(multiplier), free(packed);
@@ -529,9 +537,9 @@ int main(int argc, char **argv) {
     read_function = read_generic;
 #if defined(__x86_64__)
     integer_peak = (peak){integer_peak_generic, 2 * 8};
-    if (path == CK_PATH_AVX2) {
+    if (path == CK_PATH_AVX2 || path == CK_PATH_AVXVNNI) {
       float_peak = (peak){peak_avx2, 2 * 8};
-      integer_peak = (peak){integer_peak_avx2, 2 * 16};
+      integer_peak = (peak){integer_peak_avx2, 2 * 32};
       read_function = read_avx2;
     }
     if (path == CK_PATH_AVX512) {

@@ -17,7 +17,15 @@
 
 /* ---- Instruction sets ---- */
 
-enum { CK_PATH_GENERIC = 0, CK_PATH_AVX2 = 1, CK_PATH_AVX512 = 2, CK_PATH_NEON = 3, CK_PATH_DOTPROD = 4, CK_PATH_COUNT = 5 };
+enum {
+  CK_PATH_GENERIC = 0,
+  CK_PATH_AVX2 = 1,
+  CK_PATH_AVXVNNI = 2, /* AVX2, and for integers the 256-bit products of bytes of processors without AVX-512 */
+  CK_PATH_AVX512 = 3,
+  CK_PATH_NEON = 4,
+  CK_PATH_DOTPROD = 5,
+  CK_PATH_COUNT = 6
+};
 
 /** ck_scratch_trim() gives the memory that products keep between calls back to the system. */
 void ck_scratch_trim(void);
@@ -32,7 +40,7 @@ int ck_path_available(int path);
  * nothing, if the machine lacks the path.
  */
 int ck_path_select(int path);
-/** ck_path_name(path) returns "generic", "avx2", "avx512" or "neon". */
+/** ck_path_name(path) returns "generic", "avx2", "avxvnni", "avx512", "neon" or "dotprod". */
 const char *ck_path_name(int path);
 
 /* ---- Contexts: what the calling thread, and the parallel loops that it starts, work with ---- */
@@ -108,7 +116,22 @@ void ck_float_leave(uint64_t before);
 
 /* ---- Float matrix product ---- */
 
-enum { CK_IDENTITY = 0, CK_SIGMOID = 1, CK_RELU = 2, CK_ELU = 3 };
+/**
+ * Activation functions. A leaky ReLU is CK_LEAKY_RELU + 256 * s, where s, 1 to 999, is a thousand times its slope for
+ * negative numbers. GELU is x Phi(x) with the normal distribution itself, CK_GELU_TANH its approximation by tanh
+ * (Hendrycks and Gimpel 2016). SiLU and both GELUs are not monotonic: their gradients need x, not f(x) alone.
+ */
+enum {
+  CK_IDENTITY = 0,
+  CK_SIGMOID = 1,
+  CK_RELU = 2,
+  CK_ELU = 3,
+  CK_LEAKY_RELU = 4,
+  CK_SILU = 5,
+  CK_GELU = 6,
+  CK_GELU_TANH = 7,
+  CK_TANH = 8
+};
 
 /**
  * ck_sgemm computes C[m,n] = f(op(A)[m,k] op(B)[k,n] + bias[n] + (accumulate ? C : 0)).
@@ -176,6 +199,57 @@ int ck_convolution_backward(const ck_convolution *g, size_t rows, const float *d
  */
 int ck_symmetric_eigen(size_t n, const double *matrix, size_t vector_count, double *values, double *vectors);
 
+/* ---- Lists of nodes ---- */
+
+/**
+ * What a node of a network computes. CK_LAYER has weights: it is dense, a convolution or a transposed one, as its
+ * `convolution` says. The others have none, and pictures are [height, width, channels]:
+ *   CK_RESHAPE         the same numbers
+ *   CK_ACTIVATE        an activation alone
+ *   CK_ADD             of two sources of one shape, and then an activation
+ *   CK_CONCATENATE     the channels of two sources with as many pixels
+ *   CK_MEAN_POOL       means over windows, which have no padding
+ *   CK_MAX_POOL        maxima over windows; what lies outside of the picture does not count
+ *   CK_UPSAMPLE        each pixel becomes a square of `stride` by `stride`
+ *   CK_CHANNELS_FIRST  from [pixels, channels] to [channels, pixels]
+ *   CK_CHANNELS_LAST   back
+ */
+enum {
+  CK_LAYER = 0,
+  CK_RESHAPE = 1,
+  CK_ACTIVATE = 2,
+  CK_ADD = 3,
+  CK_CONCATENATE = 4,
+  CK_MEAN_POOL = 5,
+  CK_MAX_POOL = 6,
+  CK_UPSAMPLE = 7,
+  CK_CHANNELS_FIRST = 8,
+  CK_CHANNELS_LAST = 9
+};
+
+/**
+ * ck_node is how a layer stands in a list. All zero, it is a layer with weights whose input is what the one before it
+ * gives. Source i of node n is node n - 1 - back[i], and node -1 the network's input. Only CK_ADD and CK_CONCATENATE have
+ * a second source. For pools, the layer's `convolution` goes from fine to coarse pictures of as many channels; for
+ * CK_UPSAMPLE it is transposed, from coarse to fine ones, with kernel = stride; `kernel` counts in both directions but for
+ * a mean over a whole picture, where it is -1 and the coarse picture one pixel.
+ */
+typedef struct ck_node {
+  int32_t operation;
+  int32_t back[2];
+  int32_t pixels;      /* of CK_CONCATENATE, CK_CHANNELS_FIRST and CK_CHANNELS_LAST */
+  int32_t channels[2]; /* of the sources, likewise */
+} ck_node;
+
+/**
+ * ck_plan(count, node, sizes, offsets) places the outputs of `count` nodes in one arena: output n, of sizes[n] numbers, at
+ * offsets[n], such that it overlaps none that is still to be read, or read by n itself. `node(context, n)` returns node n.
+ * Returns the size of the arena. At most CK_MOST_NODES nodes.
+ */
+enum { CK_MOST_NODES = 512 };
+size_t ck_plan(size_t count, const ck_node *(*node)(const void *context, size_t index), const void *context,
+               const size_t *sizes, size_t *offsets);
+
 /* ---- Trained layers in floats ---- */
 
 /**
@@ -188,7 +262,18 @@ typedef struct ck_dense_layer {
   ck_convolution convolution;
   const float *bias;
   void *packed;
+  ck_node node; /* of one without weights, inputs and outputs are the numbers of its first source and its own */
 } ck_dense_layer;
+
+/**
+ * ck_node_forward(node, rows, x0, x1, y) runs a node without weights on rows of one or two sources.
+ * ck_node_backward(node, rows, x0, x1, y, dy, dx0, dx1) is its gradient: of dy, which for CK_ACTIVATE is the gradient by y
+ * and for CK_ADD that by the sum before the activation, it makes those by x0 and x1. They are stored, not added; NULL
+ * stands for one that is not wanted. Threads share the rows.
+ */
+void ck_node_forward(const ck_dense_layer *node, size_t rows, const float *x0, const float *x1, float *y);
+void ck_node_backward(const ck_dense_layer *node, size_t rows, const float *x0, const float *x1, const float *y,
+                      const float *dy, float *dx0, float *dx1);
 
 /**
  * ck_dense_prepare(layer, weights) sets `packed`, from [outputs, inputs] or the convolution's weights; all else is set
@@ -245,6 +330,8 @@ int ck_sgemm_weight_gradient(size_t m, size_t n, size_t k, const float *dy, cons
 void ck_activate(int activation, size_t n, float *x);
 /** ck_activation_gradient(f, n, y, dy) multiplies dy by f'(x), where y = f(x) is all that is kept. */
 void ck_activation_gradient(int activation, size_t n, const float *y, float *dy);
+/** ck_activation_gradient_at(f, n, x, dy) multiplies dy by f'(x), given x itself: for every activation. */
+void ck_activation_gradient_at(int activation, size_t n, const float *x, float *dy);
 /** ck_from_u8(n, bytes, x) is x = bytes / 255. */
 void ck_from_u8(size_t n, const uint8_t *bytes, float *x);
 /** ck_to_u8(n, x, bytes) is bytes = round(255 * clamp(x, 0, 1)), ties to even; NaN gives 0. */
@@ -287,7 +374,7 @@ enum { CK_TABLE_COUNT = 4096 };
  *   bytes:   y = table[clamp(t, -2048, 2047) + 2048]
  *   words:   y = clamp(t, -16383, 16383)
  *   sums:    y = acc
- * `packed` is what ck_integer_pack made of the weights for the path in use, or NULL to use `weights`.
+ * `packed` is what ck_integer_layer_pack made of the weights, or, but for a convolution, NULL to use `weights`.
  *
  * For a convolution, inputs and outputs are those of the dense layer between columns and pixels, x counts from
  * `zero`, which stands for 0 outside of the picture too, and biases and multipliers are one for each channel of
@@ -303,7 +390,24 @@ typedef struct ck_integer_layer {
   const uint8_t *table;      /* [4096], for bytes */
   ck_convolution convolution;
   int32_t zero;
+  /* Form 2 of the integers: all weights are in -63 ... 63, so that products of two bytes each add up in 16 bits. */
+  int32_t narrow;
+  /* Of a node without weights, inputs and outputs are the numbers of its first source and its own; see below. */
+  ck_node node;
+  int32_t second_zero;
 } ck_integer_layer;
+
+/*
+ * Nodes without weights, on bytes (and words, where numbers are only moved: CK_RESHAPE, CK_CHANNELS_FIRST and _LAST
+ * before the first layer of a decoder):
+ *   CK_ADD          t = ((x0 - zero) multiplier[0] + (x1 - second_zero) multiplier[1] + 2^(shift-1)) >> shift in int64,
+ *                   y = table[clamp(t, -2048, 2047) + 2048]
+ *   CK_ACTIVATE     y = table[x], of 256 bytes
+ *   CK_CONCATENATE  y = table[x0] and table[256 + x1], of 512 bytes
+ *   CK_MEAN_POOL    y = floor((2 sum + n) / 2n), n numbers of a window
+ *   all others move bytes, or take the largest.
+ * A convolution that is a decoder's first layer takes words, and then its `zero` is 0.
+ */
 
 /** ck_integer_packed_size(inputs, outputs) returns the bytes that ck_integer_pack writes, on any path. */
 size_t ck_integer_packed_size(size_t inputs, size_t outputs);
@@ -312,6 +416,14 @@ size_t ck_integer_packed_size(size_t inputs, size_t outputs);
  * is the same on all paths of one machine, so that a path selected later still finds it right.
  */
 void ck_integer_pack(size_t inputs, size_t outputs, const int8_t *weights, void *packed);
+
+/**
+ * ck_integer_layer_size(layer) returns the bytes that ck_integer_layer_pack(layer, packed) writes of a layer that has
+ * everything but `packed`, which lies on a 64-byte boundary. A dense one is packed as ck_integer_pack does it, of a
+ * convolution the windows of each output phase. It returns 0, or -1 if memory was refused.
+ */
+size_t ck_integer_layer_size(const ck_integer_layer *layer);
+int ck_integer_layer_pack(const ck_integer_layer *layer, void *packed);
 
 /**
  * ck_integer_reach(inputs, weights) returns the sum of the weights' magnitudes, or -1 if one of them is -128.
@@ -326,7 +438,15 @@ int64_t ck_integer_reach(size_t inputs, const int8_t *weights);
 int ck_integer_bytes_to_bytes(const ck_integer_layer *layer, size_t count, const uint8_t *x, uint8_t *y);
 int ck_integer_bytes_to_words(const ck_integer_layer *layer, size_t count, const uint8_t *x, int16_t *y);
 int ck_integer_bytes_to_sums(const ck_integer_layer *layer, size_t count, const uint8_t *x, int32_t *y);
+int ck_integer_words_to_sums(const ck_integer_layer *layer, size_t count, const int16_t *x, int32_t *y);
 int ck_integer_words_to_bytes(const ck_integer_layer *layer, size_t count, const int16_t *x, uint8_t *y);
+
+/**
+ * A node without weights alone: `count` rows of bytes of one source or two (x1 is NULL for one), and of those that move
+ * numbers, of words.
+ */
+void ck_integer_node(const ck_integer_layer *node, size_t count, const uint8_t *x0, const uint8_t *x1, uint8_t *y);
+void ck_integer_move(const ck_integer_layer *node, size_t count, const int16_t *x, int16_t *y);
 
 /**
  * Layers one after another, at least one, each one's bytes the next one's inputs: what the calls above give in
