@@ -132,6 +132,7 @@ let package = Package(
 
     // Tests, one target a module.
     .testTarget(name: "ComputeTests", dependencies: ["Compute", "CKernels", "Core", "Model", "Network"]),
+    .testTarget(name: "NetworkTests", dependencies: ["Network", "Compute", "Core"]),
     .testTarget(name: "BytesTests", dependencies: ["Bytes", "Core"]),
     .testTarget(name: "LosslessTests", dependencies: ["Lossless", "CScan", "Core"]),
     .testTarget(name: "ModelTests", dependencies: ["Latent", "Model", "Network", "Compute", "Core"]),

@@ -49,19 +49,6 @@ private struct Work {
   let call: UnsafeMutableRawPointer?
 }
 
-/// Activation functions, numbered as in files and in CKernels.
-public enum Activation: UInt8, Sendable {
-  case identity = 0
-  /// 1 / (1 + exp(-x))
-  case sigmoid = 1
-  /// max(x, 0)
-  case relu = 2
-  /// x where positive, exp(x) - 1 elsewhere (Clevert et al. 2016, alpha = 1)
-  case elu = 3
-
-  public var kernel: Int32 { Int32(rawValue) }
-}
-
 /// C[m,n] = f(op(A)[m,k] op(B)[k,n] + bias + (accumulate ? C : 0)), all row-major and dense.
 ///
 /// op transposes where its flag is set: A is then stored as [k, m], B as [n, k].

@@ -1,10 +1,10 @@
-// A stack of layers in floats, dense or convolutions: one half of an autoencoder, encoder or decoder.
+// A list of nodes in floats: one half of an autoencoder, encoder or decoder.
 
 import CKernels
 import Compute
 import Core
 
-/// A layer in floats, immutable once it is part of a network in use.
+/// A node in floats, immutable once it is part of a network in use. One without weights has empty arrays.
 public final class DenseLayer: Sendable {
   public let shape: LayerShape
   /// [rows, columns] of the shape, row-major.
@@ -32,7 +32,7 @@ public final class DenseLayer: Sendable {
   }
 }
 
-/// Layers, each one's outputs the next one's inputs. Weights must not change once it has run.
+/// Nodes in floats, of the shapes of a list. Weights must not change once it has run.
 public struct DenseNetwork: Sendable {
   public let layers: [DenseLayer]
   private let packed = Lazy<PackedLayers>()
@@ -55,13 +55,16 @@ public struct DenseNetwork: Sendable {
   /// The same network without the last layer's activation: for a sigmoid output, its logits.
   public func withoutOutputActivation() throws(AEError) -> DenseNetwork {
     var layers = self.layers
-    let last = layers.removeLast()
-    layers.append(try DenseLayer(shape: last.shape.with(.identity), weights: last.weights, bias: last.bias))
+    var end = layers.count - 1
+    while end > 0, layers[end].shape.isMove { end = layers[end].shape.source(of: end) }
+    let last = layers[end]
+    layers[end] = try DenseLayer(shape: last.shape.with(.identity), weights: last.weights, bias: last.bias)
     return DenseNetwork(layers: layers)
   }
 
-  /// Images that are worked on at a time where memory has to be bounded.
-  public static let chunkCount = 1024
+  /// Rows that are worked on at a time where memory has to be bounded.
+  /// - Parameter width: numbers of a row.
+  public static func chunkCount(_ width: Int) -> Int { min(1024, max((1 << 24) / max(width, 1), 1)) }
 
   /// Runs `count` rows of `inputCount` floats into rows of `outputCount`; memory is bounded.
   /// - Throws: `.argument` for an input that is not finite, which it calls one of `what`; `.diverged` if an output
@@ -118,7 +121,11 @@ private final class PackedLayers: @unchecked Sendable {
       let kernel = kernels.base + index
       kernel.pointee = ck_dense_layer(
         inputs: shape.columns, outputs: shape.rows, activation: shape.activation.kernel,
-        convolution: shape.geometry, bias: layer.bias.base, packed: nil)
+        convolution: shape.geometry, bias: layer.bias.base, packed: nil, node: shape.place)
+      guard shape.hasWeights else {
+        (kernel.pointee.inputs, kernel.pointee.outputs) = (shape.inputs, shape.outputs)
+        continue
+      }
       ck_dense_prepare(kernel, layer.weights.base)
       guard kernel.pointee.packed != nil else {
         throw AEError(.memory, "cannot allocate rows for the network")

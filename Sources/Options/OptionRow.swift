@@ -48,7 +48,7 @@ public struct OptionRow<Root: Sendable>: Sendable {
   /// What a number, each of `integers`, or the bytes of a text must lie in.
   public let minimum: Double
   public let maximum: Double
-  /// Of a `choice`, in the order of the numbers that ae.h and files give them.
+  /// Of a `choice`, in the order of the numbers that ae.h and files give them; "" for a number that is none.
   public let choices: [StaticString]
   /// What holds where no value is given and the default follows from other options; "" where it does not.
   public let automatic: StaticString
@@ -69,13 +69,14 @@ extension OptionRow {
   /// A whole number.
   public static func integer(
     _ key: StaticString, _ range: ClosedRange<UInt64>, _ documentation: StaticString,
-    formerly formerFlags: StaticString = "", isImplied: Bool = false,
+    formerly formerFlags: StaticString = "", isImplied: Bool = false, allowed: [UInt64] = [],
     _ get: @escaping @Sendable (Root) -> Int, _ set: @escaping @Sendable (inout Root, Int) -> Void
   ) -> OptionRow {
     OptionRow(
       key: key, type: .integer, minimum: Double(range.lowerBound), maximum: Double(range.upperBound),
       choices: [],
       automatic: "", documentation: documentation, formerFlags: formerFlags, isImplied: isImplied,
+      allowed: allowed,
       get: { .integer(UInt64(truncatingIfNeeded: get($0))) },
       set: { if case .integer(let value) = $1 { set(&$0, Int(truncatingIfNeeded: value)) } })
   }
@@ -212,6 +213,11 @@ extension OptionRow {
     }
   }
 
+  /// Whether a number stands for a choice.
+  func hasChoice(_ index: Int) -> Bool {
+    choices.indices.contains(index) && choices[index].utf8CodeUnitCount > 0
+  }
+
   /// Whether there is no automatic value.
   public var isRequired: Bool { automatic.utf8CodeUnitCount == 0 }
 
@@ -233,8 +239,8 @@ extension OptionRow {
     case .flag: return "true, false"
     case .choice:
       var words = ""
-      for (index, choice) in choices.enumerated() {
-        words = index == 0 ? sentence("\(choice)") : sentence("\(words), \(choice)")
+      for choice in choices where choice.utf8CodeUnitCount > 0 {
+        words = words.isEmpty ? sentence("\(choice)") : sentence("\(words), \(choice)")
       }
       return words
     case .text: return sentence("at most \(Int(maximum)) bytes")
@@ -285,7 +291,8 @@ extension OptionRow {
       default: throw AEError(.argument, "\(key) takes true or false, not \"\(text)\"")
       }
     case .choice:
-      for (index, choice) in choices.enumerated() where NumberText.equal(choice, text) {
+      for (index, choice) in choices.enumerated()
+      where hasChoice(index) && NumberText.equal(choice, text) {
         return .choice(index)
       }
       throw AEError(.argument, "\(key) takes one of \(rangeText), not \"\(text)\"")

@@ -65,7 +65,7 @@ public struct OptionTable<Root: Sendable>: Sendable {
     case .integer where integer >= 0: value = .integer(UInt64(integer))
     case .number: value = .number(Double(integer))
     case .flag where integer == 0 || integer == 1: value = .flag(integer == 1)
-    case .choice where integer >= 0 && integer < row.choices.count: value = .choice(Int(integer))
+    case .choice where row.hasChoice(Int(clamping: integer)): value = .choice(Int(integer))
     default:
       throw AEError(.argument, "\(row.key) takes \(row.rangeText), not the number \(integer)")
     }
@@ -169,7 +169,7 @@ public struct OptionTable<Root: Sendable>: Sendable {
       case .flag: value = .flag(try reader.u8() != 0)
       case .choice:
         let index = Int(try reader.u8())
-        guard index < row.choices.count else { throw reader.fail("\(row.key) \(index)") }
+        guard row.hasChoice(index) else { throw reader.fail("\(row.key) \(index)") }
         value = .choice(index)
       case .text: value = .text(try reader.string(Int(try reader.u16())))
       case .integers:
