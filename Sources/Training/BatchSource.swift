@@ -8,10 +8,10 @@ import Core
 /// Draws batches out of a set of images in bytes.
 struct BatchSource {
   let seed: UInt64
-  let width: Int
-  let height: Int
+  let image: ImageShape
 
-  var pixelCount: Int { width * height }
+  /// Numbers of an image.
+  var pixelCount: Int { image.byteCount }
 
   /// Fills `rows` rows of `target` with images drawn at random, with replacement, out of the first `count`.
   ///
@@ -53,6 +53,7 @@ struct BatchSource {
     let b = strength * stream.normal()
     let c = strength * stream.normal()
     let d = 1 + strength * stream.normal()
+    let (width, height, channels) = (self.image.width, self.image.height, self.image.channels)
     let middleX = 0.5 * Float(width - 1)
     let middleY = 0.5 * Float(height - 1)
     for y in 0..<height {
@@ -66,19 +67,21 @@ struct BatchSource {
         let top = Int(sourceY.rounded(.down))
         let columns = BatchSource.cubicWeights(sourceX - Float(left))
         let rows = BatchSource.cubicWeights(sourceY - Float(top))
-        var sum: Float = 0
-        for row in 0..<4 {
-          let tapY = top - 1 + row
-          guard tapY >= 0, tapY < height else { continue }
-          let line = image + tapY * width
-          var lineSum: Float = 0
-          for column in 0..<4 {
-            let tapX = left - 1 + column
-            if tapX >= 0, tapX < width { lineSum += columns[column] * Float(line[tapX]) }
+        for channel in 0..<channels {
+          var sum: Float = 0
+          for row in 0..<4 {
+            let tapY = top - 1 + row
+            guard tapY >= 0, tapY < height else { continue }
+            let line = image + tapY * width * channels + channel
+            var lineSum: Float = 0
+            for column in 0..<4 {
+              let tapX = left - 1 + column
+              if tapX >= 0, tapX < width { lineSum += columns[column] * Float(line[tapX * channels]) }
+            }
+            sum += rows[row] * lineSum
           }
-          sum += rows[row] * lineSum
+          result[(y * width + x) * channels + channel] = UInt8(min(max(sum + 0.5, 0), 255))
         }
-        result[y * width + x] = UInt8(min(max(sum + 0.5, 0), 255))
       }
     }
   }

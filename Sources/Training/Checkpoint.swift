@@ -12,7 +12,7 @@ import Storage
 
 /// The tag of the section, optional for readers, and the version of what is in it.
 private let checkpointTag = WeightFile.tag("trnr")
-private let checkpointVersion: UInt16 = 7
+private let checkpointVersion: UInt16 = 8
 /// More than any run can make, and far from where sums of steps overflow.
 private let largestStep: UInt64 = 1 << 48
 
@@ -35,7 +35,7 @@ package struct TrainingImages: Equatable, Sendable {
 /// What stands before the numbers of a checkpoint's state.
 private struct CheckpointHead {
   /// More bytes than a head has.
-  static let largestByteCount = 4096
+  static let largestByteCount = 4096 + 2 * maximumNodeTextCount
 
   let options: TrainingOptions
   let step: Int

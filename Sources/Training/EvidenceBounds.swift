@@ -43,7 +43,7 @@ extension Evaluation {
     _ model: Autoencoder, pixels: UnsafePointer<UInt8>, count: Int, samples: Int, seed: UInt64,
     progress: (Int) -> Bool = { _ in true }
   ) throws(AEError) -> Bounds {
-    guard model.architecture.kind.isVariational, model.architecture.output == .sigmoid,
+    guard model.architecture.isVariational, model.architecture.output == .sigmoid,
       model.encoder != nil, let decoder = model.decoder
     else {
       throw AEError(

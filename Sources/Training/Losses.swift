@@ -22,7 +22,7 @@ extension Trainer {
     }
     try encoder.forward(input, rows: rows)
     let result =
-      options.architecture.kind.isVariational
+      architecture.isVariational
       ? try variationalPass(work, rows: rows, update: update)
       : try plainPass(work, rows: rows, update: update)
     if result.loss.isFinite { try encoder.backward(input, rows: rows, inputDelta: nil, update: update) }
@@ -59,7 +59,7 @@ extension Trainer {
     let codeDelta = encoder.lastDelta.base
     try decoder.backward(codes, rows: rows, inputDelta: codeDelta, update: update)
     if let density {
-      for i in 0..<rows * options.architecture.latentCount { codeDelta[i] += work.latentDelta.base[i] }
+      for i in 0..<rows * architecture.latentCount { codeDelta[i] += work.latentDelta.base[i] }
       update?.apply(to: density.parameter, from: 0, count: density.parameter.count)
     }
     return result
@@ -74,7 +74,7 @@ extension Trainer {
     let pixels = batches.pixelCount
     let output = decoder.lastOutput.base
     let delta = decoder.lastDelta.base
-    let isSigmoid = options.architecture.output == .sigmoid
+    let isSigmoid = architecture.output == .sigmoid
     parallelRows(rows) { _, first, taskRows in
       for row in first..<first + taskRows {
         let y = output + row * pixels
@@ -112,7 +112,7 @@ extension Trainer {
   /// Draws latents z = mean + exp(logVariance / 2) epsilon for every row and sample, and leaves the deviations
   /// exp(logVariance / 2) and each row's divergence from the unit Gaussian.
   private func drawLatents(_ work: TrainingWorkspace, rows: Int, samples: Int) {
-    let d = options.architecture.latentCount
+    let d = architecture.latentCount
     let heads = encoder.lastOutput.base
     let step = stepsDone
     let seed = options.seed
@@ -146,7 +146,7 @@ extension Trainer {
     -> StepResult
   {
     let samples = stepsDone < options.importanceWarmupSteps ? 1 : options.importanceSamples
-    let d = options.architecture.latentCount
+    let d = architecture.latentCount
     let pixels = batches.pixelCount
     let heads = encoder.lastOutput.base
     let headDelta = encoder.lastDelta.base
@@ -192,7 +192,7 @@ extension Trainer {
     -> StepResult
   {
     let samples = options.importanceSamples
-    let d = options.architecture.latentCount
+    let d = architecture.latentCount
     let pixels = batches.pixelCount
     let heads = encoder.lastOutput.base
     let headDelta = encoder.lastDelta.base

@@ -12,7 +12,7 @@ extension Trainer {
   /// - Throws: as `quantized`; `.kind` for a pca that has not been fitted.
   public func quantizedModel(_ pixels: UnsafePointer<UInt8>, count: Int) throws(AEError) -> Autoencoder {
     let model = try model(provenance: provenance)
-    let isOwn = images == TrainingImages(pixels, count: count, pixelCount: options.architecture.pixelCount)
+    let isOwn = images == TrainingImages(pixels, count: count, pixelCount: architecture.pixelCount)
     let heldOut = isOwn ? Int(Double(count) * options.validationFraction) : 0
     var quantization = QuantizationOptions()
     quantization.isRateTrained = options.lambda > 0

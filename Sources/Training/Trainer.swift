@@ -15,6 +15,8 @@ import Storage
 /// number of threads, and whether or not the run was interrupted.
 public final class Trainer {
   public let options: TrainingOptions
+  /// What the options say of the network.
+  public let architecture: Architecture
   public private(set) var stepsDone = 0
   /// What `fit` draws batches from, once it has begun.
   package private(set) var images: TrainingImages?
@@ -35,6 +37,7 @@ public final class Trainer {
     try options.validate()
     self.options = options
     let architecture = options.architecture
+    self.architecture = architecture
     let averaged = options.weightAverage > 0
     let isPCA = architecture.kind == .pca
     encoder = try TrainableNetwork(
@@ -46,14 +49,16 @@ public final class Trainer {
     if density != nil { encoder.spreadOutputs() }
     optimiser = Adam(encoder.parameters + decoder.parameters + (density.map { [$0.parameter] } ?? []))
     muon = options.optimiser == .muon ? try Muon([encoder, decoder]) : nil
-    batches = BatchSource(seed: options.seed, width: architecture.width, height: architecture.height)
+    batches = BatchSource(seed: options.seed, image: architecture.image)
   }
 
   /// The decoder learns on the values before its output activation, where losses are stable.
   private static func logits(_ shapes: [LayerShape]) -> [LayerShape] {
     var shapes = shapes
-    let last = shapes.removeLast()
-    shapes.append(last.with(.identity))
+    // Behind the last layer numbers may only be moved.
+    var last = shapes.count - 1
+    while !shapes[last].hasWeights { last = shapes[last].source(of: last) }
+    shapes[last] = shapes[last].with(.identity)
     return shapes
   }
 
@@ -80,7 +85,7 @@ public final class Trainer {
     images = try checkedImages(pixels, count: count)
     let validation = pixels + trainCount * batches.pixelCount
     let start = monotonicSeconds()
-    if options.architecture.kind == .pca {
+    if architecture.kind == .pca {
       try fitComponents(pixels, count: trainCount, validation, heldOut, start, progress)
       return
     }
@@ -152,7 +157,7 @@ public final class Trainer {
 
   /// One step on a batch of the caller's: `count` images of floats in [0, 1].
   public func step(_ images: UnsafePointer<Float>, count: Int) throws(AEError) -> TrainingProgress {
-    guard options.architecture.kind != .pca else {
+    guard architecture.kind != .pca else {
       throw AEError(.kind, "a pca is not trained in steps; fit it to a set of images")
     }
     guard (1...65536).contains(count) else {
@@ -183,13 +188,13 @@ public final class Trainer {
   public func model(provenance: String = "") throws(AEError) -> Autoencoder {
     let networks = try self.networks()
     return try Autoencoder(
-      architecture: options.architecture, name: options.name, provenance: provenance, storage: .float32,
+      architecture: architecture, name: options.name, provenance: provenance, storage: .float32,
       encoder: networks.encoder, decoder: networks.decoder)
   }
 
   /// - Throws: `.kind` for a pca that has not been fitted.
   func checkFitted() throws(AEError) {
-    guard options.architecture.kind != .pca || components != nil else {
+    guard architecture.kind != .pca || components != nil else {
       throw AEError(.kind, "the pca has not been fitted yet")
     }
   }
@@ -198,8 +203,8 @@ public final class Trainer {
     try checkFitted()
     if let components { return components }
     return (
-      try encoder.network(options.architecture.encoderShapes),
-      try decoder.network(options.architecture.decoderShapes)
+      try encoder.network(architecture.encoderShapes),
+      try decoder.network(architecture.decoderShapes)
     )
   }
 
@@ -208,7 +213,7 @@ public final class Trainer {
     _ start: Double, _ progress: (TrainingProgress) -> Bool
   ) throws(AEError) {
     let fitted = try PrincipalComponents(
-      pixels, count: count, width: batches.pixelCount, componentCount: options.architecture.latentCount)
+      pixels, count: count, width: batches.pixelCount, componentCount: architecture.latentCount)
     let networks = try fitted.networks()
     components = networks
     stepsDone = options.stepCount

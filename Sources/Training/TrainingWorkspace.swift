@@ -25,7 +25,7 @@ final class TrainingWorkspace {
 
   init(_ options: TrainingOptions, rows: Int, pixels: Int) throws(AEError) {
     let samples = options.importanceSamples
-    let isVariational = options.architecture.kind.isVariational
+    let isVariational = options.architecture.isVariational
     let latentCount = options.architecture.latentCount
     let drawn = isVariational || options.lambda > 0 ? rows * samples * latentCount : 0
     let repeated = samples > 1 ? rows * samples * pixels : 0

@@ -23,13 +23,20 @@ extension Trainer {
     let defaults = TrainingOptions()
     if options.kind == defaults.kind { options.kind = model.architecture.kind }
     if options.latentSize == nil { options.latentSize = model.latentCount }
-    if options.hidden == nil { options.hidden = model.architecture.hidden }
+    if options.kind == .custom, options.encoderText == nil, options.decoderText == nil {
+      let custom = TrainingOptions(architecture: model.architecture)
+      (options.encoderText, options.decoderText) = (custom.encoderText, custom.decoderText)
+      options.isCustomVariational = custom.isCustomVariational
+    } else if options.hidden == nil && options.kind != .custom {
+      options.hidden = model.architecture.hidden
+    }
     if options.outputActivation == nil {
       options.outputActivation = model.architecture.output == .sigmoid ? .sigmoid : .linear
     }
     if options.width == defaults.width && options.height == defaults.height {
       (options.width, options.height) = (model.architecture.width, model.architecture.height)
     }
+    if options.channels == defaults.channels { options.channels = model.architecture.channels }
     if options.givenName == nil { options.givenName = model.name }
     try self.init(options: options, from: model, hash: try Trainer.hash(ofWeights: model))
   }
@@ -47,9 +54,7 @@ extension Trainer {
     }
     let (wanted, given) = (options.architecture, model.architecture)
     guard
-      wanted.kind == given.kind && wanted.latentCount == given.latentCount
-        && wanted.hidden == given.hidden && wanted.output == given.output
-        && wanted.width == given.width && wanted.height == given.height
+      wanted == given
     else {
       throw AEError(
         .argument,
@@ -75,7 +80,11 @@ extension Trainer {
   private static func description(_ architecture: Architecture) -> String {
     let widths = [architecture.pixelCount] + architecture.hidden + [architecture.latentCount]
     let output = architecture.output == .sigmoid ? "sigmoid" : "linear"
-    return "kind \(architecture.kind.name), \(architecture.width) x \(architecture.height), "
+    guard architecture.custom == nil else {
+      return
+        "kind custom, \(architecture.image.text), encoder \(architecture.encoder.text), decoder \(architecture.decoder.text), \(output) output"
+    }
+    return "kind \(architecture.kind.name), \(architecture.image.text), "
       + widths.map { "\($0)" }.joined(separator: "-") + ", \(output) output"
   }
 }

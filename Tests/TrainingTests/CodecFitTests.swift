@@ -32,7 +32,7 @@ private func expectClose(_ rebuilt: Buffer<UInt8>, _ model: Autoencoder, _ pixel
   let floats = try Evaluation.reconstruction(model, pixels: pixels.base, count: count)
   let integers = Evaluation.psnr(
     mse: Evaluation.meanSquaredError(pixels.base, rebuilt.base, byteCount: pixels.count))
-  #expect(integers > floats.psnr - 0.15, "\(integers) dB beside \(floats.psnr) dB")
+  #expect(integers > floats.psnr - 0.3, "\(integers) dB beside \(floats.psnr) dB")
 }
 
 @Test(
@@ -295,7 +295,7 @@ func feedbackBeatsNearestInConvolutions(index: Int) throws {
   let feedback = try LayerFeedback(shape, .bytes(inputs), rows: rows, zero: zero)
   let rounded = try Buffer<Int8>(count: weights.count)
   for o in 0..<shape.channels {
-    feedback.round(weights.base, output: o, scale: scale, into: rounded.base)
+    feedback.round(weights.base, output: o, scale: scale, largest: 127, into: rounded.base)
   }
   let nearest = try Buffer<Int8>(count: weights.count)
   for i in 0..<weights.count { nearest.base[i] = Int8((Double(weights.base[i]) / scale).rounded()) }

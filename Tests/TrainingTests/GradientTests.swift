@@ -13,8 +13,29 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
   var samples = 1
   var beta = 1.0
   var lambda = 0.0
+  /// Lists of a custom network on images of 5 x 4 in three channels and codes of 3.
+  var lists: (encoder: String, decoder: String)?
   var testDescription: String {
-    "\(kind) \(loss) \(output) samples \(samples) beta \(beta) lambda \(lambda)"
+    "\(kind) \(loss) \(output) samples \(samples) beta \(beta) lambda \(lambda) \(lists?.encoder ?? "") \(lists?.decoder ?? "")"
+  }
+
+  static func custom(_ encoder: String, _ decoder: String, output: Activation = .sigmoid) -> GradientCase {
+    GradientCase(kind: .custom, loss: .mse, output: output, lists: (encoder, decoder))
+  }
+
+  func architecture() throws -> Architecture {
+    guard let lists else {
+      return try Architecture(
+        kind: kind, width: 5, height: 4, latentCount: 3,
+        hidden: kind == .convVAE || kind == .residualVAE ? [4, 4, 3, 7] : [11, 7], output: output)
+    }
+    let image = FeatureShape(height: 4, width: 5, channels: 3)
+    return try Architecture(
+      kind: .custom, width: 5, height: 4, channels: 3, latentCount: 3, output: output,
+      custom: CustomNetwork(
+        encoder: try NodeList(text: lists.encoder, input: image).nodes,
+        decoder: try NodeList(text: lists.decoder, input: FeatureShape(vector: 3)).nodes,
+        isVariational: false))
   }
 }
 
@@ -37,12 +58,28 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
     GradientCase(kind: .convVAE, loss: .bernoulli, output: .sigmoid),
     GradientCase(kind: .convVAE, loss: .mse, output: .identity),
     GradientCase(kind: .convVAE, loss: .bernoulli, output: .sigmoid, samples: 3),
+    GradientCase(kind: .residualVAE, loss: .bernoulli, output: .sigmoid),
+    GradientCase(kind: .residualVAE, loss: .mse, output: .identity),
+    // Every operation and activation, and every way in which nodes can be read.
+    .custom(
+      "convolution(channels=4,kernel=3,padding=1,activation=gelu);convolution(channels=4,kernel=3,padding=1);add(1,0,activation=silu);mean_pool(kernel=2,stride=1);dense(outputs=3)",
+      "dense(height=2,width=3,channels=4,activation=leaky_relu:0.2);transposed_convolution(channels=3,kernel=4,stride=2,padding=1,height=4,width=5,activation=sigmoid)"
+    ),
+    .custom(
+      "convolution(channels=3,kernel=5,stride=2,padding=2,activation=tanh);max_pool(kernel=2,stride=1,padding=1);activation(activation=gelu_tanh);convolution(input,channels=2,kernel=2);max_pool(1,kernel=1,stride=1);activation(1,activation=silu);concatenate(3,5);concatenate(6,4);concatenate(7,2);channels_first();dense(outputs=3)",
+      "dense(outputs=12,activation=elu);reshape(height=2,width=2,channels=3);upsample(factor=3);convolution(channels=3,kernel=3,activation=gelu);mean_pool(whole=true);dense(0,outputs=3);add(4,5,activation=tanh);dense(outputs=60)",
+      output: .identity),
+    .custom(
+      "add(input,input);reshape(height=1,width=1,channels=60);dense(outputs=6,activation=silu);add(2,2,activation=gelu);concatenate(3,2);dense(outputs=3)",
+      "dense(outputs=60,activation=relu);channels_last(height=4,width=5,channels=3);convolution(channels=3,kernel=1);add(2,1);activation(activation=leaky_relu);convolution(channels=3,kernel=1,activation=sigmoid);channels_first()"
+    ),
+    .custom(
+      "dense(outputs=5);activation(activation=sigmoid);activation(activation=tanh);dense(0,outputs=5,activation=gelu);add(2,3);dense(outputs=3)",
+      "dense(outputs=7,activation=silu);dense(outputs=7,activation=silu);add(1,0);dense(outputs=60,activation=sigmoid)"
+    ),
   ])
 func gradientsEqualFiniteDifferences(_ testCase: GradientCase) throws {
-  var options = TrainingOptions(
-    architecture: try Architecture(
-      kind: testCase.kind, width: 5, height: 4, latentCount: 3,
-      hidden: testCase.kind == .convVAE ? [4, 4, 3, 7] : [11, 7], output: testCase.output))
+  var options = TrainingOptions(architecture: try testCase.architecture())
   options.loss = testCase.loss
   options.importanceSamples = testCase.samples
   options.beta = testCase.beta
@@ -51,7 +88,7 @@ func gradientsEqualFiniteDifferences(_ testCase: GradientCase) throws {
   let trainer = try Trainer(options: options)
   let rows = 19
   var stream = RandomStream(seed: 3, .test)
-  let images = (0..<rows * 20).map { _ in stream.uniform() }
+  let images = (0..<rows * options.architecture.pixelCount).map { _ in stream.uniform() }
   // Biases away from zero, where ReLU has its corner.
   for network in [trainer.encoder, trainer.decoder] {
     for parameter in network.parameters {

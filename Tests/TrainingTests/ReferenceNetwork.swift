@@ -4,21 +4,27 @@
 import CKernels
 import Compute
 import Core
+import Foundation
 import Network
 import Training
 
 struct ReferenceNetwork {
   var shapes: [LayerShape]
+  /// Of every node; none where it has no weights.
   var weights: [[Double]]
   var biases: [[Double]]
+  /// The nodes with weights.
+  private let layers: [Int]
 
   init(_ network: TrainableNetwork) {
     shapes = network.shapes
-    weights = []
-    biases = []
+    weights = shapes.map { _ in [] }
+    biases = shapes.map { _ in [] }
+    let layers = shapes.indices.filter { network.shapes[$0].hasWeights }
+    self.layers = layers
     for (index, parameter) in network.parameters.enumerated() {
       let values = parameter.values.array.map(Double.init)
-      if index % 2 == 0 { weights.append(values) } else { biases.append(values) }
+      if index % 2 == 0 { weights[layers[index / 2]] = values } else { biases[layers[index / 2]] = values }
     }
   }
 
@@ -28,23 +34,98 @@ struct ReferenceNetwork {
     case .relu: return x > 0 ? x : 0
     case .elu: return x > 0 ? x : ExactMath.exp(x) - 1
     case .sigmoid: return 1 / (1 + ExactMath.exp(-x))
+    case .leakyReLU(let thousandths): return x > 0 ? x : Double(thousandths) / 1000 * x
+    case .silu: return x / (1 + ExactMath.exp(-x))
+    case .gelu: return x / 2 * (1 + erf(x / 2.0.squareRoot()))
+    case .geluTanh:
+      return x / 2 * (1 + Foundation.tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
+    case .tanh: return Foundation.tanh(x)
     }
   }
 
   func run(_ input: [Double]) -> [Double] {
-    var x = input
+    var results: [[Double]] = []
     for (index, shape) in shapes.enumerated() {
-      var y = (0..<shape.outputs).map { biases[index][$0 % shape.channels] }
-      if shape.isConvolution {
-        Self.convolve(shape.geometry, weights[index], x, into: &y)
-      } else {
-        for o in 0..<shape.outputs {
-          for i in 0..<shape.inputs { y[o] += weights[index][o * shape.inputs + i] * x[i] }
+      func rows(_ source: Int) -> [Double] { source < 0 ? input : results[source] }
+      let x = rows(shape.source(of: index))
+      let second = shape.hasTwoSources ? rows(shape.secondSource(of: index)) : []
+      let y =
+        shape.hasWeights ? layer(index, shape, x) : Self.weightless(shape, x, second)
+      results.append(y.map { Self.activate(shape.activation, $0) })
+    }
+    return results[results.count - 1]
+  }
+
+  private func layer(_ index: Int, _ shape: LayerShape, _ x: [Double]) -> [Double] {
+    var y = (0..<shape.outputs).map { biases[index][$0 % shape.channels] }
+    if shape.isConvolution {
+      Self.convolve(shape.geometry, weights[index], x, into: &y)
+    } else {
+      for o in 0..<shape.outputs {
+        for i in 0..<shape.inputs { y[o] += weights[index][o * shape.inputs + i] * x[i] }
+      }
+    }
+    return y
+  }
+
+  /// A node without weights, before its activation.
+  private static func weightless(_ shape: LayerShape, _ x: [Double], _ second: [Double]) -> [Double] {
+    let (place, g) = (shape.place, shape.geometry)
+    let (pixels, channels) = (Int(place.pixels), Int(place.channels.0))
+    let (fineWidth, coarseWidth) = (Int(g.fine_width), Int(g.coarse_width))
+    switch place.operation {
+    case Int32(CK_ADD): return zip(x, second).map { $0 + $1 }
+    case Int32(CK_CONCATENATE):
+      let others = Int(place.channels.1)
+      var y: [Double] = []
+      for pixel in 0..<pixels {
+        y += x[pixel * channels..<(pixel + 1) * channels]
+        y += second[pixel * others..<(pixel + 1) * others]
+      }
+      return y
+    case Int32(CK_MEAN_POOL), Int32(CK_MAX_POOL):
+      return pooled(g, isMax: place.operation == Int32(CK_MAX_POOL), x)
+    case Int32(CK_UPSAMPLE):
+      let (width, factor) = (Int(g.fine_channels), Int(g.stride))
+      return (0..<shape.outputs).map { output in
+        let (pixel, channel) = (output / width, output % width)
+        let source = pixel / fineWidth / factor * coarseWidth + pixel % fineWidth / factor
+        return x[source * width + channel]
+      }
+    case Int32(CK_CHANNELS_FIRST): return transposed(x, rows: pixels, columns: channels)
+    case Int32(CK_CHANNELS_LAST): return transposed(x, rows: channels, columns: pixels)
+    default: return x
+    }
+  }
+
+  private static func pooled(_ g: ck_convolution, isMax: Bool, _ x: [Double]) -> [Double] {
+    let (channels, wide) = (Int(g.coarse_channels), Int(g.fine_width))
+    let (kernel, stride, padding) = (Int(g.kernel), Int(g.stride), Int(g.padding))
+    var y: [Double] = []
+    for row in 0..<Int(g.coarse_height) {
+      for column in 0..<Int(g.coarse_width) {
+        let (top, left) = (row * stride - padding, column * stride - padding)
+        for channel in 0..<channels {
+          var inside: [Double] = []
+          for i in 0..<Int(g.fine_height) {
+            for j in 0..<wide {
+              let isIn = kernel < 0 || (i >= top && i < top + kernel && j >= left && j < left + kernel)
+              if isIn { inside.append(x[(i * wide + j) * channels + channel]) }
+            }
+          }
+          y.append(isMax ? inside.max()! : inside.reduce(0, +) / Double(inside.count))
         }
       }
-      x = y.map { Self.activate(shape.activation, $0) }
     }
-    return x
+    return y
+  }
+
+  private static func transposed(_ x: [Double], rows: Int, columns: Int) -> [Double] {
+    var y = x
+    for row in 0..<rows {
+      for column in 0..<columns { y[column * rows + row] = x[row * columns + column] }
+    }
+    return y
   }
 
   /// Adds what a convolution, or its transpose, makes of a picture.
@@ -76,8 +157,14 @@ struct ReferenceNetwork {
 
   /// Parameter `p` as the trainer numbers them: weights and bias of each layer in turn.
   subscript(parameter p: Int, index: Int) -> Double {
-    get { p % 2 == 0 ? weights[p / 2][index] : biases[p / 2][index] }
-    set { if p % 2 == 0 { weights[p / 2][index] = newValue } else { biases[p / 2][index] = newValue } }
+    get { p % 2 == 0 ? weights[layers[p / 2]][index] : biases[layers[p / 2]][index] }
+    set {
+      if p % 2 == 0 {
+        weights[layers[p / 2]][index] = newValue
+      } else {
+        biases[layers[p / 2]][index] = newValue
+      }
+    }
   }
 }
 
@@ -125,7 +212,7 @@ func referenceLoss(
   for row in 0..<rows {
     let x = images[row * pixels..<(row + 1) * pixels].map(Double.init)
     var code = encoder.run(x)
-    guard architecture.kind.isVariational else {
+    guard architecture.isVariational else {
       if options.lambda > 0 {
         var stream = RandomStream(seed: options.seed, .codeNoise, step * 65536 + row)
         for j in 0..<d {
@@ -179,7 +266,7 @@ func referenceLoss(
       total -= logWeights[0] + ExactMath.log(sum / Double(logWeights.count))
     }
   }
-  let isMean = options.loss == .mse && !architecture.kind.isVariational && options.lambda == 0
+  let isMean = options.loss == .mse && !architecture.isVariational && options.lambda == 0
   if isMean { return total / Double(rows * pixels) }
   return total / Double(rows)
 }

@@ -291,7 +291,7 @@ func badOptionsAreRefused() throws {
   #expect(try refused { $0.importanceSamples = 5 } == "importance samples need a variational model")
   #expect(
     try refused { $0.optimiser = .muon }
-      == "the optimizer muon is for convolutions, which only a conv-vae has")
+      == "the optimizer muon is for convolutions; the kind elu has none")
   #expect(try refused { $0.name = String(repeating: "x", count: 65) }.hasPrefix("name has at most"))
 }
 
