@@ -39,18 +39,20 @@ package final class LatentLayer: Sendable {
     return encoder
   }
 
-  /// Images in a run of the networks: enough to keep the kernels busy, few enough for a call to stop soon, however large
-  /// a block is.
-  package static let imagesInRun = 512
+  /// Images in a run of the networks: enough to keep the kernels busy, few enough for a call to stop soon and for little
+  /// memory, however large a block is.
+  /// - Parameter imageSize: bytes of an image.
+  package static func imagesInRun(_ imageSize: Int) -> Int { min(512, max((1 << 24) / max(imageSize, 1), 1)) }
 
   /// Calls `body` with the first image and the number of images of every run of `count`.
-  package static func inRuns(_ count: Int, _ monitor: Monitor?, _ body: (Int, Int) throws(AEError) -> Void)
-    throws(AEError)
-  {
+  package static func inRuns(
+    _ count: Int, imageSize: Int, _ monitor: Monitor?, _ body: (Int, Int) throws(AEError) -> Void
+  ) throws(AEError) {
+    let most = imagesInRun(imageSize)
     var first = 0
     while first < count {
       try monitor.check()
-      let run = min(imagesInRun, count - first)
+      let run = min(most, count - first)
       try body(first, run)
       first += run
     }
@@ -61,9 +63,10 @@ package final class LatentLayer: Sendable {
     -> Buffer<Int16>
   {
     let encoder = try sureEncoder()
-    let words = try Buffer<Int16>(count: min(count, LatentLayer.imagesInRun) * encoder.outputCount)
+    let words = try Buffer<Int16>(
+      count: min(count, LatentLayer.imagesInRun(encoder.inputCount)) * encoder.outputCount)
     let codes = try Buffer<Int16>(count: count * coder.latentCount)
-    try LatentLayer.inRuns(count, monitor) { first, count throws(AEError) in
+    try LatentLayer.inRuns(count, imageSize: encoder.inputCount, monitor) { first, count throws(AEError) in
       try encoder.encode(pixels + first * encoder.inputCount, count: count, into: words.base)
       coder.quantise(
         words.base, stride: encoder.outputCount, count: count, into: codes.base + first * coder.latentCount)
@@ -77,7 +80,8 @@ package final class LatentLayer: Sendable {
     throws(AEError)
   {
     if let search {
-      try LatentLayer.inRuns(count, monitor) { first, count throws(AEError) in
+      try LatentLayer.inRuns(count, imageSize: decoder.outputCount, monitor) {
+        first, count throws(AEError) in
         try search.refine(
           codes.base + first * coder.latentCount, pixels: pixels + first * decoder.outputCount,
           count: count, passes: searchPasses, monitor: monitor)
@@ -92,7 +96,8 @@ package final class LatentLayer: Sendable {
   package func picture(
     _ codes: Buffer<Int16>, _ range: Range<Int>, into pixels: UnsafeMutablePointer<UInt8>, _ monitor: Monitor?
   ) throws(AEError) {
-    try LatentLayer.inRuns(range.count, monitor) { first, count throws(AEError) in
+    try LatentLayer.inRuns(range.count, imageSize: decoder.outputCount, monitor) {
+      first, count throws(AEError) in
       let codes = codes.base + (range.lowerBound + first) * coder.latentCount
       coder.dequantise(codes, count: count, into: codes)
       try decoder.decode(codes, count: count, into: pixels + first * decoder.outputCount)

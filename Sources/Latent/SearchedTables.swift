@@ -4,11 +4,24 @@ import Compute
 import Core
 import Network
 
-/// Codes are searched in runs of so many images, in all of small sets and in some 4000 images of large ones.
+/// Codes are searched in runs of so many images, in all of small sets and in some of large ones.
 private let searchedRun = 100
 
-package func isSearched(_ row: Int, of rows: Int) -> Bool {
-  row / searchedRun % max(rows / 4000, 1) == 0
+/// Which images of a set are searched when tables are counted.
+package struct SearchedImages {
+  private let interval: Int
+
+  /// Some 4000 images, or fewer where a search takes longer than one of 64 latents with the study's dense layers: each
+  /// latent is tried twice, and each trial is decoded.
+  package init(of rows: Int, decoder: IntegerNetwork) {
+    var products = 0
+    for shape in decoder.shapes { products += shape.productCount }
+    let budget = 400_000_000_000
+    let most = (budget / max(2 * decoder.inputCount * products, 1)).clamped(to: searchedRun...4000)
+    interval = max(rows / most, 1)
+  }
+
+  package func contains(_ row: Int) -> Bool { row / searchedRun % interval == 0 }
 }
 
 /// The rate with tables counted on searched codes: two rounds of search and count. A search prefers cheap symbols, which
@@ -21,6 +34,7 @@ package func searched(
 ) throws(AEError) -> CodeRate {
   var rate = rate
   let latentCount = rate.steps.count
+  let images = SearchedImages(of: rows, decoder: decoder)
   for _ in 0..<2 {
     let search = CodeSearch(
       decoder: decoder, rate: rate, price: price, escapeBits: Int(LatentCoder.escapeBits))
@@ -28,7 +42,7 @@ package func searched(
     let failures = try Buffer<UInt8>(count: runCount)
     parallel(runCount) { run in
       let first = run * searchedRun
-      guard isSearched(first, of: rows) else { return }
+      guard images.contains(first) else { return }
       do throws(AEError) {
         try search.refine(
           codes.base + first * latentCount, pixels: pixels + first * decoder.outputCount,
@@ -42,7 +56,7 @@ package func searched(
     }
     rate = try CodeRate(
       steps: rate.steps,
-      tables: codeTables(codes, rows: rows, steps: rate.steps) { isSearched($0, of: rows) })
+      tables: codeTables(codes, rows: rows, steps: rate.steps) { images.contains($0) })
   }
   return rate
 }

@@ -44,6 +44,8 @@ public final class Autoencoder: Sendable {
   public let predictor: Predictor?
   /// The hash that weight files define, once someone has asked for it: it takes a pass over all weights.
   package let hash = Lazy<Buffer<UInt8>>()
+  /// Names of its arrays for callers who list them (`ae_model_tensor`).
+  package let tensorNames = Lazy<Buffer<UInt8>>()
 
   /// - Throws: `.shape` if a network does not have the shapes of the architecture, `.format` if there is no
   ///   decoder at all, or an integer decoder without codec or the other way round.
@@ -153,6 +155,8 @@ public final class Autoencoder: Sendable {
       scanModel: scanModel, predictor: predictor)
   }
 
+  /// Whether its integers are of form 2: weights of 7 bits.
+  public var isNarrow: Bool { integerDecoder?.isNarrow ?? integerEncoder?.isNarrow ?? false }
   public var inputCount: Int { architecture.pixelCount }
   public var latentCount: Int { architecture.latentCount }
   /// Whether it has what image sets name a model by.

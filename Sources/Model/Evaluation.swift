@@ -14,8 +14,8 @@ public enum Evaluation {
     mse > 0 ? -10 * ExactMath.log(mse) / 2.302585092994046 : .infinity
   }
 
-  /// Images worked on at a time.
-  private static let chunkCount = 1000
+  /// Images worked on at a time, where each is so many numbers.
+  private static func chunkCount(_ size: Int) -> Int { min(1000, DenseNetwork.chunkCount(size)) }
 
   /// Mean squared error per pixel, [0, 1] scale, of images rebuilt from their codes (for a variational
   /// model, from the mean).
@@ -32,7 +32,7 @@ public enum Evaluation {
       return try reconstruction((encoder, decoder), pixels: pixels, count: count, progress: progress)
     }
     let size = model.inputCount
-    let codes = try Buffer<Float>(count: min(count, chunkCount) * model.latentCount)
+    let codes = try Buffer<Float>(count: min(count, chunkCount(size)) * model.latentCount)
     return try meanSquaredError(pixels, count: count, size: size, progress) {
       (source, rows, output) throws(AEError) in
       try model.encode(source, count: rows, into: codes.base)
@@ -45,8 +45,8 @@ public enum Evaluation {
     _ networks: (encoder: DenseNetwork, decoder: DenseNetwork), pixels: UnsafePointer<UInt8>, count: Int,
     progress: (Int) -> Bool = { _ in true }
   ) throws(AEError) -> (mse: Double, psnr: Double) {
-    let rows = min(count, chunkCount)
     let size = networks.encoder.inputCount
+    let rows = min(count, chunkCount(size))
     let floats = try Buffer<Float>(count: rows * size)
     let heads = try Buffer<Float>(count: rows * networks.encoder.outputCount)
     let codes = try Buffer<Float>(count: rows * networks.decoder.inputCount)
@@ -74,7 +74,7 @@ public enum Evaluation {
     _ reconstruct: (UnsafePointer<UInt8>, Int, UnsafeMutablePointer<Float>) throws(AEError) -> Void
   ) throws(AEError) -> (mse: Double, psnr: Double) {
     guard count > 0 else { throw AEError(.argument, "an evaluation needs at least one image") }
-    let rows = min(count, chunkCount)
+    let rows = min(count, chunkCount(size))
     let output = try Buffer<Float>(count: rows * size)
     let target = try Buffer<Float>(count: rows * size)
     var sum = 0.0

@@ -57,7 +57,7 @@ extension Autoencoder {
     if let decoder {
       return try decoder.run(latents, CK_ROWS_FLOATS, count: count, images, CK_ROWS_UNIT, "latents")
     }
-    let bytes = try Buffer<UInt8>(count: min(count, DenseNetwork.chunkCount) * inputCount)
+    let bytes = try Buffer<UInt8>(count: min(count, DenseNetwork.chunkCount(inputCount)) * inputCount)
     try decodeIntegers(latents, count: count) { (first, rows, decoder, words) throws(AEError) in
       try decoder.decode(words, count: rows, into: bytes.base)
       ck_from_u8(rows * inputCount, bytes.base, images + first * inputCount)
@@ -102,7 +102,7 @@ extension Autoencoder {
   // MARK: Pieces
 
   private func requireVariational(_ what: StaticString) throws(AEError) {
-    guard architecture.kind.isVariational else {
+    guard architecture.isVariational else {
       throw AEError(
         .kind, "\(what) need a variational model; this one, \"\(name)\", is of kind \(architecture.kind.name)"
       )
@@ -132,7 +132,7 @@ extension Autoencoder {
   private func encode(
     _ images: UnsafeRawPointer, _ form: Int, count: Int, into latents: UnsafeMutablePointer<Float>
   ) throws(AEError) {
-    if architecture.kind.isVariational {
+    if architecture.isVariational {
       try encodeInParts(images, form, count: count, mean: latents, logVariance: nil)
     } else {
       try runEncoder(images, form, count: count, into: latents)
@@ -147,7 +147,7 @@ extension Autoencoder {
     try requireEncoder()
     // What is refused is named by its row in the whole.
     if form == CK_ROWS_FLOATS { try requireFinite(floats(images), count: count, width: inputCount, "images") }
-    let chunk = min(count, DenseNetwork.chunkCount)
+    let chunk = min(count, DenseNetwork.chunkCount(inputCount))
     let outputs = try Buffer<Float>(count: chunk * architecture.encoderOutputCount)
     var first = 0
     repeat {
@@ -183,7 +183,7 @@ extension Autoencoder {
     }
     let images = floats(images)
     try requireFinite(images, count: count, width: inputCount, "images")
-    let chunk = min(count, DenseNetwork.chunkCount)
+    let chunk = min(count, DenseNetwork.chunkCount(inputCount))
     let bytes = try Buffer<UInt8>(count: chunk * inputCount)
     var first = 0
     while first < count {
@@ -205,7 +205,7 @@ extension Autoencoder {
       throw AEError(.kind, "model \"\(name)\" has no decoder")
     }
     try requireFinite(latents, count: count, width: latentCount, "latents")
-    let chunk = min(count, DenseNetwork.chunkCount)
+    let chunk = min(count, DenseNetwork.chunkCount(inputCount))
     let words = try Buffer<Int16>(count: chunk * latentCount)
     var first = 0
     while first < count {
@@ -225,7 +225,7 @@ extension Autoencoder {
     count: Int, seed: UInt64, _ body: (Int, Int, UnsafePointer<Float>) throws(AEError) -> Void
   ) throws(AEError) {
     try requireVariational("samples")
-    let chunk = min(count, DenseNetwork.chunkCount)
+    let chunk = min(count, DenseNetwork.chunkCount(inputCount))
     let latents = try Buffer<Float>(count: chunk * latentCount)
     var first = 0
     while first < count {

@@ -15,6 +15,11 @@ struct ActivationRange {
   /// 0 may not be representable; `zero` is the nearest code. Biases compensate for the difference, but not where padding
   /// is read as `zero`.
   var shift = 0.0
+
+  /// The code of a value.
+  func byte(_ value: Double) -> UInt8 {
+    UInt8((Int(saturating: value / scale + shift) + zero).clamped(to: 0...255))
+  }
 }
 
 /// The range of pixels: bytes are 1/255 each. Beyond +-8 a sigmoid is 0 or 255 to within rounding.
@@ -47,7 +52,33 @@ func activationRange(_ values: Buffer<Float>, _ shape: LayerShape) -> Activation
     return ActivationRange(
       unit: max(upper, -lower) / 2047, scale: scale,
       zero: Int(saturating: -lower / scale).clamped(to: 0...255))
+  case .leakyReLU, .silu, .gelu, .geluTanh, .tanh:
+    return curveRange(shape.activation, lower: lower, upper: upper)
   }
+}
+
+/// The range of an activation that is not linear below 0, for pre-activations from `lower`, at most 0, to `upper`.
+private func curveRange(_ activation: Activation, lower: Double, upper: Double) -> ActivationRange {
+  // Beyond this a saturated function is within half a code of its limit.
+  let (lowest, highest): (Double, Double)
+  switch activation {
+  case .tanh: (lowest, highest) = (-3.5, 3.5)
+  case .silu: (lowest, highest) = (-10, .infinity)
+  case .gelu, .geluTanh: (lowest, highest) = (-4.5, .infinity)
+  default: (lowest, highest) = (-.infinity, .infinity)
+  }
+  let (from, to) = (max(lower, lowest), min(upper, highest))
+  // Some have their least value inside.
+  var least = 0.0
+  var largest = activation.value(to)
+  for part in 0...64 {
+    let y = activation.value(from * Double(part) / 64)
+    least = min(least, y)
+    largest = max(largest, y)
+  }
+  let scale = max(largest - least, 1e-6) / 255
+  return ActivationRange(
+    unit: max(to, -from) / 2047, scale: scale, zero: Int(saturating: -least / scale).clamped(to: 0...255))
 }
 
 /// The range with the least squared error of ELUs of `values`, apart from the mean error, which biases compensate for.
@@ -125,21 +156,15 @@ private func quantile(_ values: Buffer<Float>, _ share: Double, negated: Bool = 
   return Double(largest)
 }
 
-func activationTable(_ activation: Activation, _ range: ActivationRange) throws(AEError) -> Buffer<
-  UInt8
-> {
+/// The table from pre-activations to bytes; `offset` is added to what a pre-activation is worth.
+func activationTable(_ activation: Activation, _ range: ActivationRange, offset: Double = 0) throws(AEError)
+  -> Buffer<UInt8>
+{
   let table = try Buffer<UInt8>(count: 4096)
   for index in 0..<4096 {
-    let x = Double(index - 2048) * range.unit
-    let y: Double
-    switch activation {
-    case .identity: y = x
-    case .relu: y = max(x, 0)
-    case .elu: y = x > 0 ? x : ExactMath.exp(x) - 1
-    case .sigmoid: y = 1 / (1 + ExactMath.exp(-x))
-    }
-    let units = y / range.scale + range.shift
-    table.base[index] = UInt8((Int(saturating: units) + range.zero).clamped(to: 0...255))
+    let x = Double(index - 2048) * range.unit + offset
+    let y = activation.value(x)
+    table.base[index] = range.byte(y)
   }
   return table
 }

@@ -29,11 +29,12 @@ package struct ErrorFeedback {
     self.blocks = blocks
   }
 
-  /// Rounds one output's weights to multiples of `scale`, into `rounded`, in -127 ... 127.
+  /// Rounds one output's weights to multiples of `scale`, into `rounded`, in -largest ... largest.
   package func round(
-    _ weights: UnsafePointer<Float>, scale: Double, into rounded: UnsafeMutablePointer<Int8>
+    _ weights: UnsafePointer<Float>, scale: Double, largest: Int = 127,
+    into rounded: UnsafeMutablePointer<Int8>
   ) {
-    for block in blocks { block.round(weights, scale: scale, into: rounded) }
+    for block in blocks { block.round(weights, scale: scale, largest: largest, into: rounded) }
   }
 }
 
@@ -106,7 +107,7 @@ private struct FeedbackBlock {
 
   /// Rounds the block's weights of one output; both are whole outputs.
   func round(
-    _ weights: UnsafePointer<Float>, scale: Double, into rounded: UnsafeMutablePointer<Int8>
+    _ weights: UnsafePointer<Float>, scale: Double, largest: Int, into rounded: UnsafeMutablePointer<Int8>
   ) {
     let (weights, rounded) = (weights + start, rounded + start)
     for k in 0..<order.count {
@@ -126,7 +127,7 @@ private struct FeedbackBlock {
         wanted += lost.base[j] * row[j]
         j += 1
       }
-      let whole = Int(saturating: wanted / scale).clamped(to: -127...127)
+      let whole = Int(saturating: wanted / scale).clamped(to: -largest...largest)
       rounded[order[k]] = Int8(whole)
       lost.base[k] = weight - Double(whole) * scale
     }
@@ -146,7 +147,7 @@ package struct LayerFeedback {
   }
 
   /// Windows that a covariance is taken of, enough for some hundred inputs, and their inputs at most.
-  fileprivate static let (largestWindowCount, largestInputCount) = (1 << 15, 1 << 27)
+  fileprivate static let (largestWindowCount, largestInputCount) = (1 << 15, 1 << 25)
 
   private let kinds: [Kind]
   private let columns: Int
@@ -156,7 +157,7 @@ package struct LayerFeedback {
   ///   - zero: the byte that stands for what lies outside of a convolution's picture.
   package init(_ shape: LayerShape, _ inputs: IntegerRows, rows: Int, zero: UInt8) throws(AEError) {
     columns = shape.columns
-    guard shape.isConvolution, case .bytes(let bytes) = inputs else {
+    guard shape.isConvolution else {
       kinds = [
         try Kind(
           feedback: try ErrorFeedback(inputs, rows: rows, width: shape.columns), count: shape.columns)
@@ -166,20 +167,23 @@ package struct LayerFeedback {
     let phases = shape.geometry.transposed != 0 ? Int(shape.geometry.stride) : 1
     var kinds: [Kind] = []
     for phase in 0..<phases * phases {
+      // Pixels between the windows see no weights.
+      guard max(phase / phases, phase % phases) < Int(shape.geometry.kernel) else { continue }
       kinds.append(
-        try Kind(shape, bytes, rows: rows, zero: zero, phase: (phase / phases, phase % phases)))
+        try Kind(shape, inputs, rows: rows, zero: zero, phase: (phase / phases, phase % phases)))
     }
     self.kinds = kinds
   }
 
-  /// Rounds the weights of output `o` to multiples of `scale`, in -127 ... 127; both are whole layers.
+  /// Rounds the weights of output `o` to multiples of `scale`, in -largest ... largest; both are whole layers.
   package func round(
-    _ weights: UnsafePointer<Float>, output o: Int, scale: Double, into rounded: UnsafeMutablePointer<Int8>
+    _ weights: UnsafePointer<Float>, output o: Int, scale: Double, largest: Int,
+    into rounded: UnsafeMutablePointer<Int8>
   ) {
     for kind in kinds {
       let offset = o * columns
       for (i, place) in kind.places.enumerated() { kind.weights.base[i] = weights[place + offset] }
-      kind.feedback.round(kind.weights.base, scale: scale, into: kind.rounded.base)
+      kind.feedback.round(kind.weights.base, scale: scale, largest: largest, into: kind.rounded.base)
       for (i, place) in kind.places.enumerated() { rounded[place + offset] = kind.rounded.base[i] }
     }
   }
@@ -199,7 +203,7 @@ extension LayerFeedback.Kind {
 
   /// Pixels that come out at one of a transposed convolution's phases, or all of them.
   init(
-    _ shape: LayerShape, _ pictures: Buffer<UInt8>, rows: Int, zero: UInt8, phase: (y: Int, x: Int)
+    _ shape: LayerShape, _ inputs: IntegerRows, rows: Int, zero: UInt8, phase: (y: Int, x: Int)
   ) throws(AEError) {
     let g = shape.geometry
     let isTransposed = g.transposed != 0
@@ -226,31 +230,46 @@ extension LayerFeedback.Kind {
     let width = places.count
     let windowCount = min(LayerFeedback.largestWindowCount, LayerFeedback.largestInputCount / max(width, 1))
     let images = min(rows, max(windowCount / max(ys.count * xs.count, 1), 1))
-    let windows = try Buffer<UInt8>(count: images * ys.count * xs.count * width)
-    var window = windows.base
-    for image in 0..<images {
-      let picture = pictures.base + image * rows / images * shape.inputs
-      for y in ys {
-        for x in xs {
-          for tap in taps {
-            let fromY = isTransposed ? (y + padding - tap.y) / stride : y * stride + tap.y - padding
-            let fromX = isTransposed ? (x + padding - tap.x) / stride : x * stride + tap.x - padding
-            // What would be divided below zero lies outside, too.
-            let isInside =
-              (!isTransposed || (y + padding >= tap.y && x + padding >= tap.x))
-              && (0..<source.height).contains(fromY) && (0..<source.width).contains(fromX)
-            if isInside {
-              window.update(from: picture + (fromY * source.width + fromX) * channels, count: channels)
-            } else {
-              window.update(repeating: zero, count: channels)
+    // Of a large map not every pixel is needed.
+    let interval = max(images * ys.count * xs.count / max(windowCount, 1), 1)
+    let taken = (images * ys.count * xs.count + interval - 1) / interval
+    /// The windows of `pictures`, in which `empty` stands for what lies outside.
+    func laidOut<Number>(_ pictures: Buffer<Number>, empty: Number) throws(AEError) -> Buffer<Number> {
+      let windows = try Buffer<Number>(count: taken * width)
+      var window = windows.base
+      var place = -1
+      for image in 0..<images {
+        let picture = pictures.base + image * rows / images * shape.inputs
+        for y in ys {
+          for x in xs {
+            place += 1
+            guard place % interval == 0 else { continue }
+            for tap in taps {
+              let fromY = isTransposed ? (y + padding - tap.y) / stride : y * stride + tap.y - padding
+              let fromX = isTransposed ? (x + padding - tap.x) / stride : x * stride + tap.x - padding
+              // What would be divided below zero lies outside, too.
+              let isInside =
+                (!isTransposed || (y + padding >= tap.y && x + padding >= tap.x))
+                && (0..<source.height).contains(fromY) && (0..<source.width).contains(fromX)
+              if isInside {
+                window.update(from: picture + (fromY * source.width + fromX) * channels, count: channels)
+              } else {
+                window.update(repeating: empty, count: channels)
+              }
+              window += channels
             }
-            window += channels
           }
         }
       }
+      return windows
+    }
+    let laid: IntegerRows
+    switch inputs {
+    case .bytes(let bytes): laid = .bytes(try laidOut(bytes, empty: zero))
+    case .words(let words): laid = .words(try laidOut(words, empty: 0))
     }
     try self.init(
-      feedback: try ErrorFeedback(.bytes(windows), rows: images * ys.count * xs.count, width: width),
+      feedback: try ErrorFeedback(laid, rows: taken, width: width),
       places: places)
   }
 }

@@ -182,11 +182,11 @@ func badArchitecturesAreRefused() {
     return message
   }
   #expect(
-    refused { try Architecture(kind: .elu, width: 65, latentCount: 5, output: .identity) }
-      == "image width must be in 1 ... 64, not 65")
+    refused { try Architecture(kind: .elu, width: 257, latentCount: 5, output: .identity) }
+      == "image width must be in 1 ... 256, not 257")
   #expect(
     refused { try Architecture(kind: .elu, latentCount: 0, output: .identity) }
-      == "latent size must be in 1 ... 1024, not 0")
+      == "latent size must be in 1 ... 4096, not 0")
   #expect(
     refused { try Architecture(kind: .elu, latentCount: 5, hidden: [5, 5000], output: .identity) }
       == "hidden width must be in 1 ... 4096, not 5000")
