@@ -73,7 +73,7 @@ private let attacks: [Attack] = [
   Attack(title: "4 billion sections", code: .format, says: "1 to 64 sections, not 4294967295") {
     $0.declaredSections = .max
   },
-  Attack(title: "a later major version", code: .version, says: "a weight file of version 2") { $0.major = 2 },
+  Attack(title: "a later major version", code: .version, says: "a weight file of version 3") { $0.major = 3 },
   Attack(title: "major version 0", code: .version, says: "a weight file of version 0") { $0.major = 0 },
   Attack(title: "flags", code: .version, says: "flags 1 ") { $0.flags = 1 },
   Attack(title: "a size of 2^63", code: .format, says: "9223372036854775808 bytes are declared") {
@@ -199,11 +199,18 @@ private let attacks: [Attack] = [
     ($0["ARCH"].raw[12], $0["ARCH"].raw[13]) = (1, 4)
   },
   Attack(
-    title: "a picture of a million numbers", code: .format, says: "numbers in the picture of a layer",
+    title: "a picture of a million numbers", code: .format, says: "it would read 1048576 numbers",
     kind: .convVAE
   ) {
     ($0["ARCH"].raw[4], $0["ARCH"].raw[6]) = (64, 64)
     ($0["ARCH"].raw[12], $0["ARCH"].raw[13]) = (0, 4)
+  },
+  Attack(
+    title: "a picture of 33792 numbers", code: .format, says: "numbers in the picture of a layer",
+    kind: .convVAE
+  ) {
+    ($0["ARCH"].raw[4], $0["ARCH"].raw[6]) = (64, 64)
+    $0["ARCH"].raw[12] = 33
   },
   Attack(
     title: "other pictures than the tensors'", code: .format, says: "the architecture", kind: .convVAE
@@ -625,6 +632,9 @@ func randomDamage() throws {
     files.append(
       try RawWeightFile(
         try SampleModel.make(kind: kind, latentCount: 1, hidden: hidden, storage: storage), storage))
+  }
+  for isNarrow in [false, true] {
+    files.append(try RawWeightFile(try SampleModel.make(try SampleModel.custom(), isNarrow: isNarrow), .int8))
   }
   var random = RandomStream(seed: 5, stream: 0)
   var accepted = 0

@@ -31,10 +31,39 @@ enum SampleModel {
   static func make(
     kind: ModelKind, width: Int = 3, height: Int = 2, latentCount: Int = 2, hidden: [Int] = [4, 3],
     storage: WeightStorage = .float32, encoder: Bool = true, floats: Bool = true, integers: Bool = true,
-    seed: UInt64 = 1, shift: Int? = nil
+    seed: UInt64 = 1, shift: Int? = nil, isNarrow: Bool = false
   ) throws(AEError) -> Autoencoder {
-    let architecture = try Architecture(
-      kind: kind, width: width, height: height, latentCount: latentCount, hidden: hidden, output: .identity)
+    try make(
+      try Architecture(
+        kind: kind, width: width, height: height, latentCount: latentCount, hidden: hidden, output: .identity),
+      storage: storage, encoder: encoder, floats: floats, integers: integers, seed: seed, shift: shift,
+      isNarrow: isNarrow)
+  }
+
+  /// Lists with every operation: RGB of 6 x 5 pixels, 3 latents.
+  static func custom(isVariational: Bool = false) throws(AEError) -> Architecture {
+    let encoder = try NodeList(
+      text: "convolution(channels=4,kernel=3,padding=1,activation=relu);"
+        + "convolution(channels=4,kernel=3,padding=1);add(0,1,activation=leaky_relu:0.2);"
+        + "max_pool(kernel=2,stride=2);mean_pool(2,kernel=2,stride=2);concatenate(3,4);activation(activation=gelu);"
+        + "convolution(channels=2,kernel=2,stride=2,padding=1,activation=silu);upsample(factor=2);channels_first();"
+        + "dense(outputs=\(isVariational ? 6 : 3));reshape(height=1,width=1,channels=\(isVariational ? 6 : 3))",
+      input: FeatureShape(height: 5, width: 6, channels: 3))
+    let decoder = try NodeList(
+      text: "reshape(height=1,width=3,channels=1);dense(height=3,width=3,channels=2,activation=tanh);"
+        + "convolution(0,channels=2,kernel=1,activation=elu);dense(height=3,width=3,channels=2,activation=gelu_tanh);"
+        + "concatenate(1,3);transposed_convolution(channels=3,kernel=4,stride=2,padding=1,activation=sigmoid);"
+        + "mean_pool(whole=true);dense(outputs=90);channels_last(height=5,width=6,channels=3)",
+      input: FeatureShape(vector: 3))
+    return try Architecture(
+      kind: .custom, width: 6, height: 5, channels: 3, latentCount: 3, output: .identity,
+      custom: CustomNetwork(encoder: encoder.nodes, decoder: decoder.nodes, isVariational: isVariational))
+  }
+
+  static func make(
+    _ architecture: Architecture, storage: WeightStorage = .float32, encoder: Bool = true,
+    floats: Bool = true, integers: Bool = true, seed: UInt64 = 1, shift: Int? = nil, isNarrow: Bool = false
+  ) throws(AEError) -> Autoencoder {
     var random = RandomStream(seed: seed, stream: 0)
     return try Autoencoder(
       architecture: architecture, name: "sample é", provenance: "drawn from seed \(seed)", storage: storage,
@@ -42,15 +71,13 @@ enum SampleModel {
       decoder: floats ? try network(architecture.decoderShapes, storage, &random) : nil,
       integerEncoder: integers && encoder
         ? try IntegerNetwork(
-          layers: try layers(architecture.encoderShapes, endsInWords: true, largestInput: 255, shift, &random)
-        )
+          layers: try layers(architecture.encoderShapes, isDecoder: false, shift, isNarrow, &random))
         : nil,
       integerDecoder: integers
         ? try IntegerNetwork(
-          layers: try layers(
-            architecture.decoderShapes, endsInWords: false, largestInput: 16383, shift, &random))
+          layers: try layers(architecture.decoderShapes, isDecoder: true, shift, isNarrow, &random))
         : nil,
-      codec: integers ? try codec(latentCount, &random) : nil)
+      codec: integers ? try codec(architecture.latentCount, &random) : nil)
   }
 
   private static func network(_ shapes: [LayerShape], _ storage: WeightStorage, _ random: inout RandomStream)
@@ -70,12 +97,26 @@ enum SampleModel {
   }
 
   private static func layers(
-    _ shapes: [LayerShape], endsInWords: Bool, largestInput: Int, _ shift: Int?, _ random: inout RandomStream
+    _ shapes: [LayerShape], isDecoder: Bool, _ shift: Int?, _ isNarrow: Bool, _ random: inout RandomStream
   ) throws(AEError) -> [IntegerLayer] {
+    let form = try IntegerForm(shapes, startsInWords: isDecoder)
     var layers: [IntegerLayer] = []
     for (index, shape) in shapes.enumerated() {
+      guard shape.hasWeights else {
+        let table = try Buffer<UInt8>(count: IntegerLayer.tableCount(ofWeightless: shape))
+        for i in 0..<table.count { table.base[i] = UInt8(truncatingIfNeeded: i >> 4 ^ i) }
+        layers.append(
+          table.count == IntegerLayer.tableCount
+            ? try IntegerLayer(
+              weightless: shape,
+              multipliers: (Int32(random.below(1 << 30)), Int32(random.below(1 << 30))), shift: 26,
+              table: table, zeros: (UInt8(random.below(256)), UInt8(random.below(256))))
+            : try IntegerLayer(weightless: shape, table: table.count > 0 ? table : nil))
+        continue
+      }
       let weights = try Buffer<Int8>(count: shape.weightCount)
-      for i in 0..<weights.count { weights.base[i] = Int8(random.below(255) - 127) }
+      let largest = isNarrow ? 63 : 127
+      for i in 0..<weights.count { weights.base[i] = Int8(random.below(2 * largest + 1) - largest) }
       let bias = try Buffer<Int32>(count: shape.channels)
       let multipliers = try Buffer<Int32>(count: shape.channels)
       let scales = try Buffer<Float>(count: shape.channels)
@@ -85,7 +126,7 @@ enum SampleModel {
         scales.base[i] = random.normal() / 1000
       }
       var table: Buffer<UInt8>?
-      if !(endsInWords && index == shapes.count - 1) {
+      if isDecoder || index != form.end {
         let values = try Buffer<UInt8>(count: 4096)
         for i in 0..<4096 { values.base[i] = UInt8(i >> 4) }
         table = values
@@ -94,8 +135,8 @@ enum SampleModel {
         try IntegerLayer(
           shape: shape, weights: weights, bias: bias, multipliers: multipliers,
           shift: shift ?? 1 + random.below(62), table: table,
-          zero: shape.isConvolution ? UInt8(random.below(256)) : 0, sumScales: scales,
-          largestInput: index == 0 ? largestInput : 255))
+          zero: shape.isConvolution && !form.readsWords[index] ? UInt8(random.below(256)) : 0,
+          sumScales: scales, largestInput: form.readsWords[index] ? 16383 : 255, isNarrow: isNarrow))
     }
     return layers
   }
@@ -135,6 +176,7 @@ func sameModel(_ a: Autoencoder, _ b: Autoencoder) -> Bool {
     return a.count == b.count
       && zip(a, b).allSatisfy {
         $0.shape.with(.identity) == $1.shape.with(.identity) && $0.shift == $1.shift && $0.zero == $1.zero
+          && $0.secondZero == $1.secondZero && $0.isNarrow == $1.isNarrow
           && same($0.weights, $1.weights)
           && same($0.bias, $1.bias) && same($0.multipliers, $1.multipliers)
           && same($0.sumScales, $1.sumScales)
@@ -154,7 +196,8 @@ func sameModel(_ a: Autoencoder, _ b: Autoencoder) -> Bool {
   }
   let (x, y) = (a.architecture, b.architecture)
   return x.kind == y.kind && x.width == y.width && x.height == y.height && x.channels == y.channels
-    && x.latentCount == y.latentCount && x.hidden == y.hidden && x.output == y.output && a.name == b.name
+    && x.latentCount == y.latentCount && x.hidden == y.hidden && x.output == y.output
+    && x.custom == y.custom && a.name == b.name
     && a.provenance == b.provenance && same(a.encoder, b.encoder) && same(a.decoder, b.decoder)
     && same(try? a.integerEncoder?.layers(), try? b.integerEncoder?.layers())
     && same(try? a.integerDecoder?.layers(), try? b.integerDecoder?.layers()) && same(a.codec, b.codec)
@@ -174,7 +217,7 @@ struct RawWeightFile {
     var checksum: UInt32?
   }
 
-  var major: UInt16 = 1
+  var major: UInt16
   var minor: UInt16 = 0
   var flags: UInt32 = 0
   var declaredCount: UInt64?
@@ -187,6 +230,7 @@ struct RawWeightFile {
     func number(_ at: Int, _ width: Int) -> Int {
       (0..<width).reduce(0) { $0 | Int(bytes[at + $1]) << (8 * $1) }
     }
+    major = UInt16(number(8, 2))
     var offset = 32 + 32 * number(24, 4)
     for index in 0..<number(24, 4) {
       let line = 32 + 32 * index

@@ -35,6 +35,7 @@ one() {
   gunzip) formats=gzip ;;
   deflate) formats='idx pgm' ;;
   options) formats='json pgm idx' ;;
+  lists) formats=json ;;
   *) formats=$1 ;;
   esac
   mkdir -p "$corpus"

@@ -381,7 +381,34 @@ static bytes *open_section(section *s) {
 
 static int is_tag(const section *s, const char *tag) { return memcmp(s->tag, tag, 4) == 0; }
 
+/* A node of one of the lists that version 2 has behind name and provenance. */
+static void change_node(bytes *raw) {
+  static const field fields[] = {{0, 1, 0}, {1, 1, 0},  {2, 2, 0},  {4, 2, 0},  {6, 2, 0}, {8, 1, 0},
+                                 {9, 1, 0}, {10, 1, 0}, {12, 2, 0}, {14, 2, 0}, {16, 4, 0}};
+  size_t at = 12 + 2 * (size_t)raw->at[3];
+  if (at >= raw->count) return;
+  at += 1 + raw->at[at];
+  if (at + 1 >= raw->count) return;
+  at += 2 + (size_t)get(raw->at + at, 2) + 2;
+  for (size_t list = below(2); at + 2 <= raw->count; list--) {
+    size_t count = (size_t)get(raw->at + at, 2);
+    if (list == 0) {
+      if (count == 0 || at + 2 + 20 * count > raw->count) return;
+      own(raw);
+      const field *f = &fields[below(sizeof fields / sizeof *fields)];
+      uint8_t *place = raw->at + at + 2 + 20 * below(count) + f->offset;
+      put(place, f->width, one_in(3) ? below(count + 2) : near_value(get(place, f->width), f->width));
+      return;
+    }
+    at += 2 + 20 * count;
+  }
+}
+
 static void change_architecture(bytes *raw) {
+  if (raw->count > 12 && raw->at[2] == 2 && !one_in(4)) {
+    change_node(raw);
+    return;
+  }
   static const field fields[] = {{0, 1, 0}, {1, 1, 0}, {2, 1, 0},  {3, 1, 0},  {4, 2, 0},
                                  {6, 2, 0}, {8, 2, 0}, {10, 2, 0}, {12, 2, 0}, {14, 2, 0}};
   change_field(raw, fields, sizeof fields / sizeof *fields);
@@ -1343,6 +1370,39 @@ static void change_pgm(bytes in, bytes *out) {
   change_text(in, out, words, sizeof words / sizeof *words);
 }
 
+/* A list of nodes, as options have it: numbers and words for others of their kind, nodes more and nodes less. */
+static void change_list(bytes in, bytes *out) {
+  static const char *const nodes[] = {"add(0,0)", "concatenate(0,0)", "concatenate(input,input)", "upsample(factor=2)",
+                                      "mean_pool(whole=true)", "max_pool(kernel=2,padding=1)", "channels_first()",
+                                      "activation(activation=tanh)", "dense(outputs=3)", "dense(outputs=65536)",
+                                      "reshape(height=1,width=90,channels=1)", "channels_last(height=5,width=6,channels=3)",
+                                      "convolution(input,channels=3,kernel=5,padding=4)", "upsample(factor=16)"};
+  static const char *const numbers[] = {"0", "1", "2", "3", "5", "6", "7", "16", "17", "65535", "999999999", "input", "-1", ""};
+  static const char *const names[] = {"dense", "convolution", "transposed_convolution", "activation", "add", "max_pool",
+                                      "mean_pool", "kernel", "stride", "padding", "height", "width", "channels", "outputs",
+                                      "relu", "gelu", "leaky_relu:0.999", "identity", ";", "(", ")", "="};
+  append(out, in.at, in.count);
+  for (size_t n = 1 + below(3); n > 0; n--) {
+    if (one_in(8)) {
+      change_bytes(out, in);
+      continue;
+    }
+    /* A piece between two marks. */
+    size_t start = below(out->count + 1), end;
+    while (start > 0 && strchr(";(),=", out->at[start - 1]) == NULL) start--;
+    for (end = start; end < out->count && strchr(";(),=", out->at[end]) == NULL;) end++;
+    if (end > start && out->at[start] <= '9') replace(out, start, end - start, numbers[below(sizeof numbers / sizeof *numbers)]);
+    else if (start == 0 || out->at[start - 1] == ';') {
+      char text[80];
+      snprintf(text, sizeof text, "%s;", nodes[below(sizeof nodes / sizeof *nodes)]);
+      while (one_in(2) && end < out->count && out->at[end] != ';') end++;
+      replace(out, start, one_in(2) ? 0 : end - start, text);
+    } else {
+      replace(out, start, end - start, names[below(sizeof names / sizeof *names)]);
+    }
+  }
+}
+
 static void change_json(bytes in, bytes *out) {
   static const char *const words[] = {"{", "}", "[", "]", ",", ":", "\"", "\\", "\\u0000", "\\ud800", "\\udc00", "\\ud83d\\ude00",
                                       "null", "true", "false", "1e999", "-0", "1E-400", "9223372036854775808", "0x1", "NaN", "\"a\":",
@@ -1382,7 +1442,10 @@ static void change_any(const bytes *in, bytes *out, int depth) {
     case FORMAT_IDX: change_idx(*in, out), is_done = 1; break;
     case FORMAT_NPY: change_npy(*in, out), is_done = 1; break;
     case FORMAT_PGM: change_pgm(*in, out), is_done = 1; break;
-    default: change_json(*in, out), is_done = 1;
+    default:
+      if (in->count > 0 && in->at[0] >= 'a' && in->at[0] <= 'z') change_list(*in, out);
+      else change_json(*in, out);
+      is_done = 1;
     }
   }
   if (is_done) return;

@@ -50,7 +50,7 @@ static void use_saved(const uint8_t *bytes, size_t size, const char *hash) {
 
 static ae_options *options_of(int32_t table, const char *text) {
   ae_options *options = NULL;
-  char pair[80];
+  char pair[400];
   if (ae_options_create(table, &options) != AE_OK) finding("options");
   for (int size; *text != 0; text += size + (text[size] == ' ')) {
     size = (int)strcspn(text, " ");
@@ -64,13 +64,14 @@ static ae_options *options_of(int32_t table, const char *text) {
 
 /* Description and arrays make the model again. */
 static void use_tensors(const ae_model *model, int32_t storage) {
-  ae_tensor tensors[40];
-  char description[1000];
+  enum { MOST = 2048 };
+  static ae_tensor tensors[MOST];
+  static char description[130000];
   size_t count = 0, size = 0;
   ae_model *again = NULL;
   if (expect(ae_model_description(model, description, sizeof description, &size)) != AE_OK)
     finding("a model without description");
-  for (; count < 40; count++) {
+  for (; count < MOST; count++) {
     tensors[count].struct_size = sizeof *tensors;
     if (expect(ae_model_tensor(model, count, &tensors[count])) != AE_OK) break;
   }
@@ -334,6 +335,35 @@ static int32_t read_checkpoint(const uint8_t *bytes, size_t count) {
 
 /* ---- Options ---- */
 
+/* A text as a list of nodes, encoder of RGB images or decoder: it is told as it was set, and makes a network or not. */
+static int32_t read_lists(const uint8_t *bytes, size_t count) {
+  static char list[60001], told[60001], text[61000];
+  size_t length = 0, size = 0;
+  ae_options *options = NULL;
+  ae_model *model = NULL;
+  while (length < count && length < sizeof list - 1 && bytes[length] != 0) length++;
+  memcpy(list, bytes, length);
+  list[length] = 0;
+  if (expect(ae_options_create(AE_OPTIONS_TRAINING, &options)) != AE_OK) finding("options");
+  int32_t set = expect(ae_options_set(options, "encoder", list));
+  if (set == AE_OK && strcmp(list, "auto") != 0 &&
+      (expect(ae_options_get(options, "encoder", told, sizeof told, &size)) != AE_OK || strcmp(list, told) != 0))
+    finding("a list is told otherwise");
+  ae_options_free(options);
+  int32_t made = AE_ERROR_SHAPE;
+  for (int half = 0; half < 2; half++) {
+    snprintf(text, sizeof text,
+             half == 0 ? "kind=custom width=6 height=5 channels=3 latent_size=3 decoder=dense(outputs=90) encoder=%s"
+                       : "kind=custom width=6 height=5 channels=3 latent_size=3 encoder=dense(outputs=3) decoder=%s",
+             list);
+    made = expect(ae_model_create(NULL, text, NULL, 0, &model));
+    if (made == AE_OK) finding("a network without arrays");
+    /* What lacks nothing but its arrays was a network. */
+    if (made == AE_ERROR_SHAPE) return AE_OK;
+  }
+  return made;
+}
+
 /* Text for keys and values out of the bytes: what is set is told, and what was told can be set. */
 static int32_t read_options(const uint8_t *bytes, size_t count) {
   static char key[400], value[5000], told[5100];
@@ -428,6 +458,7 @@ const reader readers[] = {
     {"model", read_model, FOR(WEIGHTS) | FOR(CHECKPOINT), FOR(WEIGHTS)},
     {"set", read_set, FOR(SET), FOR(SET)},
     {"checkpoint", read_checkpoint, FOR(CHECKPOINT), FOR(CHECKPOINT)},
+    {"lists", read_lists, FOR(JSON), 0},
 #ifdef LIBRARY_ALONE
     {"options", read_options, FOR(JSON), FOR(JSON)},
 #else
@@ -613,6 +644,12 @@ static void make_models(void) {
       {8, 7, "kind=conv-vae latent_size=2 hidden=3,6"},
       {9, 9, "kind=conv-vae latent_size=3 hidden=2,2,3,8"},
       {20, 20, "kind=relu latent_size=5 hidden=9"},
+      {6, 5, "kind=residual-vae latent_size=2 hidden=3,3,4"},
+      {6, 4,
+       "kind=custom latent_size=2 "
+       "encoder=convolution(channels=2,kernel=3,padding=1,activation=gelu);add(0,0);max_pool(kernel=2);dense(outputs=2) "
+       "decoder=dense(height=2,width=3,channels=2,activation=tanh);upsample(factor=2);concatenate(1,1);"
+       "convolution(channels=1,kernel=1)"},
   };
   static uint8_t out[1 << 20], images[40 * 64 * 64];
   for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
@@ -655,6 +692,11 @@ static void make_small_files(void) {
       "P5\n3 2\n255\nabcdef", "P2\n# words\n2 2\n15\n0 1\n15 7\n", "P5 1 1 65535\n\1\2",
       "P6\n1 2\n255\nabcdef", "P3 1 1 15\n0 1 15\n", "P7\nWIDTH 1\nHEIGHT 2\nDEPTH 2\nMAXVAL 255\nTUPLTYPE GRAYSCALE_ALPHA\nENDHDR\nabcd",
       "{\"key\": \"value\", \"runs\": [{\"d\": 1, \"mse\": 0.0125, \"psnr\": -1e-3, \"ok\": true, \"none\": null}], \"e\": [1,2,3]}",
+      "convolution(channels=2,kernel=3,stride=2,padding=1,activation=leaky_relu:0.2);activation(activation=silu);dense(outputs=3)",
+      "dense(height=5,width=6,channels=4,activation=gelu);reshape(height=6,width=5,channels=4);channels_first();"
+      "channels_last(height=5,width=6,channels=4);convolution(channels=3,kernel=1)",
+      "mean_pool(kernel=2);max_pool(input,kernel=3,stride=2,padding=1,height=2,width=3);concatenate(0,1);upsample(factor=2);"
+      "transposed_convolution(channels=1,kernel=4,stride=2,padding=1,height=8);mean_pool(whole=true);dense(outputs=3)",
       "[\"\\u00e9\\ud83d\\ude00\\n\", 1.5e300, -9223372036854775808, 18446744073709551616, {}, []]"};
   add_seed(idx, sizeof idx);
   add_seed(colours, sizeof colours);

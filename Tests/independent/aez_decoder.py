@@ -44,6 +44,27 @@ class Layer:
 
 
 @dataclass
+class Node:
+    """A node of a list: see "The lists" of docs/format-aew.md."""
+
+    operation: int
+    source: int  # -1 is the list's input
+    second: int
+    kernel: int
+    stride: int
+    padding: int
+    shape: tuple[int, int, int]  # height, width, channels
+    fields: bytes = b""  # as they stand in a file of version 2
+    # In integers:
+    shift: int = 0
+    zeros: tuple[int, int] = (0, 0)
+    weights: tuple[int, ...] = ()
+    biases: tuple[int, ...] = ()
+    multipliers: tuple[int, ...] = ()
+    table: bytes = b""
+
+
+@dataclass
 class ScanNetwork:
     probabilities: tuple[int, ...]
     layers: list[Layer]
@@ -66,9 +87,10 @@ class Rate:
 class Model:
     width: int
     height: int
+    channels: int
     latents: int
     hash: bytes
-    decoder: list[Layer]
+    decoder: list[Node]
     rates: list[Rate]
     scan: ScanNetwork | None
     predictor: Predictor | None
@@ -132,10 +154,131 @@ def read_predictor(raw: bytes) -> Predictor:
     return Predictor(hashlib.sha256(raw).digest(), table, layers)
 
 
+DENSE, CONVOLUTION, TRANSPOSED, ACTIVATION, ADD, CONCATENATE, MEAN_POOL, MAX_POOL = range(8)
+UPSAMPLE, RESHAPE, CHANNELS_FIRST, CHANNELS_LAST = range(8, 12)
+
+
+def product(numbers) -> int:
+    result = 1
+    for number in numbers:
+        result *= number
+    return result
+
+
+def read_list(arch: bytes, at: int) -> tuple[list[Node], int]:
+    """A list of version 2, and where it ends."""
+    (count,) = struct.unpack_from("<H", arch, at)
+    need(1 <= count <= 512, "ARCH: the number of nodes")
+    nodes = []
+    for index in range(count):
+        record = arch[at + 2 + 20 * index : at + 22 + 20 * index]
+        operation, _, _, *sources = struct.unpack_from("<BBHHH", record)
+        kernel, stride, padding, zero, *shape = struct.unpack_from("<BBBBHHI", record, 8)
+        need(operation <= CHANNELS_LAST and zero == 0, f"ARCH: node {index}")
+        need(max(sources) <= index, f"ARCH: node {index} reads a later one")
+        source, second = sources[0] - 1, sources[1] - 1
+        nodes.append(Node(operation, source, second, kernel, stride, padding, tuple(shape), record))
+    return nodes, at + 2 + 20 * count
+
+
+def former_list(kind: int, width: int, height: int, latents: int, hidden: tuple[int, ...]) -> list[Node]:
+    """The decoder of version 1: of a conv-vae the encoder's convolutions turned around, else dense layers."""
+    shapes, windows = [(height, width, 1)], []
+    for index, size in enumerate(hidden):
+        above, left, channels = shapes[-1]
+        if kind != 6 or index == len(hidden) - 1:
+            shapes.append((1, 1, size))
+            windows.append(None)
+        elif channels == size and index > 0:
+            shapes.append((above, left, size))
+            windows.append((3, 1))
+        else:
+            shapes.append(((above + 1) // 2, (left + 1) // 2, size))
+            windows.append((4, 2))
+    nodes = []
+    for shape, window in reversed(list(zip(shapes, [*windows, None]))):
+        here = len(nodes) - 1
+        if window is None:
+            nodes.append(Node(DENSE, here, -1, 0, 0, 0, shape))
+        else:
+            nodes.append(Node(TRANSPOSED, here, -1, *window, 1, shape))
+    return nodes
+
+
+def sources_of(nodes: list[Node], index: int, given: tuple[int, int, int]) -> tuple[int, int, int]:
+    source = nodes[index].source
+    return nodes[source].shape if source >= 0 else given
+
+
+def check_scaling(node: Node, index: int) -> None:
+    is_sound = min(node.multipliers) >= 0 and 1 <= node.shift <= 62
+    need(is_sound, f"IDEC: the multipliers of node {index}")
+
+
+def read_integers(nodes: list[Node], raw: bytes, given: tuple[int, int, int], largest: int) -> None:
+    """Section IDEC into the nodes; `given` is the shape of the list's input."""
+    at = 0
+
+    def take(count: int) -> bytes:
+        nonlocal at
+        at += count
+        return raw[at - count : at]
+
+    def table(count: int) -> bytes:
+        values, value = bytearray(), 0
+        for difference in take(count):
+            value = (value + difference) % 256
+            values.append(value)
+        return bytes(values)
+
+    are_words: list[bool] = []  # what each node gives
+    for index, node in enumerate(nodes):
+        reads_words = [source < 0 or are_words[source] for source in (node.source, node.second)]
+        if node.operation not in (ADD, CONCATENATE):
+            reads_words.pop()
+        is_move = node.operation in (RESHAPE, CHANNELS_FIRST, CHANNELS_LAST)
+        are_words.append(is_move and reads_words[0])
+        if node.operation <= TRANSPOSED:
+            height, width, channels = sources_of(nodes, index, given)
+            outputs = node.shape[2]
+            if node.operation == DENSE:
+                outputs, count = product(node.shape), product(node.shape) * height * width * channels
+            else:
+                count = node.kernel**2 * channels * outputs
+            node.shift = take(1)[0]
+            if node.operation != DENSE:
+                node.zeros = (take(1)[0], 0)
+                need(node.zeros[0] == 0 or not reads_words[0], f"IDEC: the zero of node {index}")
+            node.weights = struct.unpack(f"<{count}b", take(count))
+            node.biases = tuple(planes(take(4 * outputs), outputs))
+            node.multipliers = tuple(planes(take(4 * outputs), outputs))
+            take(4 * outputs)
+            node.table = table(4096)
+            need(all(abs(weight) <= largest for weight in node.weights), f"IDEC: the weights of node {index}")
+            most = 16383 if reads_words[0] else 255
+            sums = [abs(bias) for bias in node.biases]
+            step = count // len(sums)
+            for place, weight in enumerate(node.weights):
+                # The weights of a transposed convolution have the channels out before the channels in.
+                o = place // step if node.operation != TRANSPOSED else place // channels % outputs
+                sums[o] += abs(weight) * most
+            need(max(sums) < 1 << 31, f"IDEC: the sums of node {index}")
+            check_scaling(node, index)
+            continue
+        need(is_move or not any(reads_words), f"IDEC: node {index} reads the code")
+        if node.operation == ADD:
+            node.shift = take(1)[0]
+            node.zeros = tuple(take(2))
+            node.multipliers = tuple(planes(take(8), 2))
+            check_scaling(node, index)
+        node.table = table({ADD: 4096, ACTIVATION: 256, CONCATENATE: 512}.get(node.operation, 0))
+    need(at == len(raw), "IDEC: its size")
+
+
 def read_model(data: bytes) -> Model:
     need(data[:8] == b"\x89AEW\r\n\x1a\n", "not a weight file")
     major, _, _, size, count, _ = struct.unpack_from("<HHIQII", data, 8)
-    need(major == 1 and size == len(data), "version or size")
+    need(major in (1, 2) and size == len(data), "version or size")
     sections = {}
     at = 32 + 32 * count
     for index in range(count):
@@ -153,12 +296,24 @@ def read_model(data: bytes) -> Model:
         need(predictor is not None, "a predictor alone without one")
         scan = sections.get(b"SCAN", b"")
         model_hash = hashlib.sha256(struct.pack("<4I", 0, 0, 0, 0) + scan + predictor.hash).digest()
-        return Model(0, 0, 0, model_hash, [], [], read_scan_network(scan) if scan else None, predictor)
-    _, _, _, hidden_count, width, height, channels, latents = struct.unpack_from("<BBBBHHHH", arch)
+        return Model(0, 0, 0, 0, model_hash, [], [], read_scan_network(scan) if scan else None, predictor)
+    kind, _, _, hidden_count, width, height, channels, latents = struct.unpack_from("<BBBBHHHH", arch)
     hidden = struct.unpack_from(f"<{hidden_count}H", arch, 12)
-    sizes = [latents, *reversed(hidden), width * height * channels]
     raw = sections[b"IDEC"]
-    layers = read_layers(raw, sizes, ends_in_words=False)
+    form = 1
+    if major == 1:
+        nodes = former_list(kind, width, height, latents, hidden)
+    else:
+        at = 12 + 2 * hidden_count
+        at += 1 + arch[at]
+        at += 2 + arch[at] + 256 * arch[at + 1]
+        form = arch[at]
+        need(form in (1, 2), "ARCH: the form of the integers")
+        _, at = read_list(arch, at + 2)
+        nodes, at = read_list(arch, at)
+        need(at == len(arch), "ARCH: its size")
+    need(product(nodes[-1].shape) == width * height * channels, "ARCH: the decoder's numbers")
+    read_integers(nodes, raw, (1, 1, latents), 63 if form == 2 else 127)
 
     codec = sections[b"CODC"]
     qualities = codec[0]
@@ -177,12 +332,108 @@ def read_model(data: bytes) -> Model:
         rates.append(Rate(steps, tables))
     need(at == len(codec), "CODC: its size")
 
-    head = struct.pack("<4I", width, height, channels, len(layers))
-    head += b"".join(struct.pack("<2I", layer.inputs, layer.outputs) for layer in layers)
+    maps = [product(node.shape) for node in nodes]
+    # A decoder's largest map of the kinds of version 1 is the encoder's, too.
+    is_former = kind <= 6 and channels == 1 and max(width, height) <= 64 and latents <= 1024 and form == 1
+    if is_former and max(maps) <= 32768:
+        head = struct.pack("<4I", width, height, channels, len(nodes))
+        for index, node in enumerate(nodes):
+            head += struct.pack("<2I", product(sources_of(nodes, index, (1, 1, latents))), maps[index])
+            if node.operation == TRANSPOSED:
+                head += struct.pack("<4I", node.shape[2], node.kernel, node.stride, node.padding)
+    else:
+        head = struct.pack("<6I", 0xFFFFFFFF, 2, width, height, channels, latents)
+        head += struct.pack("<H", len(nodes)) + b"".join(node.fields for node in nodes)
     scan = sections.get(b"SCAN", b"")
     model_hash = hashlib.sha256(head + raw + codec + scan).digest()
     network = read_scan_network(scan) if scan else None
-    return Model(width, height, latents, model_hash, layers, rates, network, predictor)
+    return Model(width, height, channels, latents, model_hash, nodes, rates, network, predictor)
+
+
+def run_list(nodes: list[Node], values: list[list[int]]) -> list[bytes]:
+    """A decoder on codes in fixed point."""
+    if numpy is None:
+        layers = []
+        for index, node in enumerate(nodes):
+            need(node.operation == DENSE and node.source == index - 1, "lists but dense layers need numpy")
+            outputs = len(node.biases)
+            inputs = len(node.weights) // outputs
+            rows = [list(node.weights[row * inputs : (row + 1) * inputs]) for row in range(outputs)]
+            biases, multipliers = list(node.biases), list(node.multipliers)
+            layers.append(Layer(inputs, outputs, node.shift, rows, biases, multipliers, node.table))
+        return [bytes(run_network(layers, row)) for row in values]
+    code = numpy.array(values, numpy.int64).reshape(len(values), 1, 1, -1)
+    given: list = []
+    for node in nodes:
+        x = given[node.source] if node.source >= 0 else code
+        other = given[node.second] if node.second >= 0 else code
+        given.append(run_node(node, x, other))
+        need(given[-1].shape[1:] == node.shape, "a list whose shapes do not follow")
+    return [image.astype(numpy.uint8).tobytes() for image in given[-1]]
+
+
+def run_node(node: Node, x, other):
+    """One node on numbers [images, height, width, channels]."""
+    images, height, width, channels = x.shape
+    k, s, p = node.kernel, node.stride, node.padding
+    tall, wide, out = node.shape
+    table = numpy.frombuffer(node.table, numpy.uint8).astype(numpy.int64)
+
+    def from_table(product, shift: int):
+        scaled = (product + (1 << (shift - 1))) >> shift
+        return table[scaled.clip(-2048, 2047) + 2048]
+
+    def windows(outside: int, x):
+        """What lies at place (i, j) of every window, for all i and j."""
+        rows, columns = max(s * (tall - 1) + k, p + height), max(s * (wide - 1) + k, p + width)
+        padded = numpy.full((images, rows, columns, channels), outside, numpy.int64)
+        padded[:, p : p + height, p : p + width] = x
+        for i in range(k):
+            for j in range(k):
+                yield i, j, padded[:, i : i + s * (tall - 1) + 1 : s, j : j + s * (wide - 1) + 1 : s]
+
+    if node.operation <= TRANSPOSED:
+        bias = numpy.array(node.biases, numpy.int64)
+        weights = numpy.array(node.weights, numpy.int64)
+        if node.operation == DENSE:
+            total = x.reshape(images, -1) @ weights.reshape(len(bias), -1).T + bias
+        elif node.operation == CONVOLUTION:
+            weights = weights.reshape(out, k, k, channels)
+            total = bias + sum(part @ weights[:, i, j].T for i, j, part in windows(0, x - node.zeros[0]))
+        else:
+            weights = weights.reshape(k, k, out, channels)
+            rows, columns = max(s * (height - 1) + k, p + tall), max(s * (width - 1) + k, p + wide)
+            fine = numpy.zeros((images, rows, columns, out), numpy.int64)
+            for i in range(k):
+                for j in range(k):
+                    place = fine[:, i : i + s * (height - 1) + 1 : s, j : j + s * (width - 1) + 1 : s]
+                    place += (x - node.zeros[0]) @ weights[i, j].T
+            total = bias + fine[:, p : p + tall, p : p + wide]
+        y = from_table(total * numpy.array(node.multipliers, numpy.int64), node.shift)
+        return y.reshape(images, *node.shape)
+    if node.operation == ACTIVATION:
+        return table[x]
+    if node.operation == ADD:
+        (first, second), zeros = node.multipliers, node.zeros
+        return from_table((x - zeros[0]) * first + (other - zeros[1]) * second, node.shift)
+    if node.operation == CONCATENATE:
+        return numpy.concatenate([table[x], table[256 + other]], axis=3)
+    if node.operation == MEAN_POOL:
+        total = x.sum(axis=(1, 2), keepdims=True) if k == 0 else sum(part for _, _, part in windows(0, x))
+        count = height * width if k == 0 else k * k
+        return (2 * total + count) // (2 * count)
+    if node.operation == MAX_POOL:
+        y = numpy.full((images, tall, wide, channels), -1, numpy.int64)
+        for _, _, part in windows(-1, x):
+            y = numpy.maximum(y, part)
+        return y
+    if node.operation == UPSAMPLE:
+        return x.repeat(s, axis=1).repeat(s, axis=2)
+    if node.operation == CHANNELS_FIRST:
+        return x.transpose(0, 3, 1, 2).reshape(images, 1, 1, -1)
+    if node.operation == CHANNELS_LAST:
+        return x.reshape(images, out, tall, wide).transpose(0, 2, 3, 1)
+    return x.reshape(images, *node.shape)
 
 
 def run_network(layers: list[Layer], values: list[int]) -> list[int]:
@@ -273,10 +524,8 @@ def pictures(model: Model, rate: Rate, codes: list[list[int]]) -> list[bytes]:
     def clamp(value: int) -> int:
         return max(-16383, min(16383, value))
 
-    return [
-        bytes(run_network(model.decoder, [clamp(value * step) for value, step in zip(image, rate.steps)]))
-        for image in codes
-    ]
+    values = [[clamp(value * step) for value, step in zip(image, rate.steps)] for image in codes]
+    return run_list(model.decoder, values) if values else []
 
 
 # ---- Image sets (docs/format-aez.md) ----
@@ -443,7 +692,7 @@ def read_stream(data: bytes, model: Model | None, predictor: Predictor | None) -
         need(name_size <= 64, "the model's name")
         numbers.bytes(name_size).decode()
         # A model that is a predictor, which holds what predicts scans, has none.
-        need((1 if content & 8 else 0) <= latents <= 1024, "the latents")
+        need((1 if content & 8 else 0) <= latents <= 4096, "the latents")
     predictor_hash = b""
     if content & 32:
         predictor_hash = numbers.bytes(32)
@@ -453,10 +702,8 @@ def read_stream(data: bytes, model: Model | None, predictor: Predictor | None) -
     start = numbers.at
     need(numbers.u32() == zlib.crc32(data[:start]), "the header")
     need(content < 64 and mode < 3 and source <= 10, "the header's fields")
-    # Models are of grey images with sides to 64, and so is what may need one.
-    longest = 64 if content & 28 else 256
-    need(channels in ((1,) if content & 28 else (1, 3, 4)), "the header's channels")
-    need(1 <= width <= longest and 1 <= height <= longest, "the header's sides")
+    need(channels in (1, 3, 4), "the header's channels")
+    need(1 <= width <= 256 and 1 <= height <= 256, "the header's sides")
     image_size = width * height * channels
     need(image_size <= 196608, "the header's image size")
     need(1 <= block_images <= min(65536, (1 << 28) // image_size), "the header's images in a block")

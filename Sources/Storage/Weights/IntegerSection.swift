@@ -8,35 +8,65 @@ import Lossless
 import Model
 import Network
 
-/// Sections IENC and IDEC: one half in integers.
+/// Sections IENC and IDEC: one half in integers; and the networks of sections SCAN and PRED.
 struct IntegerSection {
   let half: StaticString
   let shapes: [LayerShape]
   /// Whether the last layer gives words, as an encoder's does, and so has no table.
   let endsInWords: Bool
-  /// The largest magnitude of the first layer's inputs.
-  let largestInput: Int
+  /// Whether weights are in -63 ... 63: form 2 of the integers.
+  let isNarrow: Bool
+  private let form: IntegerForm
 
-  static func encoder(_ architecture: Architecture) -> IntegerSection {
-    IntegerSection(half: "encoder", shapes: architecture.encoderShapes, endsInWords: true, largestInput: 255)
+  /// - Throws: `.kind` for a list that has no integer form.
+  init(
+    half: StaticString, shapes: [LayerShape], startsInWords: Bool = false, endsInWords: Bool,
+    isNarrow: Bool = false
+  ) throws(AEError) {
+    self.half = half
+    self.shapes = shapes
+    self.endsInWords = endsInWords
+    self.isNarrow = isNarrow
+    form = try IntegerForm(shapes, startsInWords: startsInWords)
   }
 
-  static func decoder(_ architecture: Architecture) -> IntegerSection {
-    IntegerSection(
-      half: "decoder", shapes: architecture.decoderShapes, endsInWords: false,
-      largestInput: Codec.largestLatent)
+  /// Of a chain of layers that reads bytes and ends in words, as lossless coding has them.
+  init(half: StaticString, chain shapes: [LayerShape]) {
+    self.half = half
+    self.shapes = shapes
+    endsInWords = true
+    isNarrow = false
+    form = IntegerForm(chain: shapes.count)
   }
 
-  private static let tableCount = 4096
+  static func encoder(_ architecture: Architecture, isNarrow: Bool) throws(AEError) -> IntegerSection {
+    try IntegerSection(
+      half: "encoder", shapes: architecture.encoderShapes, endsInWords: true, isNarrow: isNarrow)
+  }
 
-  private func hasTable(_ index: Int) -> Bool { !(endsInWords && index == shapes.count - 1) }
+  static func decoder(_ architecture: Architecture, isNarrow: Bool) throws(AEError) -> IntegerSection {
+    try IntegerSection(
+      half: "decoder", shapes: architecture.decoderShapes, startsInWords: true, endsInWords: false,
+      isNarrow: isNarrow)
+  }
+
+  /// Entries of a node's table, 0 without one.
+  private func tableCount(_ index: Int) -> Int {
+    let shape = shapes[index]
+    guard shape.hasWeights else { return IntegerLayer.tableCount(ofWeightless: shape) }
+    return endsInWords && index == form.end ? 0 : IntegerLayer.tableCount
+  }
 
   /// Exact, since everything follows from the shapes.
   var rawCount: Int {
     var count = 0
     for (index, shape) in shapes.enumerated() {
-      count += shape.weightCount + 12 * shape.channels + (shape.isConvolution ? 2 : 1)
-      if hasTable(index) { count += IntegerSection.tableCount }
+      count += tableCount(index)
+      if shape.hasWeights {
+        count += shape.weightCount + 12 * shape.channels + (shape.isConvolution ? 2 : 1)
+      } else if shape.hasMultipliers {
+        count += 1 + 2 + 8
+      }
     }
     return count
   }
@@ -45,11 +75,19 @@ struct IntegerSection {
     let writer = ByteWriter()
     try writer.reserve(rawCount)
     for (index, layer) in layers.enumerated() {
-      guard (layer.table != nil) == hasTable(index) else {
+      guard (layer.table?.count ?? 0) == tableCount(index) else {
         throw AEError(
           .format,
-          "integer layer \"\(half).\(index)\": an activation table \(hasTable(index) ? "is missing" : "is too much")"
+          "integer layer \"\(half).\(index)\": an activation table \(tableCount(index) > 0 ? "is missing" : "is too much")"
         )
+      }
+      guard layer.shape.hasWeights else {
+        try writeWeightless(layer, to: writer)
+        continue
+      }
+      guard !isNarrow || layer.isNarrow else {
+        throw AEError(
+          .format, "integer layer \"\(half).\(index)\": its weights are of 8 bits, the others' of 7")
       }
       try writer.u8(UInt8(layer.shift))
       if layer.shape.isConvolution { try writer.u8(layer.zero) }
@@ -63,15 +101,65 @@ struct IntegerSection {
       try planes(words, to: writer)
       for i in 0..<words.count { words.base[i] = SignLast.word(of: layer.sumScales.base[i]) }
       try planes(words, to: writer)
-      if let table = layer.table {
-        var previous: UInt8 = 0
-        for i in 0..<IntegerSection.tableCount {
-          try writer.u8(table.base[i] &- previous)
-          previous = table.base[i]
-        }
-      }
+      try differences(layer.table, to: writer)
     }
     return try writer.finish()
+  }
+
+  private func writeWeightless(_ layer: IntegerLayer, to writer: ByteWriter) throws(AEError) {
+    if layer.shape.hasMultipliers {
+      try writer.u8(UInt8(layer.shift))
+      try writer.u8(layer.zero)
+      try writer.u8(layer.secondZero)
+      let words = try Buffer<UInt32>(count: 2)
+      for i in 0..<2 { words.base[i] = UInt32(bitPattern: layer.multipliers.base[i]) }
+      try planes(words, to: writer)
+    }
+    try differences(layer.table, to: writer)
+  }
+
+  private func differences(_ table: Buffer<UInt8>?, to writer: ByteWriter) throws(AEError) {
+    guard let table else { return }
+    var previous: UInt8 = 0
+    for i in 0..<table.count {
+      try writer.u8(table.base[i] &- previous)
+      previous = table.base[i]
+    }
+  }
+
+  /// The table of node `index`, or nil if it has none.
+  private func table(_ reader: inout ByteReader, _ index: Int) throws(AEError) -> Buffer<UInt8>? {
+    let count = tableCount(index)
+    guard count > 0 else { return nil }
+    let deltas = try reader.bytes(count)
+    let values = try Buffer<UInt8>(count: count)
+    var value: UInt8 = 0
+    for i in 0..<count {
+      value = value &+ deltas[i]
+      values.base[i] = value
+    }
+    return values
+  }
+
+  private func readWeightless(_ reader: inout ByteReader, _ index: Int, name: String) throws(AEError)
+    -> IntegerLayer
+  {
+    let start = reader.offset
+    var (shift, zeros, multipliers) = (0, (UInt8(0), UInt8(0)), (Int32(0), Int32(0)))
+    if shapes[index].hasMultipliers {
+      shift = Int(try reader.u8())
+      zeros = (try reader.u8(), try reader.u8())
+      let both = try Buffer<Int32>(count: 2)
+      try words(&reader, into: both)
+      multipliers = (both.base[0], both.base[1])
+    }
+    let table = try table(&reader, index)
+    do {
+      return try IntegerLayer(
+        weightless: shapes[index], multipliers: multipliers, shift: shift, table: table, zeros: zeros)
+    } catch {
+      throw AEError(error.code, "\(name): node \"\(half).\(index)\": \(error.message) (byte \(start))")
+    }
   }
 
   private func planes(_ words: Buffer<UInt32>, to writer: ByteWriter) throws(AEError) {
@@ -83,6 +171,10 @@ struct IntegerSection {
     var reader = ByteReader(raw.base, count: raw.count, name: name)
     var layers: [IntegerLayer] = []
     for (index, shape) in shapes.enumerated() {
+      guard shape.hasWeights else {
+        layers.append(try readWeightless(&reader, index, name: name))
+        continue
+      }
       let layerStart = reader.offset
       let shift = Int(try reader.u8())
       guard (1...62).contains(shift) else {
@@ -91,6 +183,12 @@ struct IntegerSection {
           "\(name): tensor \"\(half).\(index).shift\" must be in 1 ... 62, not \(shift) (byte \(layerStart))")
       }
       let zero = shape.isConvolution ? try reader.u8() : 0
+      guard zero == 0 || !form.readsWords[index] else {
+        throw AEError(
+          .format,
+          "\(name): tensor \"\(half).\(index).zero\" must be 0 where the code is read, not \(zero) (byte \(layerStart + 1))"
+        )
+      }
       let weightStart = reader.offset
       _ = try reader.bytes(shape.weightCount)
       let weights = try raw.part(weightStart, shape.weightCount, as: Int8.self)
@@ -112,23 +210,13 @@ struct IntegerSection {
           throw fault(name, index, "scale", i, "is not finite", at: scaleStart + i)
         }
       }
-      var table: Buffer<UInt8>?
-      if hasTable(index) {
-        let deltas = try reader.bytes(IntegerSection.tableCount)
-        let values = try Buffer<UInt8>(count: IntegerSection.tableCount)
-        var value: UInt8 = 0
-        for i in 0..<IntegerSection.tableCount {
-          value = value &+ deltas[i]
-          values.base[i] = value
-        }
-        table = values
-      }
+      let table = try table(&reader, index)
       do {
         layers.append(
           try IntegerLayer(
             shape: shape, weights: weights, bias: bias, multipliers: multipliers, shift: shift, table: table,
             zero: zero, sumScales: sumScales,
-            largestInput: index == 0 ? largestInput : 255))
+            largestInput: form.readsWords[index] ? Codec.largestLatent : 255, isNarrow: isNarrow))
       } catch {
         for i in 0..<weights.count where weights.base[i] == -128 {
           throw fault(name, index, "weight", i, "must be in -127 ... 127, not -128", at: weightStart + i)

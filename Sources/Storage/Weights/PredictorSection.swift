@@ -14,7 +14,7 @@ enum PredictorSection {
   static let rawCounts = 1...(1 << 20)
 
   private static func network(_ shapes: [LayerShape]) -> IntegerSection {
-    IntegerSection(half: "predictor", shapes: shapes, endsInWords: true, largestInput: 255)
+    IntegerSection(half: "predictor", chain: shapes)
   }
 
   static func rawCount(_ predictor: Predictor) -> Int {

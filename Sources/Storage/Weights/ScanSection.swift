@@ -13,7 +13,7 @@ enum ScanSection {
   static let rawCounts = 1...(1 << 18)
 
   private static func network(_ shapes: [LayerShape]) -> IntegerSection {
-    IntegerSection(half: "scan", shapes: shapes, endsInWords: true, largestInput: 255)
+    IntegerSection(half: "scan", chain: shapes)
   }
 
   static func rawCount(_ model: ScanModel) -> Int {

@@ -31,10 +31,6 @@ public struct ExtraSectionHead: Sendable {
 }
 
 public enum WeightFile {
-  /// The version written; every file of the same major version is read.
-  public static let majorVersion = WeightFileContainer.major
-  public static let minorVersion = WeightFileContainer.minor
-
   /// The bytes of the weight file that an input holds: no more than its header declares, and one that tells a
   /// longer one. Of what is no weight file only the first bytes are taken, for its reader to refuse.
   public static func bytes(_ input: ByteInput) throws(AEError) -> Buffer<UInt8> {
@@ -52,7 +48,8 @@ public enum WeightFile {
   /// The tag of an extra section. `letters` has four ASCII letters or digits, the first a small letter.
   public static func tag(_ letters: StaticString) -> UInt32 { SectionTag(letters).value }
 
-  /// A model as a weight file; the same model and options give the same bytes.
+  /// A model as a weight file; the same model and options give the same bytes. It is of version 1 wherever that can hold
+  /// the model.
   ///
   /// Float storages hold the float networks and, if there are any, the integer networks and the codec too;
   /// `int8` holds the latter two alone.
@@ -86,7 +83,7 @@ public enum WeightFile {
       throw AEError(
         .argument, "\(sections.count) sections; a file has at most \(WeightFileContainer.maximumSections)")
     }
-    return try WeightFileContainer.write(sections)
+    return try WeightFileContainer.write(sections, version: model.formatVersion)
   }
 
   /// Bytes that `write` with the same arguments never exceeds, without making them.
@@ -106,7 +103,9 @@ public enum WeightFile {
   public static func bound(_ architecture: Architecture, extraCount: Int) -> Int {
     let encoder = FloatSection(half: "encoder", shapes: architecture.encoderShapes, width: 4).rawCount
     let decoder = FloatSection(half: "decoder", shapes: architecture.decoderShapes, width: 4).rawCount
-    return WeightFileContainer.bound([ArchitectureSection.rawCounts.upperBound, encoder, decoder, extraCount])
+    return WeightFileContainer.bound([
+      ArchitectureSection.rawCounts(version: 2).upperBound, encoder, decoder, extraCount,
+    ])
   }
 
   /// Visits the sections of a model's file in their order: tag, raw bytes, and what makes them.
@@ -116,7 +115,8 @@ public enum WeightFile {
   ) throws(AEError) {
     let architecture = model.architecture
     let keepsEncoder = model.hasEncoder && !decoderOnly
-    let head = try ArchitectureSection.write(model)
+    let head = try ArchitectureSection.write(model, version: model.formatVersion)
+    let isNarrow = model.isNarrow
     try visit(.architecture, head.count) { () throws(AEError) in head }
     func visitLossless() throws(AEError) {
       if let scan = model.scanModel {
@@ -152,13 +152,13 @@ public enum WeightFile {
       try visitFloats("decoder", .floatDecoder32, .floatDecoder16, architecture.decoderShapes, decoder)
     }
     if keepsEncoder, let encoder = model.integerEncoder {
-      let section = IntegerSection.encoder(architecture)
+      let section = try IntegerSection.encoder(architecture, isNarrow: isNarrow)
       try visit(.integerEncoder, section.rawCount) { () throws(AEError) in
         try section.write(try encoder.layers())
       }
     }
     guard let decoder = model.integerDecoder, let codec = model.codec else { return try visitLossless() }
-    let section = IntegerSection.decoder(architecture)
+    let section = try IntegerSection.decoder(architecture, isNarrow: isNarrow)
     try visit(.integerDecoder, section.rawCount) { () throws(AEError) in
       try section.write(try decoder.layers())
     }
@@ -208,14 +208,16 @@ public enum WeightFile {
     encoder = try contents.floats("encoder", contents.floatEncoder, architecture.encoderShapes)
     decoder = try contents.floats("decoder", contents.floatDecoder, architecture.decoderShapes)
     if let entry = contents.integerEncoder {
-      let section = IntegerSection.encoder(architecture)
+      let section = try contents.section(ofEncoder: entry)
       integerEncoder = IntegerNetwork(
-        shapes: section.shapes, make: try layers(of: section, in: file, entry, name: contents.place(entry)))
+        shapes: section.shapes, isNarrow: section.isNarrow,
+        make: try layers(of: section, in: file, entry, name: contents.place(entry)))
     }
     if let entry = contents.integerDecoder {
-      let section = IntegerSection.decoder(architecture)
+      let section = try contents.section(ofDecoder: entry)
       integerDecoder = IntegerNetwork(
-        shapes: section.shapes, make: try layers(of: section, in: file, entry, name: contents.place(entry)))
+        shapes: section.shapes, isNarrow: section.isNarrow,
+        make: try layers(of: section, in: file, entry, name: contents.place(entry)))
     }
     if let entry = contents.codec {
       codec = try CodecSection(latentCount: architecture.latentCount).read(
@@ -294,11 +296,12 @@ public enum WeightFile {
     }
     return try model.hash.value { () throws(AEError) in
       let architecture = model.architecture
+      let isNarrow = model.isNarrow
       return try Buffer(
         digest(
-          architecture,
+          architecture, version: model.formatVersion,
           decoder: try model.integerDecoder.map { decoder throws(AEError) in
-            try IntegerSection.decoder(architecture).write(try decoder.layers())
+            try IntegerSection.decoder(architecture, isNarrow: isNarrow).write(try decoder.layers())
           },
           codec: try model.codec.map { codec throws(AEError) in
             try CodecSection(latentCount: architecture.latentCount).write(codec)
@@ -309,9 +312,9 @@ public enum WeightFile {
   }
 
   static func digest(
-    _ architecture: Architecture, decoder: Buffer<UInt8>?, codec: Buffer<UInt8>?, scan: Buffer<UInt8>?,
-    predictor: [UInt8]? = nil
-  ) -> [UInt8] {
+    _ architecture: Architecture, version: Int, decoder: Buffer<UInt8>?, codec: Buffer<UInt8>?,
+    scan: Buffer<UInt8>?, predictor: [UInt8]? = nil
+  ) throws(AEError) -> [UInt8] {
     var sum = SHA256()
     @inline(never)
     func add(_ value: Int) {
@@ -319,8 +322,23 @@ public enum WeightFile {
         sum.update(word.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: UInt8.self), 4)
       }
     }
-    let shapes = architecture.kind == .predictor ? [] : architecture.decoderShapes
-    for value in [architecture.width, architecture.height, architecture.channels, shapes.count] { add(value) }
+    if version > 1 {
+      // No image is as wide: no hash of version 1 is made of the same bytes.
+      add(-1)
+      add(version)
+      for value in [architecture.width, architecture.height, architecture.channels, architecture.latentCount]
+      {
+        add(value)
+      }
+      let writer = ByteWriter()
+      try NodeListSection.write(architecture.decoder.nodes, to: writer)
+      let list = try writer.finish()
+      sum.update(list.base, list.count)
+    }
+    let shapes = version > 1 || architecture.kind == .predictor ? [] : architecture.decoderShapes
+    for value in version > 1
+      ? [] : [architecture.width, architecture.height, architecture.channels, shapes.count]
+    { add(value) }
     for shape in shapes {
       add(shape.inputs)
       add(shape.outputs)

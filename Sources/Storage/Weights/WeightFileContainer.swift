@@ -34,7 +34,7 @@ struct SectionTag: Equatable {
   static let bitPrices = SectionTag("bitp")
   static let qualityFigures = SectionTag("qual")
 
-  /// The required sections of version 1, in the order they have in files.
+  /// The required sections, in the order they have in files.
   static let required = [
     architecture, floatEncoder32, floatEncoder16, floatDecoder32, floatDecoder16, integerEncoder,
     integerDecoder, codec, scan, predictor,
@@ -95,12 +95,13 @@ struct StoredSection: Sendable {
 /// A weight file's header and table, checked; the sections still as they are stored.
 struct WeightFileContainer {
   static let magic: [UInt8] = [0x89, 0x41, 0x45, 0x57, 0x0d, 0x0a, 0x1a, 0x0a]
-  static let major = 1
+  static let majors = 1...2
   static let minor = 0
   static let headerCount = 32
   static let lineCount = 32
   static let maximumSections = 64
 
+  let major: Int
   let minor: Int
   let name: String
   let byteCount: Int
@@ -131,11 +132,9 @@ struct WeightFileContainer {
       )
     }
     _ = try reader.bytes(WeightFileContainer.magic.count)
-    let major = Int(try reader.u16())
-    guard major == WeightFileContainer.major else {
-      throw AEError(
-        .version,
-        "\(name): a weight file of version \(major); this reads version \(WeightFileContainer.major)")
+    major = Int(try reader.u16())
+    guard WeightFileContainer.majors.contains(major) else {
+      throw AEError(.version, "\(name): a weight file of version \(major); this reads versions 1 and 2")
     }
     minor = Int(try reader.u16())
     let flags = try reader.u32()
@@ -316,7 +315,9 @@ struct WeightFileContainer {
   }
 
   /// A whole file out of raw sections, each deflated where that makes it smaller.
-  static func write(_ sections: [(tag: SectionTag, raw: Buffer<UInt8>)]) throws(AEError) -> Buffer<UInt8> {
+  static func write(_ sections: [(tag: SectionTag, raw: Buffer<UInt8>)], version major: Int) throws(AEError)
+    -> Buffer<UInt8>
+  {
     let writer = ByteWriter()
     try writer.bytes(magic, magic.count)
     try writer.u16(UInt16(major))

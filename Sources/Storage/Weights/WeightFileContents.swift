@@ -13,6 +13,8 @@ final class Contents {
   let architecture: Architecture
   let modelName: String
   let provenance: String
+  /// Whether integers are of form 2.
+  let isNarrow: Bool
   let storage: WeightStorage
   let floatEncoder: SectionEntry?
   let floatDecoder: SectionEntry?
@@ -25,8 +27,11 @@ final class Contents {
 
   init(_ file: WeightFileContainer) throws(AEError) {
     self.file = file
-    (architecture, modelName, provenance) = try ArchitectureSection.read(
-      try file.raw(file.entries[0], allowed: ArchitectureSection.rawCounts), name: file.name)
+    let head = try ArchitectureSection(
+      try file.raw(file.entries[0], allowed: ArchitectureSection.rawCounts(version: file.major)),
+      version: file.major, name: file.name)
+    (architecture, modelName, provenance) = (head.architecture, head.name, head.provenance)
+    isNarrow = head.isNarrow
     let decoder32 = file.entry(.floatDecoder32)
     let decoder16 = file.entry(.floatDecoder16)
     let encoder32 = file.entry(.floatEncoder32)
@@ -78,8 +83,24 @@ final class Contents {
       try file.raw(entry, allowed: section.rawCount...section.rawCount), name: place(entry))
   }
 
+  func section(ofEncoder entry: SectionEntry) throws(AEError) -> IntegerSection {
+    do {
+      return try IntegerSection.encoder(architecture, isNarrow: isNarrow)
+    } catch {
+      throw AEError(.format, "\(place(entry)): \(error.message)")
+    }
+  }
+
+  func section(ofDecoder entry: SectionEntry) throws(AEError) -> IntegerSection {
+    do {
+      return try IntegerSection.decoder(architecture, isNarrow: isNarrow)
+    } catch {
+      throw AEError(.format, "\(place(entry)): \(error.message)")
+    }
+  }
+
   func rawIntegerDecoder(_ entry: SectionEntry) throws(AEError) -> Buffer<UInt8> {
-    let count = IntegerSection.decoder(architecture).rawCount
+    let count = try section(ofDecoder: entry).rawCount
     return try file.raw(entry, allowed: count...count)
   }
 

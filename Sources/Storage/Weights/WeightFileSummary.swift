@@ -56,7 +56,7 @@ extension WeightFile {
   /// Header, the longest table, and the longest architecture, deflated or not.
   public static let prefixCount =
     WeightFileContainer.headerCount + WeightFileContainer.maximumSections * WeightFileContainer.lineCount
-    + 8192
+    + 32768
 
   /// What a file holds, without building its networks. All checksums are verified.
   public static func summary(_ p: UnsafePointer<UInt8>, _ count: Int, name: String) throws(AEError)
@@ -78,21 +78,22 @@ extension WeightFile {
       return sum.finish()
     }
     if contents.architecture.kind == .predictor {
-      hash = digest(
-        contents.architecture, decoder: nil, codec: nil,
+      hash = try digest(
+        contents.architecture, version: 1, decoder: nil, codec: nil,
         scan: try contents.scan.map { entry throws(AEError) in try contents.rawScan(entry) },
         predictor: predictorHash)
     }
     if let decoderEntry = contents.integerDecoder, let codecEntry = contents.codec {
       let raw = try contents.rawCodec(codecEntry)
-      hash = digest(
-        contents.architecture, decoder: try contents.rawIntegerDecoder(decoderEntry), codec: raw,
+      hash = try digest(
+        contents.architecture, version: contents.architecture.isFormer && !contents.isNarrow ? 1 : 2,
+        decoder: try contents.rawIntegerDecoder(decoderEntry), codec: raw,
         scan: try contents.scan.map { entry throws(AEError) in try contents.rawScan(entry) })
       codec = try CodecSection(latentCount: contents.architecture.latentCount).read(
         raw, name: contents.place(codecEntry))
     }
     return WeightFileSummary(
-      majorVersion: WeightFileContainer.major, minorVersion: file.minor, byteCount: file.byteCount,
+      majorVersion: file.major, minorVersion: file.minor, byteCount: file.byteCount,
       architecture: contents.architecture, name: contents.modelName, provenance: contents.provenance,
       storage: contents.storage, hasEncoder: contents.floatEncoder != nil || contents.integerEncoder != nil,
       qualityCount: codec?.rates.count ?? 0, defaultQuality: codec?.defaultQuality ?? 0, hash: hash,
