@@ -83,7 +83,7 @@ uint32_t ae_abi_version(void);
 
 /**
  * ae_build_info() returns a line of text that says how the library was built and runs: version,
- * kernel path in use (generic, avx2, avx512, neon, dotprod), versions of the file formats, build mode.
+ * kernel path in use (generic, avx2, avxvnni, avx512, neon, dotprod), versions of the file formats, build mode.
  * The string lives as long as the library.
  */
 const char *ae_build_info(void);
@@ -262,7 +262,7 @@ typedef struct ae_option_information {
   const char *key;
   const char *default_value; /* as text; "auto" if it follows from other options */
   const char *automatic;     /* what "auto" stands for; "" if "auto" is not accepted */
-  const char *choices;       /* of AE_OPTION_CHOICE, separated by commas, the first numbered 0; else "" */
+  const char *choices;       /* of AE_OPTION_CHOICE, separated by commas, the first numbered 0; an empty one is none; else "" */
   const char *documentation; /* a sentence or two */
   const char *former_flags;  /* the tool's flags for it in earlier versions, separated by blanks */
 } ae_option_information;
@@ -303,7 +303,9 @@ enum {
   AE_KIND_ELU = 4,
   AE_KIND_VAE = 5,
   AE_KIND_CONV_VAE = 6,
-  AE_KIND_PREDICTOR = 7 /* no autoencoder: predicts pixels, for lossless image sets; of no size, without codes */
+  AE_KIND_PREDICTOR = 7, /* no autoencoder: predicts pixels, for lossless image sets; of no size, without codes */
+  AE_KIND_RESIDUAL_VAE = 8, /* conv-vae with residual connections; since 0.2.2 */
+  AE_KIND_CUSTOM = 9        /* encoder and decoder given as lists of nodes; since 0.2.2 */
 };
 
 /** How a model's numbers are stored. Values are pinned; files hold them. */
@@ -340,7 +342,7 @@ typedef struct ae_model_information {
   int32_t storage;         /* AE_STORAGE_... */
   int32_t width;           /* pixels */
   int32_t height;          /* pixels */
-  int32_t channels;        /* 1 */
+  int32_t channels;        /* 1 (grey), 3 (RGB) or 4 (RGB and alpha) */
   int32_t latent_size;     /* numbers in a code */
   int32_t has_encoder;     /* 1 if ae_encode works, 0 for a decoder alone */
   int32_t is_variational;  /* 1 if ae_posterior and ae_sample work */
@@ -382,10 +384,13 @@ ae_status ae_model_save(const ae_model *model, int32_t storage, uint32_t flags, 
  */
 ae_status ae_model_save_file(const ae_model *model, int32_t storage, uint32_t flags, const char *path);
 
-/** ae_tensor is an array of a model's: weights [outputs, inputs], or biases [outputs]. */
+/**
+ * ae_tensor is an array of a model's: weights of a dense layer [outputs, inputs], of a convolution [channels out, kernel,
+ * kernel, channels in], of a transposed one [kernel, kernel, channels out, channels in]; or biases [channels out].
+ */
 typedef struct ae_tensor {
   size_t struct_size;  /* sizeof(ae_tensor) */
-  const char *name;    /* "encoder.0.weight", "encoder.0.bias", ..., "decoder.2.bias": docs/format-aew.md has the order */
+  const char *name;    /* "encoder.0.weight", "encoder.0.bias", ..., "decoder.2.bias": by the number of the node */
   const float *values; /* row-major */
   size_t count;        /* numbers in it */
 } ae_tensor;
@@ -395,7 +400,11 @@ typedef struct ae_tensor {
  * are copied.
  *   description: the options of AE_OPTIONS_TRAINING that describe a network: "kind=elu width=28 height=28 latent_size=8
  *                hidden=500,500 output_activation=linear name=mine". `name` must be last and extends to the end of the
- *                text. Other options are AE_ERROR_ARGUMENT.
+ *                text. Other options are AE_ERROR_ARGUMENT. A network of one's own is of the kind custom, with encoder and
+ *                decoder as lists of nodes: "kind=custom width=32 height=32 channels=3 latent_size=64 variational=false
+ *                output_activation=sigmoid encoder=convolution(channels=16,kernel=3,stride=2,padding=1,activation=relu);
+ *                dense(outputs=64) decoder=... name=mine" (a list has no blanks; docs/networks.md has the language). The
+ *                decoder's numbers are pixels on the [0, 1] scale, [height, width, channels].
  *   tensors:     an array whose elements are as long as the first one's struct_size.
  * AE_ERROR_SHAPE, naming the tensor, if one is missing or of another size. Without any tensor of the encoder the model is
  * a decoder alone. The model has no codec: ae_model_quantize adds one.
@@ -566,10 +575,10 @@ ae_status vae_sample(const ae_context *context, const ae_model *model, size_t co
  *
  * An image set (.aez) holds many images of one size. A lossy set holds latent codes, a few bytes each; an image whose
  * reconstruction would be too poor, such as a photograph among digits, is stored raw. A lossless set keeps every pixel, a
- * near-lossless one every pixel to within max_error. These take images of 1, 3 or 4 channels and sides to 256, of at most
- * 196608 bytes (256 x 256 in 3 channels), and need no model; with a model that was trained for it, sets of handwritten
- * digits are much smaller. Lossy sets are of grey images, of the model's size. No set is larger than its pixels and its
- * headers. Sets decode to the same pixels on every machine. Reading an image decodes its block alone.
+ * near-lossless one every pixel to within max_error. Images have 1, 3 or 4 channels, sides to 256 and at most 196608 bytes
+ * (256 x 256 in 3 channels). Lossless and near-lossless sets need no model; with a model that was trained for it, sets of
+ * handwritten digits are much smaller. Lossy sets are of images of the model's shape. No set is larger than its pixels and
+ * its headers. Sets decode to the same pixels on every machine. Reading an image decodes its block alone.
  *
  * An image of a set is width * height * channels bytes, row after row from the top, and of each pixel its channels, one
  * after the other: grey; or red, green and blue; or these and alpha. What they mean is the caller's affair.

@@ -37,7 +37,7 @@ result $? "the header compiles and links as C++17 without a warning"
 export LD_LIBRARY_PATH=$lib
 weights=$out/weights.aew
 reference=
-for path in generic avx2 avx512 neon dotprod; do
+for path in generic avx2 avxvnni avx512 neon dotprod; do
   if [[ $(AE_CPU=$path "$out/conformance" info) != *", $path kernels,"* ]]; then continue; fi
   echo "--- kernels: $path"
   AE_CPU=$path "$out/conformance" >"$out/$path.log" 2>&1

@@ -69,7 +69,9 @@ public func ae_model_save_file(
 
 /// The keys of a description, in the order in which they are written.
 private let descriptionKeys: [StaticString] = [
-  "kind", "width", "height", "latent_size", "hidden", "output_activation", "name",
+  "kind", "width", "height", "channels", "latent_size", "hidden", "variational", "output_activation",
+  "encoder",
+  "decoder", "name",
 ]
 
 /// Options of a network that a description gives: `key=value`, separated by blanks.
@@ -93,15 +95,16 @@ private func options(_ description: String) throws(AEError) -> TrainingOptions {
     guard descriptionKeys.contains(where: { sentence("\($0)") == key }) else {
       throw AEError(
         .argument,
-        "\"\(key)\" says nothing of a network: a description has kind, width, height, latent_size, hidden, "
-          + "output_activation, name")
+        "\"\(key)\" says nothing of a network: a description has kind, width, height, channels, latent_size, hidden, "
+          + "variational, output_activation, encoder, decoder, name")
     }
+    try checkMemory()
     try TrainingOptions.table.set(
       key, UTF8Text.string([UInt8](piece[(equals + 1)...])),
       in: &options)
     piece = []
   }
-  try options.architecture.validate()
+  _ = try options.validatedArchitecture()
   return options
 }
 
@@ -111,9 +114,11 @@ public func ae_model_create(
   _ tensor_count: Int, _ model: UnsafeMutablePointer<OpaquePointer?>!
 ) -> ae_status {
   storeHandle(model, .model, in: context) { () throws(AEError) in
-    let options = try options(try text(description, "description"))
-    guard (0...256).contains(tensor_count), tensors != nil || tensor_count == 0 else {
-      throw AEError(.argument, "tensors is NULL, or their count, \(tensor_count), is not in 0 ... 256")
+    let options = try options(
+      try text(description, "description", atMost: 2 * maximumNodeTextCount + 4096))
+    let most = 4 * NodeList.maximumNodeCount
+    guard (0...most).contains(tensor_count), tensors != nil || tensor_count == 0 else {
+      throw AEError(.argument, "tensors is NULL, or their count, \(tensor_count), is not in 0 ... \(most)")
     }
     var given: [(name: String, values: UnsafePointer<Float>, count: Int)] = []
     // An array's elements are as long as its first one says, whatever this library's are.
@@ -133,6 +138,10 @@ public func ae_model_create(
     func network(_ half: StaticString, _ shapes: [LayerShape]) throws(AEError) -> DenseNetwork {
       var layers: [DenseLayer] = []
       for (index, shape) in shapes.enumerated() {
+        guard shape.hasWeights else {
+          layers.append(try DenseLayer(shape: shape))
+          continue
+        }
         func array(_ what: StaticString, _ count: Int) throws(AEError) -> Buffer<Float> {
           let name = sentence("\(half).\(index).\(what)")
           for tensor in given where tensor.name == name {
@@ -183,9 +192,21 @@ public func ae_model_description(
     options.name = model.name
     let table = TrainingOptions.table
     var line = ""
+    let isCustom = model.architecture.kind == .custom
     for key in descriptionKeys {
-      let value = table.text(of: try table.row(sentence("\(key)")), in: options)
-      line = line.isEmpty ? sentence("\(key)=\(value)") : sentence("\(line) \(key)=\(value)")
+      let name = sentence("\(key)")
+      // What does not belong to the kind, or goes without saying.
+      if name == "channels" && model.architecture.channels == 1 { continue }
+      if name == "hidden"
+        ? isCustom : (name == "encoder" || name == "decoder" || name == "variational") && !isCustom
+      {
+        continue
+      }
+      // Lists are longer than a sentence may be.
+      if !line.isEmpty { line += " " }
+      line += sentence("\(key)=")
+      line += table.text(of: try table.row(name), in: options)
+      try checkMemory()
     }
     return try terminated(line)
   }
@@ -204,34 +225,53 @@ public func ae_model_tensor(
     guard let decoder = model.decoder else {
       throw AEError(.kind, "the model \"\(model.name)\" is stored as int8: it has no arrays of floats")
     }
-    let encoderCount = model.encoder?.layers.count ?? 0
-    let count = 2 * (encoderCount + decoder.layers.count)
-    guard index >= 0, index < count else {
+    // Weights, then biases of each node that has any.
+    var left = index / 2
+    var found: (half: Int, node: Int, layer: DenseLayer)?
+    var count = 0
+    for (half, network) in [model.encoder, decoder].enumerated() {
+      for (node, layer) in (network?.layers ?? []).enumerated() where layer.shape.hasWeights {
+        count += 2
+        if left == 0 { found = (half, node, layer) }
+        left -= 1
+      }
+    }
+    guard index >= 0, let found else {
       throw AEError(.argument, "the model has \(count) tensors: none is numbered \(index)")
     }
-    let isEncoders = index / 2 < encoderCount
-    let place = isEncoders ? index / 2 : index / 2 - encoderCount
-    let layer = isEncoders ? model.encoder.unsafelyUnwrapped.layers[place] : decoder.layers[place]
     var result = ae_tensor()
-    result.name = cString(tensorNames[(isEncoders ? 0 : 18) + 2 * place + index % 2])
-    let values = index % 2 == 0 ? layer.weights : layer.bias
+    result.name = try tensorName(model, found.half, found.node, isBias: index % 2 == 1)
+    let values = index % 2 == 0 ? found.layer.weights : found.layer.bias
     result.values = UnsafePointer(values.base)
     result.count = values.count
     try writeStruct(tensor, result)
   }
 }
 
-/// A network has at most nine layers.
-private let tensorNames: [StaticString] = [
-  "encoder.0.weight", "encoder.0.bias", "encoder.1.weight", "encoder.1.bias", "encoder.2.weight",
-  "encoder.2.bias", "encoder.3.weight", "encoder.3.bias", "encoder.4.weight", "encoder.4.bias",
-  "encoder.5.weight", "encoder.5.bias", "encoder.6.weight", "encoder.6.bias", "encoder.7.weight",
-  "encoder.7.bias", "encoder.8.weight", "encoder.8.bias", "decoder.0.weight", "decoder.0.bias",
-  "decoder.1.weight", "decoder.1.bias", "decoder.2.weight", "decoder.2.bias", "decoder.3.weight",
-  "decoder.3.bias", "decoder.4.weight", "decoder.4.bias", "decoder.5.weight", "decoder.5.bias",
-  "decoder.6.weight", "decoder.6.bias", "decoder.7.weight", "decoder.7.bias", "decoder.8.weight",
-  "decoder.8.bias",
-]
+/// Bytes of a tensor's name, with its closing NUL, at most.
+private let tensorNameCount = 24
+
+/// The name of an array, as in "encoder.0.weight"; it lives as long as the model.
+private func tensorName(_ model: Autoencoder, _ half: Int, _ node: Int, isBias: Bool) throws(AEError)
+  -> UnsafePointer<CChar>
+{
+  let names = try model.tensorNames.value { () throws(AEError) in
+    let names = try Buffer<UInt8>(count: 4 * NodeList.maximumNodeCount * tensorNameCount)
+    for half in 0..<2 {
+      let count = (half == 0 ? model.encoder : model.decoder)?.layers.count ?? 0
+      for place in 0..<2 * count {
+        let name = sentence(
+          "\(half == 0 ? "encoder" as StaticString : "decoder").\(place / 2).\(place % 2 == 0 ? "weight" as StaticString : "bias")"
+        )
+        let at = (2 * half * NodeList.maximumNodeCount + place) * tensorNameCount
+        for (index, byte) in UTF8Text.bytes(name).enumerated() { names.base[at + index] = byte }
+      }
+    }
+    return names
+  }
+  let at = (2 * half * NodeList.maximumNodeCount + 2 * node + (isBias ? 1 : 0)) * tensorNameCount
+  return UnsafeRawPointer(names.base + at).assumingMemoryBound(to: CChar.self)
+}
 
 // MARK: Fitting
 
@@ -263,6 +303,11 @@ public func ae_model_fit_lossless(
     let options = try losslessOptions(options)
     guard model.codec != nil else {
       throw AEError(.kind, "the model \"\(model.name)\" has no codec: ae_model_quantize adds one")
+    }
+    guard model.architecture.channels == 1 else {
+      throw AEError(
+        .shape,
+        "scans are of grey images, and the model \"\(model.name)\" takes \(model.architecture.image.text)")
     }
     let fit = try fitScanModel(
       source.base, count: count, width: model.architecture.width, height: model.architecture.height,

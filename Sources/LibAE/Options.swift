@@ -6,6 +6,7 @@ import CSystem
 import Container
 import Core
 import LibAEDecode
+import Network
 import Options
 import Quantization
 import Training
@@ -137,7 +138,10 @@ public func ae_options_set(
     let box = try box(options)
     let key = try text(key, "key")
     do throws(AEError) {
-      try Setting(key: key, value: .text(try text(value, "its value"))).store(in: box)
+      let isList = key == "encoder" || key == "decoder"
+      try Setting(
+        key: key, value: .text(try text(value, "its value", atMost: isList ? maximumNodeTextCount : 4096))
+      ).store(in: box)
     } catch {
       throw error.message.hasPrefix("its value") ? error.at(key) : error
     }
@@ -237,8 +241,8 @@ private func describe<Root>(
     for row in table.rows {
       texts.append(table.defaultText(of: row))
       var choices = ""
-      for choice in row.choices {
-        choices = choices.isEmpty ? sentence("\(choice)") : sentence("\(choices),\(choice)")
+      for (number, choice) in row.choices.enumerated() {
+        choices = number == 0 ? sentence("\(choice)") : sentence("\(choices),\(choice)")
       }
       texts.append(choices)
     }

@@ -292,9 +292,11 @@ package func produce(
 // MARK: Text
 
 /// Text from outside: NUL-terminated UTF-8.
-package func text(_ pointer: UnsafePointer<CChar>?, _ name: StaticString) throws(AEError) -> String {
+package func text(_ pointer: UnsafePointer<CChar>?, _ name: StaticString, atMost longest: Int = 4096)
+  throws(AEError) -> String
+{
   guard let pointer else { throw AEError(.argument, "\(name) is NULL") }
-  try checkLength(pointer, name)
+  try checkLength(pointer, name, atMost: longest)
   guard let text = String(validatingCString: pointer) else {
     throw AEError(.argument, "\(name) is not UTF-8")
   }
@@ -309,8 +311,9 @@ package func checkedPath(_ path: UnsafePointer<CChar>?) throws(AEError) -> Unsaf
 }
 
 /// Text is a Swift object, whose memory cannot be refused, so it is not of any length.
-package func checkLength(_ pointer: UnsafePointer<CChar>, _ name: StaticString) throws(AEError) {
-  let longest = 4096
+package func checkLength(_ pointer: UnsafePointer<CChar>, _ name: StaticString, atMost longest: Int = 4096)
+  throws(AEError)
+{
   var count = 0
   while count <= longest && pointer[count] != 0 { count += 1 }
   guard count <= longest else { throw AEError(.argument, "\(name) has more than \(longest) bytes") }

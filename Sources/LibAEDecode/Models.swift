@@ -77,7 +77,7 @@ public func ae_model_info(
     result.channels = Int32(truncatingIfNeeded: architecture.channels)
     result.latent_size = Int32(truncatingIfNeeded: architecture.latentCount)
     result.has_encoder = source.hasEncoder ? 1 : 0
-    result.is_variational = architecture.kind.isVariational ? 1 : 0
+    result.is_variational = architecture.isVariational ? 1 : 0
     result.has_codec = source.codec == nil ? 0 : 1
     result.quality_count = Int32(truncatingIfNeeded: source.codec?.rates.count ?? 0)
     result.parameter_count = UInt64(architecture.parameterCount)

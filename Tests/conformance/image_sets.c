@@ -258,13 +258,13 @@ static void test_threads(void) {
 
 /* Lossless and near-lossless sets: with the model, with another size, and without a model. */
 static void test_lossless(void) {
-  ae_options *options = options_of(AE_OPTIONS_COMPRESSION, "mode=lossless block_images=16");
+  ae_options *options = options_of(AE_OPTIONS_COMPRESSION, "mode=lossless method=contexts block_images=16");
   const size_t first = (COUNT - 1) / 16 * 16;
   size_t size = 0, fewer_size = 0, bound = 0, lost_count = 9;
   ae_imageset *set = NULL;
   uint8_t lost[COUNT];
-  uint8_t *bytes = compressed(elu, COUNT, NULL, "mode=lossless block_images=16", &size);
-  uint8_t *fewer = compressed(elu, first, NULL, "mode=lossless block_images=16", &fewer_size);
+  uint8_t *bytes = compressed(elu, COUNT, NULL, "mode=lossless method=contexts block_images=16", &size);
+  uint8_t *fewer = compressed(elu, first, NULL, "mode=lossless method=contexts block_images=16", &fewer_size);
   check_status(ae_compress_bound(NULL, elu, COUNT, options, &bound), AE_OK, "a bound without images");
   check(size <= bound && bound <= COUNT * SIZE + 1000, "lossless: %zu bytes within the bound of %zu", size, bound);
   if (check_status(ae_imageset_open_memory(NULL, bytes, size, NULL, &set), AE_OK,
@@ -300,7 +300,7 @@ static void test_lossless(void) {
   free(fewer);
   ae_options_free(options);
 
-  bytes = compressed(elu, COUNT, NULL, "mode=near-lossless max_error=5", &size);
+  bytes = compressed(elu, COUNT, NULL, "mode=near-lossless max_error=5 method=contexts", &size);
   if (check_status(ae_imageset_open_memory(NULL, bytes, size, NULL, &set), AE_OK, "a near-lossless set opens")) {
     int most = 0;
     ae_imageset_information info = info_of(set);
@@ -351,7 +351,7 @@ static void test_no_model(void) {
 static void test_preview(void) {
   ae_imageset *set = NULL;
   size_t size = 0;
-  void *bytes = compressed(elu, COUNT, labels, "mode=lossless preview=true quality=2 block_images=64", &size);
+  void *bytes = compressed(elu, COUNT, labels, "mode=lossless method=contexts preview=true quality=2 block_images=64", &size);
   if (check_status(ae_imageset_open_memory(NULL, bytes, size, elu, &set), AE_OK, "a lossless set with a preview opens")) {
     const ae_imageset_information info = info_of(set);
     check(info.mode == AE_MODE_LOSSLESS && info.quality == 2 && info.latent_size == LATENTS, "and tells of its codes");

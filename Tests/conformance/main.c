@@ -125,7 +125,7 @@ ae_options *small_options(int32_t kind, const char *text) {
   if (ae_options_set_integer(options, "kind", kind) != AE_OK) require(NULL);
   /* Where there has to be a convolution, one of 4 channels. */
   snprintf(sizes, sizeof sizes, "width=%d height=%d latent_size=%d steps=%d hidden=%s", WIDTH, HEIGHT, LATENTS, STEPS,
-           kind == AE_KIND_CONV_VAE ? "4,24" : "24");
+           kind == AE_KIND_CONV_VAE ? "4,24" : kind == AE_KIND_RESIDUAL_VAE ? "4,4,24" : "24");
   set_options(options, sizes);
   set_options(options, text);
   return options;

@@ -19,7 +19,7 @@ static ae_option_information about(int32_t table, size_t index) {
 
 /* What an option is, as text of the test's own. */
 static const char *got(const ae_options *options, const char *key) {
-  static char text[5000];
+  static char text[70000];
   size_t size = 0;
   if (ae_options_get(options, key, text, sizeof text, &size) != AE_OK) return ae_last_error();
   return size == strlen(text) + 1 ? text : "a size that does not count the NUL";
@@ -110,14 +110,19 @@ static int flag_holds(ae_options *options, const ae_option_information *of) {
 }
 
 static int choice_holds(ae_options *options, const ae_option_information *of) {
-  char words[400], *word = words, *next;
+  char words[1000], *word = words, *next;
   int64_t number = 0;
   snprintf(words, sizeof words, "%s", of->choices);
   for (; word != NULL; word = next, number++) {
     next = strchr(word, ',');
     if (next != NULL) *next++ = 0;
     while (*word == ' ') word++;
-    if (*word == 0 || !takes(options, of->key, word, word)) return 0;
+    /* A number that is no choice has no name. */
+    if (*word == 0) {
+      if (!refuses(ae_options_set_integer(options, of->key, number), options, of->key)) return 0;
+      continue;
+    }
+    if (!takes(options, of->key, word, word)) return 0;
     if (ae_options_set(options, of->key, of->default_value) != AE_OK ||
         ae_options_set_integer(options, of->key, number) != AE_OK || strcmp(got(options, of->key), word) != 0)
       return 0;
@@ -131,7 +136,7 @@ static int choice_holds(ae_options *options, const ae_option_information *of) {
 }
 
 static int text_holds(ae_options *options, const ae_option_information *of) {
-  static char text[5000];
+  static char text[70000];
   const size_t most = (size_t)of->maximum;
   if (of->maximum < 1 || most + 2 > sizeof text) return 0;
   memset(text, 'x', most);

@@ -435,8 +435,8 @@ void test_reading(void) {
     many_labels[i] = (uint8_t)(i * 3);
   }
   test_ranges(elu, "block_images=16");
-  test_ranges(NULL, "mode=lossless block_images=16 width=16 height=12");
-  test_ranges(NULL, "mode=near-lossless max_error=2 block_images=32 width=16 height=12");
+  test_ranges(NULL, "mode=lossless method=contexts block_images=16 width=16 height=12");
+  test_ranges(NULL, "mode=near-lossless max_error=2 method=contexts block_images=32 width=16 height=12");
   test_failures();
   test_readers();
   test_found_models();

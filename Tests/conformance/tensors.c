@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum { MOST_TENSORS = 64 };
-static const char *const kind_names[] = {"pca", "linear", "sigmoid", "relu", "elu", "vae", "conv-vae"};
+static const char *const kind_names[] = {"pca", "linear", "sigmoid", "relu", "elu", "vae", "conv-vae", "predictor", "residual-vae"};
 
 static ae_model_information info_of(const ae_model *model) {
   ae_model_information info;
@@ -236,7 +236,7 @@ static void test_wrong_tensors(void) {
   } wrong[] = {{"", ""},
                {"kind=elu kindness=3", "kindness"},
                {"kind=gru width=16 height=12 latent_size=4 hidden=24", "kind"},
-               {"kind=elu width=65 height=12 latent_size=4 hidden=24", "width"},
+               {"kind=elu width=257 height=12 latent_size=4 hidden=24", "width"},
                {"kind=elu width", "width"},
                {"=elu", ""}};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -491,8 +491,178 @@ static void test_predictor(void) {
   ae_options_free(wrong);
 }
 
+/* ---- Networks of one's own ---- */
+
+/* A description, and the numbers of its arrays: weights and biases of each node with weights, encoder then decoder. */
+typedef struct family {
+  const char *name, *description;
+  struct {
+    const char *name;
+    size_t count;
+  } tensors[20];
+} family;
+
+static const family families[] = {
+    {"dense with GELU",
+     "kind=custom width=9 height=7 latent_size=5 variational=false output_activation=linear "
+     "encoder=dense(outputs=20,activation=gelu);dense(outputs=5) decoder=dense(outputs=20,activation=gelu);dense(outputs=63) "
+     "name=a name",
+     {{"encoder.0.weight", 1260},
+      {"encoder.0.bias", 20},
+      {"encoder.1.weight", 100},
+      {"encoder.1.bias", 5},
+      {"decoder.0.weight", 100},
+      {"decoder.0.bias", 20},
+      {"decoder.1.weight", 1260},
+      {"decoder.1.bias", 63}}},
+    {"residual, pooled, upsampled",
+     "kind=custom width=8 height=8 channels=3 latent_size=6 variational=false output_activation=sigmoid "
+     "encoder=convolution(channels=4,kernel=3,padding=1,activation=relu);convolution(channels=4,kernel=3,padding=1);"
+     "add(1,0,activation=leaky_relu:0.2);max_pool(kernel=2,stride=2);mean_pool(kernel=2,stride=2);channels_first();"
+     "dense(outputs=6) "
+     "decoder=dense(outputs=16,activation=silu);channels_last(height=2,width=2,channels=4);upsample(factor=2);"
+     "transposed_convolution(channels=4,kernel=4,stride=2,padding=1,activation=tanh);concatenate(3,3);"
+     "activation(activation=gelu_tanh);convolution(channels=3,kernel=1,activation=sigmoid) name=colour",
+     {{"encoder.0.weight", 108},
+      {"encoder.0.bias", 4},
+      {"encoder.1.weight", 144},
+      {"encoder.1.bias", 4},
+      {"encoder.6.weight", 96},
+      {"encoder.6.bias", 6},
+      {"decoder.0.weight", 96},
+      {"decoder.0.bias", 16},
+      {"decoder.3.weight", 256},
+      {"decoder.3.bias", 4},
+      {"decoder.6.weight", 24},
+      {"decoder.6.bias", 3}}},
+    {"variational, of RGBA",
+     "kind=custom width=6 height=5 channels=4 latent_size=3 variational=true output_activation=sigmoid "
+     "encoder=convolution(channels=5,kernel=3,stride=2,padding=1,activation=elu);mean_pool(whole=true);dense(outputs=6) "
+     "decoder=dense(height=5,width=6,channels=4,activation=sigmoid) name=alpha",
+     {{"encoder.0.weight", 180},
+      {"encoder.0.bias", 5},
+      {"encoder.2.weight", 30},
+      {"encoder.2.bias", 6},
+      {"decoder.0.weight", 360},
+      {"decoder.0.bias", 120}}}};
+
+static void test_family(const family *f) {
+  enum { IMAGES = 40, MOST = 8 * 8 * 4 };
+  static uint8_t images[IMAGES * MOST], restored[IMAGES * MOST];
+  static float codes[2][IMAGES * 8], decoded[2][IMAGES * MOST];
+  static float numbers[4096];
+  ae_tensor tensors[MOST_TENSORS], told;
+  ae_model *model = NULL, *back = NULL, *fitted = NULL;
+  ae_model_information info, other;
+  size_t count = 0, at = 0, size = 0, input;
+  uint32_t state = 1;
+  char *description;
+  void *file;
+  int alike = 1;
+  for (; f->tensors[count].name != NULL; count++) {
+    tensors[count] = (ae_tensor){sizeof *tensors, f->tensors[count].name, numbers + at, f->tensors[count].count};
+    for (size_t i = 0; i < tensors[count].count; i++) {
+      state = state * 1664525 + 1013904223;
+      numbers[at++] = ((float)(state >> 8) / 16777216 - 0.5f) * 0.6f;
+    }
+  }
+  if (!check_status(ae_model_create(NULL, f->description, tensors, count, &model), AE_OK, "%s: is made", f->name)) return;
+  info = info_of(model);
+  input = ae_input_size(model);
+  check(info.kind == AE_KIND_CUSTOM && input == (size_t)(info.width * info.height * info.channels) && input <= MOST,
+        "%s: tells its kind and sizes", f->name);
+  check(info.parameter_count == at && info.has_encoder == 1, "%s: has as many parameters as came", f->name);
+  description = description_of(model);
+  /* A grey one's channels go without saying. */
+  check(strcmp(description, f->description) == 0, "%s: is described in the same words: %s", f->name, description);
+  free(description);
+  for (size_t i = 0; i < count; i++) {
+    memset(&told, 0xEE, sizeof told);
+    told.struct_size = sizeof told;
+    alike = alike && ae_model_tensor(model, i, &told) == AE_OK && strcmp(told.name, tensors[i].name) == 0 &&
+            told.count == tensors[i].count && memcmp(told.values, tensors[i].values, told.count * sizeof(float)) == 0;
+  }
+  told.struct_size = sizeof told;
+  check(alike && ae_model_tensor(model, count, &told) == AE_ERROR_ARGUMENT, "%s: gives its arrays by number", f->name);
+
+  for (size_t i = 0; i < IMAGES * input; i++) images[i] = (uint8_t)(i * 7 % 199 + i / input);
+  check_status(ae_encode_u8(NULL, model, images, IMAGES, codes[0]), AE_OK, "%s: encodes", f->name);
+  check_status(ae_decode(NULL, model, codes[0], IMAGES, decoded[0]), AE_OK, "%s: decodes", f->name);
+  file = saved(model, AE_STORAGE_FLOAT32, 0, &size);
+  if (check_status(ae_model_open_memory(NULL, file, size, &back), AE_OK, "%s: its file is read", f->name)) {
+    check(ae_encode_u8(NULL, back, images, IMAGES, codes[1]) == AE_OK &&
+              memcmp(codes[0], codes[1], IMAGES * ae_latent_size(model) * sizeof(float)) == 0 &&
+              ae_decode(NULL, back, codes[0], IMAGES, decoded[1]) == AE_OK &&
+              memcmp(decoded[0], decoded[1], IMAGES * input * sizeof(float)) == 0,
+          "%s: and is the same network", f->name);
+    check(same_bytes(model, back, AE_STORAGE_FLOAT32), "%s: and the same file", f->name);
+  }
+  ae_model_free(back);
+  free(file);
+
+  if (check_status(ae_model_quantize(NULL, model, images, IMAGES, NULL, &fitted), AE_OK, "%s: is fitted", f->name)) {
+    info = info_of(fitted);
+    file = saved(fitted, AE_STORAGE_INT8, 0, &size);
+    if (check_status(ae_model_open_memory(NULL, file, size, &back), AE_OK, "%s: its integers are read", f->name)) {
+      other = info_of(back);
+      check(strlen(info.hash) == 64 && strcmp(info.hash, other.hash) == 0, "%s: and have its hash", f->name);
+      check(ae_encode_u8(NULL, back, images, IMAGES, codes[1]) == AE_OK &&
+                ae_decode_u8(NULL, back, codes[1], IMAGES, restored) == AE_OK,
+            "%s: and encode and decode", f->name);
+    }
+    ae_model_free(back);
+    free(file);
+  }
+  ae_model_free(fitted);
+  ae_model_free(model);
+}
+
+/* Lists that are none, and what is said of each. */
+static void test_hostile_lists(void) {
+#define CUSTOM(encoder, decoder)                                                                                        \
+  "kind=custom width=4 height=4 latent_size=2 output_activation=linear encoder=" encoder " decoder=" decoder
+  static const struct {
+    const char *description, *says;
+  } wrong[] = {
+      {"kind=custom width=4 height=4 latent_size=2", "needs both encoder and decoder"},
+      {"kind=elu encoder=dense(outputs=5)", "are of the kind custom"},
+      {"kind=vae variational=true", "are of the kind custom"},
+      {CUSTOM("dense(outputs=2)", "dense(outputs=16) hidden=4"), "has no hidden"},
+      {CUSTOM("dense(0,outputs=2)", "dense(outputs=16)"), "encoder: node 0, dense: it reads node 0, which"},
+      {CUSTOM("dense(1,outputs=2);dense(0,outputs=2)", "dense(outputs=16)"), "it reads node 1, which does not come"},
+      {CUSTOM("dense(outputs=2)", "dense(outputs=15)"), "decoder: the last node gives 15 numbers, 16 are expected"},
+      {CUSTOM("dense(outputs=2)", "dense(height=99999,width=99999,channels=99999)"), "decoder: node 0, dense: it would"},
+      {CUSTOM("add(input,3)", "dense(outputs=16)"), "it reads node 3"},
+      {CUSTOM("dense(outputs=9);add(input,0);dense(outputs=2)", "dense(outputs=16)"), "its sources are"},
+      {CUSTOM("((((((", "dense(outputs=16)"), "operation(arguments) is expected"},
+      {CUSTOM("dense(outputs=2)", "dense(outputs=99999999999999999999)"), "must be a whole number"},
+      {CUSTOM("dense(outputs=3);dense(input,outputs=2)", "dense(outputs=16)"), "node 0, dense: no node reads it"},
+      {CUSTOM("dense(outputs=2) channels=2", "dense(outputs=16)"), "channels must be 1, 3 or 4"}};
+  ae_model *model = NULL;
+  enum { LONG = 1000000 };
+  char *text = require(malloc(LONG + 1));
+  ae_options *options = options_of(AE_OPTIONS_TRAINING, "kind=custom");
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    check_status(ae_model_create(NULL, wrong[i].description, NULL, 0, &model), AE_ERROR_ARGUMENT, "%s",
+                 wrong[i].description);
+    check(model == NULL && strstr(ae_last_error(), wrong[i].says) != NULL, "is no network: %s", ae_last_error());
+  }
+  memset(text, ';', LONG);
+  text[LONG] = 0;
+  check_status(ae_options_set(options, "encoder", text), AE_ERROR_ARGUMENT, "a million semicolons");
+  text[59999] = 0;
+  check_status(ae_options_set(options, "encoder", text), AE_OK, "59,999 of them are a text");
+  memcpy(text, "kind=custom decoder=dense(outputs=784) encoder=", 47);
+  check_status(ae_model_create(NULL, text, NULL, 0, &model), AE_ERROR_ARGUMENT, "but no network: %s", ae_last_error());
+  ae_options_free(options);
+  free(text);
+}
+
 void test_tensors(void) {
   for (int32_t kind = AE_KIND_PCA; kind <= AE_KIND_CONV_VAE; kind++) test_round_trip(kind);
+  test_round_trip(AE_KIND_RESIDUAL_VAE);
+  for (size_t i = 0; i < sizeof families / sizeof *families; i++) test_family(&families[i]);
+  test_hostile_lists();
   test_wrong_tensors();
   test_names();
   test_decoder_alone();

@@ -118,7 +118,7 @@ static void test_same_bytes(void) {
                  {"block_images=16", 1, 1},
                  {"embed_model=true quality=1 block_images=100", 1, 1},
                  {"mode=lossless method=contexts", 0, 0},
-                 {"mode=lossless block_images=33", 1, 0},
+                 {"mode=lossless method=contexts block_images=33", 1, 0},
                  {"mode=near-lossless max_error=3 method=contexts block_images=250", 0, 0}};
   static const size_t steps[] = {1, 7, 500, MANY};
   for (size_t m = 0; m < sizeof manners / sizeof *manners; m++) {
@@ -174,7 +174,7 @@ static void test_labels_and_names(void) {
   const char *names[FEW], *wrong[3];
   static const char *const bad[] = {"", "a/b", "..", ".", "not \xff UTF-8", "/"};
   sink to = {NULL, 0, 0, 0, 0};
-  ae_writer *writer = writer_to(&to, elu, "mode=lossless block_images=16");
+  ae_writer *writer = writer_to(&to, elu, "mode=lossless method=contexts block_images=16");
   ae_imageset *set;
   char name[300];
   size_t size = 0;
@@ -580,8 +580,8 @@ static void test_add_set(void) {
 
 /* A writer like a set packs as the set was packed, in each mode. */
 static void test_create_like(void) {
-  static const char *const manners[] = {"quality=2 block_images=48", "mode=lossless block_images=48",
-                                        "mode=near-lossless max_error=7 block_images=48"};
+  static const char *const manners[] = {"quality=2 block_images=48", "mode=lossless method=contexts block_images=48",
+                                        "mode=near-lossless max_error=7 method=contexts block_images=48"};
   for (size_t m = 0; m < sizeof manners / sizeof *manners; m++) {
     sink to = {NULL, 0, 0, 0, 0};
     size_t size = 0;
@@ -756,7 +756,7 @@ void test_writers(void) {
   test_add_set();
   test_create_like();
   test_concatenate("block_images=64", 1);
-  test_concatenate("mode=lossless block_images=128", 0);
+  test_concatenate("mode=lossless method=contexts block_images=128", 0);
   test_unlike_shards();
   test_names_travel();
   check(rmdir(folder) == 0, "nothing is left");
