@@ -10,6 +10,7 @@ import Network
 
 /// Makes the blocks of one set. Immutable: any number of threads may use one.
 final class BlockEncoder: Sendable {
+  private let shape: ImageShape
   private let imageSize: Int
   private let mode: Mode
   private let maxError: Int
@@ -28,6 +29,7 @@ final class BlockEncoder: Sendable {
     _ header: SetHeader, model: Autoencoder?, predictor: Predictor?, searchPasses: Int,
     method: Method? = nil, priority: Priority = .balanced
   ) throws(AEError) {
+    shape = header.shape
     imageSize = header.imageSize
     mode = header.mode
     maxError = header.maxError
@@ -152,10 +154,10 @@ final class BlockEncoder: Sendable {
     let isRaw = try Buffer<UInt8>(count: count)
     var rawCount = 0
     do {
-      let run = min(count, LatentLayer.imagesInRun)
+      let run = min(count, LatentLayer.imagesInRun(imageSize))
       let words = try Buffer<Int16>(count: run * encoder.outputCount)
       let pictures = try Buffer<UInt8>(count: run * imageSize)
-      try LatentLayer.inRuns(count, monitor) { first, count throws(AEError) in
+      try LatentLayer.inRuns(count, imageSize: imageSize, monitor) { first, count throws(AEError) in
         let originals = pixels + first * imageSize
         try encoder.encode(originals, count: count, into: words.base)
         coder.quantise(
@@ -168,7 +170,7 @@ final class BlockEncoder: Sendable {
         try decoder.decode(words.base, count: count, into: pictures.base)
         for image in 0..<count
         where BlockEncoder.isPoorlyReconstructed(
-          pictures.base + image * imageSize, of: originals + image * imageSize, imageSize)
+          pictures.base + image * imageSize, of: originals + image * imageSize, shape)
         {
           isRaw.base[first + image] = 1
           rawCount += 1
@@ -234,22 +236,28 @@ final class BlockEncoder: Sendable {
   }
 
   /// Whether the reconstruction of an image is too poor, so that the image is stored raw: its squared error is seven eighths
-  /// or more of the image's variance (the squared distance to the mean grey).
+  /// or more of the image's variance (the squared distance to its mean grey or colour).
   ///
   /// `picture` is decoded from latents that are not quantised: the model is judged, not the quality, and a lower
   /// quality never stores more images raw. docs/format-aez.md has figures for the bound. In integers, so the same on
-  /// every machine: sums of at most 64 x 64 pixels stay below 2^44.
+  /// every machine: products of at most 196,608 bytes stay below 2^55.
   static func isPoorlyReconstructed(
-    _ picture: UnsafePointer<UInt8>, of image: UnsafePointer<UInt8>, _ pixelCount: Int
+    _ picture: UnsafePointer<UInt8>, of image: UnsafePointer<UInt8>, _ shape: ImageShape
   ) -> Bool {
-    let error = squaredError(picture, image, count: pixelCount)
-    var sum = 0
-    var sumOfSquares = 0
-    for pixel in 0..<pixelCount {
-      let value = Int(image[pixel])
-      sum += value
-      sumOfSquares += value * value
+    let error = squaredError(picture, image, count: shape.byteCount)
+    let pixelCount = shape.width * shape.height
+    // Times the number of pixels.
+    var variance = 0
+    for channel in 0..<shape.channels {
+      var sum = 0
+      var sumOfSquares = 0
+      for pixel in 0..<pixelCount {
+        let value = Int(image[pixel * shape.channels + channel])
+        sum += value
+        sumOfSquares += value * value
+      }
+      variance += pixelCount * sumOfSquares - sum * sum
     }
-    return error > 0 && 8 * pixelCount * error >= 7 * (pixelCount * sumOfSquares - sum * sum)
+    return error > 0 && 8 * pixelCount * error >= 7 * variance
   }
 }

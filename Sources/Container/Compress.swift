@@ -12,7 +12,7 @@ import Storage
 /// - Parameters:
 ///   - model: may be nil for lossless and near-lossless sets, whose pixels are then coded by contexts.
 ///   - onProgress: see `SetWriter.onProgress`.
-/// - Throws: `.shape` if the images are not of the model's size, or are to have codes and are not grey; `.kind` if the model has no codec or is a
+/// - Throws: `.shape` if the images are to have codes and are not of the model's shape; `.kind` if the model has no codec or is a
 ///   decoder alone; `.argument` for options or names that are out of range; `.memory`; `.stopped` if
 ///   `onProgress` asked for it.
 public func compress(

@@ -236,13 +236,14 @@ public final class CompressedSet: Sendable {
 
   private static func check(_ model: Autoencoder, against file: ContainerFile) throws(AEError) {
     let header = file.header
-    let shape = model.architecture
-    guard shape.shape == header.shape || shape.kind == .predictor, shape.latentCount == header.latentCount
+    let architecture = model.architecture
+    guard architecture.image == header.shape || architecture.kind == .predictor,
+      architecture.latentCount == header.latentCount
     else {
       throw AEError(
         .format,
-        "\(file.name): images of \(header.width) x \(header.height) and \(header.latentCount) latents, but its "
-          + "model has \(shape.width) x \(shape.height) and \(shape.latentCount)")
+        "\(file.name): images of \(header.shape.text) and \(header.latentCount) latents, but its "
+          + "model has \(architecture.image.text) and \(architecture.latentCount)")
     }
     if let codec = model.codec, header.quality > codec.rates.count {
       throw AEError(

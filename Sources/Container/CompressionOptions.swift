@@ -70,7 +70,7 @@ public struct CompressionOptions: Sendable {
         { $0.quality == 0 ? nil : $0.quality }, { $0.quality = $1 ?? 0 }),
       .number(
         "bytes_per_image", 0...65536,
-        "Of lossy sets: take the best quality whose blocks need no more bytes an image, judged by the first ten thousand images; 0: as quality says.",
+        "Of lossy sets: take the best quality whose blocks need no more bytes an image, judged by the first ten thousand images, or 64 MB of them; 0: as quality says.",
         { $0.bytesPerImage }, { $0.bytesPerImage = $1 }),
       .integer(
         "max_error", 0...32, "Of near-lossless sets: grey levels that a pixel may be off, 1 to 32.",
@@ -110,12 +110,12 @@ public struct CompressionOptions: Sendable {
         { $0.height = $1 }),
       .integer(
         "channels", 1...4, automatic: "the model's; without a model 1",
-        "Bytes of a pixel: 1 for grey, 3 for red, green and blue, 4 with alpha. Lossy sets are grey.",
+        "Bytes of a pixel: 1 for grey, 3 for red, green and blue, 4 with alpha. Codes are of the model's.",
         isImplied: true, allowed: [1, 3, 4], { $0.channels }, { $0.channels = $1 }),
     ])
 
   /// Checks the arguments and fills a header.
-  /// - Throws: `.shape` if the images are not of the model's size, or are to have codes and are not grey; `.kind` if the
+  /// - Throws: `.shape` if the images are to have codes and are not of the model's shape; `.kind` if the
   ///   model has no codec or is a decoder alone; `.argument` for options that are out of range; `.memory`.
   /// - Parameter predicting: the model whose predictor is used if `model` has none.
   func header(
@@ -141,7 +141,7 @@ public struct CompressionOptions: Sendable {
     guard (0...16).contains(searchPasses) else {
       throw AEError(.argument, "passes of the search must be in 0 ... 16, not \(searchPasses)")
     }
-    try checkShape(images)
+    try images.validate()
     let header = SetHeader()
     header.shape = images
     header.source = source
@@ -149,16 +149,18 @@ public struct CompressionOptions: Sendable {
     header.maxError = maxError
     header.blockImages = blockImages == 0 ? CompressionOptions.defaultBlockImages : blockImages
 
+    // As many as a reader takes; of what costs the decoding of all before it, fewer.
+    header.blockImages = min(
+      header.blockImages,
+      isLossy ? header.mostBlockImages : CompressionOptions.largestBlockByteCount / header.imageSize)
     if !isLossy {
-      header.blockImages = min(
-        header.blockImages, CompressionOptions.largestBlockByteCount / header.imageSize)
       // An autoencoder that is not for images of this size is of no use to them; a predictor is for all.
       let isPredictor = model?.architecture.kind == .predictor
       if let model, isPredictor, keepsCodes {
         throw AEError(
           .kind, "the model \"\(model.name)\" is a predictor, and previews are codes of an autoencoder")
       }
-      let fits = model.map { $0.architecture.shape == images } ?? false
+      let fits = model.map { $0.architecture.image == images } ?? false
       let hasNetwork = (fits || isPredictor) && model?.scanModel != nil
       guard method != .scans || hasNetwork else {
         throw AEError(
@@ -182,7 +184,7 @@ public struct CompressionOptions: Sendable {
         }
         return header
       }
-      if !fits || (!header.usesScans && !keepsCodes) { return header }
+      if !keepsCodes, !fits || !header.usesScans { return header }
     }
     guard let model else { throw AEError(.argument, "a set of codes needs a model") }
     guard let codec = model.codec else {
@@ -191,16 +193,16 @@ public struct CompressionOptions: Sendable {
     guard model.integerEncoder != nil else {
       throw AEError(.kind, "the model \"\(model.name)\" is a decoder alone and cannot compress")
     }
-    let shape = model.architecture
-    guard shape.shape == images else {
+    let architecture = model.architecture
+    guard architecture.image == images else {
       throw AEError(
         .shape,
-        "the images are \(images.text) pixels, the model \"\(model.name)\" takes \(shape.shape.text)")
+        "the images are \(images.text) pixels, the model \"\(model.name)\" takes \(architecture.image.text)")
     }
     guard (0...codec.rates.count).contains(quality) else {
       throw AEError(.argument, "quality must be in 1 ... \(codec.rates.count), not \(quality)")
     }
-    header.latentCount = shape.latentCount
+    header.latentCount = architecture.latentCount
     if isLossy || keepsCodes {
       header.quality = quality == 0 ? codec.defaultQuality : quality
     }
@@ -208,23 +210,6 @@ public struct CompressionOptions: Sendable {
     header.modelName = model.name
     return header
   }
-
-  /// Checks what of the options alone says which images may be.
-  /// - Throws: `.argument` for a shape that no set has; `.shape` for codes of images that are not grey.
-  func checkShape(_ images: ImageShape) throws(AEError) {
-    try images.validate()
-    guard images.channels == 1 || (mode != .lossy && !keepsCodes) else {
-      throw AEError(
-        .shape,
-        "images of \(images.channels) channels: \(mode == .lossy ? "lossy sets" : "previews") are of grey images, of 1; "
-          + "lossless and near-lossless sets\(mode == .lossy ? "" : " without previews") take 1, 3 or 4")
-    }
-  }
-}
-
-extension Architecture {
-  /// The shape of the images that a model takes.
-  var shape: ImageShape { ImageShape(width: width, height: height, channels: channels) }
 }
 
 /// `Method?` as a row of the table has it.

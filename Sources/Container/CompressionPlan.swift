@@ -32,7 +32,7 @@ public struct CompressionPlan: Sendable {
   ///   - channels: 1, 3 or 4; nil as the options say, or else as the model has them, without one 1.
   ///   - library: where the models are that come with libae.
   /// - Throws: `.argument` for options that are out of range or do not go together; `.model` if a model that comes with
-  ///   libae is needed and not installed; `.shape` for a lossy set of images that are not of the model's size, or not grey; `.kind` if
+  ///   libae is needed and not installed; `.shape` for codes of images that are not of the model's shape; `.kind` if
   ///   the model cannot do it.
   public init(
     _ given: CompressionOptions, model givenModel: Autoencoder?, width: Int? = nil, height: Int? = nil,
@@ -48,12 +48,12 @@ public struct CompressionPlan: Sendable {
         "the model \"\(givenModel.name)\" is a predictor, for images of any size: width and height must be told"
       )
     }
-    let ofModel = sized?.architecture.shape ?? ImageShape(width: 28, height: 28)
+    let ofModel = sized?.architecture.image ?? ImageShape(width: 28, height: 28)
     shape = ImageShape(
       width: width ?? given.width ?? ofModel.width, height: height ?? given.height ?? ofModel.height,
       channels: channels ?? given.channels ?? ofModel.channels)
     // Before a model is looked for, which would be told missing.
-    try options.checkShape(shape)
+    try shape.validate()
     let needsCodes = options.mode == .lossy || options.keepsCodes
     guard needsCodes || options.quality == 0 else {
       throw AEError(

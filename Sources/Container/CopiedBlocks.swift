@@ -59,8 +59,9 @@ extension SetHeader {
     return header
   }
 
-  /// A model is of use to blocks of this set: a set of version 2 may name one for nothing.
-  fileprivate var namesModelForBlocks: Bool { namesModel && (quality > 0 || usesScans) }
+  /// A model is of use to blocks of this set: a set of version 2 may name one for nothing, and so may one of version 3 whose
+  /// images no scan can be of.
+  fileprivate var namesModelForBlocks: Bool { namesModel && (quality > 0 || (usesScans && canHaveScans)) }
 
   /// Throws unless blocks of a set mean in this one what they mean in theirs.
   func checkBlocks(of set: CompressedSet, beside name: String) throws(AEError) {

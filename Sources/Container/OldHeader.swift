@@ -100,8 +100,7 @@ final class OldHeader: @unchecked Sendable {
     guard reserved == 0, version > 1 || (set.maxError == 0 && header.effort == 0) else {
       throw reader.fail(.version, "a reserved field is not 0, which this reader does not know")
     }
-    try set.check(
-      reader, longestSide: Architecture.maximumSide, hasCodes: version == 1, hasModel: version == 1)
+    try set.check(reader, isFormer: true, hasCodes: version == 1, hasModel: version == 1)
     // The highest effort that needs no model is 1.
     try SetHeader.require(
       header.effort, 0, version == 1 ? 0 : (set.latentCount > 0) ? maximumEffort : 1, "effort", reader)

@@ -14,8 +14,9 @@ struct RateChoice: Sendable {
 }
 
 enum RateControl {
-  /// Images that decide, at most.
-  static let sampleCount = 10_000
+  /// Images that decide, at most: of large ones 64 MB.
+  /// - Parameter imageSize: bytes of an image.
+  static func sampleCount(_ imageSize: Int) -> Int { min(10_000, max((1 << 26) / imageSize, 1)) }
 
   /// The plan with the best quality at which the first images' blocks take no more than `bytesPerImage` bytes each.
   /// Qualities are taken to need the more bytes, the better they are.
@@ -28,7 +29,7 @@ enum RateControl {
     let limit = plan.options.bytesPerImage
     let choices = plan.rateChoices
     guard limit > 0, !choices.isEmpty else { return plan }
-    let taken = min(count, sampleCount)
+    let taken = min(count, sampleCount(plan.shape.byteCount))
     // No images take no bytes at any quality.
     guard taken > 0 else { return plan.choosing(choices[choices.count - 1]) }
     func bytesPerImage(_ index: Int, searchPasses: Int) throws(AEError) -> Double {
@@ -119,7 +120,7 @@ public final class PlannedWriter {
     if let writer { return try writer.add(images, count: count, labels: labels, names: names) }
     guard count >= 0, count < 1 << 40 else { throw AEError(.argument, "\(count) images cannot be added") }
     try waiting.add(images, count: count, size: plan.shape.byteCount, labels: labels, names: names)
-    if waiting.count >= RateControl.sampleCount { try settle() }
+    if waiting.count >= RateControl.sampleCount(plan.shape.byteCount) { try settle() }
   }
 
   private func settle() throws(AEError) {

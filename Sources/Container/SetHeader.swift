@@ -183,8 +183,7 @@ final class SetHeader: @unchecked Sendable {
       throw reader.fail("a lossy set has no predictor of pixels")
     }
     try header.check(
-      reader, longestSide: isModelUsed ? Architecture.maximumSide : ImageShape.maximumSide,
-      hasCodes: content & Flag.codes != 0,
+      reader, isFormer: false, hasCodes: content & Flag.codes != 0,
       hasModel: content & Flag.codes != 0)
     return (header, reader.offset)
   }
@@ -203,19 +202,20 @@ final class SetHeader: @unchecked Sendable {
   }
 
   /// Checks what versions 1 to 3 have in common.
-  /// - Parameter longestSide: pixels; where it is a model's, images are grey.
-  func check(_ reader: ByteReader, longestSide: Int, hasCodes: Bool, hasModel: Bool) throws(AEError) {
+  /// - Parameter isFormer: whether the limits of versions 1 and 2 hold: small grey images, and fewer latents.
+  func check(_ reader: ByteReader, isFormer: Bool, hasCodes: Bool, hasModel: Bool) throws(AEError) {
+    let longestSide = isFormer ? Architecture.formerLongestSide : ImageShape.maximumSide
+    let latents = isFormer ? Architecture.formerLatentCount : Architecture.maximumLatentCount
     try SetHeader.require(width, 1, longestSide, "width", reader)
     try SetHeader.require(height, 1, longestSide, "height", reader)
-    guard channels == 1 || longestSide > Architecture.maximumSide else {
-      throw reader.fail("channels \(channels): 1 may be where a model is told, and in versions 1 and 2")
+    guard channels == 1 || !isFormer else {
+      throw reader.fail("channels \(channels): 1 may be in versions 1 and 2")
     }
     guard ImageShape.hasChannels(channels) else {
       throw reader.fail("channels \(channels): 1, 3 or 4 may be")
     }
     try SetHeader.require(imageSize, 1, ImageShape.maximumByteCount, "bytes of an image", reader)
-    try SetHeader.require(
-      latentCount, hasModel ? 1 : 0, Architecture.maximumLatentCount, "latents", reader)
+    try SetHeader.require(latentCount, hasModel ? 1 : 0, latents, "latents", reader)
     try SetHeader.require(quality, hasCodes ? 1 : 0, SetHeader.maximumQuality, "quality", reader)
     try SetHeader.require(blockImages, 1, mostBlockImages, "images in a block", reader)
     let errors = mode == .nearLossless

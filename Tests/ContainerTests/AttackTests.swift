@@ -423,10 +423,8 @@ private func attacks() throws -> [Attack] {
     try compress(ramps, with: nil, options: Support.options(mode: .lossless, block: 5)).array, 0, kind: 2,
     payload: ramps.pixels.array)
   let colourSize = try #require(Layout(colour)).headerSize
-  func shape(_ name: String, _ bytes: [UInt8], content: UInt8? = nil, more: [UInt8] = []) {
-    header(
-      "colour-" + name, .format, Array(colour[..<10]) + [content ?? colour[10], colour[11]] + bytes + more,
-      of: colour)
+  func shape(_ name: String, _ bytes: [UInt8]) {
+    header("colour-" + name, .format, Array(colour[..<12]) + bytes, of: colour)
   }
   #expect(Array(colour[12..<colourSize - 4]) == [4, 4, 3, 5])
   shape("channels-0", [4, 4, 0, 5])
@@ -436,9 +434,6 @@ private func attacks() throws -> [Attack] {
   shape("height-257", [4] + Layout.varint(257) + [3, 5])
   shape("one-row-too-many", Layout.varint(256) + Layout.varint(193) + [4, 5])
   shape("block-of-2-to-28-and-more", Layout.varint(256) + Layout.varint(256) + [3] + Layout.varint(1366))
-  shape("lossy", [4, 4, 3, 5], content: 0x0C, more: Array(base[16..<layout.headerSize - 4]))
-  shape("lossy-width-65", [65, 4, 1, 5], content: 0x0C, more: Array(base[16..<layout.headerSize - 4]))
-  shape("scans", [4, 4, 3, 5], content: 0x15, more: Array(base[17..<layout.headerSize - 4]))
   add("colour-by-contexts", .version, from: Layout.replace(colour, 0, kind: 4))
   add("colour-by-scans", .version, from: Layout.replace(colour, 0, kind: 11))
   add("colour-predicted-without-predictor", .version, from: Layout.replace(colour, 0, kind: 7))

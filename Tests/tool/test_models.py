@@ -142,7 +142,8 @@ def test_reconstructions_stand_under_their_images(tmp_path, shared, digits):
 def test_info_of_weights(shared):
     facts = json.loads(ok("info", shared / "small.aew", "--json").out)
     assert list(facts) == [
-        *["file", "type", "version", "name", "kind", "width", "height", "latents", "hidden"],
+        *["file", "type", "version", "name", "kind", "width", "height", "channels"],
+        *["latents", "hidden"],
         *["output_activation", "parameters", "storage", "has_encoder", "is_variational", "qualities"],
         *["default_quality", "hash", "bytes", "sections", "provenance"],
     ]

@@ -100,7 +100,7 @@ def test_former_flags_still_work(tmp_path, shared, tables):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["train", "--latent", 0], "--latent must be in 1 ... 1024, not 0."),
+        (["train", "--latent", 0], "--latent must be in 1 ... 4096, not 0."),
         (["train", "--batch", "x"], '--batch takes a whole number in 1 ... 65536, not "x".'),
         (["train", "--schedule", "on"], '--schedule takes one of constant, cosine, one-cycle, not "on".'),
         (["compress", "--block", 0], "--block must be in 1 ... 65536, not 0."),

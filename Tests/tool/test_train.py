@@ -97,7 +97,7 @@ def test_muon_trains_convolutions_and_only_those(tmp_path, shared):
     assert " --optimizer muon " in info(tmp_path / "muon.aew")["provenance"]
     assert "--optimizer" not in info(tmp_path / "adam.aew")["provenance"]
     assert info(tmp_path / "muon.aew")["hash"] != info(tmp_path / "adam.aew")["hash"]
-    message = "the optimizer muon is for convolutions, which only a conv-vae has"
+    message = "the optimizer muon is for convolutions; the kind elu has none"
     fails(1, message, *train, "muon", *SMALL, "-o", "dense.aew", cwd=tmp_path)
 
 
@@ -286,9 +286,10 @@ def test_options_that_do_not_go_together(tmp_path, shared):
         (
             ["--kind", "conv-vae", "--hidden", "500,500"],
             1,
-            "numbers in the picture of a layer must be in 1 ... 32768, not 98000",
+            "encoder: node 1, dense: it would read 98000 numbers; at most 65536 may be: "
+            "convolutions or pools make fewer",
         ),
-        (["--latent-size", 0], 64, "--latent-size must be in 1 ... 1024, not 0."),
+        (["--latent-size", 0], 64, "--latent-size must be in 1 ... 4096, not 0."),
         (["--hidden", "500,0"], 64, "--hidden must be in 1 ... 4096, not 0."),
         (["--steps", 0], 64, "--steps must be in 1 ... 4294967296, not 0."),
         (["--batch-size", 100000], 64, "--batch-size must be in 1 ... 65536, not 100000."),

@@ -179,7 +179,7 @@ def test_outputs_that_cannot_be_are_told_before_any_work(tmp_path, shared):
     )
     message = "Codes are written as .npy: end the name a.txt in that."
     fails(64, message, "encode", "x", "-o", "a.txt", cwd=tmp_path)
-    message = "A picture is written as .png or .pgm: end the name a.idx in either."
+    message = "A picture is written as .png, .pgm, .ppm or .pam: end the name a.idx in one of these."
     fails(64, message, "reconstruct", "x", "-o", "a.idx", cwd=tmp_path)
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
 

@@ -15,8 +15,9 @@ struct AEZ: ParsableCommand {
       -idx3-ubyte or -idx4-ubyte (.gz gzips each), .npy, .png, .pgm, .ppm or .pam (one picture, a grid if there are \
       many images), a name with / at its end for a folder, or - for standard output with --as.
 
-      Images are grey, RGB, or RGB with alpha. Lossless and near-lossless sets keep what they are; models are of \
-      grey images, which others become, as a line on standard error says.
+      Images are grey, RGB, or RGB with alpha. Lossless and near-lossless sets keep what they are, and a model is of \
+      images as those that it was trained on. For a grey model colours become grey, for a model in colour grey becomes a \
+      colour, as a line on standard error says.
 
       Nothing is replaced without --force, and a file is whole or not there. The exit status is 0, 1 for a \
       failure, 64 for a mistake in the command.

@@ -12,16 +12,6 @@ enum Advice {
     "aez train \(images == "-" ? "IMAGES" : images.shellQuoted) -o mine.aew"
   }
 
-  /// Throws if no model can be of images of this size.
-  /// - Parameter other: what else can be done, after a comma.
-  static func checkSides(_ width: Int, _ height: Int, name: String, else other: String = "") throws(AEError) {
-    guard max(width, height) > Architecture.maximumSide else { return }
-    throw AEError(
-      .shape,
-      "\(name): images are \(width) x \(height), and sides are 1 to \(Architecture.maximumSide) pixels in models: cut the "
-        + "images into pieces, or make them smaller with --resize\(other)")
-  }
-
   /// Throws if no set can be of images of this shape.
   static func checkShape(_ shape: ImageShape, name: String) throws(AEError) {
     guard !shape.isValid else { return }
@@ -40,16 +30,25 @@ enum Advice {
         + "needed")
   }
 
-  /// Images of a size that a model does not take.
+  /// Images of a shape that a model does not take.
   /// - Parameter other: what else can be done, after a comma.
-  static func wrongSize(
-    _ name: String, _ width: Int, _ height: Int, _ model: Autoencoder, else other: String = ""
+  static func wrongShape(
+    _ name: String, _ shape: ImageShape, _ model: Autoencoder, else other: String = ""
   ) -> AEError {
     guard model.architecture.kind != .predictor else { return predictorAlone(model.name) }
+    let (came, wanted) = texts(shape, model.architecture.image)
+    let isOfSize = shape.width == model.architecture.width && shape.height == model.architecture.height
     return AEError(
       .shape,
-      "\(name): images are \(width) x \(height), the model \"\(model.name)\" takes \(model.architecture.width) x "
-        + "\(model.architecture.height): train one of this size (\(training(name)), then --model mine.aew)\(other)"
+      "\(name): images are \(came), the model \"\(model.name)\" takes \(wanted): train one of this "
+        + "\(isOfSize ? "shape" : "size") (\(training(name)), then --model mine.aew)\(other)"
     )
+  }
+
+  /// Two shapes for one message: with their channels if those differ.
+  static func texts(_ one: ImageShape, _ other: ImageShape) -> (String, String) {
+    guard one.channels != other.channels else { return (one.text, other.text) }
+    func whole(_ shape: ImageShape) -> String { "\(shape.width) x \(shape.height) x \(shape.channels)" }
+    return (whole(one), whole(other))
   }
 }

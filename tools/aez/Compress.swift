@@ -31,7 +31,8 @@ struct Compress: ParsableCommand {
 
       --exact is lossless, --max-error near-lossless. Such sets need no model of yours, and may be of images of any \
       size from 1 x 1 to 256 x 256, grey, RGB or RGB with alpha, of at most 196,608 bytes each: colours and \
-      transparency are kept. Codes are of grey images, which others become, as a line on standard error says.
+      transparency are kept. Codes are of images as the model takes them: for a grey model, as those that come with \
+      libae are, others become grey; for a model in colour, grey becomes a colour. A line on standard error says so.
 
       `aez qualities` lists what each quality costs and gives.
 
@@ -138,16 +139,18 @@ struct Compress: ParsableCommand {
     let options = try options()
     let mode = options.mode
     let given = try model.given()
-    let stream = try input.stream(images, mode == .lossy ? .tell : .exact)
+    let stream: ImageStream
+    if mode == .lossy, let given {
+      stream = try input.stream(images, for: given.architecture)
+    } else {
+      stream = try input.stream(images, mode == .lossy ? .tell : .exact)
+    }
     let names = try stream.storableNames(images)
     try Advice.checkShape(stream.shape, name: images)
     if mode == .lossy {
-      try Advice.checkSides(
-        stream.width, stream.height, name: images, else: ", or keep every pixel with --exact")
       let model = try given ?? BuiltInModels.library.shipped(ShippedModel.standard)
-      guard model.architecture.width == stream.width, model.architecture.height == stream.height else {
-        throw Advice.wrongSize(
-          images, stream.width, stream.height, model, else: ", or keep every pixel with --exact")
+      guard model.architecture.image == stream.shape else {
+        throw Advice.wrongShape(images, stream.shape, model, else: ", or keep every pixel with --exact")
       }
     }
     let plan = try CompressionPlan(

@@ -90,7 +90,8 @@ struct Append: ParsableCommand {
       old = try Models.openSet(try SetFile.open(set).bytes, name: set, options: model)
     }
     let stream = try input.stream(
-      images, information.mode == .lossy ? .tell : .exact, channels: information.shape.channels)
+      images, information.mode != .lossy ? .exact : information.shape.channels > 1 ? .take : .tell,
+      channels: information.shape.channels)
     guard stream.shape == information.shape else {
       let isColour = stream.width == information.width && stream.height == information.height
       throw AEError(

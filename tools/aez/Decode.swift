@@ -32,29 +32,32 @@ struct Decode: ParsableCommand {
     let input = codes == "-" ? try Console.openInput() : try ByteInput(path: codes)
     let name = input.name
     let rows = try NPY.FloatRows(input)
-    let shape = rows.shape
-    guard shape.count == 2, shape[1] == model.latentCount else {
-      let came = shape.map { "\($0)" }.joined(separator: ", ")
+    let sizes = rows.shape
+    guard sizes.count == 2, sizes[1] == model.latentCount else {
+      let came = sizes.map { "\($0)" }.joined(separator: ", ")
       throw AEError(
         .shape,
         "\(name): codes of the model \"\(model.name)\" are [images, \(model.latentCount)], not [\(came)]")
     }
-    let count = shape[0]
-    let (width, height) = (model.architecture.width, model.architecture.height)
+    let count = sizes[0]
+    try output.check(
+      count: count, channels: model.architecture.channels, hasLabels: false, source: .unknown)
+    let shape = model.architecture.image
+    let imageSize = shape.byteCount
     Interrupt.listen()
     try Interrupt.whileMaking("\(output.file.output) was complete") {
-      if let file = try output.open(ImageShape(width: width, height: height), count: count) {
+      if let file = try output.open(shape, count: count) {
         // Some megabytes of pixels and codes at a time.
-        let step = min(max((8 << 20) / (width * height + 4 * model.latentCount), 1), max(count, 1))
+        let step = min(max((8 << 20) / (imageSize + 4 * model.latentCount), 1), max(count, 1))
         let latents = try Buffer<Float>(count: try elements(step, model.latentCount))
-        let pixels = try Buffer<UInt8>(count: try elements(step, width * height))
+        let pixels = try Buffer<UInt8>(count: try elements(step, imageSize))
         let progress = Progress(total: count, isQuiet: report.quiet)
         var done = 0
         while done < count {
           let part = min(step, count - done)
           try rows.next(part * model.latentCount, into: latents.base)
           try model.decode(latents.base, count: part, into: pixels.base)
-          try file.append(pixels.base, part * width * height)
+          try file.append(pixels.base, part * imageSize)
           done += part
           progress.update(done, "\(done)/\(count) images")
           if Interrupt.isRequested { throw AEError(.stopped, "") }
@@ -74,7 +77,7 @@ struct Decode: ParsableCommand {
     }
     var facts = Report()
     facts.add("output", .string(output.file.output))
-    facts.add(images: count, width: width, height: height)
+    facts.add(images: count, shape)
     facts.add("model", .string(model.name), "model")
     try report.show(facts, dataOnStandardOutput: output.isStandardOutput)
   }

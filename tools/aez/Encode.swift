@@ -37,10 +37,10 @@ struct Encode: ParsableCommand {
   func run() throws {
     try output.check(inputs: [images, input.labels, model.model])
     let model = try model.load()
-    let stream = try input.stream(images)
-    try Advice.checkSides(stream.width, stream.height, name: images)
-    guard stream.width == model.architecture.width, stream.height == model.architecture.height else {
-      throw Advice.wrongSize(images, stream.width, stream.height, model)
+    let stream = try input.stream(images, for: model.architecture)
+    try Advice.checkShape(stream.shape, name: images)
+    guard stream.shape == model.architecture.image else {
+      throw Advice.wrongShape(images, stream.shape, model)
     }
     // Some megabytes of pixels and codes at a time.
     let step = min(max((8 << 20) / (stream.imageSize + 4 * model.latentCount), 1), max(stream.count, 1))

@@ -42,7 +42,7 @@ struct Eval: ParsableCommand {
 
   func run() throws {
     let model = try model.load()
-    let set = try input.load(images)
+    let set = try input.load(images, for: model.architecture)
     try set.check(for: model, name: images)
     guard model.hasEncoder else {
       throw AEError(.kind, "model \"\(model.name)\" is a decoder alone: it cannot encode")
@@ -54,7 +54,7 @@ struct Eval: ParsableCommand {
     var facts = Report()
     facts.add("model", .string(model.name), "model")
     facts.add("kind", .string("\(model.architecture.kind.name)"), "kind")
-    facts.add(images: set.count, width: set.width, height: set.height)
+    facts.add(images: set.count, set.shape)
     if model.encoder != nil, model.decoder != nil {
       let mse = try Evaluation.reconstruction(
         model, pixels: set.pixels.base, count: set.count,

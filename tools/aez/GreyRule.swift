@@ -1,14 +1,19 @@
 // What happens to images that are more than 8-bit grey. Lossless and near-lossless sets keep colours and transparency, and
-// refuse levels that bytes do not hold; elsewhere images become grey with a message; --grey asks for that.
+// refuse levels that bytes do not hold; a model in colour takes colours as they are, and grey as colours that are all grey;
+// for a grey model images become grey with a message; --grey asks for that.
 
 import Core
+import Network
 import Storage
 import ToolKit
 
 /// What to do with images that are more than 8-bit grey.
 enum GreyRule {
-  /// Make them grey and say so: models are of grey images.
+  /// Make them grey and say so: the model is of grey images.
   case tell
+  /// Keep their channels, or give them those of a model in colour, and say what is not as it was: the model is of such
+  /// images, or will be.
+  case take
   /// Make them grey: the user said so.
   case meant
   /// Keep their channels, and refuse levels that bytes do not hold: the set is lossless or near-lossless.
@@ -16,7 +21,10 @@ enum GreyRule {
   /// Keep their channels, and say what levels are not as they were.
   case look
 
-  var keepsChannels: Bool { self == .exact || self == .look }
+  var keepsChannels: Bool { self == .exact || self == .take || self == .look }
+
+  /// What becomes of images for a model.
+  static func `for`(_ model: Architecture) -> GreyRule { model.channels > 1 ? .take : .tell }
 }
 
 /// Which images of an input were converted.
@@ -29,6 +37,7 @@ struct GreyNote {
   /// Pictures that were given channels that they have nothing in, because others of their set have.
   private(set) var widenedCount = 0
   private var widenedText = ""
+  private var takenText = ""
 
   mutating func add(_ conversions: GreyConversions, of name: String) {
     guard !conversions.isEmpty else { return }
@@ -48,8 +57,10 @@ struct GreyNote {
     widenedCount = count
     let (have, are) = count == 1 ? ("has", "is") : ("have", "are")
     let what = total == 1 ? have : "\(grouped(count)) of \(counted(total, "image")) \(have)"
+    let form = channels == 4 ? "RGBA" : "RGB"
     widenedText =
-      "\(name): \(what) fewer channels than the set and \(are) kept as \(channels == 4 ? "RGBA" : "RGB"), the pixels being the same"
+      "\(name): \(what) fewer channels than the set and \(are) kept as \(form), the pixels being the same"
+    takenText = "\(name): \(what) fewer channels and \(are) taken as \(form), the pixels being the same"
   }
 
   /// The words for programs.
@@ -82,6 +93,7 @@ struct GreyNote {
   /// Says once what was converted unasked.
   func warn(_ rule: GreyRule) {
     if widenedCount > 0, rule == .exact { Console.warn("aez: \(widenedText)") }
+    if widenedCount > 0, rule == .take { Console.warn("aez: \(takenText)") }
     guard fileCount > 0, rule != .meant else { return }
     let others = fileCount > 1 ? " and \(counted(fileCount - 1, "other file"))" : ""
     let (have, are) = fileCount > 1 ? ("have", "are") : ("has", "is")

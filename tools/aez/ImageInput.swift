@@ -162,11 +162,8 @@ enum ImageFile {
 }
 
 extension ImageSet {
-  /// Throws unless the images have the size a model takes.
+  /// Throws unless the images have the shape that a model takes.
   func check(for model: Autoencoder, name: String) throws(AEError) {
-    try Advice.checkSides(width, height, name: name)
-    guard width == model.architecture.width, height == model.architecture.height else {
-      throw Advice.wrongSize(name, width, height, model)
-    }
+    guard shape == model.architecture.image else { throw Advice.wrongShape(name, shape, model) }
   }
 }

@@ -4,6 +4,7 @@
 import ArgumentParser
 import Bytes
 import Core
+import Network
 import Storage
 import ToolKit
 
@@ -172,14 +173,24 @@ extension InputOptions {
     return stream
   }
 
+  /// Begins to read what a path names, for a model.
+  func stream(_ path: String, for model: Architecture) throws -> ImageStream {
+    try stream(path, .for(model), channels: max(model.channels, 1))
+  }
+
+  /// Reads what a path names, for a model.
+  func load(_ path: String, for model: Architecture) throws -> ImageSet {
+    try loadAndNote(path, .for(model), channels: max(model.channels, 1)).set
+  }
+
   /// Reads what a path names.
   func load(_ path: String, _ rule: GreyRule = .tell) throws -> ImageSet { try loadAndNote(path, rule).set }
 
   /// Reads what a path names, and tells what was converted.
-  func loadAndNote(_ path: String, opened: ByteInput? = nil, _ rule: GreyRule = .tell) throws
-    -> (set: ImageSet, note: GreyNote)
+  func loadAndNote(_ path: String, opened: ByteInput? = nil, _ rule: GreyRule = .tell, channels: Int = 1)
+    throws -> (set: ImageSet, note: GreyNote)
   {
-    let stream = try stream(path, opened: opened, rule)
+    let stream = try stream(path, opened: opened, rule, channels: channels)
     do throws(AEError) {
       let set = try stream.all()
       return (set, stream.converted)

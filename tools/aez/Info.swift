@@ -81,18 +81,27 @@ struct Info: ParsableCommand {
     facts.add("kind", .string("\(architecture.kind.name)"), "kind")
     facts.add("width", .int(architecture.width))
     facts.add("height", .int(architecture.height))
+    facts.add("channels", .int(architecture.channels))
     facts.add("latents", .int(architecture.latentCount))
     facts.add("hidden", .array(architecture.hidden.map { .int($0) }))
     if architecture.kind != .predictor {
       var layers = ["\(architecture.pixelCount)"]
-      for (width, shape) in zip(architecture.hidden, architecture.encoderShapes) {
+      let widths = architecture.encoder.shapes.filter { $0.hasWeights }
+      for (width, shape) in zip(architecture.hidden, widths) {
         layers.append(shape.isConvolution ? "\(width)x\(shape.outputs / width)" : "\(width)")
       }
       layers.append("\(architecture.latentCount)")
+      let (encoder, decoder) = (architecture.encoder, architecture.decoder)
       facts.add(
-        line:
-          "\(architecture.width) x \(architecture.height), \(layers.joined(separator: "-")) and back",
+        line: architecture.custom == nil
+          ? "\(architecture.image.text), \(layers.joined(separator: "-")) and back"
+          : "\(architecture.image.text), an encoder of \(counted(encoder.nodes.count, "node")) to "
+            + "\(architecture.latentCount) latents, a decoder of \(counted(decoder.nodes.count, "node"))",
         title: "network")
+      if architecture.custom != nil {
+        facts.add("encoder", .string(encoder.text))
+        facts.add("decoder", .string(decoder.text))
+      }
     }
     if !summary.predictorWidths.isEmpty {
       let widths = summary.predictorWidths
@@ -117,7 +126,7 @@ struct Info: ParsableCommand {
     facts.add(
       "has_encoder", .bool(summary.hasEncoder), isAutoencoder ? "encoder" : nil,
       summary.hasEncoder ? "yes" : "no, a decoder alone")
-    facts.add("is_variational", .bool(architecture.kind.isVariational))
+    facts.add("is_variational", .bool(architecture.isVariational))
     facts.add(
       "qualities", .int(summary.qualityCount), isAutoencoder ? "qualities" : nil,
       summary.qualityCount > 0

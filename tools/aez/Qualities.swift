@@ -48,7 +48,7 @@ struct Qualities: ParsableCommand {
     let models: [(model: Autoencoder, first: Int)] =
       try model.model.map { [(try Models.autoencoder($0), 1)] }
       ?? [ShippedModel.low, .high].map { (try BuiltInModels.library.shipped($0), $0.firstScaleQuality) }
-    let set = try images.map { try input.load($0) }
+    let set = try images.map { try input.load($0, for: models[0].model.architecture) }
     Interrupt.listen()
     var rows: [JSON] = []
     var lines: [String] = []

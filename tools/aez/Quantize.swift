@@ -44,7 +44,7 @@ struct Quantize: ParsableCommand {
   func run() throws {
     try output.check(inputs: [images, input.labels, model])
     let source = try Models.autoencoder(model)
-    let set = try input.load(images)
+    let set = try input.load(images, for: source.architecture)
     try set.check(for: source, name: images)
     var options = QuantizationOptions()
     try self.options.apply(to: &options)
@@ -56,7 +56,7 @@ struct Quantize: ParsableCommand {
     var facts = Report()
     facts.add("output", .string(output.output))
     facts.add("name", .string(fitted.name), "model")
-    facts.add(images: set.count, width: set.width, height: set.height)
+    facts.add(images: set.count, set.shape)
     facts.add(mse: quality.floats, prefix: "float_", title: "in floats")
     facts.add(mse: quality.integers, prefix: "integer_", title: "in integers")
     facts.add("bytes", .int(bytes.count), "bytes", grouped(bytes.count))

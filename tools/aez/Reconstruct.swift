@@ -12,7 +12,7 @@ struct Reconstruct: ParsableCommand {
     abstract: "Show images over what a model makes of them.",
     usage: "aez reconstruct <images> [--model <file>] -o <picture.png> [<options>]",
     discussion: """
-      Writes one picture, .png or .pgm: a row of images, and under each its reconstruction; more rows in \
+      Writes one picture, .png, .pgm, .ppm or .pam: a row of images, and under each its reconstruction; more rows in \
       pairs if there are more images than columns.
 
       EXAMPLE
@@ -31,17 +31,20 @@ struct Reconstruct: ParsableCommand {
     try report.check(dataOnStandardOutput: output.isStandardOutput)
     guard count >= 1 else { throw ValidationError("--count must be at least 1, not \(count).") }
     if let columns, columns < 1 { throw ValidationError("--columns must be at least 1, not \(columns).") }
-    guard output.isStandardOutput || Path.has(output.output, ".png") || Path.has(output.output, ".pgm") else {
-      throw ValidationError("A picture is written as .png or .pgm: end the name \(output.output) in either.")
+    guard output.isStandardOutput || PictureKind(named: output.output) != nil else {
+      throw ValidationError(
+        "A picture is written as .png, .pgm, .ppm or .pam: end the name \(output.output) in one of these.")
     }
   }
 
   func run() throws {
     try output.check(inputs: [images, input.labels, model.model])
     let model = try model.load()
+    let kind = PictureKind(named: output.output) ?? .png
+    try kind.check(channels: max(model.architecture.channels, 1), of: output.output)
     var input = input
     input.limit = min(count, input.limit ?? count)
-    let set = try input.load(images)
+    let set = try input.load(images, for: model.architecture)
     try set.check(for: model, name: images)
     let latents = try Buffer<Float>(count: try elements(set.count, model.latentCount))
     try model.encode(set.pixels.base, count: set.count, into: latents.base)
@@ -50,11 +53,10 @@ struct Reconstruct: ParsableCommand {
     }
     let columns = min(columns ?? 20, max(set.count, 1))
     let picture = try Grid.make(try pairs(set, rebuilt, columns: columns), columns: columns)
-    let isPGM = Path.has(output.output, ".pgm")
-    try output.write(isPGM ? try PNM.write(picture) : try PNG.write(picture))
+    try output.write(try kind.write(picture))
     var facts = Report()
     facts.add("output", .string(output.output))
-    facts.add(images: set.count, width: set.width, height: set.height)
+    facts.add(images: set.count, set.shape)
     facts.add(
       mse: Evaluation.meanSquaredError(set.pixels.base, rebuilt.pixels.base, byteCount: set.pixels.count))
     facts.add("model", .string(model.name), "model")
@@ -71,6 +73,8 @@ struct Reconstruct: ParsableCommand {
       (pixels.base + cell * size).update(from: above.pixels.base + index * size, count: size)
       (pixels.base + (cell + columns) * size).update(from: below.pixels.base + index * size, count: size)
     }
-    return try ImageSet(width: above.width, height: above.height, count: 2 * rows * columns, pixels: pixels)
+    return try ImageSet(
+      width: above.width, height: above.height, channels: above.channels, count: 2 * rows * columns,
+      pixels: pixels)
   }
 }

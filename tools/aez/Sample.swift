@@ -11,7 +11,7 @@ struct Sample: ParsableCommand {
     usage: "aez sample --model <file> -o <path> [<options>]",
     discussion: """
       Draws codes from a unit Gaussian and decodes them; a seed gives the same codes on every machine, and \
-      more images begin with the same ones. Variational models are those of the kinds vae and conv-vae; the \
+      more images begin with the same ones. Variational models are those of the kinds vae, conv-vae and residual-vae; the \
       project keeps one of digits as models/conv-vae.aew.
 
       EXAMPLES
@@ -37,9 +37,10 @@ struct Sample: ParsableCommand {
 
   func run() throws {
     try output.check(inputs: [model])
-    try output.check(count: count, hasLabels: false, source: .unknown)
     let model = try Models.open(model)
-    guard model.architecture.kind.isVariational else {
+    try output.check(
+      count: count, channels: model.architecture.channels, hasLabels: false, source: .unknown)
+    guard model.architecture.isVariational else {
       throw AEError(
         .kind,
         "\(self.model): \"\(model.name)\" is of the kind \(model.architecture.kind.name), and samples are drawn from a "
@@ -51,7 +52,7 @@ struct Sample: ParsableCommand {
     try output.write(set)
     var facts = Report()
     facts.add("output", .string(output.file.output))
-    facts.add(images: set.count, width: set.width, height: set.height)
+    facts.add(images: set.count, set.shape)
     facts.add("seed", .string("\(seed)"), "seed")
     facts.add("model", .string(model.name), "model")
     try report.show(facts, dataOnStandardOutput: output.isStandardOutput)

@@ -24,6 +24,9 @@ struct Train: ParsableCommand {
     abstract: "Train a model on images.",
     usage: "aez train <images> ... -o <model.aew> [<options>]",
     discussion: """
+      The model is of the shape of the images: their sides and, grey, RGB or RGB with alpha, their channels; --grey makes \
+      a grey one of images in colour.
+
       Without options it follows the study's protocol: an elu autoencoder 784-500-500-5, 50,000 steps of 100 \
       images. The same images, options and seed give the same model, bit for bit, on machines of the same \
       instruction set, whatever the number of threads, and whether or not the run was interrupted.
@@ -151,17 +154,24 @@ struct Train: ParsableCommand {
       return try Trainer(checkpoint: file.base, file.count, name: path)
     }
     let started = try start.map { path throws(AEError) in try Models.open(path) }
-    let set = try input.load(images)
-    try Advice.checkSides(set.width, set.height, name: images)
+    // A new model is of the images that it learns from, an old one keeps its shape.
+    let set: ImageSet
+    if let old = resumed?.options.architecture ?? started?.architecture {
+      set = try input.load(images, for: old)
+    } else {
+      set = try input.load(images, .take)
+    }
+    try Advice.checkShape(set.shape, name: images)
     let trainer: Trainer
     if let resumed {
       trainer = resumed
       let architecture = trainer.options.architecture
-      guard set.width == architecture.width, set.height == architecture.height else {
+      guard set.shape == architecture.image else {
+        let (came, wanted) = Advice.texts(set.shape, architecture.image)
         throw AEError(
           .shape,
-          "\(images): images are \(set.width) x \(set.height), the checkpoint \(resume ?? "") is of a network for "
-            + "\(architecture.width) x \(architecture.height): name the images that it was trained on")
+          "\(images): images are \(came), the checkpoint \(resume ?? "") is of a network for \(wanted): name the images "
+            + "that it was trained on")
       }
       do throws(AEError) {
         try trainer.check(images: set.pixels.base, count: set.count)
@@ -172,13 +182,13 @@ struct Train: ParsableCommand {
       }
     } else if let started {
       var options = TrainingOptions()
-      (options.width, options.height) = (set.width, set.height)
+      (options.width, options.height, options.channels) = (set.width, set.height, set.channels)
       try preset?.apply(to: &options)
       try recipe.apply(to: &options)
       trainer = try Trainer(from: started, options: options)
     } else {
       trainer = try Trainer(
-        options: try recipe.options(width: set.width, height: set.height, preset: preset))
+        options: try recipe.options(set.shape, preset: preset))
     }
     let last = try fit(trainer, set)
     var model = try finish(trainer, set)
@@ -292,7 +302,7 @@ struct Train: ParsableCommand {
     facts.add(
       "parameters", .int(options.architecture.parameterCount), "parameters",
       grouped(options.architecture.parameterCount))
-    facts.add(images: set.count, width: set.width, height: set.height)
+    facts.add(images: set.count, set.shape)
     facts.add("seed", .string("\(options.seed)"))
     facts.add("steps", .int(trainer.stepsDone), "steps", grouped(trainer.stepsDone))
     if let last {

@@ -56,7 +56,8 @@ extension Train {
     let file = try Models.bytes(path)
     let model = try WeightFile.read(file.base, file.count, name: path)
     let isAlone = model.architecture.kind == .predictor
-    let set = try input.load(sets[0], isAlone ? .exact : .tell)
+    let set =
+      try isAlone ? input.load(sets[0], .exact) : input.load(sets[0], for: model.architecture)
     if !isAlone { try set.check(for: model, name: sets[0]) }
     let fit = try fitLossless([set])
     let result = try fit.added(to: model)

@@ -31,7 +31,8 @@ extension Autoencoder {
     let pixels = try Buffer<UInt8>(count: try elements(count, inputCount))
     try fill(pixels.base)
     return try ImageSet(
-      width: architecture.width, height: architecture.height, count: count, pixels: pixels)
+      width: architecture.width, height: architecture.height, channels: architecture.channels, count: count,
+      pixels: pixels)
   }
 }
 

@@ -18,10 +18,10 @@ package enum TrainingFlags: FlagTable {
 package typealias Recipe = TableFlags<TrainingFlags>
 
 extension TableFlags where Table == TrainingFlags {
-  /// Options for images of a size: the preset's, and over them what the command line gives.
-  package func options(width: Int, height: Int, preset: TrainingPreset?) throws(AEError) -> TrainingOptions {
+  /// Options for images of a shape: the preset's, and over them what the command line gives.
+  package func options(_ shape: ImageShape, preset: TrainingPreset?) throws(AEError) -> TrainingOptions {
     var options = TrainingOptions()
-    (options.width, options.height) = (width, height)
+    (options.width, options.height, options.channels) = (shape.width, shape.height, shape.channels)
     try preset?.apply(to: &options)
     try apply(to: &options)
     try options.validate()

@@ -93,7 +93,8 @@ package struct TableFlags<Table: FlagTable>: ParsableArguments, CustomReflectabl
     return OptionFacts(
       key: "\(option.key)", flag: flag(option),
       letter: Table.letters["\(option.key)"],
-      type: "\(option.type.name)", range: range, choices: option.choices.map { "\($0)" },
+      type: "\(option.type.name)", range: range,
+      choices: option.choices.map { "\($0)" }.filter { !$0.isEmpty },
       standard: isAutomatic ? said("\(option.automatic)") : standard, isAutomatic: isAutomatic,
       documentation: said("\(option.documentation)"),
       formerFlags: "\(option.formerFlags)".split(separator: " ").map { String($0) },
@@ -146,7 +147,7 @@ package struct TableFlags<Table: FlagTable>: ParsableArguments, CustomReflectabl
         return ("_" + row.key, Flag<Bool>(wrappedValue: false, name: row.name, help: row.help))
       }
       let completion: CompletionKind? =
-        row.option.type == .choice ? .list(row.option.choices.map { "\($0)" }) : nil
+        row.option.type == .choice ? .list(row.option.choices.map { "\($0)" }.filter { !$0.isEmpty }) : nil
       return (
         "_" + row.key,
         ArgumentParser.Option<String?>(name: row.name, help: row.help, completion: completion)

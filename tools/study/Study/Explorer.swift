@@ -19,7 +19,7 @@ struct Explorer {
     let (plan, digits, folder) = (context.plan, context.digits, context.folder)
     let shown = try digits.test.examples()
     var runs: [(run: StudyRun, title: String)] = [(try plan.map(digits), "2 numbers, on a map")]
-    for run in try plan.own(digits) where run.options.architecture.kind.isVariational {
+    for run in try plan.own(digits) where run.options.architecture.isVariational {
       runs.append((run, "\(run.options.architecture.latentCount) numbers"))
     }
     for (run, title) in runs where StudyWork.isKept(run, in: folder) {
@@ -52,7 +52,7 @@ struct Explorer {
     for layer in decoder.layers {
       var facts: [(key: String, value: JSON)] = [
         ("inputs", .int(layer.shape.inputs)), ("outputs", .int(layer.shape.outputs)),
-        ("activation", .string(Explorer.word(layer.shape.activation))),
+        ("activation", .string("\(layer.shape.activation.name)")),
         ("weights", .string(Explorer.halves(layer.weights))),
         ("bias", .string(Explorer.halves(layer.bias))),
       ]
@@ -86,15 +86,6 @@ struct Explorer {
       ("layers", .array(layers)),
       ("order", JSON(nats.indices.sorted { nats[$0] > nats[$1] })), ("examples", .array(examples)),
     ])
-  }
-
-  private static func word(_ activation: Activation) -> String {
-    switch activation {
-    case .identity: return "identity"
-    case .sigmoid: return "sigmoid"
-    case .relu: return "relu"
-    case .elu: return "elu"
-    }
   }
 
   /// Numbers as little-endian float16 in base64.

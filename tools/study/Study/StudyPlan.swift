@@ -106,6 +106,8 @@ struct StudyNetwork {
     case .vae: return StudyNetwork(title: "VAE", colour: 5)
     case .convVAE: return StudyNetwork(title: "conv VAE", colour: 6)
     case .predictor: return StudyNetwork(title: "predictor", colour: 7)
+    case .residualVAE: return StudyNetwork(title: "residual VAE", colour: 8)
+    case .custom: return StudyNetwork(title: "custom", colour: 9)
     }
   }
 }
