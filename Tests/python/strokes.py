@@ -36,3 +36,12 @@ def read_pgm(data: bytes) -> np.ndarray:
     # The split takes white space at the start of the pixels for more of the header's.
     pixels = data[-int(width) * int(height) :]
     return np.frombuffer(pixels, np.uint8).reshape(int(height), int(width))
+
+
+def draw_colour(count: int, height: int, width: int, channels: int, seed: int) -> np.ndarray:
+    """(count, height, width, channels) uint8: strokes, each image in a colour of its own."""
+    drawn = draw(count, height, width, seed=seed)[..., None]
+    if channels == 1:
+        return drawn
+    colours = np.random.default_rng(seed).uniform(0.2, 1, (count, 1, 1, channels))
+    return np.rint(drawn * colours).astype(np.uint8)

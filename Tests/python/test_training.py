@@ -348,7 +348,7 @@ def test_options_reach_the_library(images):
         {"loss": "l1"},
         {"output_activation": "tanh"},
         {"schedule": "never"},
-        {"latent_size": 1025},
+        {"latent_size": 4097},
         {"latent_size": -1},
         {"hidden": (0,)},
         {"hidden": (4097,)},
@@ -368,7 +368,7 @@ def test_options_reach_the_library(images):
         {"name": "a\0b"},
         {"progress_interval": 0},
         {"image_shape": (0, 10)},
-        {"image_shape": (65, 10)},
+        {"image_shape": (257, 10)},
     ],
 )
 def test_options_out_of_range_are_value_errors(options):

@@ -37,9 +37,12 @@ from ._errors import (
     ShapeError,
     StoppedError,
     TakenNameError,
+    UnsupportedError,
     VersionError,
     WouldBlockError,
 )
+from ._from_onnx import from_onnx
+from ._from_torch import from_torch
 from ._imageset import ImageSet, ImageSetInfo, decompress
 from ._library import _version_text, check, lib, library_path
 from ._model import Model, ModelInfo, PredictorReport, Quality, default_model, qualities
@@ -52,6 +55,7 @@ from ._option_types import (
 )
 from ._options import Option, Preset, options, presets
 from ._predictor import train_predictor
+from ._safetensors import from_safetensors
 from ._training import Trainer, TrainingProgress, train
 from ._version import __version__
 
@@ -94,6 +98,7 @@ __all__ = [
     "Trainer",
     "TrainingOptions",
     "TrainingProgress",
+    "UnsupportedError",
     "VersionError",
     "WouldBlockError",
     "__version__",
@@ -104,6 +109,9 @@ __all__ = [
     "concatenate",
     "decompress",
     "default_model",
+    "from_onnx",
+    "from_safetensors",
+    "from_torch",
     "library_path",
     "options",
     "presets",

@@ -154,8 +154,8 @@ def codes(latents: npt.ArrayLike) -> Array:
 
 def _refuse_colour(shape: tuple[int, ...], channels: int, grey: str) -> None:
     raise ShapeError(
-        f"images: shape {shape} looks like colour, {channels} channels, and models and lossy sets are of "
-        f"grey images; convert them: {grey}"
+        f"images: shape {shape} looks like colour, {channels} channels, and grey images are expected; "
+        f"convert them: {grey}"
     )
 
 
@@ -193,6 +193,32 @@ def image_leading(
     raise ShapeError(
         f"images: a shape that ends in ({height}, {width}) or ({height * width}) expected, "
         f"{shape} came{advice}"
+    )
+
+
+def model_leading(
+    shape: tuple[int, ...], size: tuple[int, int, int], advice: str = "", is_set: bool = False
+) -> tuple[int, ...]:
+    """The leading part of a shape of images for a model of (H, W, C), as `image_leading` of a grey one.
+
+    Raises:
+        KindError: the model is a predictor, which has no size.
+        ShapeError: they are not of that size, or have other channels.
+    """
+    height, width, channels = size
+    if channels <= 1:
+        return image_leading(shape, height, width, advice, is_set)
+    if shape[-3:] == size:
+        return shape[:-3]
+    if len(shape) >= 1 and shape[-1] == height * width * channels:
+        return shape[:-1]
+    if shape[-3:] == (channels, height, width):
+        raise ShapeError(
+            f"images: a shape that ends in {size} expected, {shape} came, with channels first: "
+            "numpy.moveaxis(images, -3, -1)"
+        )
+    raise ShapeError(
+        f"images: a shape that ends in {size} or ({height * width * channels}) expected, {shape} came{advice}"
     )
 
 

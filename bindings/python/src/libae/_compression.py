@@ -93,10 +93,10 @@ class _Plan:
         if not self.is_lossy and not sized:
             # Any size will do, and no model says one.
             try:
-                count, *size = _arrays.set_stack(shape)
-                if max(size) <= _LARGEST_SIDE and _arrays.total(tuple(size)) <= _LARGEST_BYTES:
-                    return (size[0], size[1], size[2]), count
-                came = f"{size[0]} x {size[1]}" + (f" x {size[2]}" if size[2] > 1 else "")
+                count, *sides = _arrays.set_stack(shape)
+                if max(sides) <= _LARGEST_SIDE and _arrays.total(tuple(sides)) <= _LARGEST_BYTES:
+                    return (sides[0], sides[1], sides[2]), count
+                came = f"{sides[0]} x {sides[1]}" + (f" x {sides[2]}" if sides[2] > 1 else "")
                 first = ShapeError(
                     f"images: sides of 1 to {_LARGEST_SIDE} pixels and at most {_LARGEST_BYTES} bytes an "
                     f"image expected, {came} came"
@@ -111,13 +111,13 @@ class _Plan:
             ) from None
         name = f'the model "{model.name}"' if sized else "those that come with libae"
         takes = "takes" if sized else "take"
-        sides = model.image_shape
+        size = model.size
         advice = (
-            f", and {name} {takes} {sides[0]} x {sides[1]}; train a model for these (libae.train), "
-            "or keep every pixel (exact=True)"
+            f", and {name} {takes} {' x '.join(map(str, model.image_shape))}; train a model for these "
+            "(libae.train), or keep every pixel (exact=True)"
         )
         try:
-            return (*sides, 1), _arrays.total(_arrays.image_leading(shape, *sides, advice, is_set=True))
+            return size, _arrays.total(_arrays.model_leading(shape, size, advice, is_set=True))
         except ShapeError:
             if first is not None:
                 raise first from None
@@ -508,16 +508,17 @@ def compress(
     """Packs images into an image set (.aez).
 
     A lossy set, the default, takes a few bytes an image, and its images are close to the originals. With
-    `exact` every pixel comes back, with `max_error` every pixel to within so much; such sets may be of
-    images of 1, 3 or 4 channels and sides to 256, of at most 196608 bytes each. The same images, model and
-    options give the same bytes as `aez compress` and the C interface, on every machine.
+    `exact` every pixel comes back, with `max_error` every pixel to within so much; such sets may be of any
+    images of 1, 3 or 4 channels and sides to 256, of at most 196608 bytes each. Images of a lossy set are of
+    the model's shape. The same images, model and options give the same bytes as `aez compress` and the C
+    interface, on every machine.
 
     Args:
         images: `uint8`, (N, H, W) or (H, W), perhaps with an axis of one channel; of the model's size also
             with other leading axes, or flat, (..., H * W). The set holds them as one sequence of (H, W).
-            Lossless and near-lossless sets also take (N, H, W, 3) and (N, H, W, 4), as of RGB and RGBA, and
-            give them back so. One colour image is images[None]; shapes that could be two of these are
-            refused.
+            Lossless and near-lossless sets, and models in colour, take (N, H, W, 3) and (N, H, W, 4), as of
+            RGB and RGBA, and give them back so. One colour image is images[None]; shapes that could be two of
+            these are refused.
         model: with a codec; None for those that come with libae, over which `quality` is one scale.
         exact: keep every pixel: the same as mode="lossless".
         image_shape: (H, W), or (H, W, C), for images that come flat, or with other leading axes; None for the
@@ -538,7 +539,7 @@ def compress(
     Raises:
         ArgumentError: `exact` and `max_error` at once, or a number out of range.
         KindError: the model has no encoder or no codec, or cannot do the method.
-        ShapeError: the images are not of the model's size, or a lossy set is to have colours.
+        ShapeError: the images are not of the model's shape.
         StoppedError: `progress` returned False.
 
     Warns:

@@ -32,6 +32,11 @@ class ArgumentError(Error, ValueError):
     name = "AE_ERROR_ARGUMENT"
 
 
+class UnsupportedError(ArgumentError, NotImplementedError):
+    """A network that is imported has an operation that libae has no node for; the message says which and
+    where."""
+
+
 class OutOfMemoryError(Error, MemoryError):
     """The allocator refused, or a size does not fit."""
 

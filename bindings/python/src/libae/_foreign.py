@@ -21,7 +21,10 @@ from ctypes import (
 )
 from typing import Any
 
-KINDS = ("pca", "linear", "sigmoid", "relu", "elu", "vae", "conv-vae", "predictor")
+KINDS = (
+    *("pca", "linear", "sigmoid", "relu", "elu", "vae", "conv-vae", "predictor"),
+    *("residual-vae", "custom"),
+)
 STORAGES = ("float32", "float16", "int8")
 MODES = ("lossy", "lossless", "near-lossless")
 METHODS = ("auto", "contexts", "scans", "predicted")

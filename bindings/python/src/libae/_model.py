@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import threading
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Callable
 import numpy as np
 import numpy.typing as npt
 
-from . import _arrays, _foreign, _options, _picture
+from . import _arrays, _foreign, _lists, _options, _picture, _safetensors, _to_onnx
 from ._arrays import Array
 from ._callbacks import CountFunction, Counting
 from ._context import Context, Held
@@ -31,8 +32,9 @@ class ModelInfo:
     """What a model is."""
 
     kind: str
-    """"pca", "linear", "sigmoid", "relu", "elu", "vae" or "conv-vae"; or "predictor", which is no autoencoder
-    and has no size: `width`, `height`, `channels` and `latent_size` are 0."""
+    """"pca", "linear", "sigmoid", "relu", "elu", "vae", "conv-vae", "residual-vae" or "custom"; or
+    "predictor", which is no autoencoder and has no size: `width`, `height`, `channels` and `latent_size` are
+    0."""
     storage: str
     """How its numbers are stored: "float32", "float16" or "int8"."""
     width: int
@@ -40,6 +42,7 @@ class ModelInfo:
     height: int
     """Pixels."""
     channels: int
+    """Numbers of a pixel: 1 (grey), 3 (RGB) or 4 (RGB and alpha)."""
     latent_size: int
     """Numbers in a latent code."""
     has_encoder: bool
@@ -172,7 +175,7 @@ class Model(Closing):
 
     In the shapes below, `...` stands for any leading shape, also none, (H, W) for the height and width of
     the model's images, and d for its `latent_size`. Images may come flat, as (..., H * W), too; they
-    always go out as (..., H, W).
+    always go out as (..., H, W). Of a model in colour (H, W) stands for (H, W, C).
     """
 
     def __init__(self, handle: Handle, held: Held | None = None) -> None:
@@ -296,9 +299,9 @@ class Model(Closing):
         """The model's weights and biases by name, in the order of its weight file.
 
         Returns:
-            `float32` arrays, weights (outputs, inputs) and biases (outputs): views of the model's memory,
-            which can be read and not written, and which keep it. docs/format-aew.md tells how convolutions
-            lie.
+            `float32` arrays, biases (outputs) and weights (outputs, inputs), of convolutions (outputs, k, k,
+            inputs), of transposed ones (k, k, outputs, inputs): views of the model's memory, which can be
+            read and not written, and which keep it.
 
         Raises:
             KindError: the model is stored as int8, and has no floats.
@@ -313,10 +316,47 @@ class Model(Closing):
             check(status)
             view = _View(handle, told.values, told.count)
             found[told.name.decode("utf-8")] = np.asarray(view)
-        for name, array in found.items():
-            biases = found.get(name[: -len("weight")] + "bias") if name.endswith("weight") else None
-            if biases is not None and biases.size and array.size % biases.size == 0:
-                found[name] = array.reshape(biases.size, -1)
+        options = _lists.options_of(self.description)
+        entries = ((self._info.height, self._info.width, self._info.channels), (1, 1, self._info.latent_size))
+        for half, nodes, entry in zip(("encoder", "decoder"), _lists.halves(options), entries):
+            for index in range(len(nodes)):
+                name = f"{half}.{index}.weight"
+                if name in found:
+                    found[name] = found[name].reshape(_lists.tensor_shape(nodes, index, entry))
+        return found
+
+    def to_safetensors(self, path: str | os.PathLike[Any]) -> None:
+        """Writes `tensors` and `description` to a safetensors file, which `from_safetensors` reads.
+
+        Args:
+            path: where to.
+
+        Raises:
+            ImportError: safetensors is not installed.
+            KindError: the model is stored as int8, and has no floats.
+        """
+        _safetensors.write(self, path)
+
+    def to_onnx(self, folder: str | os.PathLike[Any] | None = None) -> dict[str, Any]:
+        """The networks in floats as ONNX graphs, opset 17, which `from_onnx` reads.
+
+        Images are (N, C, H, W) `float32` in [0, 1], codes (N, d); a variational encoder gives (N, 2 d), means
+        and then log-variances.
+
+        Args:
+            folder: where encoder.onnx and decoder.onnx are written, and which is made if it is not there;
+                None to write nothing.
+
+        Returns:
+            {"encoder": onnx.ModelProto, "decoder": onnx.ModelProto}; a decoder alone has no "encoder".
+
+        Raises:
+            ImportError: onnx is not installed.
+            KindError: the model is stored as int8, and has no floats.
+        """
+        found = _to_onnx.graphs(self.description, self.tensors())
+        if folder is not None:
+            _to_onnx.write(found, os.fspath(folder))
         return found
 
     @taking(QUANTIZATION)
@@ -344,7 +384,7 @@ class Model(Closing):
         """
         handle, held = self._use(), self._with(context)
         array = _arrays.byte_pixels(images)
-        count = _arrays.total(_arrays.image_leading(array.shape, *self.image_shape, _OTHER_SIZE, is_set=True))
+        count = _arrays.total(_arrays.model_leading(array.shape, self.size, _OTHER_SIZE, is_set=True))
         how = QUANTIZATION.handle(options)
         return type(self)(
             opened(
@@ -383,7 +423,7 @@ class Model(Closing):
         """
         handle, held = self._use(), self._with(context)
         array = _arrays.byte_pixels(images)
-        count = _arrays.total(_arrays.image_leading(array.shape, *self.image_shape, _OTHER_SIZE, is_set=True))
+        count = _arrays.total(_arrays.model_leading(array.shape, self.size, _OTHER_SIZE, is_set=True))
         how = LOSSLESS.handle(options)
         counting = Counting(progress)
         with counting.running():
@@ -436,9 +476,14 @@ class Model(Closing):
         return self._info.latent_size
 
     @property
-    def image_shape(self) -> tuple[int, int]:
-        """(H, W), in pixels."""
-        return (self._info.height, self._info.width)
+    def image_shape(self) -> tuple[int, ...]:
+        """(H, W), in pixels; (H, W, C) of a model in colour, with 3 or 4 channels."""
+        return self.size if self._info.channels > 1 else self.size[:2]
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """(H, W, C), in pixels and channels: 1 of a grey model."""
+        return (self._info.height, self._info.width, self._info.channels)
 
     def encode(
         self, images: npt.ArrayLike, out: Array | None = None, *, context: Context | None = None
@@ -460,7 +505,7 @@ class Model(Closing):
         """
         handle = self._use()
         array = _arrays.pixels(images)
-        leading = _arrays.image_leading(array.shape, *self.image_shape, _OTHER_SIZE)
+        leading = _arrays.model_leading(array.shape, self.size, _OTHER_SIZE)
         latents = _arrays.result((*leading, self.latent_size), np.float32, out, array)
         call = _image_call(array, lib.ae_encode, lib.ae_encode_u8)
         _in_parts(call, self._with(context), handle, _arrays.total(leading), array, latents)
@@ -515,7 +560,7 @@ class Model(Closing):
         """
         handle = self._use()
         array = _arrays.pixels(images)
-        leading = _arrays.image_leading(array.shape, *self.image_shape, _OTHER_SIZE)
+        leading = _arrays.model_leading(array.shape, self.size, _OTHER_SIZE)
         mean = np.empty((*leading, self.latent_size), np.float32)
         log_variance = np.empty_like(mean)
         call = _image_call(array, lib.ae_posterior, lib.ae_posterior_u8)
@@ -571,9 +616,8 @@ class Model(Closing):
         """
         handle, held = self._use(), self._with(context)
         kind = _arrays.image_dtype(dtype)
-        height, width = self.image_shape
-        number = _arrays.count_of(count, kind.itemsize * height * width)
-        images = np.empty((number, height, width), kind)
+        number = _arrays.count_of(count, kind.itemsize * math.prod(self.size))
+        images = np.empty((number, *self.image_shape), kind)
         call = _image_call(images, lib.ae_sample, lib.ae_sample_u8)
         check(call(held.pointer, handle.pointer, number, _arrays.seed_of(seed), _arrays.address(images)))
         return images
@@ -633,7 +677,7 @@ class Model(Closing):
         info = self._info
         closed = ", closed" if self.closed else ""
         return (
-            f"<libae.Model {info.name!r}: {info.kind}, {info.height} x {info.width} pixels, "
+            f"<libae.Model {info.name!r}: {info.kind}, {' x '.join(map(str, self.image_shape))} pixels, "
             f"{info.latent_size} latents, {info.storage}{closed}>"
         )
 

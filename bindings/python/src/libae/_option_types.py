@@ -12,9 +12,22 @@ from typing import Literal, TypedDict
 class TrainingOptions(TypedDict, total=False):
     """Options of training."""
 
-    kind: Literal["pca", "linear", "sigmoid", "relu", "elu", "vae", "conv-vae"] | None
+    kind: Literal[
+        "pca",
+        "linear",
+        "sigmoid",
+        "relu",
+        "elu",
+        "vae",
+        "conv-vae",
+        "residual-vae",
+        "custom",
+    ] | None
     latent_size: int | None
     hidden: Sequence[int] | None
+    encoder: str | None
+    decoder: str | None
+    variational: bool | None
     loss: Literal["mse", "bernoulli"] | None
     output_activation: Literal["linear", "sigmoid"] | None
     steps: int | None
@@ -56,6 +69,7 @@ class QuantizationOptions(TypedDict, total=False):
     """Options of quantization."""
 
     rate_trained: bool | None
+    weight_bits: int | None
 
 
 class LosslessOptions(TypedDict, total=False):

@@ -176,7 +176,8 @@ class Table:
                 maximum=told.maximum,
                 default=_parsed(default, kind, bool(automatic)),
                 automatic=automatic,
-                choices=tuple(choices.split(",")) if choices else (),
+                # A number that is no choice has no name.
+                choices=tuple(word for word in choices.split(",") if word),
                 documentation=documentation,
                 is_implied=bool(told.is_implied),
                 former=tuple(former.split()),

@@ -122,7 +122,8 @@ class Trainer(Closing):
     processor, whatever the number of threads. Trainers are pickled and copied as checkpoints.
 
     Args:
-        image_shape: (H, W), in pixels, 1 to 64 each; None for (28, 28), or that of `start`.
+        image_shape: (H, W) or, of 1, 3 or 4 channels, (H, W, C), sides of 1 to 256; None for (28, 28), or
+            that of `start`.
         start: a model in floats whose weights the trainer starts from, for images of its own or for more
             steps; which network it is that model says.
         preset: options by name, see `libae.presets()`; those that are given beside it override it.
@@ -140,7 +141,7 @@ class Trainer(Closing):
     @taking(TRAINING)
     def __init__(
         self,
-        image_shape: tuple[int, int] | None = None,
+        image_shape: tuple[int, ...] | None = None,
         *,
         start: Model | None = None,
         preset: str | None = None,
@@ -158,8 +159,9 @@ class Trainer(Closing):
         if image_shape is None and start is not None:
             image_shape = start.image_shape
         if image_shape is not None:
-            height, width = image_shape
-            for key, side in (("height", height), ("width", width)):
+            if len(image_shape) not in (2, 3):
+                raise ShapeError(f"image_shape: (H, W) or (H, W, C) expected, {tuple(image_shape)} came")
+            for key, side in zip(("height", "width", "channels"), (*image_shape, 1)):
                 TRAINING.set(given, key, TRAINING.options[key].text(side))
 
         def create(out: Any) -> int:
@@ -174,7 +176,7 @@ class Trainer(Closing):
         self._callbacks.connect(handle, self._progress_interval)
         self._handle = handle
         options = self.options
-        self._image_shape = (options["height"], options["width"])
+        self._size = (options["height"], options["width"], options["channels"])
 
     @classmethod
     @suggesting()
@@ -230,9 +232,9 @@ class Trainer(Closing):
         return TRAINING.values(copied)
 
     @property
-    def image_shape(self) -> tuple[int, int]:
-        """(H, W), in pixels."""
-        return self._image_shape
+    def image_shape(self) -> tuple[int, ...]:
+        """(H, W), in pixels; (H, W, C) in colour, with 3 or 4 channels."""
+        return self._size if self._size[2] > 1 else self._size[:2]
 
     def fit(
         self,
@@ -243,7 +245,7 @@ class Trainer(Closing):
         """Trains until all steps are done. Called again after a stop, it goes on where it stopped.
 
         Args:
-            images: (..., H, W) or (..., H * W) `uint8`.
+            images: (..., H, W) or (..., H * W) `uint8`; in colour (..., H, W, C).
             progress: called with a `TrainingProgress` every `progress_interval` steps, on this thread.
                 Returning False, also numpy's, stops training cleanly; None and all else goes on. What it
                 raises stops training, too, and is raised again here; so is KeyboardInterrupt. It must not use
@@ -257,7 +259,7 @@ class Trainer(Closing):
             DivergedError: the loss is not finite any more; the trainer holds the last good state.
         """
         array = _arrays.byte_pixels(images)
-        count = _arrays.total(_arrays.image_leading(array.shape, *self._image_shape, is_set=True))
+        count = _arrays.total(_arrays.model_leading(array.shape, self._size, is_set=True))
         with self._alone() as handle, self._callbacks.telling(progress, log):
             status = lib.ae_trainer_fit(handle.pointer, _arrays.address(array), count)
             if status != _foreign.STATUS_STOPPED:
@@ -277,7 +279,7 @@ class Trainer(Closing):
             KindError: the kind is PCA, which has no steps.
         """
         array = _arrays.pixels(images)
-        count = _arrays.total(_arrays.image_leading(array.shape, *self._image_shape, is_set=True))
+        count = _arrays.total(_arrays.model_leading(array.shape, self._size, is_set=True))
         if array.dtype == np.uint8:
             array = array / np.float32(255)
         told = _foreign.Progress(struct_size=ctypes.sizeof(_foreign.Progress))
@@ -297,7 +299,7 @@ class Trainer(Closing):
             array, count = np.empty(0, np.uint8), 0
         else:
             array = _arrays.byte_pixels(images)
-            count = _arrays.total(_arrays.image_leading(array.shape, *self._image_shape, is_set=True))
+            count = _arrays.total(_arrays.model_leading(array.shape, self._size, is_set=True))
         address = _arrays.address(array) if count else None
         with self._alone() as handle:
             return Model(
@@ -349,9 +351,8 @@ class Trainer(Closing):
         self.close()
 
     def __repr__(self) -> str:
-        height, width = self._image_shape
         closed = ", closed" if self.closed else ""
-        return f"<libae.Trainer for {height} x {width} pixels{closed}>"
+        return f"<libae.Trainer for {' x '.join(map(str, self.image_shape))} pixels{closed}>"
 
 
 Trainer.__doc__ = _options.documented(Trainer.__doc__, TRAINING)
@@ -383,10 +384,10 @@ def train(
     """Trains a model on a set of images.
 
     Args:
-        images: (N, H, W) `uint8`, perhaps with an axis of one channel; (N, 784) is taken for 28 x 28.
-            Colour is refused.
-        image_shape: (H, W), for images that come flat in another size, or with other leading axes.
-        start, preset, progress_interval, context: as in `Trainer`.
+        images: (N, H, W) `uint8`, perhaps with an axis of one channel, or (N, H, W, C) with 3 or 4; (N, 784)
+            is taken for 28 x 28.
+        image_shape: (H, W) or (H, W, C), for images that come flat in another size, or with other leading
+        axes. start, preset, progress_interval, context: as in `Trainer`.
         codec: fit what `compress` needs, too.
         progress, log: as in `Trainer.fit`; if `progress` returns False, the model is the one so far.
         {options}
@@ -398,18 +399,20 @@ def train(
     """
     array = _arrays.byte_pixels(images)
     if image_shape is not None:
-        shape = (image_shape[0], image_shape[1])
-        count = _arrays.total(_arrays.image_leading(array.shape, *shape, is_set=True))
+        if len(image_shape) not in (2, 3):
+            raise ShapeError(f"image_shape: (H, W) or (H, W, C) expected, {tuple(image_shape)} came")
+        shape = (image_shape[0], image_shape[1], image_shape[2] if len(image_shape) == 3 else 1)
+        count = _arrays.total(_arrays.model_leading(array.shape, shape, is_set=True))
     elif array.ndim == 2 and array.shape[1] == 784:
-        shape, count = (28, 28), len(array)
+        shape, count = (28, 28, 1), len(array)
     elif array.ndim < 3:
         raise ShapeError(
             f"images: shape (N, H, W) expected, or image_shape for flat ones, {array.shape} came"
         )
     else:
-        count, *sides = _arrays.image_stack(array.shape)
-        shape = (sides[0], sides[1])
-    array = array.reshape(count, *shape)
+        count, *sides = _arrays.set_stack(array.shape)
+        shape = (sides[0], sides[1], sides[2])
+    array = array.reshape(count, *(shape if shape[2] > 1 else shape[:2]))
     with Trainer(
         shape,
         start=start,
