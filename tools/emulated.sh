@@ -51,6 +51,10 @@ else
     -o "$out/paths" -lm -lpthread
   result $? "Nehalem: the kernels and their tests compile"
   run "Nehalem" qemu-x86_64-static -cpu Nehalem "$out/paths" generic
+  "$clang" -O2 -Wall -Wextra -Werror -ISources/CKernels/include Tests/kernels/integers.c Sources/CKernels/?*.c \
+    -o "$out/integers" -lm -lpthread
+  result $? "Nehalem: the tests of integer networks compile"
+  run "Nehalem" qemu-x86_64-static -cpu Nehalem "$out/integers" 100
 
   "${CC:-cc}" -std=c99 -O1 -Iinclude Tests/conformance/*.c -o "$out/conformance" -L"$lib" -lae -lm -lpthread
   result $? "Nehalem: the conformance program compiles"
@@ -76,7 +80,7 @@ if ! command -v qemu-aarch64-static >/dev/null; then
 elif [ ! -e "$sysroot/lib/libc.so.6" ] || ! "$clang" --target=aarch64-linux-gnu -print-libgcc-file-name >/dev/null 2>&1; then
   echo "skipped  64-bit Arm: no C library for it (Debian: libc6-dev-arm64-cross libgcc-12-dev-arm64-cross)"
 else
-  for program in paths pool; do
+  for program in paths integers pool; do
     "$clang" --target=aarch64-linux-gnu -fuse-ld=lld -O2 -Wall -Wextra -Werror -ISources/CKernels/include \
       Tests/kernels/$program.c Sources/CKernels/?*.c -o "$out/$program-arm" -lm -lpthread
     result $? "Arm: the kernels and Tests/kernels/$program.c compile"
@@ -86,6 +90,7 @@ else
     best=neon
     if [ "$cpu" = max ]; then best=dotprod; fi
     run "Arm $cpu" qemu-aarch64-static -L "$sysroot" -cpu "$cpu" "$out/paths-arm" "$best"
+    run "Arm $cpu" qemu-aarch64-static -L "$sysroot" -cpu "$cpu" "$out/integers-arm" 100
   done
   run "Arm" qemu-aarch64-static -L "$sysroot" -cpu max "$out/pool-arm"
 

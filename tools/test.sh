@@ -3,8 +3,8 @@
 # writes its whole output to .build/test/NAME.log and shows what failed when it has ended; the last line of all sums
 # them up: "N passed, N failed, N skipped".
 #
-# usage: tools/test.sh [SUITE...]     suites: lint build swift tool install; library abi conformance python fuzz
-#                                     sanitize kernels races emulated
+# usage: tools/test.sh [SUITE...]     suites: lint build swift tool install kernels races emulated; library abi
+#                                     conformance fuzz python sanitize
 #                                     environment: AE_MNIST, AE_IMAGES, CC, CXX, SWIFT, PYTHON
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -110,7 +110,7 @@ run_races() {
   fi
   # It dislikes threads after fork as such.
   export TSAN_OPTIONS="die_after_fork=0 halt_on_error=1"
-  for program in pool paths; do
+  for program in pool paths integers; do
     "$clang" -O1 -g -fsanitize=thread -Wall -Wextra -Werror -ISources/CKernels/include "Tests/kernels/$program.c" \
       Sources/CKernels/?*.c -o ".build/test/races-$program" "${runtime[@]}" || return 1
     ".build/test/races-$program" || return 1
@@ -133,12 +133,15 @@ run_sanitize() {
   if [ "$status" -ne 0 ]; then return 1; fi
   # Memory that is refused is an error like others.
   export ASAN_OPTIONS=allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 SWIFT_BACKTRACE=enable=no
-  for program in pool paths; do
+  for program in pool paths integers; do
     "$clang" -fuse-ld=lld -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -Wall -Wextra -Werror \
       -ISources/CKernels/include "Tests/kernels/$program.c" Sources/CKernels/?*.c -o ".build/test/sanitize-$program" \
       -lm -lpthread || return 1
     ".build/test/sanitize-$program" || status=1
   done
+  # AVX-VNNI as processors with AVX-512 spell it.
+  "$clang" -O1 -Wall -Wextra -Werror -DCK_VNNI_AS_AVX512 -ISources/CKernels/include Tests/kernels/integers.c \
+    Sources/CKernels/?*.c -o .build/test/integers-vnni -lm -lpthread && .build/test/integers-vnni || status=1
   "$clang" -fuse-ld=lld -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -Wall -Wextra -Werror \
     -ISources/CPixels/include Tests/kernels/pixels.c Sources/CPixels/?*.c -o .build/test/sanitize-pixels -lm || return 1
   .build/test/sanitize-pixels || status=1
@@ -222,6 +225,9 @@ swift_lane() {
     suite tool count_pytest run_pytest Tests/tool
     if [ -f .build/lib/libae.so ]; then suite install count_lines run_install; fi
   fi
+  suite kernels count_lines run_kernels
+  suite races count_lines run_races
+  if [ -f .build/lib/libae.so ]; then suite emulated count_lines tools/emulated.sh; fi
 }
 
 library_lane() {
@@ -232,10 +238,6 @@ library_lane() {
     suite python count_pytest run_pytest Tests/python
   fi
   suite sanitize count_lines run_sanitize
-  suite kernels count_lines run_kernels
-  suite races count_lines run_races
-  after build
-  if [ -f .build/lib/libae.so ]; then suite emulated count_lines tools/emulated.sh; fi
 }
 
 rm -f "$logs"/*.result
