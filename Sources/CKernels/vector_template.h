@@ -18,7 +18,6 @@ typedef float FN(unaligned) __attribute__((vector_size(VL * 4), aligned(4)));
 #define vload_part FN(vload_part)
 #define vstore_part FN(vstore_part)
 #define vselect FN(vselect)
-#define vreciprocal FN(vreciprocal)
 #define vmax FN(vmax)
 #define vmin FN(vmin)
 #define vexp FN(vexp)
@@ -103,20 +102,6 @@ CK_INLINE vf vmin(vf a, vf b) {
 }
 #endif
 
-/* 1 / x within 2 ulp, for x of which neither is denormal: an estimate and one step of Newton's, where divisions are slow. */
-CK_INLINE vf vreciprocal(vf x) {
-#if CK_IS_AVX512
-  vf estimate = (vf)_mm512_rcp14_ps((__m512)x);
-#elif CK_IS_AVX2
-  vf estimate = (vf)_mm256_rcp_ps((__m256)x);
-#else
-  return 1.0f / x;
-#endif
-#if CK_IS_AVX512 || CK_IS_AVX2
-  return estimate * (2.0f - x * estimate);
-#endif
-}
-
 /* exp(x) = *scale (1 + *fraction), *scale a power of two; x lies in [-87.33, 88.37]. A minimax polynomial, evaluated as
    Estrin does: half of the latency. */
 CK_INLINE void FN(vexp_parts)(vf x, vf *scale, vf *fraction) {
@@ -138,7 +123,7 @@ CK_INLINE vf vexp(vf x) {
 }
 
 CK_INLINE vf vsigmoid(vf x) {
-  return vreciprocal(1.0f + vexp(-x));
+  return 1.0f / (1.0f + vexp(-x));
 }
 
 /* exp(x) - 1 without cancellation near 0. */
@@ -153,14 +138,14 @@ CK_INLINE vf velu(vf x) {
    its series. sigmoid(x) falls out of u as well. */
 CK_INLINE vf vsoftplus(vf x, vf *sigmoid) {
   vf u = vexp(vmin(x, -x));
-  vf s = u * vreciprocal(2.0f + u), q = s * s;
+  vf s = u / (2.0f + u), q = s * s;
   vf p = q * (1.0f / 13) + 1.0f / 11;
   p = p * q + 1.0f / 9;
   p = p * q + 1.0f / 7;
   p = p * q + 1.0f / 5;
   p = p * q + 1.0f / 3;
   p = p * q + 1.0f;
-  *sigmoid = vselect(x < 0.0f, u, (vf){} + 1.0f) * vreciprocal(1.0f + u);
+  *sigmoid = vselect(x < 0.0f, u, (vf){} + 1.0f) / (1.0f + u);
   return vmax(x, (vf){}) + 2.0f * s * p;
 }
 

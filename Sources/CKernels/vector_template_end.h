@@ -18,4 +18,3 @@
 #undef vtanh
 #undef verf
 #undef vactivation_gradient_at
-#undef vreciprocal

@@ -38,8 +38,36 @@ static float *floats(size_t count) {
 }
 
 static double activate(int f, double x) {
-  return f == CK_SIGMOID ? 1 / (1 + exp(-x)) : f == CK_RELU ? fmax(x, 0) : f == CK_ELU && x < 0 ? expm1(x) : x;
+  switch (f & 255) {
+  case CK_SIGMOID:
+    return 1 / (1 + exp(-x));
+  case CK_RELU:
+    return fmax(x, 0);
+  case CK_ELU:
+    return x < 0 ? expm1(x) : x;
+  case CK_LEAKY_RELU:
+    return x < 0 ? x * (f >> 8) / 1000 : x;
+  case CK_SILU:
+    return x / (1 + exp(-x));
+  case CK_GELU:
+    return x * erfc(-x * 0.70710678118654752440) / 2;
+  case CK_GELU_TANH:
+    return x * (1 + tanh(0.79788456080286535588 * (x + 0.044715 * x * x * x))) / 2;
+  case CK_TANH:
+    return tanh(x);
+  default:
+    return x;
+  }
 }
+
+/* f'(x), by differences. */
+static double slope(int f, double x) {
+  return (activate(f, x + 1e-6) - activate(f, x - 1e-6)) / 2e-6;
+}
+
+static const int activations[] = {CK_IDENTITY, CK_SIGMOID, CK_RELU, CK_ELU, CK_TANH, CK_LEAKY_RELU + 256 * 200,
+                                  CK_LEAKY_RELU + 256 * 10, CK_SILU, CK_GELU, CK_GELU_TANH};
+enum { ACTIVATIONS = sizeof activations / sizeof *activations, ACTIVATIONS_BY_VALUE = 7 };
 
 static int differs(double got, double wanted, double tolerance) {
   return !(fabs(got - wanted) <= tolerance * (1 + fabs(wanted)));
@@ -166,16 +194,19 @@ static void test_passes(void) {
   report(failed, "exp is within three units of the seventh digit");
 
   failed = 0;
-  for (int f = CK_IDENTITY; f <= CK_ELU; f++) {
+  for (int a = 0; a < ACTIVATIONS; a++) {
+    int f = activations[a];
     memcpy(y, x, sizeof y);
     ck_activate(f, N, y);
     for (int i = 0; i < N; i++)
-      failed += differs(y[i], activate(f, x[i]), 2e-6), g[i] = 2;
+      failed += differs(y[i], activate(f, x[i]), 2e-6), g[i] = m[i] = 2;
     ck_activation_gradient(f, N, y, g);
+    ck_activation_gradient_at(f, N, x, m);
     for (int i = 0; i < N; i++) {
-      double s = y[i];
-      double slope = f == CK_SIGMOID ? s * (1 - s) : f == CK_RELU ? s > 0 : f == CK_ELU && s < 0 ? s + 1 : 1;
-      failed += differs(g[i], 2 * slope, 2e-6);
+      double wanted = 2 * slope(f, x[i]);
+      if (fabs(x[i]) < 1e-5) /* a kink */
+        continue;
+      failed += differs(m[i], wanted, 4e-6) + (a < ACTIVATIONS_BY_VALUE && differs(g[i], wanted, 4e-6));
     }
   }
   report(failed, "activations and their gradients");
@@ -314,6 +345,285 @@ static void test_convolutions(void) {
   report(failed, "convolutions go backward as they go forward");
 }
 
+/* ---- Lists of nodes ---- */
+
+typedef struct shape {
+  int32_t height, width, channels;
+} shape;
+
+static size_t numbers(shape s) {
+  return (size_t)(s.height * s.width * s.channels);
+}
+
+static int32_t below(uint32_t n) {
+  return (int32_t)(draw() % n);
+}
+
+/* A node without weights, or a layer, in plain loops. */
+static void plain_node(const ck_dense_layer *l, const float *w, const double *x0, const double *x1, double *y) {
+  const ck_convolution *g = &l->convolution;
+  size_t pixels = (size_t)l->node.pixels, a = (size_t)l->node.channels[0], b = (size_t)l->node.channels[1];
+  int operation = l->node.operation;
+  size_t outputs = l->outputs, fine = (size_t)g->fine_channels, coarse = (size_t)g->coarse_channels;
+  int layer = operation == CK_LAYER;
+  if (layer && g->kernel) {
+    outputs = g->transposed ? ck_fine_count(g) : ck_coarse_pixels(g) * coarse;
+    for (size_t i = 0; i < outputs; i++)
+      y[i] = l->bias[i % (g->transposed ? fine : coarse)];
+  }
+  if (layer && !g->kernel)
+    for (size_t o = 0; o < outputs; o++) {
+      y[o] = l->bias[o];
+      for (size_t i = 0; i < l->inputs; i++)
+        y[o] += (double)w[o * l->inputs + i] * x0[i];
+    }
+  else if ((layer && g->kernel) || operation == CK_MEAN_POOL || operation == CK_MAX_POOL) {
+    int32_t kernel = g->kernel < 0 ? g->fine_height > g->fine_width ? g->fine_height : g->fine_width : g->kernel;
+    int32_t stride = g->kernel < 0 ? kernel : g->stride;
+    for (int32_t cy = 0; cy < g->coarse_height; cy++)
+      for (int32_t cx = 0; cx < g->coarse_width; cx++) {
+        size_t at = (size_t)(cy * g->coarse_width + cx), count = 0;
+        for (size_t c = 0; !layer && c < fine; c++)
+          y[at * fine + c] = operation == CK_MAX_POOL ? -INFINITY : 0;
+        for (int32_t i = 0; i < kernel; i++)
+          for (int32_t j = 0; j < kernel; j++) {
+            int32_t fy = cy * stride - g->padding + i, fx = cx * stride - g->padding + j;
+            if (fy < 0 || fx < 0 || fy >= g->fine_height || fx >= g->fine_width)
+              continue;
+            size_t from = (size_t)(fy * g->fine_width + fx) * fine, tap = (size_t)(i * kernel + j);
+            count++;
+            for (size_t f = 0; f < fine; f++)
+              if (operation == CK_MAX_POOL)
+                y[at * fine + f] = fmax(y[at * fine + f], x0[from + f]);
+              else if (!layer)
+                y[at * fine + f] += x0[from + f];
+              else
+                for (size_t c = 0; c < coarse; c++)
+                  if (g->transposed)
+                    y[from + f] += w[(tap * fine + f) * coarse + c] * x0[at * coarse + c];
+                  else
+                    y[at * coarse + c] += w[(c * (size_t)(kernel * kernel) + tap) * fine + f] * x0[from + f];
+          }
+        for (size_t c = 0; operation == CK_MEAN_POOL && c < fine; c++)
+          y[at * fine + c] /= (double)count;
+      }
+  }
+  for (size_t i = 0; !layer && i < outputs; i++)
+    switch (operation) {
+    case CK_RESHAPE:
+    case CK_ACTIVATE:
+      y[i] = x0[i];
+      break;
+    case CK_ADD:
+      y[i] = x0[i] + x1[i];
+      break;
+    case CK_CONCATENATE:
+      y[i] = i % (a + b) < a ? x0[i / (a + b) * a + i % (a + b)] : x1[i / (a + b) * b + i % (a + b) - a];
+      break;
+    case CK_UPSAMPLE: {
+      size_t wide = (size_t)g->fine_width * fine, row = i / wide, column = i % wide / fine;
+      y[i] = x0[(row / (size_t)g->stride * (size_t)g->coarse_width + column / (size_t)g->stride) * fine + i % fine];
+      break;
+    }
+    case CK_CHANNELS_FIRST:
+      y[i] = x0[i % pixels * a + i / pixels];
+      break;
+    case CK_CHANNELS_LAST:
+      y[i] = x0[i % a * pixels + i / a];
+      break;
+    }
+  for (size_t i = 0; i < outputs; i++)
+    y[i] = activate(l->activation, y[i]);
+}
+
+/* Draws a node on what comes from `from`, another source of `other`, whose shapes may forbid what was drawn. Returns 0 then. */
+static int draw_node(int operation, shape from, shape other, ck_dense_layer *l, shape *to) {
+  int32_t h = from.height, w = from.width, c = from.channels;
+  *l = (ck_dense_layer){.inputs = numbers(from), .activation = CK_IDENTITY};
+  *to = from;
+  int kind = below(3);
+  int32_t kernel = 1 + below(7), stride = 1 + below(4), padding = below((uint32_t)kernel);
+  l->node = (ck_node){operation, {0, 0}, h * w, {c, other.channels}};
+  int32_t k = operation == CK_MAX_POOL ? 1 + below(4) : kernel;
+  switch (operation) {
+  case CK_LAYER:
+    l->activation = activations[draw() % ACTIVATIONS];
+    if (kind == 0) {
+      *to = (shape){1, 1, 1 + below(40)};
+      if (below(3) == 0)
+        *to = (shape){1 + below(3), 1 + below(3), 1 + below(9)};
+      l->outputs = numbers(*to);
+      return 1;
+    }
+    *to = (shape){0, 0, 1 + below(20)};
+    if (kind == 1) {
+      to->height = (h + 2 * padding - kernel) / stride + 1, to->width = (w + 2 * padding - kernel) / stride + 1;
+      if (h + 2 * padding < kernel || w + 2 * padding < kernel)
+        return 0;
+      l->convolution = (ck_convolution){w, h, c, to->width, to->height, to->channels, kernel, stride, padding, 0};
+      l->inputs = ck_column_count(&l->convolution), l->outputs = (size_t)to->channels;
+      return 1;
+    }
+    to->height = (h - 1) * stride - 2 * padding + kernel + below((uint32_t)stride);
+    to->width = (w - 1) * stride - 2 * padding + kernel + below((uint32_t)stride);
+    if (to->height < 1 || to->width < 1 || to->height > 24 || to->width > 24)
+      return 0;
+    l->convolution = (ck_convolution){to->width, to->height, to->channels, w, h, c, kernel, stride, padding, 1};
+    l->inputs = (size_t)c, l->outputs = ck_column_count(&l->convolution);
+    return 1;
+  case CK_ACTIVATE:
+    l->activation = activations[draw() % ACTIVATIONS];
+    break;
+  case CK_ADD:
+    l->activation = activations[draw() % ACTIVATIONS];
+    if (memcmp(&from, &other, sizeof from))
+      return 0;
+    break;
+  case CK_CONCATENATE:
+    to->channels += other.channels;
+    if (h != other.height || w != other.width || to->channels > 40)
+      return 0;
+    break;
+  case CK_MEAN_POOL:
+    padding = 0;
+    if (kind == 0) {
+      *to = (shape){1, 1, c};
+      l->convolution = (ck_convolution){w, h, c, 1, 1, c, -1, 1, 0, 0};
+      break;
+    }
+    /* fall through */
+  case CK_MAX_POOL:
+    padding = k > 1 && operation == CK_MAX_POOL ? below((uint32_t)k / 2 + 1) : 0;
+    if (h + 2 * padding < k || w + 2 * padding < k)
+      return 0;
+    to->height = (h + 2 * padding - k) / stride + 1, to->width = (w + 2 * padding - k) / stride + 1;
+    if ((to->height - 1) * stride - padding >= h || (to->width - 1) * stride - padding >= w)
+      return 0;
+    l->convolution = (ck_convolution){w, h, c, to->width, to->height, c, k, stride, padding, 0};
+    break;
+  case CK_UPSAMPLE:
+    k = 2 + below(3);
+    *to = (shape){h * k, w * k, c};
+    if (to->height > 24 || to->width > 24)
+      return 0;
+    l->convolution = (ck_convolution){w * k, h * k, c, w, h, c, k, k, 0, 1};
+    break;
+  case CK_RESHAPE:
+    *to = (shape){1, 1, h * w * c};
+    break;
+  case CK_CHANNELS_FIRST:
+    *to = (shape){c, h, w};
+    break;
+  default:
+    *to = (shape){w, c, h};
+    l->node.pixels = w * c, l->node.channels[0] = h;
+  }
+  l->outputs = numbers(*to);
+  return 1;
+}
+
+static double *doubles(size_t count, const float *from) {
+  double *x = malloc((count + 1) * sizeof *x);
+  for (size_t i = 0; i < count; i++)
+    x[i] = from[i];
+  return x;
+}
+
+static void test_nodes(void) {
+  int failed = 0, failed_gradient = 0;
+  for (int round = 0; round < 180; round++) {
+    int operation = CK_RESHAPE + round % 9;
+    shape from = {1 + below(9), 1 + below(9), 1 + below(9)}, other = from, to;
+    other.channels += operation == CK_CONCATENATE ? below(5) : 0;
+    ck_dense_layer l;
+    if (!draw_node(operation, from, other, &l, &to))
+      continue;
+    int two = operation == CK_ADD || operation == CK_CONCATENATE;
+    size_t rows = 1 + draw() % 4, n0 = numbers(from), n1 = two ? numbers(other) : 0, n = l.outputs;
+    float *x0 = floats(rows * n0), *x1 = floats(rows * n1), *y = floats(rows * n), *dy = floats(rows * n);
+    float *dx0 = floats(rows * n0), *dx1 = floats(rows * n1);
+    /* No two of them are equal, nor near a kink: differences are those of one piece. */
+    for (size_t i = 0; i < rows * n0; i++)
+      x0[i] = (float)((i * 7919 + draw() % 3) % 10007) * 2e-4f - 1.00003f;
+    double *y0 = malloc((n + 1) * sizeof *y0), *y1 = malloc((n + 1) * sizeof *y1);
+    ck_node_forward(&l, rows, x0, two ? x1 : NULL, y);
+    ck_dense_layer sum = l;
+    if (operation == CK_ADD)
+      sum.activation = CK_IDENTITY;
+    ck_node_backward(&l, rows, x0, two ? x1 : NULL, y, dy, dx0, two ? dx1 : NULL);
+    for (size_t r = 0; r < rows; r++) {
+      double *a = doubles(n0, x0 + r * n0), *b = doubles(n1, x1 + r * n1);
+      plain_node(&l, NULL, a, b, y0);
+      for (size_t i = 0; i < n; i++)
+        failed += differs(y[r * n + i], y0[i], 2e-6);
+      for (size_t i = 0; i < n0 + n1; i += 1 + draw() % 7) {
+        double *at = i < n0 ? a + i : b + (i - n0), before = *at, wanted = 0;
+        *at = before + 1e-6, plain_node(&sum, NULL, a, b, y0);
+        *at = before - 1e-6, plain_node(&sum, NULL, a, b, y1);
+        *at = before;
+        for (size_t o = 0; o < n; o++)
+          wanted += dy[r * n + o] * (y0[o] - y1[o]) / 2e-6;
+        failed_gradient += differs(i < n0 ? dx0[r * n0 + i] : dx1[r * n1 + i - n0], wanted, 2e-5);
+      }
+      free(a), free(b);
+    }
+    free(x0), free(x1), free(y), free(dy), free(dx0), free(dx1), free(y0), free(y1);
+  }
+  report(failed, "nodes without weights are those of plain loops");
+  report(failed_gradient, "and their gradients those of differences");
+}
+
+static void test_lists(void) {
+  enum { MOST = 24 };
+  int failed = 0;
+  for (int round = 0; round < 120; round++) {
+    size_t count = 1 + draw() % (round % 10 ? 8 : MOST), rows = 1 + draw() % (round % 4 ? 4 : 20);
+    ck_dense_layer layers[MOST];
+    float *weights[MOST], *bias[MOST];
+    shape shapes[MOST + 1] = {{1 + below(9), 1 + below(9), 1 + below(5)}};
+    for (size_t l = 0; l < count; l++) {
+      size_t first, second;
+      do {
+        first = draw() % 3 ? l : draw() % (l + 1), second = draw() % (l + 1);
+      } while (!draw_node(draw() % 3 ? below(10) : CK_LAYER, shapes[first], shapes[second], &layers[l], &shapes[l + 1]));
+      layers[l].node.back[0] = (int32_t)(l - first), layers[l].node.back[1] = (int32_t)(l - second);
+      int layer = layers[l].node.operation == CK_LAYER;
+      const ck_convolution *g = &layers[l].convolution;
+      size_t weight_count = layer ? layers[l].inputs * layers[l].outputs : 0;
+      size_t taps = !layer ? 1 : g->kernel && g->transposed ? numbers(shapes[first]) : layers[l].inputs;
+      weights[l] = floats(weight_count), bias[l] = floats(numbers(shapes[l + 1]));
+      for (size_t i = 0; i < weight_count; i++)
+        weights[l][i] /= (float)sqrt((double)taps);
+      layers[l].bias = bias[l];
+      if (layer)
+        ck_dense_prepare(&layers[l], weights[l]);
+    }
+    size_t n = numbers(shapes[0]), outputs = numbers(shapes[count]), refused, overflow;
+    float *x = floats(rows * n), *y = floats(rows * outputs);
+    failed += ck_dense_network(layers, count, rows, x, CK_ROWS_FLOATS, y, CK_ROWS_FLOATS, &refused, &overflow) != 0;
+    failed += refused != SIZE_MAX || overflow != SIZE_MAX;
+    for (size_t r = 0; r < rows; r++) {
+      double *values[MOST + 1] = {doubles(n, x + r * n)};
+      for (size_t l = 0; l < count; l++) {
+        values[l + 1] = malloc((numbers(shapes[l + 1]) + 1) * sizeof(double));
+        plain_node(&layers[l], weights[l], values[l - (size_t)layers[l].node.back[0]],
+                   values[l - (size_t)layers[l].node.back[1]], values[l + 1]);
+      }
+      for (size_t i = 0; i < outputs; i++)
+        failed += differs(y[r * outputs + i], values[count][i], 1e-4);
+      for (size_t l = 0; l <= count; l++)
+        free(values[l]);
+    }
+    for (size_t l = 0; l < count; l++) {
+      free(weights[l]), free(bias[l]);
+      if (layers[l].node.operation == CK_LAYER)
+        ck_dense_release(&layers[l]);
+    }
+    free(x), free(y);
+  }
+  report(failed, "lists of nodes give what plain loops give");
+}
+
 /* How far values and vectors of a matrix are from what they should be, beside its largest entry. */
 static double eigen_error(size_t n, const double *a, size_t wanted) {
   double *values = malloc(n * sizeof *values), *vectors = malloc(wanted * n * sizeof *vectors);
@@ -421,6 +731,8 @@ int main(int argc, char **argv) {
     test_dense();
     test_passes();
     test_convolutions();
+    test_nodes();
+    test_lists();
     test_integers();
     test_eigen();
   }
