@@ -148,7 +148,7 @@ run_sanitize() {
   # Its library has no models beside it.
   AE_MODEL_PATH=$PWD/models .build/sanitize/bin/conformance || status=1
   Tests/fuzz/mutate.sh -f Tests/golden/*.* Tests/golden/*/*.* Tests/attack/*/* || status=1
-  Tests/fuzz/mutate.sh 6000 || status=1
+  Tests/fuzz/mutate.sh 3500 || status=1
   Tests/fuzz/fuzz.sh 1 || status=1
   return "$status"
 }
