@@ -3,8 +3,8 @@
 # writes its whole output to .build/test/NAME.log and shows what failed when it has ended; the last line of all sums
 # them up: "N passed, N failed, N skipped".
 #
-# usage: tools/test.sh [SUITE...]     suites: lint build swift tool install kernels races; library abi
-#                                     conformance fuzz python sanitize emulated
+# usage: tools/test.sh [SUITE...]     suites: lint build swift tool install kernels races emulated; library abi
+#                                     conformance fuzz python sanitize
 #                                     environment: AE_MNIST, AE_IMAGES, CC, CXX, SWIFT, PYTHON
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -148,7 +148,7 @@ run_sanitize() {
   # Its library has no models beside it.
   AE_MODEL_PATH=$PWD/models .build/sanitize/bin/conformance memory || status=1
   Tests/fuzz/mutate.sh -f Tests/golden/*.* Tests/golden/*/*.* Tests/attack/*/* || status=1
-  Tests/fuzz/mutate.sh 3500 || status=1
+  Tests/fuzz/mutate.sh 2000 || status=1
   Tests/fuzz/fuzz.sh 1 || status=1
   return "$status"
 }
@@ -227,6 +227,7 @@ swift_lane() {
   fi
   suite kernels count_lines run_kernels
   suite races count_lines run_races
+  if [ -f .build/lib/libae.so ]; then suite emulated count_lines tools/emulated.sh; fi
 }
 
 library_lane() {
@@ -237,8 +238,6 @@ library_lane() {
     suite python count_pytest run_pytest Tests/python
   fi
   suite sanitize count_lines run_sanitize
-  after build
-  if [ -f .build/lib/libae.so ]; then suite emulated count_lines tools/emulated.sh; fi
 }
 
 rm -f "$logs"/*.result

@@ -320,7 +320,6 @@ int main(int argc, char **argv) {
     test_tensors();
     test_coding();
     test_image_sets();
-    test_colour();
     test_reading();
     test_hostile_files();
     test_ownership();
