@@ -50,10 +50,10 @@ setup:  ## find what the build needs; as root, install what is missing
 	@tools/setup.sh
 
 tool: setup  ## build the tool: .build/release/aez
-	env -u CC -u CXX $(SWIFT) build -c release --product aez
+	@tools/swift-build.sh --product aez
 
 study: tool  ## build what `aez study` starts: .build/release/aez-study
-	env -u CC -u CXX $(SWIFT) build -c release --product aez-study
+	@tools/swift-build.sh --product aez-study
 
 lib: setup  ## build .build/lib/libae.so and .a, and libae-decode, in embedded Swift
 	@tools/build-library.sh
@@ -82,15 +82,13 @@ install: lib standalone  ## install header, libraries, models, tool, study, man 
 # The programs that are installed carry Swift's library in themselves: where they go there may be no Swift, and the
 # place of this one is not for others to know.
 standalone: setup
-	for product in aez aez-study; do \
-	  env -u CC -u CXX $(SWIFT) build -c release --product $$product --static-swift-stdlib --disable-local-rpath \
-	    --scratch-path .build/standalone || exit 1; done
+	@tools/standalone.sh
 
 man:  ## write the options in docs/aez.1 as the built tool has them
-	@$(PYTHON) tools/man.py --tool "$$(ls .build/release/aez .build/standalone/release/aez 2>/dev/null | head -n 1)"
+	@$(PYTHON) tools/man.py --tool "$$(ls .build/release/aez .build/standalone/aez 2>/dev/null | head -n 1)"
 
 install-built:
-	@if command -v $(PYTHON) >/dev/null; then $(PYTHON) tools/man.py --tool .build/standalone/release/aez; fi
+	@if command -v $(PYTHON) >/dev/null; then $(PYTHON) tools/man.py --tool .build/standalone/aez; fi
 	install -d "$(DESTDIR)$(INCLUDEDIR)" "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(BINDIR)"
 	install -m 644 include/ae.h "$(DESTDIR)$(INCLUDEDIR)/ae.h"
 	if [ -f bindings/cpp/ae.hpp ]; then install -m 644 bindings/cpp/ae.hpp "$(DESTDIR)$(INCLUDEDIR)/ae.hpp"; fi
@@ -104,9 +102,9 @@ install-built:
 	install -m 644 .build/lib/libae-decode.a "$(DESTDIR)$(LIBDIR)/libae-decode.a"
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 	  -e 's|@VERSION@|$(VERSION)|' tools/libae.pc.in > "$(DESTDIR)$(LIBDIR)/pkgconfig/libae.pc"
-	strip -o "$(DESTDIR)$(BINDIR)/aez" .build/standalone/release/aez
+	strip -o "$(DESTDIR)$(BINDIR)/aez" .build/standalone/aez
 	install -d "$(DESTDIR)$(LIBEXECDIR)"
-	strip -o "$(DESTDIR)$(LIBEXECDIR)/aez-study" .build/standalone/release/aez-study
+	strip -o "$(DESTDIR)$(LIBEXECDIR)/aez-study" .build/standalone/aez-study
 	chmod 755 "$(DESTDIR)$(BINDIR)/aez" "$(DESTDIR)$(LIBEXECDIR)/aez-study"
 	install -d "$(DESTDIR)$(MODELDIR)"
 	install -m 644 $(MODELS:%=models/%.aew) "$(DESTDIR)$(MODELDIR)"

@@ -2,14 +2,11 @@
 # Builds .build/lib/libae.so and .a, and libae-decode.so and .a, which only decode, in embedded Swift. SwiftPM
 # compiles; what it cannot say in a manifest (embedded mode, soname, version script) is said here, on its command line.
 #
-# usage: tools/build-library.sh        environment: CC, SWIFT
+# usage: tools/build-library.sh        environment: SWIFT
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 SWIFT=${SWIFT:-swift}
-CC=${CC:-cc}
-# SwiftPM would compile C with it; that takes the toolchain's own clang.
-export -n CC CXX
 out=.build/lib
 scratch=.build/embedded
 version=$(awk '/#define AE_VERSION_(MAJOR|MINOR|PATCH)/ { printf "%s%s", dot, $3; dot = "." }' include/ae.h)
@@ -45,13 +42,15 @@ build() {
 
   # C is optimised for speed, Swift for size: the loops that matter are in C, and with -O calls of compression that are
   # refused memory lose objects (Tests/memory). -O3 and -O2 differ on the generic path alone. Functions in sections of
-  # their own: the linker then drops the unused ones, and the copies that generic code leaves in every object, and folds
-  # those that are alike. Embedded Swift has no tables to unwind by, so C needs none either.
-  env -u CC -u CXX "$SWIFT" build -c release --product "$product" --scratch-path "$scratch" --disable-local-rpath \
-    --omit-frame-pointers -Xswiftc -enable-experimental-feature -Xswiftc Embedded -Xswiftc -wmo \
+  # their own: the linker then drops the unused ones and folds those that are alike. Swift's code is made where it is
+  # used (DeferredCodeGen): every module would otherwise compile again what it takes from the others, and the copies
+  # differ. Embedded Swift has no tables to unwind by, so C needs none either.
+  tools/swift-build.sh --product "$product" --scratch-path "$scratch" --disable-local-rpath \
+    --omit-frame-pointers -Xswiftc -enable-experimental-feature -Xswiftc Embedded \
+    -Xswiftc -enable-experimental-feature -Xswiftc DeferredCodeGen -Xswiftc -wmo \
     -Xswiftc -Osize -Xswiftc -disable-cmo -Xswiftc -enforce-exclusivity=unchecked \
     -Xswiftc -Xllvm -Xswiftc -sil-disable-pass=closure-specialize -Xswiftc -Xfrontend -Xswiftc -function-sections \
-    -Xcc -O3 -Xcc -DAE_EMBEDDED -Xcc -ffunction-sections -Xcc -fdata-sections -Xcc -fno-asynchronous-unwind-tables \
+    -Xcc -O3 -Xcc -g0 -Xcc -DAE_EMBEDDED -Xcc -ffunction-sections -Xcc -fdata-sections -Xcc -fno-asynchronous-unwind-tables \
     -Xcc -ftls-model=initial-exec \
     -Xswiftc -use-ld=lld -Xlinker --gc-sections -Xlinker --icf=all -Xlinker --version-script="$PWD/$script" \
     -Xlinker -z -Xlinker defs -Xlinker -z -Xlinker nodelete \

@@ -35,6 +35,10 @@ private func attacks() throws -> [Attack] {
   let index = try #require(layout.index)
   var list: [Attack] = []
 
+  func cut(_ start: Int, _ end: Int) -> [UInt8] { Array(base[start..<end]) }
+  // Sums of literals and slices take the compiler seconds.
+  func bytes(_ parts: [UInt8]...) -> [UInt8] { parts.flatMap { $0 } }
+
   func add(
     _ name: String, _ code: AEError.Code, opens: Bool = false, repair: Bool = true,
     from bytes: [UInt8]? = nil,
@@ -91,30 +95,30 @@ private func attacks() throws -> [Attack] {
   field("name-of-model-not-utf8", .format, 51, 0xFF)
   let before = Array(base[..<12])
   let after = Array(base[13..<layout.headerSize - 4])
-  header("width-of-two-bytes", .format, before + [0x84, 0] + after)
-  header("width-of-six-bytes", .format, before + [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F] + after)
-  header("width-without-end", .format, before + [UInt8](repeating: 0xFF, count: 20) + after)
+  header("width-of-two-bytes", .format, bytes(before, [0x84, 0], after))
+  header("width-of-six-bytes", .format, bytes(before, [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F], after))
+  header("width-without-end", .format, bytes(before, [UInt8](repeating: 0xFF, count: 20), after))
   header(
     "block-images-65537", .format,
-    Array(base[..<15]) + Layout.varint(65537) + base[16..<layout.headerSize - 4])
+    bytes(cut(0, 15), Layout.varint(65537), cut(16, layout.headerSize - 4)))
   header(
-    "latents-1025", .format, Array(base[..<17]) + Layout.varint(1025) + base[18..<layout.headerSize - 4])
+    "latents-1025", .format, bytes(cut(0, 17), Layout.varint(1025), cut(18, layout.headerSize - 4)))
   // A lossy set with scans; a model for nothing; scans and codes without one.
   field("lossy-with-scans", .format, 10, 0x1C)
   header(
     "lossy-without-codes", .format,
-    Array(base[..<10]) + [0x04] + base[11..<16] + base[17..<layout.headerSize - 4])
-  header("lossy-without-model", .format, Array(base[..<10]) + [0x08] + base[11..<17])
-  header("scans-without-model", .format, Array(base[..<10]) + [0x11] + base[11..<16])
+    bytes(cut(0, 10), [0x04], cut(11, 16), cut(17, layout.headerSize - 4)))
+  header("lossy-without-model", .format, bytes(cut(0, 10), [0x08], cut(11, 17)))
+  header("scans-without-model", .format, bytes(cut(0, 10), [0x11], cut(11, 16)))
   header(
     "model-for-nothing", .format,
-    Array(base[..<10]) + [0x05] + base[11..<16] + base[17..<layout.headerSize - 4])
+    bytes(cut(0, 10), [0x05], cut(11, 16), cut(17, layout.headerSize - 4)))
   header(
     "near-exact-error-0", .format,
-    Array(base[..<10]) + [0x0E] + base[11..<16] + [0] + base[16..<layout.headerSize - 4])
+    bytes(cut(0, 10), [0x0E], cut(11, 16), [0], cut(16, layout.headerSize - 4)))
   header(
     "near-exact-error-33", .format,
-    Array(base[..<10]) + [0x0E] + base[11..<16] + [33] + base[16..<layout.headerSize - 4])
+    bytes(cut(0, 10), [0x0E], cut(11, 16), [33], cut(16, layout.headerSize - 4)))
 
   // The footer: 20 bytes before the end where the index is, 12 before it how many images there are.
   func footer(_ name: String, _ code: AEError.Code, _ place: Int, _ size: Int, _ value: UInt64) {
@@ -360,7 +364,7 @@ private func attacks() throws -> [Attack] {
   #expect(learnedEnd == 16 + 32 + 1 + 1)
   let told = Array(learned[16..<learnedEnd])
   header(
-    "lossy-with-predictor", .format, Array(base[..<10]) + [0x2C] + base[11..<layout.headerSize - 4] + told)
+    "lossy-with-predictor", .format, bytes(cut(0, 10), [0x2C], cut(11, layout.headerSize - 4), told))
   header("predictor-hash-cut", .format, Array(learned[..<32]), of: learned)
   header("predictor-without-name", .format, Array(learned[..<48]), of: learned)
   header("predictor-name-cut", .format, Array(learned[..<48]) + [200], of: learned)

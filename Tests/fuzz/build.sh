@@ -27,7 +27,7 @@ if [[ " $* " == *" harness "* ]] && ! "$clang" -fsanitize=fuzzer,address "$out/n
   exit 3
 fi
 
-env -u CC -u CXX "$SWIFT" build -c release --product ae --scratch-path "$out" --sanitize address \
+tools/swift-build.sh --product ae --scratch-path "$out" --sanitize address \
   -Xswiftc -sanitize=fuzzer -Xcc -fsanitize=fuzzer-no-link,undefined -Xcc -fno-sanitize-recover=undefined >"$out/build.log" 2>&1 ||
   { cat "$out/build.log"; exit 1; }
 

@@ -14,10 +14,9 @@ import numpy as np
 import pytest
 import strokes
 
-CC = os.environ.get("CC", "cc")
-COUNT = 700
+COUNT = 300
 # Scans take a hundred times as long to find as codes, and are found image by image.
-SCAN_COUNT = 100
+SCAN_COUNT = 40
 
 # What is asked of each set: options by the keys that all three know, and the model; None for those of libae.
 ORDERS = {
@@ -29,7 +28,7 @@ ORDERS = {
     "lossy, with a model": ({"quality": 4, "block_images": 100}, "mnist-30.aew"),
     "lossy, embedded": ({"quality": 1, "embed_model": True}, None),
     "lossless": ({"mode": "lossless"}, None),
-    "lossless, by contexts": ({"mode": "lossless", "method": "contexts", "block_images": 300}, None),
+    "lossless, by contexts": ({"mode": "lossless", "method": "contexts", "block_images": 120}, None),
     "near-lossless": ({"mode": "near-lossless", "max_error": 4}, None),
 }
 
@@ -69,12 +68,8 @@ def images(request, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def program(root, library, tmp_path_factory):
-    made = tmp_path_factory.mktemp("program") / "equality"
-    command = [CC, "-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-D_DEFAULT_SOURCE"]
-    command += [f"-I{root / 'include'}", root / "Tests" / "python" / "equality.c", "-o", made, library]
-    subprocess.run([*command, f"-Wl,-rpath,{library.parent}"], check=True)
-    return made
+def program(c_program):
+    return c_program("equality")
 
 
 def text(value) -> str:
