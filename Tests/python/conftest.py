@@ -5,6 +5,7 @@ and that is an error, not a skip.
 """
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -47,6 +48,20 @@ def root() -> Path:
 def library() -> Path:
     """The shared library."""
     return LIBRARY
+
+
+@pytest.fixture(scope="session")
+def c_program(tmp_path_factory):
+    """Makes the program of a C file of this folder, linked with the library."""
+
+    def make(name: str) -> Path:
+        made = tmp_path_factory.mktemp("program") / name
+        command = [os.environ.get("CC", "cc"), "-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+        command += ["-D_DEFAULT_SOURCE", f"-I{ROOT / 'include'}", Path(__file__).with_name(f"{name}.c"), "-o"]
+        subprocess.run([*command, made, LIBRARY, f"-Wl,-rpath,{LIBRARY.parent}"], check=True)
+        return made
+
+    return make
 
 
 @pytest.fixture(scope="session")

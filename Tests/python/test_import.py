@@ -4,6 +4,7 @@ PyTorch is no part of the tests' environment: what needs it is skipped without i
 the same networks is in Tests/golden/imports, and both frontends must make the same list of a network.
 """
 
+import subprocess
 import sys
 
 import libae
@@ -108,8 +109,13 @@ def test_a_model_of_onnx_gives_what_the_graphs_give(root, onnx, name):
     np.testing.assert_allclose(decoded, np.clip(np.moveaxis(pixels, 1, -1), 0, 1), atol=1e-5)
 
 
+@pytest.fixture(scope="module")
+def restore(c_program):
+    return c_program("restore")
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_an_imported_model_runs_in_integers_and_packs_sets(root, onnx, name):
+def test_an_imported_model_runs_in_integers_and_packs_sets(root, onnx, name, restore, tmp_path):
     model = imported(root, name)
     images = pictures(name, 600, seed=5)
     fitted = model.quantize(images)
@@ -121,6 +127,11 @@ def test_an_imported_model_runs_in_integers_and_packs_sets(root, onnx, name):
     packed = libae.compress(images if SHAPES[name][2] > 1 else images[..., 0], fitted)
     restored = libae.decompress(packed, fitted).reshape(images.shape)
     assert psnr(restored / 255, reals) > psnr(by_float, reals) - 1.5
+    # And a C program restores the same pixels.
+    fitted.save(tmp_path / "model.aew", storage="int8")
+    (tmp_path / "set.aez").write_bytes(packed)
+    subprocess.run([restore, *(tmp_path / part for part in ("set.aez", "model.aew", "pixels"))], check=True)
+    assert (tmp_path / "pixels").read_bytes() == restored.tobytes()
 
 
 @pytest.mark.parametrize("name", NAMES)
