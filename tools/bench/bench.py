@@ -29,6 +29,7 @@ KEPT = ROOT / ".build/bench"
 LIBRARY = ROOT / ".build/lib/libae.so"
 AEZ = ROOT / ".build/release/aez"
 STUDY = [500, 500]
+CONVOLUTIONS = [32, 32, 64, 64, 256]
 
 
 class Worker:
@@ -158,14 +159,19 @@ def train(options):
     table = Table(
         "Training, steps a second",
         ["threads", "network", "data", "libae", "PyTorch", "ratio"],
-        "784-500-500-d-500-500-784, ELU, batch 100, Adam; d = 5, for the VAE 20. PyTorch with fused "
-        "Adam. Dense random data has no zeros that could be left out.",
+        "784-500-500-d-500-500-784, ELU, batch 100, Adam; d = 5, for the VAE 20. The convolutional VAE has "
+        f"the layers {','.join(map(str, CONVOLUTIONS))} and d = 20. PyTorch with fused Adam. "
+        "Dense random data has no zeros that could be left out.",
     )
     for threads in (1, options.threads):
         with Workers(threads, "libae", "torch") as workers:
-            for kind, latents in (("elu", 5), ("vae", 20)):
+            for kind, name, hidden, latents in (
+                ("elu", "plain", STUDY, 5),
+                ("vae", "VAE", STUDY, 20),
+                ("conv-vae", "convolutional VAE", CONVOLUTIONS, 20),
+            ):
                 for dense in (False, True):
-                    arguments = {"kind": kind, "dense": dense, "hidden": STUDY, "latent_size": latents}
+                    arguments = {"kind": kind, "dense": dense, "hidden": hidden, "latent_size": latents}
                     rates = in_turn(
                         options,
                         {
@@ -174,7 +180,7 @@ def train(options):
                         },
                     )
                     table.add(
-                        threads, "plain" if kind == "elu" else "VAE", "dense random" if dense else "MNIST",
+                        threads, name, "dense random" if dense else "MNIST",
                         f"{rates['libae']:.0f}", f"{rates['torch']:.0f}",
                         f"{rates['libae'] / rates['torch']:.2f}", samples=rates.values(),
                     )  # fmt: skip

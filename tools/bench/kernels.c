@@ -10,7 +10,7 @@
  * for bench.py.
  *
  *   clang -O2 -ISources/CKernels/include tools/bench/kernels.c Sources/CKernels/?*.c -lm -lpthread -o kernels
- *   ./kernels [generic|avx2|avxvnni|avx512|neon|dotprod [peak]]
+ *   ./kernels [generic|avx2|avxvnni|avx512|neon|dotprod [peak|products|convolutions|layers|passes]]
  */
 #define _GNU_SOURCE
 #include "CKernels.h"
@@ -303,10 +303,11 @@ static void run_convolution(const void *context) {
     ck_convolution_forward(&c->g, 100, c->x, c->weights, c->bias, CK_IDENTITY, c->y);
 }
 
-/* The layers of 32,32,64,64, and the third one of 24,24,48,48: finer side and channels, coarser channels, windows,
-   stride. */
-static const int32_t convolution_shapes[][5] = {
-    {28, 1, 32, 4, 2}, {14, 32, 32, 3, 1}, {14, 32, 64, 4, 2}, {7, 64, 64, 3, 1}, {14, 24, 48, 4, 2}};
+/* The layers of 32,32,64,64, the third one of 24,24,48,48, the first one in colour and one without neighbours: finer
+   side and channels, coarser channels, windows, stride. */
+static const int32_t convolution_shapes[][5] = {{28, 1, 32, 4, 2},  {14, 32, 32, 3, 1},  {14, 32, 64, 4, 2},
+                                                {7, 64, 64, 3, 1},  {14, 24, 48, 4, 2},  {32, 3, 32, 4, 2},
+                                                {14, 64, 64, 1, 1}};
 
 static void bench_convolutions(void) {
   printf("convolutions\n");
@@ -314,7 +315,8 @@ static void bench_convolutions(void) {
     for (int32_t transposed = 0; transposed <= 1; transposed++) {
       const int32_t *shape = convolution_shapes[s];
       int32_t fine = shape[0], coarse = (fine + shape[4] - 1) / shape[4];
-      ck_convolution g = {fine, fine, shape[1], coarse, coarse, shape[2], shape[3], shape[4], 1, transposed};
+      ck_convolution g = {fine, fine, shape[1], coarse, coarse,
+                        shape[2], shape[3], shape[4], shape[3] > 1, transposed};
       size_t fine_count = 100 * ck_fine_count(&g), weight_count = ck_column_count(&g) * (size_t)shape[2];
       size_t coarse_count = 100 * ck_coarse_pixels(&g) * (size_t)shape[2];
       size_t inputs = transposed ? coarse_count : fine_count, outputs = transposed ? fine_count : coarse_count;
@@ -324,8 +326,9 @@ static void bench_convolutions(void) {
       for (int backward = 0; backward <= 2; backward++) {
         convolution_context context = {g, backward, x, w, bias, dy, y, dx, dw, db};
         char name[64];
-        snprintf(name, sizeof name, "%s %dx%d, %d %s %d, %s", transposed ? "turned" : "plain", fine, fine, shape[1],
-                 transposed ? "<-" : "->", shape[2], backward == 0 ? "y" : backward == 1 ? "dW" : "dW, dX");
+        snprintf(name, sizeof name, "%s %dx%d, %dx%d, %d %s %d, %s", transposed ? "turned" : "plain", fine, fine,
+                 shape[3], shape[3], shape[1], transposed ? "<-" : "->", shape[2],
+                 backward == 0 ? "y" : backward == 1 ? "dW" : "dW, dX");
         kernel_case timed = {.call = run_convolution,
                              .context = &context,
                              .operations = 2e2 * (double)weight_count * (double)(coarse * coarse) * (backward > 1 ? 2 : 1),
@@ -529,7 +532,7 @@ static void bench_passes(void) {
 }
 
 int main(int argc, char **argv) {
-  int peak_alone = argc > 2 && strcmp(argv[2], "peak") == 0;
+  const char *only = argc > 2 ? argv[2] : "";
   for (int path = CK_PATH_COUNT - 1; path >= 0; path--) {
     if ((argc > 1 && strcmp(argv[1], ck_path_name(path)) != 0) || !ck_path_select(path))
       continue;
@@ -560,12 +563,16 @@ int main(int argc, char **argv) {
       printf("peak of %s, %d thread%s | %.1f | %.1f\n", ck_path_name(path), threads, threads > 1 ? "s" : "",
              1e-9 * floats, 1e-9 * integers);
     }
-    if (peak_alone)
-      continue;
-    bench_products();
-    bench_convolutions();
-    bench_layers();
-    bench_passes();
+    static const struct {
+      const char *name;
+      void (*run)(void);
+    } parts[] = {{"products", bench_products},
+                 {"convolutions", bench_convolutions},
+                 {"layers", bench_layers},
+                 {"passes", bench_passes}};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+      if (!*only || strcmp(only, parts[i].name) == 0)
+        parts[i].run();
   }
   return 0;
 }

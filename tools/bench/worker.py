@@ -182,7 +182,7 @@ class Torch:
 
     def network(self, kind, hidden, latent_size):
         torch, nn = self.torch, self.torch.nn
-        vae = kind == "vae"
+        vae = kind.endswith("vae")
 
         def stack(widths):
             layers = []
@@ -190,8 +190,11 @@ class Torch:
                 layers += [nn.Linear(inputs, outputs), nn.ELU(inplace=True)]
             return nn.Sequential(*layers[:-1])
 
-        encoder = stack([784, *hidden, latent_size * (2 if vae else 1)])
-        decoder = stack([latent_size, *reversed(hidden), 784])
+        if kind == "conv-vae":
+            encoder, decoder = self.convolutions(hidden, latent_size)
+        else:
+            encoder = stack([784, *hidden, latent_size * (2 if vae else 1)])
+            decoder = stack([latent_size, *reversed(hidden), 784])
         parameters = [*encoder.parameters(), *decoder.parameters()]
         adam = torch.optim.Adam(parameters, lr=1e-3, fused=True)
 
@@ -210,6 +213,24 @@ class Torch:
             adam.step()
 
         return encoder, decoder, step
+
+    def convolutions(self, hidden, latent_size):
+        """The layers that libae makes of the kind conv-vae: maps are halved where the channels change."""
+        nn = self.torch.nn
+        side, channels, encoder, decoder = 28, 1, [nn.Unflatten(1, (1, 28, 28))], [nn.Flatten()]
+        for i, width in enumerate(hidden[:-1]):
+            halves = i == 0 or hidden[i - 1] != width
+            shape = {"kernel_size": 4 if halves else 3, "stride": 2 if halves else 1, "padding": 1}
+            encoder += [nn.Conv2d(channels, width, **shape), nn.ELU(inplace=True)]
+            back = [nn.ConvTranspose2d(width, channels, **shape)]
+            decoder = back + ([nn.ELU(inplace=True)] if i else []) + decoder
+            side, channels = side // 2 if halves else side, width
+        flat = side * side * channels
+        encoder += [nn.Flatten(), nn.Linear(flat, hidden[-1]), nn.ELU(inplace=True)]
+        encoder.append(nn.Linear(hidden[-1], 2 * latent_size))
+        dense = [nn.Linear(latent_size, hidden[-1]), nn.ELU(inplace=True), nn.Linear(hidden[-1], flat)]
+        decoder = [*dense, nn.ELU(inplace=True), nn.Unflatten(1, (channels, side, side)), *decoder]
+        return nn.Sequential(*encoder), nn.Sequential(*decoder)
 
     def train(self, kind, dense, hidden, latent_size, seconds):
         key = (kind, dense, tuple(hidden), latent_size)
