@@ -37,6 +37,15 @@ size_t ck_row_count(const ck_node *node, const ck_convolution *g, int fine, size
   return g->kernel == 0 || node->operation != CK_LAYER ? dense : fine ? ck_fine_count(g) : ck_coarse_pixels(g) * (size_t)g->coarse_channels;
 }
 
+/* Copies n numbers of four bytes, few of them: a call of memcpy takes longer. */
+static inline void copy_few(size_t n, const uint8_t *from, uint8_t *to) {
+  typedef int32_t four __attribute__((vector_size(16), aligned(1)));
+  for (; n >= 4; n -= 4, from += 16, to += 16)
+    *(four *)to = *(const four *)from;
+  for (; n > 0; n--, from += 4, to += 4)
+    memcpy(to, from, 4);
+}
+
 /* What to do with the part of a window's row that is inside the picture. */
 typedef enum walk_kind { WALK_COPY, WALK_ADD, WALK_ADD_INTEGERS } walk_kind;
 
@@ -71,7 +80,9 @@ static void walk(const ck_convolution *g, walk_kind kind, size_t size, uint8_t *
         uint8_t *inside = picture + ((size_t)row * (size_t)g->fine_width + (size_t)(left + first)) * pixel;
         uint8_t *column = columns + (size_t)first * pixel;
         size_t n = (size_t)(end - first) * (size_t)g->fine_channels;
-        if (kind == WALK_COPY)
+        if (kind == WALK_COPY && size == 4 && n <= 16)
+          copy_few(n, inside, column);
+        else if (kind == WALK_COPY)
           memcpy(column, inside, n * size);
         else if (kind == WALK_ADD)
           ADD_RUN(float);

@@ -21,27 +21,37 @@
 #define ONCE _Pragma("clang loop unroll(disable)")
 #define EACH_ROW _Pragma("clang loop unroll(full)") for (size_t r = 0; r < ROWS; r++)
 
-/* Of pixels from `first` on, the channels from `channel` on: adds what a piece of the window gives. A pixel that the tile lacks is the last one again. */
+/* Of pixels from `first` on, the channels from `channel` on: adds what a piece of the window gives. A pixel that the tile
+   lacks is the last one again. */
 static void FN(window_tile)(const window_job *job, const window_piece *piece, size_t first, size_t channel) {
-  _Alignas(64) float sums[ROWS][2 * VL];
-  const float *rows[ROWS], *w = piece->weights;
+  const float *row[ROWS], *w = piece->weights;
   float *to[ROWS];
-  size_t left = job->channels - channel, size = (left < 2 * VL ? left : 2 * VL) * sizeof(float);
+  vf sum[ROWS][2];
+  /* Where channels are too few for two vectors. */
+  _Alignas(64) float sums[ROWS][2 * VL];
+  size_t left = job->channels - channel;
   ONCE for (size_t r = 0; r < ROWS; r++) {
     size_t pixel = first + r < job->count ? first + r : job->count - 1;
-    rows[r] = job->x + job->from[pixel] + piece->first * job->row_step;
+    row[r] = job->x + job->from[pixel] + piece->first * job->row_step;
     to[r] = job->y + job->to[pixel] + channel;
-    if (piece->bias)
-      memcpy(sums[r], piece->bias, sizeof sums[r]);
-    else
-      memcpy(sums[r], to[r], size);
   }
-  const float *row[ROWS];
-  vf sum[ROWS][2];
-  EACH_ROW {
-    row[r] = rows[r];
-    sum[r][0] = *(const vf *)sums[r];
-    sum[r][1] = *(const vf *)(sums[r] + VL);
+  if (piece->bias) {
+    vf bias[2] = {vload(piece->bias), vload(piece->bias + VL)};
+    EACH_ROW {
+      sum[r][0] = bias[0];
+      sum[r][1] = bias[1];
+    }
+  } else if (left >= 2 * VL) {
+    EACH_ROW {
+      sum[r][0] = vload(to[r]);
+      sum[r][1] = vload(to[r] + VL);
+    }
+  } else {
+    ONCE for (size_t r = 0; r < ROWS; r++) memcpy(sums[r], to[r], left * sizeof(float));
+    EACH_ROW {
+      sum[r][0] = vload(sums[r]);
+      sum[r][1] = vload(sums[r] + VL);
+    }
   }
   ONCE for (size_t t = 0; t < piece->taps; t++) {
     ONCE for (size_t i = 0; i < job->run; i++, w += 2 * VL) {
@@ -53,12 +63,18 @@ static void FN(window_tile)(const window_job *job, const window_piece *piece, si
     }
     EACH_ROW row[r] += job->row_step;
   }
-  EACH_ROW {
-    *(vf *)sums[r] = sum[r][0];
-    *(vf *)(sums[r] + VL) = sum[r][1];
+  if (left >= 2 * VL) {
+    EACH_ROW {
+      vstore(to[r], sum[r][0]);
+      vstore(to[r] + VL, sum[r][1]);
+    }
+  } else {
+    EACH_ROW {
+      vstore(sums[r], sum[r][0]);
+      vstore(sums[r] + VL, sum[r][1]);
+    }
+    ONCE for (size_t r = 0; r < ROWS; r++) memcpy(to[r], sums[r], left * sizeof(float));
   }
-  ONCE for (size_t r = 0; r < ROWS && first + r < job->count; r++)
-    memcpy(to[r], sums[r], size);
 }
 
 static void FN(windows)(const window_job *job) {
