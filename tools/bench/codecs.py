@@ -3,7 +3,8 @@
 usage: codecs.py [--quick] [--rounds N] [--threads N] [--exact-model FILE] [--sets NAME,...] [--slow]
                  [--no-training] [--train-steps N] [SECTION ...]
 
-Here are the sections on MNIST's test images, and the page; those on all image sets are in lossless.py.
+Here are the sections on MNIST's test images, and the page; those on all image sets are in lossless.py, that
+on codes of images in colour in colour.py.
 
 What a section measured is kept in .build/bench/codecs-NAME.json, so that a run can be made in pieces;
 docs/compression.md, docs/data/codecs.json and docs/images/rate-distortion.png are made of all that are kept.
@@ -31,6 +32,7 @@ from peers import AVIF, COMPRESSORS, JXL, LOSSY, WEBP, aez, at_once
 from PIL import Image
 
 matplotlib.use("Agg")
+import colour  # noqa: E402
 from matplotlib import pyplot  # noqa: E402  (the backend is chosen first)
 
 WORK = KEPT / "codecs"
@@ -285,7 +287,7 @@ def speed(options):
 ON_MNIST = {
     "exact-peers": exact_peers, "exact": exact, "lossy-peers": lossy_peers, "lossy": lossy, "speed": speed,
 }  # fmt: skip
-SECTIONS = {**lossless.SECTIONS, **ON_MNIST}
+SECTIONS = {**lossless.SECTIONS, **ON_MNIST, "colour": colour.measure}
 
 
 # ---- The page and the picture, from what is kept ----
@@ -451,6 +453,7 @@ def speed_text():
 TITLES = (
     "Which method for which images", "Image sets, lossless", "Folders of pictures",
     "Speed of lossless coding", "MNIST, lossless", "MNIST, lossy", "MNIST, speed",
+    "Colour, lossy",
 )  # fmt: skip
 
 
@@ -477,6 +480,8 @@ def write_page():
     for part in (exact_text(), lossy_text(), speed_text()):
         if len(part) > 2:
             measured[part[0].removeprefix("## ")] = part
+    if kept("colour"):
+        measured["Colour, lossy"] = colour.text(kept("colour"), table) + said(kept("colour"))
     old, text = standing(), []
     for title in TITLES:
         text += measured.get(title) or old.get(title) or [f"## {title}", "", "Not measured yet.", ""]
