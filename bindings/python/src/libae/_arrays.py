@@ -27,6 +27,7 @@ _FLOAT32: np.dtype[Any] = np.dtype(np.float32)
 
 # How far a value may lie outside [0, 1]: what interpolation and half precision leave there.
 _ROUNDING = 1e-3
+_MOST_BITS: int = int(np.float32(1 + _ROUNDING).view(np.uint32))
 # What the last of three axes is when an image has colours: red, green and blue, and transparency.
 _COLOURS = (3, 4)
 
@@ -119,7 +120,8 @@ def pixels(images: npt.ArrayLike) -> Array:
             "say which scale it is with images.astype(numpy.uint8) or images.astype(numpy.float32)"
         )
     array = _contiguous(array, _FLOAT32)
-    if array.size:
+    # One pass where all is well: what is negative, not finite or too large has larger bits than 1 + _ROUNDING.
+    if array.size and np.maximum.reduce(array.reshape(-1).view(np.uint32)) > _MOST_BITS:
         low, high = float(array.min()), float(array.max())
         # What is not finite the library refuses, and says where it is.
         outside = low < -_ROUNDING or high > 1 + _ROUNDING

@@ -148,15 +148,16 @@ def _in_parts(
     call: Callable[..., int], held: Held, handle: Handle, count: int, *arrays: Array
 ) -> None:
     """A call for `count` images, some at a time: each array holds as many rows."""
-    flat = [array.reshape(count, -1) for array in arrays] if count else []
+    if count <= _IMAGES_IN_CALL:
+        # What the model cannot do it says of nothing, too.
+        source, *targets = [_arrays.address(array) for array in arrays]
+        check(call(held.pointer, handle.pointer, source, count, *targets))
+        return
+    flat = [array.reshape(count, -1) for array in arrays]
     for first in range(0, count, _IMAGES_IN_CALL):
         last = min(count, first + _IMAGES_IN_CALL)
         source, *targets = (_arrays.address(array[first:last]) for array in flat)
         check(call(held.pointer, handle.pointer, source, last - first, *targets))
-    if count == 0:
-        # What the model cannot do it says of nothing, too.
-        source, *targets = (_arrays.address(array) for array in arrays)
-        check(call(held.pointer, handle.pointer, source, 0, *targets))
 
 
 def _image_call(
