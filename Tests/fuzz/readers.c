@@ -127,7 +127,7 @@ static int32_t use_model(const ae_model *model, uint32_t choice) {
     }
     ae_options_free(options);
   }
-  if (choice % 8 == 5) use_tensors(model, info.storage);
+  if (choice % 8 == 5 && !is_predictor) use_tensors(model, info.storage);
   free(images);
   free(back);
   free(latents);
