@@ -120,7 +120,7 @@ def pixels(images: npt.ArrayLike) -> Array:
             "say which scale it is with images.astype(numpy.uint8) or images.astype(numpy.float32)"
         )
     array = _contiguous(array, _FLOAT32)
-    # One pass where all is well: what is negative, not finite or too large has larger bits than 1 + _ROUNDING.
+    # One pass where all is well: what is negative, not finite or too large has larger bits than _MOST_BITS.
     if array.size and np.maximum.reduce(array.reshape(-1).view(np.uint32)) > _MOST_BITS:
         low, high = float(array.min()), float(array.max())
         # What is not finite the library refuses, and says where it is.
