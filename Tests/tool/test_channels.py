@@ -422,7 +422,7 @@ def test_sizing_serves_every_command_that_reads_images(tmp_path, shared):
 
 
 def test_colours_stream_through_pipes(tmp_path):
-    """Hundreds of images of 12 KiB, in bounded memory."""
+    """Hundreds of images of 12 KiB, within a gigabyte of address space."""
     count = 200
     with open(tmp_path / "many.idx", "wb") as file:
         file.write(
