@@ -68,7 +68,7 @@ verify: setup  ## the long trainings behind docs/results.md
 	@tools/verify.sh
 
 bench: tool lib  ## measure against PyTorch, ONNX Runtime, scikit-learn; writes docs/benchmarks.md
-	@tools/bench/bench.sh $(if $(QUICK),--quick) $(if $(PAGE),--page $(PAGE)) $(SECTIONS)
+	@PROCESSOR=$(PROCESSOR) tools/bench/bench.sh $(if $(QUICK),--quick) $(if $(PAGE),--page $(PAGE)) $(SECTIONS)
 
 bench-codecs: tool lib  ## measure image sets beside other codecs' files; writes docs/compression.md
 	@tools/bench/codecs.sh $(if $(QUICK),--quick) $(if $(SETS),--sets $(SETS)) $(SECTIONS)

@@ -4,7 +4,8 @@
 #
 # usage: tools/bench/bench.sh [--quick] [SECTION ...]     environment: BENCH_PYTHON (a Python that has the
 #                                                         peers), BENCH_PROGRAM (what to run instead of
-#                                                         bench.py), PYTHON, AE_MNIST, CC, SWIFT
+#                                                         bench.py), PYTHON, AE_MNIST, CC, SWIFT, PROCESSOR
+#                                                         (avx2: AVX-512 and VNNI are hidden from all sides)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -23,4 +24,16 @@ if [ -z "$python" ]; then
     cp tools/bench/requirements.txt "$stamp"
   fi
 fi
+case ${PROCESSOR:-} in
+"") ;;
+avx2)
+  mkdir -p .build/bench
+  "${CC:-cc}" -O1 -fPIC -shared -o .build/bench/hide_avx512.so tools/bench/hide_avx512.c
+  export LD_PRELOAD=$PWD/.build/bench/hide_avx512.so
+  ;;
+*)
+  echo "bench: PROCESSOR=$PROCESSOR: avx2 is what a processor can be measured as" >&2
+  exit 1
+  ;;
+esac
 exec "$python" "${BENCH_PROGRAM:-tools/bench/bench.py}" "$@"

@@ -61,12 +61,12 @@ def lists(latent_size):
 
 
 NETWORKS = {
-    "convolutions": {"kind": "custom", "latent_size": 192, **lists(192), "rd_lambda": 0.002, **COMMON},
+    "convolutions": {"kind": "custom", "latent_size": 192, **lists(192), "rd_lambda": 0.001, **COMMON},
     "residual-vae": {
         "kind": "residual-vae", "latent_size": 128, "hidden": "32,32,64,64,64,256", "beta": 0.1, **COMMON,
     },
 }  # fmt: skip
-STEPS = 12000
+STEPS = 5000
 PEERS = (
     (replace(AVIF, encode=lambda source, file, q, threads: ["avifenc", "-j", threads, "-s", "4", "-y", "420",
              "--min", q, "--max", q, source, file]), "-s 4 -y 420, quantizer", (63, 60, 56, 52, 47, 42)),
