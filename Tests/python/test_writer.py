@@ -94,10 +94,10 @@ def test_memory_stays_small_however_many_images_come(root):
         "with libae.ImageSetWriter(count, method='contexts', exact=True) as writer:\n"
         "    writer.add(random.integers(0, 256, (2000, 28, 28), np.uint8))\n"
         "    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "    for _ in range(7):\n"
+        "    for _ in range(4):\n"
         "        writer.add(random.integers(0, 256, (2000, 28, 28), np.uint8))\n"
         "after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "assert sum(written) > 12_000_000\n"
+        "assert sum(written) > 7_000_000\n"
         "assert after - before < 8 << 10, (before, after)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

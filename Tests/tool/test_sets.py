@@ -433,25 +433,25 @@ def test_searched_codes_are_nearer_for_the_bytes(tmp_path, shared):
 @pytest.mark.parametrize("how", [("--exact",), ("--quality", 4), ("--max-error", 4)])
 def test_sets_are_the_same_bytes_on_every_kernel_path_and_for_any_threads(tmp_path, shared, how):
     files, pictures = set(), set()
-    for cpu in ("generic", "avx2", "avx512"):
-        for threads in ("1", "2"):
-            env = environment(AE_CPU=cpu, AE_THREADS=threads)
-            options = ["--block-images", 32, "-o", "p.aez", "--force"]
-            ok("compress", shared / "hundred.idx", *how, *options, cwd=tmp_path, env=env)
-            files.add((tmp_path / "p.aez").read_bytes())
-            pictures.add(decompress("p.aez", cwd=tmp_path, env=env).tobytes())
+    (tmp_path / "some.idx").write_bytes(idx(read_idx((shared / "hundred.idx").read_bytes())[:48]))
+    for cpu, threads in (("generic", "2"), ("avx2", "1"), ("avx512", "1"), ("avx512", "2")):
+        env = environment(AE_CPU=cpu, AE_THREADS=threads)
+        options = ["--block-images", 32, "-o", "p.aez", "--force"]
+        ok("compress", "some.idx", *how, *options, cwd=tmp_path, env=env)
+        files.add((tmp_path / "p.aez").read_bytes())
+        pictures.add(decompress("p.aez", cwd=tmp_path, env=env).tobytes())
     assert len(files) == len(pictures) == 1
 
 
 def test_images_the_model_never_saw_are_exact_and_no_larger_than_deflate(tmp_path, shared):
-    digits = read_idx((shared / "digits.idx").read_bytes())[:600]
+    digits = read_idx((shared / "digits.idx").read_bytes())[:200]
     random = np.random.default_rng(3)
     for name, images in {
         "strokes": digits,
         "inverted": 255 - digits,
-        "noise": random.integers(0, 256, (200, 28, 28), np.uint8),
+        "noise": random.integers(0, 256, (60, 28, 28), np.uint8),
         "small": np.ascontiguousarray(digits[:, 4:23, 5:20]),
-        "large": np.kron(digits[:100], np.ones((2, 2), np.uint8)),
+        "large": np.kron(digits[:40], np.ones((2, 2), np.uint8)),
         "flat": np.full((50, 28, 28), 7, np.uint8),
     }.items():
         (tmp_path / f"{name}.idx").write_bytes(idx(images))
