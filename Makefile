@@ -37,7 +37,7 @@ VERSION := $(shell awk '/define AE_VERSION_(MAJOR|MINOR|PATCH)/ { printf "%s%s",
 ABI_VERSION := $(shell awk '/define AE_ABI_VERSION/ { print $$3 }' include/ae.h)
 
 .DEFAULT_GOAL := all
-.PHONY: all help setup tool study lib test demo verify bench bench-codecs examples install install-built standalone uninstall man lint clean
+.PHONY: all help setup tool study lib test demo verify site bench bench-codecs examples install install-built standalone uninstall man lint clean
 
 all: tool lib  ## build the tool and the libraries
 
@@ -66,6 +66,9 @@ demo: setup  ## train, compress and restore digits; writes demo/
 
 verify: setup  ## the long trainings behind docs/results.md
 	@tools/verify.sh
+
+site:  ## write docs/ as a site, .build/site
+	@tools/site.sh
 
 bench: tool lib  ## measure against PyTorch, ONNX Runtime, scikit-learn; writes docs/benchmarks.md
 	@PROCESSOR=$(PROCESSOR) tools/bench/bench.sh $(if $(QUICK),--quick) $(if $(PAGE),--page $(PAGE)) $(SECTIONS)

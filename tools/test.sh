@@ -3,8 +3,8 @@
 # writes its whole output to .build/test/NAME.log and shows what failed when it has ended; the last line of all sums
 # them up: "N passed, N failed, N skipped".
 #
-# usage: tools/test.sh [SUITE...]     suites: lint build swift tool install kernels races emulated; library abi
-#                                     conformance fuzz python sanitize
+# usage: tools/test.sh [SUITE...]     suites: lint build swift site tool install kernels races emulated; library
+#                                     abi conformance fuzz python sanitize
 #                                     environment: AE_MNIST, AE_IMAGES, AE_TEST_LONG (1: what takes minutes
 #                                     more), AE_TEST_SECONDS (after which what takes minutes is not begun:
 #                                     650), CC, CXX, SWIFT, PYTHON
@@ -183,6 +183,21 @@ run_pytest() { # FOLDER
     .venv/bin/python -m pytest -q -rs -p no:cacheprovider --durations=20 --durations-min=2 "$1"
 }
 
+run_site() {
+  if is_late; then
+    echo "skipped  site: docs/ as a site, since time is over (AE_TEST_SECONDS)"
+    return 0
+  fi
+  # Strict: a link or an anchor that leads nowhere is an error.
+  local status=0
+  tools/site.sh || status=$?
+  case $status in
+  0) echo "ok       docs/ makes a site" ;;
+  3) echo "skipped  site: MkDocs cannot be installed here" ;;
+  *) echo "NOT OK   docs/ makes a site" ;;
+  esac
+}
+
 run_install() {
   local place=$PWD/.build/test/install prefix=$PWD/.build/test/prefix left
   rm -rf "$place" "$prefix"
@@ -245,6 +260,7 @@ swift_lane() {
   if suite build count_none build; then
     suite swift count_swift env -u CC -u CXX "$SWIFT" test -c release --skip-build
   fi
+  suite site count_lines run_site
   after library
   if [ -x "$tool" ]; then
     suite tool count_pytest run_pytest Tests/tool
