@@ -292,13 +292,21 @@ def documented(text: str | None, table: Table, without: Iterable[str] = ()) -> s
     return before.rstrip(" ") + "".join(lines) + after
 
 
-def taking(table: Table) -> Callable[[_Function], _Function]:
+def taking(
+    table: Table, without: Iterable[str] = (), are_unset: bool = False
+) -> Callable[[_Function], _Function]:
     """Lets a function that takes **options take those of a table, and no others.
 
     Its signature and its docstring then have them all. An option that is a parameter of the function's own,
     too, is not added. A keyword that there is none of is a TypeError that says which one may have been
     meant.
+
+    Args:
+        table: of the options.
+        without: options that the function does not take.
+        are_unset: the signature's defaults are None, which stands for the table's or a preset's.
     """
+    left_out = set(without)
 
     def decorate(function: _Function) -> _Function:
         signature = inspect.signature(function)
@@ -308,11 +316,11 @@ def taking(table: Table) -> Callable[[_Function], _Function]:
             inspect.Parameter(
                 option.key,
                 inspect.Parameter.KEYWORD_ONLY,
-                default=option.default,
+                default=None if are_unset else option.default,
                 annotation=option.annotation,
             )
             for option in table.keywords
-            if option.key not in names
+            if option.key not in names | left_out
         ]
         known = names | {each.name for each in added}
 
@@ -321,12 +329,13 @@ def taking(table: Table) -> Callable[[_Function], _Function]:
             if not known.issuperset(given):
                 (name, *_) = (each for each in given if each not in known)
                 near = table.nearest(name, names)
+                near = near if near in known else None
                 hint = f"; did you mean {near!r}?" if near else f"; there are {', '.join(sorted(known))}"
                 raise TypeError(f"{function.__qualname__}() has no option {name!r}{hint}")
             return function(*arguments, **given)
 
         checked.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
-        checked.__doc__ = documented(function.__doc__, table, names)
+        checked.__doc__ = documented(function.__doc__, table, names | left_out)
         return checked  # type: ignore[return-value]
 
     return decorate
