@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import io
 import operator
 import os
 import stat
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Callable, Union
@@ -23,7 +24,9 @@ from ._errors import ArgumentError, CapacityError, Error, FileError, FormatError
 from ._library import Closing, Handle, check, file_path, lib, opened
 from ._model import Model
 
-Index = Union[int, slice, Sequence[int], npt.NDArray[Any]]
+Index = Any
+"""As of arrays of numpy: an integer, a slice, `...`, None, a list or array of integers or booleans, or a
+tuple of these."""
 Bytes = Union[bytes, bytearray, memoryview]
 ReadFunction = Callable[[int, int], Any]
 """Takes an offset and a count of bytes, and returns these bytes."""
@@ -135,26 +138,41 @@ class _Reader(Callbacks):
 
 
 class _File:
-    """Reads ranges of an open file, which has one place at a time."""
+    """Reads ranges of an open file.
+
+    A plain file is read at offsets, which takes no turns, also not with processes forked from this one. All
+    others have one place at a time.
+    """
 
     def __init__(self, file: Any) -> None:
         self.file = file
         self.lock = threading.Lock()
+        raw = file.raw if isinstance(file, io.BufferedReader) else file
+        self.is_plain = isinstance(raw, io.FileIO) and stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
 
     def size(self) -> int:
         return int(self.file.seek(0, os.SEEK_END))
 
     def __call__(self, offset: int, count: int) -> bytes:
+        if self.is_plain:
+            # Closed, it has no descriptor, and says so.
+            descriptor = self.file.fileno()
+            return self._whole(count, lambda done, left: os.pread(descriptor, left, offset + done))
         with self.lock:
             self.file.seek(offset)
-            parts = []
-            while count > 0:
-                part = self.file.read(count)
-                if not part:
-                    break
-                parts.append(bytes(part))
-                count -= len(part)
-            return b"".join(parts)
+            return self._whole(count, lambda _, left: self.file.read(left))
+
+    @staticmethod
+    def _whole(count: int, read: Callable[[int, int], Any]) -> bytes:
+        """As many bytes, or all up to the end, in as many parts as they come."""
+        parts, done = [], 0
+        while done < count:
+            part = read(done, count - done)
+            if not part:
+                break
+            parts.append(bytes(part))
+            done += len(part)
+        return b"".join(parts)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _File, (self.file,)
@@ -171,6 +189,8 @@ class _Blocks:
         self.limit = limit
         self._held: OrderedDict[tuple[str, int], npt.NDArray[Any]] = OrderedDict()
         self._byte_count = 0
+        # Blocks that one image was read of and that were not kept, the latest last.
+        self._passed: OrderedDict[tuple[str, int], None] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, key: tuple[str, int]) -> npt.NDArray[Any] | None:
@@ -197,6 +217,25 @@ class _Blocks:
         finally:
             self._lock.release()
 
+    def wants(self, key: tuple[str, int], byte_count: int) -> bool:
+        """Whether a block that few images are wanted of is worth decoding whole.
+
+        It is while there is room, and if it was wanted a short while ago: before as many others as the cache
+        holds. What is wanted once in a while leaves no trace, whatever is wanted often stays.
+        """
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            if self._byte_count + byte_count <= self.limit or key in self._passed:
+                self._passed.pop(key, None)
+                return True
+            self._passed[key] = None
+            if len(self._passed) > max(1, self.limit // byte_count):
+                self._passed.popitem(last=False)
+            return False
+        finally:
+            self._lock.release()
+
 
 _CACHE_BYTES = 64 << 20
 # Images that one call decodes: between calls, Python hears Ctrl-C.
@@ -204,16 +243,22 @@ _IMAGES_IN_CALL = 16384
 # Each of them takes longer.
 _LOSSLESS_IMAGES_IN_CALL = 4096
 _LOSSLESS_BYTES_IN_CALL = 16 << 20
+# Of images of which parts are wanted.
+_BYTES_AT_A_TIME = 16 << 20
 
 
 class ImageSet(Closing):
     """An open image set, immutable: any number of threads may read one at the same time.
 
-    It behaves as a sequence of `uint8` images: (H, W), or (H, W, C) with 3 or 4 channels. `len(images)` is
-    their count; `images[7]` and `images[-1]` give one image; `images[10:20]`, `images[::100]` and
-    `images[[3, 1, 4]]` give (n, H, W) or (n, H, W, C) and decode only the blocks they touch;
-    `numpy.asarray(images)` gives all. The blocks decoded last are kept, so that reading in any order costs
-    little more than reading in order.
+    It reads as an array of `uint8`, (N, H, W), or (N, H, W, C) with 3 or 4 channels, and gives arrays of
+    numpy: `images[7]` and `images[-1]` one image; `images[10:20]`, `images[::-100]` and `images[[3, 1, 4]]`
+    (n, H, W) or (n, H, W, C); `images[3, 4:8]`, `images[..., 0]` and `images[labels == 7]` what they give of
+    an array; `numpy.asarray(images)` all. Only the blocks that are touched are decoded. What makes arrays of
+    such objects, as `dask.array.from_array` does, takes it, and finds `chunks` of whole blocks.
+
+    The blocks decoded last are kept, up to `cache_bytes`. Images of a set that fits in there decoded
+    (`nbytes`) cost little more in any order than in order. Of a larger set, an image at random costs its
+    block unless that is there: raise `cache_bytes`, or read in the order that `shuffled` gives.
 
     Image sets can be pickled and copied. One from a path is pickled as the path, and what reads it finds the
     same file there, or says that it has changed; one from bytes is pickled as these, one from an open file
@@ -236,7 +281,6 @@ class ImageSet(Closing):
         self._held = held or Held(None)
         self._reader = reader
         self._blocks = _Blocks(cache_bytes)
-        self._last_missed: tuple[str, int] | None = None
         information = _information(handle)
         self._info = ImageSetInfo(
             count=information.count,
@@ -284,7 +328,8 @@ class ImageSet(Closing):
                 embedded in it, one that comes with libae, or one on the model path of the context or of the
                 environment's AE_MODEL_PATH.
             byte_count: of the whole set, where `source` is a function.
-            cache_bytes: how much memory the blocks decoded last may take; 0 keeps none.
+            cache_bytes: how much memory the blocks decoded last may take: 64 MiB unless told; 0 keeps none.
+                With `nbytes` of the set or more, nothing is decoded twice. Each process has its own.
             context: that reading works with.
 
         Raises:
@@ -323,13 +368,19 @@ class ImageSet(Closing):
 
     @property
     def size(self) -> int:
-        """Values of all images."""
+        """Values of the array of all images."""
         return _arrays.total(self.shape)
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the array of all images; those of the set itself are `info.byte_count`."""
+        """Bytes of the array of all images, decoded; those of the set itself are `info.byte_count`."""
         return self.size
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """(n, H, W) or (n, H, W, C): what is decoded at a time, n images that make a block. Arrays that are
+        read by chunks, such as Dask's, are best cut where blocks end."""
+        return (max(1, min(self._info.block_images, len(self))), *self.shape[1:])
 
     def __len__(self) -> int:
         return self._info.count
@@ -342,6 +393,32 @@ class ImageSet(Closing):
         block = self._info.block_images
         for first in range(0, len(self), block):
             yield from self[first : first + block]
+
+    def shuffled(self, seed: int = 0) -> npt.NDArray[np.int64]:
+        """A random order of all images for an epoch that decodes each block once, whatever the cache holds.
+
+        Of a set that fits into the cache, it is a random permutation. Of a larger one, blocks are drawn in
+        random order, as many at a time as three quarters of the cache hold, and the images of these in
+        random order.
+
+        Args:
+            seed: 0 to 2**64 - 1.
+
+        Returns:
+            (N) `int64`, each image once.
+        """
+        random = np.random.default_rng(_arrays.seed_of(seed))
+        count, size = len(self), self._info.block_images
+        if self.nbytes <= self._blocks.limit:
+            return random.permutation(count)
+        # Not all of it, since the next blocks come while some of these are still being read, as by workers.
+        held = max(1, self._blocks.limit * 3 // 4 // (size * _arrays.total(self.shape[1:])))
+        blocks = random.permutation(-(-count // size))
+        order = []
+        for first in range(0, len(blocks), held):
+            places = blocks[first : first + held, None] * size + np.arange(size)
+            order.append(random.permutation(places[places < count]))
+        return np.concatenate(order) if order else np.empty(0, np.int64)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         if copy is False:
@@ -421,23 +498,79 @@ class ImageSet(Closing):
         self._use()
         count = len(self)
         if isinstance(index, slice):
-            positions = range(*index.indices(count))
-            if positions.step == 1 and len(positions) >= self._info.block_images:
-                return self._read(call, positions.start, len(positions), item_shape, dtype)
-            chosen = np.arange(positions.start, positions.stop, positions.step, dtype=np.int64)
-        elif isinstance(index, (list, tuple, np.ndarray)) and np.ndim(index) == 1:
-            chosen = _positions(index, count)
+            return self._range(call, range(*index.indices(count)), item_shape, dtype)
+        if isinstance(index, (list, np.ndarray)) and np.ndim(index) == 1:
+            return self._items(call, _positions(index, count), item_shape, dtype)
+        if isinstance(index, (int, np.integer)) and not isinstance(index, bool):
+            return self._one(call, _position(index, count), item_shape, dtype)
+        key, is_basic = _key(index, (count, *item_shape))
+        axis = next(number for number, entry in enumerate(key) if not _is_new(entry))
+        first = key[axis]
+        if isinstance(first, slice):
+            wanted = range(*first.indices(count))
+            if is_basic:
+                return self._basic(call, wanted, key, axis, item_shape, dtype)
+            images, key[axis] = self._range(call, wanted, item_shape, dtype), slice(None)
+        elif isinstance(first, int):
+            images, key[axis] = self._one(call, _position(first, count), item_shape, dtype)[None], 0
         else:
-            place = _position(index, count)
-            number, offset = divmod(place, self._info.block_images)
-            block = self._block(call, number, item_shape, dtype, 1)
-            one: npt.NDArray[Any]
-            if block is not None:
-                one = block[offset].copy()
-            else:
-                one = self._read(call, place, 1, item_shape, dtype)[0]
-            return one
+            places, back = np.unique(_positions(first.reshape(-1), count), return_inverse=True)
+            images, key[axis] = self._items(call, places, item_shape, dtype), back.reshape(first.shape)
+        # The caller's own, and no more of it than was asked for.
+        result: npt.NDArray[Any] = images[tuple(key)]
+        return result.copy() if is_basic else result
+
+    def _one(
+        self, call: Any, place: int, item_shape: tuple[int, ...], dtype: npt.DTypeLike
+    ) -> npt.NDArray[Any]:
+        """One image or code, the caller's own."""
+        number, offset = divmod(place, self._info.block_images)
+        block = self._block(call, number, item_shape, dtype, 1)
+        one: npt.NDArray[Any]
+        if block is not None:
+            one = block[offset].copy()
+        else:
+            one = self._read(call, place, 1, item_shape, dtype)[0]
+        return one
+
+    def _range(
+        self, call: Any, wanted: range, item_shape: tuple[int, ...], dtype: npt.DTypeLike
+    ) -> npt.NDArray[Any]:
+        """Images or codes of a slice."""
+        if len(wanted) >= self._info.block_images and abs(wanted.step) == 1:
+            images = self._read(call, min(wanted[0], wanted[-1]), len(wanted), item_shape, dtype)
+            return images if wanted.step == 1 else np.ascontiguousarray(images[::-1])
+        chosen = np.arange(wanted.start, wanted.stop, wanted.step, dtype=np.int64)
         return self._items(call, chosen, item_shape, dtype)
+
+    def _basic(
+        self,
+        call: Any,
+        wanted: range,
+        key: list[Any],
+        axis: int,
+        item_shape: tuple[int, ...],
+        dtype: npt.DTypeLike,
+    ) -> npt.NDArray[Any]:
+        """Parts of the images of a slice: some images at a time, since the parts may be small."""
+        key[axis] = slice(None)
+        like = np.broadcast_to(np.zeros((), dtype), (len(wanted), *item_shape))
+        out = np.empty(like[tuple(key)].shape, dtype)
+        if out.size == 0:
+            return out
+        item_bytes = np.dtype(dtype).itemsize * _arrays.total(item_shape)
+        size = self._info.block_images
+        step = max(1, _BYTES_AT_A_TIME // (item_bytes * size)) * size
+        first = 0
+        while first < len(wanted):
+            last = first + step
+            if wanted.step == 1:
+                # Up to the end of a block.
+                last -= wanted[first] % size
+            images = self._range(call, wanted[first:last], item_shape, dtype)
+            out[(*(slice(None),) * axis, slice(first, last))] = images[tuple(key)]
+            first = last
+        return out
 
     def _read(
         self, call: Any, first: int, count: int, item_shape: tuple[int, ...], dtype: npt.DTypeLike
@@ -493,11 +626,10 @@ class ImageSet(Closing):
         item_bytes = np.dtype(dtype).itemsize * _arrays.total(item_shape)
         if count * item_bytes > self._blocks.limit:
             return None
-        # All of a set that fits will be there in the end. Of a larger one, a block at random is gone before
-        # it is asked for again; one that is asked for twice in a row is being read through.
+        # All of a set that fits will be there in the end. Of a much larger one, a block at random is gone
+        # before it is asked for again.
         fits = len(self) * item_bytes <= self._blocks.limit
-        if not fits and 2 * wanted < count and self._last_missed != key:
-            self._last_missed = key
+        if not fits and 2 * wanted < count and not self._blocks.wants(key, count * item_bytes):
             return None
         try:
             block = self._read(call, first, count, item_shape, dtype)
@@ -550,15 +682,41 @@ class ImageSet(Closing):
         return f"{info.count} images of {pixels}, {kept}, {info.byte_count} bytes"
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: the first images, and the sentence of `repr`."""
+        """What a notebook shows: the first images, the sentence of `repr`, and facts."""
         if self.closed:
             return _picture.html(None, repr(self))
         try:
             # Of a block at most: a look is to be cheap.
             images = self[: min(_picture.count(self._info.width), self._info.block_images)]
         except Error as error:
-            return _picture.html(None, f"{self._sentence()}; {error}")
-        return _picture.html(images, self._sentence())
+            return _picture.html(None, f"{self._sentence()}; {error}", self._facts())
+        return _picture.html(images, self._sentence(), self._facts())
+
+    def _facts(self) -> dict[str, str]:
+        info = self._info
+        facts = {"shape": f"{self.shape}, {self.dtype}", "bytes decoded": f"{self.nbytes:,}"}
+        facts["bytes"] = f"{info.byte_count:,}"
+        if info.count:
+            each = info.byte_count / info.count
+            facts["bytes"] += f", {each:.4g} an image, {info.byte_count / self.nbytes:.2%} of the pixels"
+        facts["blocks"] = f"of {info.block_images} images"
+        if info.kept_count:
+            facts["stored as pixels"] = f"{info.kept_count} images"
+        beside = [word for word in ("labels", "names") if getattr(info, f"has_{word}")]
+        facts["beside the images"] = " and ".join(beside) or "nothing"
+        if info.model_name:
+            facts["model"] = info.model_name + (", embedded" if info.has_model else "")
+        if info.predictor_name:
+            facts["predictor"] = info.predictor_name
+        return facts
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        """What Dask names the set by: the same for the same file, without reading it."""
+        import uuid  # here, since few need it
+
+        token = None if self._source is None else self._source.token()
+        # What cannot be told is another one each time.
+        return "libae.ImageSet", self._info.byte_count, self._info.model_hash, token or uuid.uuid4().hex
 
 
 def _information(handle: Handle) -> _foreign.ImageSetInformation:
@@ -601,6 +759,16 @@ class _Source:
         if not stat.S_ISREG(status.st_mode):
             return None
         return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+    def token(self) -> tuple[Any, ...] | None:
+        """What is different for a source of other bytes; None if that cannot be told."""
+        if self.path is not None:
+            return None if self.state is None else (os.fsdecode(self.path), *self.state)
+        if self.data is None:
+            return None
+        import hashlib  # here, since few need it
+
+        return (hashlib.blake2b(self.data, digest_size=16).hexdigest(),)
 
     def pickled(self, byte_count: int) -> tuple[Any, bytes]:
         """The path and a digest of its file; the bytes, as a bytearray, since a path may be bytes; or what
@@ -690,32 +858,89 @@ def _open(
 
 
 def _position(index: Any, count: int) -> int:
-    try:
-        position = operator.index(index)
-    except TypeError:
-        raise TypeError(
-            "an image set is indexed by an integer, a slice, or a list or 1-D array of integers; "
-            f"{type(index).__name__} came"
-        ) from None
+    """Where an image is, counted from the start."""
+    position = operator.index(index)
     if not -count <= position < count:
         raise IndexError(f"image {position} of a set of {count}")
     return position + count if position < 0 else position
 
 
-def _positions(index: Any, count: int) -> npt.NDArray[np.int64]:
+def _integers(index: Any) -> npt.NDArray[Any]:
+    """An index that is an array, of integers or booleans."""
     array = np.asarray(index)
-    if array.size == 0:
-        return np.empty(0, np.int64)
+    # An empty list has no type of its own.
+    if array.size == 0 and not isinstance(index, np.ndarray):
+        array = array.astype(np.int64)
+    if array.dtype.kind not in "iub":
+        what = f"an array of {array.dtype}" if array.ndim else type(index).__name__
+        raise TypeError(
+            "an image set is indexed as an array is, by integers, slices, `...`, None, and lists or arrays "
+            f"of integers or booleans; {what} came"
+        )
+    return array
+
+
+def _positions(index: Any, count: int) -> npt.NDArray[np.int64]:
+    """Where images are, counted from the start, of a list or an array, 1-D."""
+    array = _integers(index)
     if array.dtype.kind == "b":
         if array.size != count:
             raise IndexError(f"a mask of {array.size} for a set of {count}")
         chosen: npt.NDArray[np.int64] = np.flatnonzero(array)
         return chosen
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"an image set is indexed by integers, {array.dtype} came")
     outside = array[(array < -count) | (array >= count)] if array.dtype.kind == "i" else array[array >= count]
     if outside.size:
         raise IndexError(f"image {outside[0]} of a set of {count}")
     positions: npt.NDArray[np.int64] = array.astype(np.int64)
     positions[positions < 0] += count
     return positions
+
+
+def _is_new(entry: Any) -> bool:
+    """Whether a part of an index reads no axis, but makes one."""
+    return entry is None or isinstance(entry, np.bool_)
+
+
+def _key(index: Any, shape: tuple[int, ...]) -> tuple[list[Any], bool]:
+    """An index as numpy has it, one entry for each axis that there is and each that is made: `int`, `slice`,
+    an array of integers, None or `numpy.bool_`. And whether it is without arrays.
+
+    Raises:
+        IndexError: it is for more axes, or a mask of another shape.
+        TypeError: it is none.
+    """
+    entries: list[Any] = []
+    axes = 0
+    ellipsis: int | None = None
+    for each in index if isinstance(index, tuple) else (index,):
+        if each is Ellipsis:
+            if ellipsis is not None:
+                raise IndexError("an index can only have one `...`")
+            ellipsis = len(entries)
+            continue
+        if isinstance(each, (bool, np.bool_)):
+            each = np.bool_(each)
+        elif each is not None and not isinstance(each, slice):
+            array = _integers(each)
+            if array.ndim == 0:
+                each = np.bool_(array) if array.dtype.kind == "b" else int(array)
+            else:
+                each = array
+                axes += array.ndim - 1 if array.dtype.kind == "b" else 0
+        axes += not _is_new(each)
+        entries.append(each)
+    if axes > len(shape):
+        raise IndexError(f"too many indices: {axes} for an array of {len(shape)} axes")
+    place = len(entries) if ellipsis is None else ellipsis
+    entries[place:place] = [slice(None)] * (len(shape) - axes)
+    key: list[Any] = []
+    for entry in entries:
+        axis = sum(not _is_new(each) for each in key)
+        if isinstance(entry, np.ndarray) and entry.dtype.kind == "b":
+            wanted = shape[axis : axis + entry.ndim]
+            if entry.shape != wanted:
+                raise IndexError(f"a mask of shape {entry.shape} for axes of {wanted}")
+            key.extend(np.nonzero(entry))
+        else:
+            key.append(entry)
+    return key, all(entry is None or isinstance(entry, (int, slice)) for entry in key)
