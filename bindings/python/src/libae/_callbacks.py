@@ -118,6 +118,11 @@ class Counting(Callbacks):
     def _on_progress(self, _context: Any, done: int, count: int) -> int:
         return self.stops(lambda: None if self.progress is None else self.progress(done, count))
 
+    def finish(self, count: int | None = None) -> None:
+        """Shows that all are done, of as many as were told last or as `count` says."""
+        if self.bar is not None:
+            self.bar.finish(count)
+
     def close(self) -> None:
         """Ends the bar, if there is one."""
         if self.bar is not None:

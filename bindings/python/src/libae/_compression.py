@@ -453,6 +453,7 @@ class ImageSetWriter(Closing):
             assert self._handle is not None
             with self._callbacks.running():
                 check(lib.ae_writer_finish(self._handle.pointer), self._path)
+            self._callbacks.finish(self._count)
         self.close()
 
     def close(self) -> None:

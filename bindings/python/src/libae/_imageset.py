@@ -178,6 +178,17 @@ class _File:
         return _File, (self.file,)
 
 
+@dataclass
+class _Held:
+    """A block that is kept, and when it was asked for, in askings of the set."""
+
+    block: npt.NDArray[Any]
+    first: int
+    last: int
+    count: int = 0
+    """How often it was asked for since."""
+
+
 class _Blocks:
     """The blocks that were decoded last, so that images asked for at random do not each cost a block.
 
@@ -187,20 +198,25 @@ class _Blocks:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._held: OrderedDict[tuple[str, int], npt.NDArray[Any]] = OrderedDict()
+        # Those that were asked for last come last.
+        self._held: OrderedDict[tuple[str, int], _Held] = OrderedDict()
         self._byte_count = 0
-        # Blocks that one image was read of and that were not kept, the latest last.
-        self._passed: OrderedDict[tuple[str, int], None] = OrderedDict()
+        self._asked = 0
+        self._last_missed: tuple[str, int] | None = None
         self._lock = threading.Lock()
 
     def get(self, key: tuple[str, int]) -> npt.NDArray[Any] | None:
         if not self._lock.acquire(blocking=False):
             return None
         try:
-            block = self._held.get(key)
-            if block is not None:
-                self._held.move_to_end(key)
-            return block
+            self._asked += 1
+            held = self._held.get(key)
+            if held is None:
+                return None
+            self._held.move_to_end(key)
+            held.last = self._asked
+            held.count += 1
+            return held.block
         finally:
             self._lock.release()
 
@@ -209,30 +225,33 @@ class _Blocks:
             return
         try:
             old = self._held.pop(key, None)
-            self._byte_count += block.nbytes - (0 if old is None else old.nbytes)
-            self._held[key] = block
+            self._byte_count += block.nbytes - (0 if old is None else old.block.nbytes)
+            self._held[key] = _Held(block, self._asked, self._asked)
             while self._byte_count > self.limit:
                 _, gone = self._held.popitem(last=False)
-                self._byte_count -= gone.nbytes
+                self._byte_count -= gone.block.nbytes
         finally:
             self._lock.release()
 
-    def wants(self, key: tuple[str, int], byte_count: int) -> bool:
-        """Whether a block that few images are wanted of is worth decoding whole.
+    def has_place(self, key: tuple[str, int], byte_count: int, block_count: int) -> bool:
+        """Whether a block is worth keeping in a cache that is too small for all `block_count`.
 
-        It is while there is room, and if it was wanted a short while ago: before as many others as the cache
-        holds. What is wanted once in a while leaves no trace, whatever is wanted often stays.
+        It is where there is room, where it is asked for twice in a row, as by who reads in order, and where
+        what would go is no longer asked for: not for ten times as long as it was between two askings. Of
+        blocks in random order, those that are held stay, and each is as good as any other.
         """
         if not self._lock.acquire(blocking=False):
             return False
         try:
-            if self._byte_count + byte_count <= self.limit or key in self._passed:
-                self._passed.pop(key, None)
+            missed, self._last_missed = self._last_missed, key
+            if self._byte_count + byte_count <= self.limit or missed == key:
                 return True
-            self._passed[key] = None
-            if len(self._passed) > max(1, self.limit // byte_count):
-                self._passed.popitem(last=False)
-            return False
+            oldest = next(iter(self._held.values()), None)
+            if oldest is None:
+                return False
+            # Who was asked for a few times may have been so by chance.
+            usual = (oldest.last - oldest.first + block_count) / (oldest.count + 1)
+            return self._asked - oldest.last > 10 * usual
         finally:
             self._lock.release()
 
@@ -398,8 +417,7 @@ class ImageSet(Closing):
         """A random order of all images for an epoch that decodes each block once, whatever the cache holds.
 
         Of a set that fits into the cache, it is a random permutation. Of a larger one, blocks are drawn in
-        random order, as many at a time as three quarters of the cache hold, and the images of these in
-        random order.
+        random order, as many at a time as half the cache holds, and the images of these in random order.
 
         Args:
             seed: 0 to 2**64 - 1.
@@ -411,8 +429,8 @@ class ImageSet(Closing):
         count, size = len(self), self._info.block_images
         if self.nbytes <= self._blocks.limit:
             return random.permutation(count)
-        # Not all of it, since the next blocks come while some of these are still being read, as by workers.
-        held = max(1, self._blocks.limit * 3 // 4 // (size * _arrays.total(self.shape[1:])))
+        # In the other half are those before, until it shows that they are no longer asked for.
+        held = max(1, self._blocks.limit // 2 // (size * _arrays.total(self.shape[1:])))
         blocks = random.permutation(-(-count // size))
         order = []
         for first in range(0, len(blocks), held):
@@ -606,7 +624,8 @@ class ImageSet(Closing):
             wanted = chosen[run]
             first = int(wanted[0]) // size * size
             last = int(wanted[-1])
-            block = self._block(call, first // size, item_shape, dtype, run.size)
+            span = last - int(wanted[0]) + 1
+            block = self._block(call, first // size, item_shape, dtype, span)
             if block is None:
                 first = int(wanted[0])
                 block = self._read(call, first, last - first + 1, item_shape, dtype)
@@ -614,9 +633,10 @@ class ImageSet(Closing):
         return out
 
     def _block(
-        self, call: Any, index: int, item_shape: tuple[int, ...], dtype: npt.DTypeLike, wanted: int
+        self, call: Any, index: int, item_shape: tuple[int, ...], dtype: npt.DTypeLike, span: int
     ) -> npt.NDArray[Any] | None:
-        """A block from the cache, or decoded and put there; None if the images are better read alone."""
+        """A block from the cache, or decoded and put there; None if `span` images of it are better read
+        alone."""
         first = index * self._info.block_images
         count = min(self._info.block_images, len(self) - first)
         key = (call.__name__, index)
@@ -626,11 +646,14 @@ class ImageSet(Closing):
         item_bytes = np.dtype(dtype).itemsize * _arrays.total(item_shape)
         if count * item_bytes > self._blocks.limit:
             return None
-        # All of a set that fits will be there in the end. Of a much larger one, a block at random is gone
-        # before it is asked for again.
+        # All of a set that fits will be there in the end. Of a larger one, an image alone is decoded sooner only
+        # where a network makes it: what is coded in a row is decoded in a row, codes and pixels.
+        block_count = -(-len(self) // self._info.block_images)
         fits = len(self) * item_bytes <= self._blocks.limit
-        if not fits and 2 * wanted < count and not self._blocks.wants(key, count * item_bytes):
-            return None
+        is_network = self._info.mode == "lossy" and call.__name__ == "ae_imageset_read"
+        if is_network and not fits and 2 * span < count:
+            if not self._blocks.has_place(key, count * item_bytes, block_count):
+                return None
         try:
             block = self._read(call, first, count, item_shape, dtype)
         except Error:

@@ -444,6 +444,7 @@ class Model(Closing):
                     out,
                 ),
             )
+            counting.finish()
         return type(self)(fitted, held)
 
     def _with(self, context: Context | None) -> Held:

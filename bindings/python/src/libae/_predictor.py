@@ -76,6 +76,7 @@ def train_predictor(
                 out,
             ),
         )
+        counting.finish()
     model = Model(handle, held)
     model._predictor_report = PredictorReport(
         contexts_bits=told.contexts_bits,

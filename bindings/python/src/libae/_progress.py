@@ -63,6 +63,12 @@ class Bar:
         self._shown.update(done - self._done)
         self._done, self._total = done, total
 
+    def finish(self, total: int | None = None) -> None:
+        """Shows that all are done: the last report may be of a moment before."""
+        count = self._total if total is None else total
+        if self._shown is not None or count:
+            self.report(count, count)
+
     def tick(self) -> None:
         """Lets the time go on while there is nothing to report."""
         if self._shown is not None:

@@ -141,8 +141,6 @@ class _Callbacks(Callbacks):
                 yield
         finally:
             self.progress = self.log = self.bar = None
-            if bar is not None:
-                bar.close()
 
 
 class Trainer(Closing):
@@ -295,18 +293,18 @@ class Trainer(Closing):
         array = _arrays.byte_pixels(images)
         count = _arrays.total(_arrays.model_leading(array.shape, self._size, is_set=True))
         told = _progress.checked(progress)
-        bar: Bar | None = None
+        bar = Bar("train", "step") if told is True else None
         with self._alone() as handle:
-            if told is True:
-                bar = Bar("train", "step")
-                told = self._reports_to(bar, handle)
             try:
+                if bar is not None:
+                    told = self._reports_to(bar, handle)
                 with self._callbacks.telling(told, log, bar):
                     status = lib.ae_trainer_fit(handle.pointer, _arrays.address(array), count)
                     if status != _foreign.STATUS_STOPPED:
                         check(status)
             finally:
                 if bar is not None:
+                    bar.close()
                     self._callbacks.connect(handle, self._progress_interval)
         return bool(status != _foreign.STATUS_STOPPED)
 
