@@ -60,8 +60,7 @@ class ImageSetDataset(torch.utils.data.Dataset):  # type: ignore[misc]
         transform: called with each image, such as one of torchvision.transforms.v2. What makes tensors of
             pictures (`ToTensor`) is not needed: images are tensors.
         target_transform: called with each label.
-        classes: names of the labels; None for those of the folders in the set's file names, if each label has
-            one ("cat/001.png"), else the numbers as text.
+        classes: names of the labels, from 0 on; None for the numbers as text. Sets do not hold any.
         cache_bytes: as in `ImageSet.open`, for each process.
         context: as in `ImageSet.open`.
 
@@ -167,9 +166,9 @@ class ImageSetDataset(torch.utils.data.Dataset):  # type: ignore[misc]
         """The name of each label, from 0 on; [] if there are no labels."""
         if self._labels is None:
             return []
-        if self._classes is None:
-            self._classes = _classes_of(self._labels, self.images)
-        return list(self._classes)
+        if self._classes is not None:
+            return list(self._classes)
+        return [str(label) for label in range(int(self._labels.max(initial=-1)) + 1)]
 
     @property
     def class_to_idx(self) -> dict[str, int]:
@@ -199,20 +198,6 @@ def _labels_of(images: ImageSet, given: npt.ArrayLike | bool | None) -> npt.NDAr
     if labels.shape != (len(images),):
         raise ShapeError(f"labels: one for each of {len(images)} images expected, {labels.shape} came")
     return labels.astype(np.int64)
-
-
-def _classes_of(labels: npt.NDArray[np.int64], images: ImageSet) -> list[str]:
-    """The folders of file names, if each label has one; else the labels as text."""
-    count = int(labels.max()) + 1 if labels.size else 0
-    numbers = [str(label) for label in range(count)]
-    folders: dict[int, str] = {}
-    for label, name in zip(labels.tolist(), images.names or ()):
-        folder, _, rest = name.rpartition("/")
-        if not rest or not folder or folders.setdefault(label, folder) != folder:
-            return numbers
-    if len(set(folders.values())) < len(folders):
-        return numbers
-    return [folders.get(label, numbers[label]) for label in range(count)] if folders else numbers
 
 
 class BlockSampler(torch.utils.data.Sampler):  # type: ignore[misc]
