@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import io
+import mmap
 import operator
 import os
 import stat
@@ -189,21 +190,82 @@ class _Held:
     """How often it was asked for since."""
 
 
+@dataclass
+class _Whole:
+    """All images of a set, or all codes: those of blocks that were decoded, and room for the others."""
+
+    items: npt.NDArray[Any]
+    known: npt.NDArray[np.bool_]
+    """Of each block."""
+
+    @classmethod
+    def empty(cls, shape: tuple[int, ...], dtype: npt.DTypeLike, block_count: int) -> _Whole:
+        """Nothing decoded yet, in memory that processes forked from this one share: what one has decoded the
+        others find."""
+        return cls(_shared(shape, dtype), _shared((block_count,), np.bool_))
+
+
+def _shared(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Zeros, in memory that forked processes share, and that is taken as it is written to."""
+    byte_count = np.dtype(dtype).itemsize * _arrays.total(shape)
+    if byte_count == 0:
+        return np.zeros(shape, dtype)
+    return np.frombuffer(mmap.mmap(-1, byte_count), dtype).reshape(shape)
+
+
 class _Blocks:
     """The blocks that were decoded last, so that images asked for at random do not each cost a block.
 
-    It is for one set, and holds no more than `limit` bytes. A thread that finds it taken does without, and
-    so does a process that was forked while it was.
+    It is for one set, and holds no more than `limit` bytes. A set that fits is held as one array, which any
+    number of images are taken of at once; memory for it is taken as blocks are decoded. Of a larger one the
+    blocks are held one by one. A thread that finds it taken does without, and so does a process that was
+    forked while it was.
     """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
+        self._wholes: dict[str, _Whole] = {}
+        self._whole_bytes = 0
         # Those that were asked for last come last.
         self._held: OrderedDict[tuple[str, int], _Held] = OrderedDict()
         self._byte_count = 0
         self._asked = 0
         self._last_missed: tuple[str, int] | None = None
         self._lock = threading.Lock()
+
+    @property
+    def byte_count(self) -> int:
+        """What is held, or has room."""
+        return self._whole_bytes + self._byte_count
+
+    def whole(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike, size: int) -> _Whole | None:
+        """All items of the set, in blocks of `size`, if they fit."""
+        whole = self._wholes.get(name)
+        if whole is not None:
+            return whole
+        byte_count = np.dtype(dtype).itemsize * _arrays.total(shape)
+        if byte_count > self.limit - self._whole_bytes or not self._lock.acquire(blocking=False):
+            return None
+        try:
+            # Another thread may have been here meanwhile.
+            if name not in self._wholes and byte_count <= self.limit - self._whole_bytes:
+                whole = _Whole.empty(shape, dtype, -(-shape[0] // size))
+                self._whole_bytes += byte_count
+                self._trim()
+                self._wholes[name] = whole
+            return self._wholes.get(name)
+        finally:
+            self._lock.release()
+
+    def has_all(self, name: str) -> bool:
+        """Whether all items of the set are held."""
+        whole = self._wholes.get(name)
+        return whole is not None and bool(whole.known.all())
+
+    def _trim(self) -> None:
+        while self._byte_count > self.limit - self._whole_bytes:
+            _, gone = self._held.popitem(last=False)
+            self._byte_count -= gone.block.nbytes
 
     def get(self, key: tuple[str, int]) -> npt.NDArray[Any] | None:
         if not self._lock.acquire(blocking=False):
@@ -221,15 +283,13 @@ class _Blocks:
             self._lock.release()
 
     def put(self, key: tuple[str, int], block: npt.NDArray[Any]) -> None:
-        if block.nbytes > self.limit or not self._lock.acquire(blocking=False):
+        if block.nbytes > self.limit - self._whole_bytes or not self._lock.acquire(blocking=False):
             return
         try:
             old = self._held.pop(key, None)
             self._byte_count += block.nbytes - (0 if old is None else old.block.nbytes)
             self._held[key] = _Held(block, self._asked, self._asked)
-            while self._byte_count > self.limit:
-                _, gone = self._held.popitem(last=False)
-                self._byte_count -= gone.block.nbytes
+            self._trim()
         finally:
             self._lock.release()
 
@@ -244,7 +304,7 @@ class _Blocks:
             return False
         try:
             missed, self._last_missed = self._last_missed, key
-            if self._byte_count + byte_count <= self.limit or missed == key:
+            if self.byte_count + byte_count <= self.limit or missed == key:
                 return True
             oldest = next(iter(self._held.values()), None)
             if oldest is None:
@@ -348,7 +408,7 @@ class ImageSet(Closing):
                 environment's AE_MODEL_PATH.
             byte_count: of the whole set, where `source` is a function.
             cache_bytes: how much memory the blocks decoded last may take: 64 MiB unless told; 0 keeps none.
-                With `nbytes` of the set or more, nothing is decoded twice. Each process has its own.
+                With `nbytes` of the set or more, nothing is decoded twice, and forked processes share it.
             context: that reading works with.
 
         Raises:
@@ -555,6 +615,8 @@ class ImageSet(Closing):
         self, call: Any, wanted: range, item_shape: tuple[int, ...], dtype: npt.DTypeLike
     ) -> npt.NDArray[Any]:
         """Images or codes of a slice."""
+        if self._blocks.has_all(call.__name__):
+            return self._items(call, np.arange(wanted.start, wanted.stop, wanted.step), item_shape, dtype)
         if len(wanted) >= self._info.block_images and abs(wanted.step) == 1:
             images = self._read(call, min(wanted[0], wanted[-1]), len(wanted), item_shape, dtype)
             return images if wanted.step == 1 else np.ascontiguousarray(images[::-1])
@@ -616,8 +678,11 @@ class ImageSet(Closing):
         self, call: Any, chosen: npt.NDArray[np.int64], item_shape: tuple[int, ...], dtype: npt.DTypeLike
     ) -> npt.NDArray[Any]:
         """Images or codes at any places, each block decoded once, whatever the order asked for."""
-        out = np.empty((chosen.size, *item_shape), dtype)
         size = self._info.block_images
+        whole = self._blocks.whole(call.__name__, (len(self), *item_shape), dtype, size)
+        if whole is not None and self._completed(call, whole, chosen):
+            return whole.items.take(chosen, axis=0)
+        out = np.empty((chosen.size, *item_shape), dtype)
         order = np.argsort(chosen, kind="stable")
         bounds = np.flatnonzero(np.diff(chosen[order] // size)) + 1
         for run in np.split(order, bounds) if order.size else ():
@@ -632,6 +697,32 @@ class ImageSet(Closing):
             out[run] = block[wanted - first]
         return out
 
+    def _make_room(self) -> None:
+        """Makes room for all images, if they fit, which processes that are forked from now on share."""
+        self._blocks.whole(
+            lib.ae_imageset_read.__name__, self.shape, self.dtype, self._info.block_images
+        )
+
+    def _completed(self, call: Any, whole: _Whole, chosen: npt.NDArray[np.int64]) -> bool:
+        """Decodes the blocks that some images are of, unless they are decoded; False if one cannot be."""
+        if whole.known.all():
+            return True
+        numbers = np.unique(chosen // self._info.block_images)
+        return all(self._filled(call, whole, number) for number in numbers[~whole.known[numbers]].tolist())
+
+    def _filled(self, call: Any, whole: _Whole, number: int) -> bool:
+        """Decodes a block into its place; False if it cannot be."""
+        first = number * self._info.block_images
+        place = whole.items[first : first + self._info.block_images]
+        try:
+            # By several threads or processes perhaps, which all write the same.
+            self._call(call, first, len(place), _arrays.address(place))
+        except Error:
+            # One image of the block may be damaged, or have no code, and the one wanted be whole.
+            return False
+        whole.known[number] = True
+        return True
+
     def _block(
         self, call: Any, index: int, item_shape: tuple[int, ...], dtype: npt.DTypeLike, span: int
     ) -> npt.NDArray[Any] | None:
@@ -639,6 +730,13 @@ class ImageSet(Closing):
         alone."""
         first = index * self._info.block_images
         count = min(self._info.block_images, len(self) - first)
+        whole = self._blocks.whole(
+            call.__name__, (len(self), *item_shape), dtype, self._info.block_images
+        )
+        if whole is not None:
+            if not whole.known[index] and not self._filled(call, whole, index):
+                return None
+            return whole.items[first : first + count]
         key = (call.__name__, index)
         block = self._blocks.get(key)
         if block is not None:
@@ -646,12 +744,11 @@ class ImageSet(Closing):
         item_bytes = np.dtype(dtype).itemsize * _arrays.total(item_shape)
         if count * item_bytes > self._blocks.limit:
             return None
-        # All of a set that fits will be there in the end. Of a larger one, an image alone is decoded sooner only
-        # where a network makes it: what is coded in a row is decoded in a row, codes and pixels.
+        # An image alone is decoded sooner only where a network makes it: what is coded in a row is decoded in
+        # a row, codes and pixels.
         block_count = -(-len(self) // self._info.block_images)
-        fits = len(self) * item_bytes <= self._blocks.limit
         is_network = self._info.mode == "lossy" and call.__name__ == "ae_imageset_read"
-        if is_network and not fits and 2 * span < count:
+        if is_network and 2 * span < count:
             if not self._blocks.has_place(key, count * item_bytes, block_count):
                 return None
         try:

@@ -47,9 +47,10 @@ class ImageSetDataset(torch.utils.data.Dataset):  # type: ignore[misc]
     tensors of. Items of a set without labels are the image alone. A DataLoader asks for a batch at once
     (`__getitems__`), which decodes a block once, however many of its images are in the batch.
 
-    Works in workers, forked, spawned or persistent. Each worker has a cache of decoded blocks of its own,
-    and decodes with one thread, as PyTorch computes there, unless a context or `libae.set_threads` says
-    otherwise. Can be pickled, if the set and the transforms can.
+    Works in workers, forked, spawned or persistent. Forked ones share the decoded blocks of a set that fits
+    `cache_bytes`, also with those of later epochs; all others have a cache each. They decode with one thread,
+    as PyTorch computes there, unless a context or `libae.set_threads` says otherwise. Can be pickled, if the
+    set and the transforms can.
 
     Args:
         source: an `ImageSet`, or what `ImageSet.open` takes: a path, bytes, an open file.
@@ -61,7 +62,7 @@ class ImageSetDataset(torch.utils.data.Dataset):  # type: ignore[misc]
             pictures (`ToTensor`) is not needed: images are tensors.
         target_transform: called with each label.
         classes: names of the labels, from 0 on; None for the numbers as text. Sets do not hold any.
-        cache_bytes: as in `ImageSet.open`, for each process.
+        cache_bytes: as in `ImageSet.open`.
         context: as in `ImageSet.open`.
 
     Raises:
@@ -94,6 +95,8 @@ class ImageSetDataset(torch.utils.data.Dataset):  # type: ignore[misc]
         else:
             options = {} if cache_bytes is None else {"cache_bytes": cache_bytes}
             self.images = ImageSet.open(source, model, context=context, **options)
+        # Before workers are forked.
+        self.images._make_room()
         self.dtype = dtype
         self.transform = transform
         self.target_transform = target_transform
@@ -116,35 +119,35 @@ class ImageSetDataset(torch.utils.data.Dataset):  # type: ignore[misc]
         place = operator.index(index)
         self._settle()
         image = self._tensors(self.images[place][None])[0]
-        return self._item(image, place)
+        return self._item(image, None if self._labels is None else int(self._labels[place]))
 
     def __getitems__(self, indices: Sequence[Any]) -> list[Any]:
         """The items of a batch, which a DataLoader asks for at once: each block is decoded once."""
         self._settle()
         places = np.asarray(indices, np.int64)
         images = self._tensors(self.images[places])
-        if self._labels is None and self.transform is None:
-            return list(images)
-        return [self._item(image, place) for image, place in zip(images, places.tolist())]
+        if self._labels is None:
+            return [self._item(image) for image in images.unbind()]
+        labels = self._labels[places].tolist()
+        return [self._item(image, label) for image, label in zip(images.unbind(), labels)]
 
-    def _item(self, image: Any, place: int) -> Any:
+    def _item(self, image: Any, label: Any = None) -> Any:
         if self.transform is not None:
             image = self.transform(image)
         if self._labels is None:
             return image
-        label: Any = int(self._labels[place])
         if self.target_transform is not None:
             label = self.target_transform(label)
         return image, label
 
     def _tensors(self, images: npt.NDArray[np.uint8]) -> Any:
         """(n, C, H, W) of (n, H, W) or (n, H, W, C)."""
-        tensors = torch.from_numpy(images)
-        if images.ndim == 3:
-            tensors = tensors[:, None]
-        else:
-            tensors = tensors.permute(0, 3, 1, 2).contiguous()
-        return tensors if self.dtype == torch.uint8 else tensors.to(self.dtype).div_(255)
+        images = images[:, None] if images.ndim == 3 else np.ascontiguousarray(np.moveaxis(images, -1, 1))
+        if self.dtype == torch.uint8:
+            return torch.from_numpy(images)
+        # By numpy: PyTorch would wake threads for a batch, which takes longer than the batch.
+        wide = np.float64 if self.dtype == torch.float64 else np.float32
+        return torch.from_numpy(np.divide(images, wide(255), dtype=wide)).to(self.dtype)
 
     def _settle(self) -> None:
         """In a worker, at its first batch."""
