@@ -5,12 +5,13 @@ usage: loaders.py [--images N] [--batch N] [--epochs N] [--workers N,N] [--sets 
 The same images and labels in each format, read by a shuffled DataLoader of PyTorch as float32 tensors
 (C, H, W) in [0, 1]: by libae.torch.ImageSetDataset from an image set, from a folder of PNG files as
 torchvision's ImageFolder reads it, from WebDataset's tar files of the same PNG files, from HDF5 by h5py, each
-as its documentation has it. A loop that takes batches and does nothing with them. The first epoch begins with
-nothing decoded and, with workers, starts them; of the later ones it is the median. Files have just been
-written, so that they lie in the system's memory.
+as its documentation has it. The loop takes batches and does nothing with them. The first epoch begins with
+nothing decoded and, with workers, starts them; of the later ones it is the median. Without workers there is
+processor time, too, which depends less on what else the machine does. Files have just been written, so that
+they lie in the system's memory.
 
-Needs torch, webdataset, h5py and a libae.so (LIBAE_LIBRARY); what is missing is named and left
-out. Sets: AE_MNIST (the test images) and AE_IMAGES (CIFAR-10 photographs); what is not at hand is left out.
+Needs torch, webdataset, h5py and a libae.so (LIBAE_LIBRARY); what is missing is named and left out. Sets:
+AE_MNIST (the test images) and AE_IMAGES (CIFAR-10 photographs); what is not at hand is left out.
 """
 
 import argparse
@@ -237,13 +238,13 @@ FORMATS = (
 
 
 def epoch(loader, count):
-    """Images a second."""
-    start = time.perf_counter()
+    """Images a second, and microseconds of this process's processors for an image."""
+    start, busy = time.perf_counter(), time.process_time()
     seen = sum(len(labels) for _, labels in loader)
-    seconds = time.perf_counter() - start
+    seconds, busy = time.perf_counter() - start, time.process_time() - busy
     if seen != count:
         raise SystemExit(f"loaders: {seen} images came instead of {count}")
-    return count / seconds
+    return count / seconds, 1e6 * busy / count
 
 
 def check(loader, images, most):
@@ -263,8 +264,10 @@ def measured(form, images, labels, options):
         columns = [sum(each.st_size for each in status), sum(512 * each.st_blocks for each in status)]
         for workers in options.workers:
             loader = form.loader(folder, images, options, workers)
-            columns.append(epoch(loader, len(images)))
-            columns.append(statistics.median(epoch(loader, len(images)) for _ in range(options.epochs)))
+            first = epoch(loader, len(images))
+            later = [epoch(loader, len(images)) for _ in range(options.epochs)]
+            for number, one in enumerate(first if workers == 0 else first[:1]):
+                columns += [one, statistics.median(each[number] for each in later)]
         check(loader, images, 0.02 if "lossy" in form.name else 1e-5)
         del loader
         return columns
@@ -294,7 +297,11 @@ def main():
             continue
         images, labels = images[: options.images], labels[: options.images]
         print(f"{title}: {len(images):,} images, {images.nbytes:,} bytes of pixels\n")
-        heads = [f"{word}, {count} workers" for count in options.workers for word in ("first epoch", "later")]
+        heads = []
+        for count in options.workers:
+            heads += [f"first epoch, {count} workers", "later"]
+            if count == 0:
+                heads += ["us of a processor, first epoch", "later"]
         print("| format | bytes | on disk | " + " | ".join(heads) + " |")
         print("|---" * (3 + len(heads)) + "|", flush=True)
         for form in FORMATS:

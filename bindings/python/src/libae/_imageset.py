@@ -210,7 +210,11 @@ def _shared(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     byte_count = np.dtype(dtype).itemsize * _arrays.total(shape)
     if byte_count == 0:
         return np.zeros(shape, dtype)
-    return np.frombuffer(mmap.mmap(-1, byte_count), dtype).reshape(shape)
+    try:
+        return np.frombuffer(mmap.mmap(-1, byte_count), dtype).reshape(shape)
+    except OSError:
+        # Systems may bound what is shared.
+        return np.zeros(shape, dtype)
 
 
 class _Blocks:
