@@ -38,8 +38,10 @@ import torch  # noqa: E402
 from PIL import Image  # noqa: E402
 from torch.utils.data import DataLoader, Dataset, TensorDataset  # noqa: E402
 
-SHARD = 500  # images of a tar file
-CHUNK = 100  # images of a chunk of HDF5
+# Images of a tar file at most; of a small set a quarter, since each worker takes whole files.
+SHARD = 500
+# Images of a chunk of HDF5.
+CHUNK = 100
 
 
 # ---- Sets ----
@@ -141,12 +143,13 @@ class Folder:
 
 
 class WebDataset:
-    name = f"WebDataset, tar files of {SHARD} PNG files"
+    name = "WebDataset, tar files of PNG files"
 
     def write(self, folder, images, labels):
-        for first in range(0, len(images), SHARD):
-            with tarfile.open(folder / f"{first // SHARD:03}.tar", "w") as file:
-                for index in range(first, min(first + SHARD, len(images))):
+        shard = min(SHARD, -(-len(images) // 4))
+        for first in range(0, len(images), shard):
+            with tarfile.open(folder / f"{first // shard:03}.tar", "w") as file:
+                for index in range(first, min(first + shard, len(images))):
                     parts = (("png", png(images[index])), ("cls", str(labels[index]).encode()))
                     for suffix, data in parts:
                         entry = tarfile.TarInfo(f"{index:05}.{suffix}")
