@@ -58,6 +58,8 @@ def test_numpys_array_knows_of_copies(opened, decoded):
     np.testing.assert_array_equal(opened.__array__(), decoded)
     np.testing.assert_array_equal(opened.__array__(np.float32, copy=True), decoded.astype(np.float32))
     np.testing.assert_array_equal(opened.__array__(copy=None), decoded)
+    np.testing.assert_array_equal(np.array(opened), decoded)
+    assert np.mean(opened) == decoded.mean()
     with pytest.raises(ValueError, match="copy"):
         opened.__array__(copy=False)
 
@@ -95,6 +97,12 @@ def test_a_notebook_shows_the_first_images(opened, decoded, vae, model, packed):
     np.testing.assert_array_equal(drawn[1:13, 1:11], vae.sample(20, dtype=np.uint8)[0])
     assert "&lt;libae.Model" in model._repr_html_()
     assert "<img" not in model._repr_html_()
+    assert "<th>shape</th><td>(700, 12, 10), uint8</td>" in opened._repr_html_()
+    assert "<th>bytes decoded</th><td>84,000</td>" in opened._repr_html_()
+    assert "<td>6 numbers for 120 of an image</td>" in model._repr_html_()
+    predictor = libae.default_model("universal")._repr_html_()
+    assert "<img" not in predictor
+    assert "a predictor of pixels" in predictor
     with libae.ImageSet.open(packed, model) as closed:
         pass
     assert "closed" in closed._repr_html_()
@@ -145,9 +153,134 @@ def test_lists_masks_and_arrays_index_images_in_their_order(opened, decoded):
     for wrong in ([700], [-701], np.array([1, 2**63], np.uint64), np.ones(3, bool)):
         with pytest.raises(IndexError):
             opened[wrong]
-    for wrong in (1.5, "3", [0.5], (1, 2, 3.0), np.zeros((2, 2), int), None):
-        with pytest.raises(TypeError):
+    for wrong in (1.5, "3", [0.5], (1, 2, 3.0), {}, np.zeros((2, 2))):
+        with pytest.raises(TypeError, match="an image set is indexed as an array is, .* came"):
             opened[wrong]
+        with pytest.raises(TypeError):
+            opened.codes(wrong)
+
+
+MASK = np.random.default_rng(5).random((700, 12, 10)) < 0.001
+INDICES = [
+    (3, slice(4, 8)),
+    (3, 4, 5),
+    (-1,),
+    (),
+    ...,
+    (..., 0),
+    (slice(2, 300), ..., slice(None, None, -2)),
+    (slice(0, 0),) * 3,
+    (slice(60, 70), slice(2, 9, 3), -1),
+    (slice(690, 3, -9), slice(2)),
+    (slice(650, 3, -1), 4),
+    (slice(None), 4, 5),
+    None,
+    (None, 3),
+    (slice(5, 600), None, 2, None),
+    [[1, 2], [3, -4]],
+    np.zeros((0, 3), np.int32),
+    np.array(3),
+    ([1, 600, 1], [3, 4, 0]),
+    ([1, 600], slice(None), [5, 6]),
+    ([[1], [600]], 2, [5, 6]),
+    (3, [1, 2]),
+    (slice(3, 400, 7), slice(None), [1, 2]),
+    (..., [0, 0, 9]),
+    MASK,
+    MASK[:, :, 0],
+    (MASK[:, 0, 0], slice(3)),
+    (slice(9), MASK[0]),
+    True,
+    (slice(2), False),
+    (np.bool_(True), 5),
+]
+
+
+@pytest.mark.parametrize("index", INDICES, ids=lambda index: str(index)[:40])
+def test_a_set_is_indexed_as_its_array_is(opened, decoded, index):
+    got, expected = opened[index], decoded[index]
+    assert (type(got), got.dtype, got.shape) == (type(expected), expected.dtype, expected.shape)
+    np.testing.assert_array_equal(got, expected)
+    if isinstance(got, np.ndarray):
+        # The caller's own, and no more than that.
+        assert got.flags.writeable
+        assert (got if got.base is None else got.base).size <= max(got.size, 1)
+
+
+def test_codes_are_indexed_as_their_array_is(opened):
+    codes = opened.latents
+    for index in ((3, slice(2)), (..., 0), ([3, 600], [1, 2]), (slice(None, None, -1), None), codes > 1):
+        np.testing.assert_array_equal(opened.codes(index), codes[index])
+
+
+def test_indices_that_no_array_has_are_refused(opened):
+    for wrong in (
+        (1, 2, 3, 4),
+        (1, 2, 10),
+        (slice(3), 12),
+        (700, 0),
+        ([0, 700], 0),
+        (..., ...),
+        MASK[:5],
+        (0, np.ones(3, bool)),
+        ([1, 2], [1, 2, 3]),
+    ):
+        with pytest.raises(IndexError):
+            opened[wrong]
+
+
+def test_parts_of_many_images_do_not_take_the_memory_of_all(model, images, monkeypatch):
+    from libae import _imageset
+
+    monkeypatch.setattr(_imageset, "_BYTES_AT_A_TIME", 3 * 64 * 120)
+    with libae.ImageSet.open(libae.compress(images, model, block_images=64), model, cache_bytes=0) as opened:
+        decoded = opened[:]
+        read = []
+        whole = opened._read
+        opened._read = lambda call, first, count, *rest: (
+            read.append(count) or whole(call, first, count, *rest)
+        )
+        for index in (np.s_[:, 3], np.s_[5:690, 2:4, None, ::-1], np.s_[::-1, :, 0], np.s_[None, ..., 9]):
+            read.clear()
+            np.testing.assert_array_equal(opened[index], decoded[index])
+            assert max(read) <= 3 * 64
+            # No block twice.
+            assert sum(read) <= 700
+
+
+def test_a_set_is_an_array_to_what_reads_by_chunks(opened, model, images):
+    assert opened.chunks == (64, 12, 10)
+    with libae.ImageSet.open(libae.compress(images[:5], model), model) as small:
+        assert small.chunks == (5, 12, 10)
+
+
+def test_dask_reads_sets_by_blocks(packed, model, opened, decoded, tmp_path):
+    dask = pytest.importorskip("dask", reason="skipped: dask is not installed")
+    array = pytest.importorskip("dask.array", reason="skipped: dask.array does not import")
+    lazy = array.from_array(opened)
+    assert (lazy.shape, lazy.dtype) == (opened.shape, opened.dtype)
+    np.testing.assert_array_equal(lazy[3:650:9, ::-1, 4].compute(), decoded[3:650:9, ::-1, 4])
+    lazy = array.from_array(opened, chunks=(128, 12, 10))
+    np.testing.assert_array_equal(lazy.mean(axis=0).compute(), decoded.mean(axis=0))
+    with dask.config.set({"array.chunk-size": 200 * 120}):
+        assert set(array.from_array(opened, chunks="auto").chunks[0][:-1]) == {192}
+    # The same for the same file, another one for another.
+    (tmp_path / "set.aez").write_bytes(packed)
+    first, second = (libae.ImageSet.open(tmp_path / "set.aez", model) for _ in range(2))
+    assert array.from_array(first).name == array.from_array(second).name
+    assert array.from_array(first).name != array.from_array(opened).name
+    assert array.from_array(opened).name == array.from_array(libae.ImageSet.open(packed, model)).name
+    reader = libae.ImageSet.open(io.BytesIO(packed), model)
+    assert array.from_array(reader).name != array.from_array(reader).name
+
+
+def test_xarray_holds_sets(opened, decoded):
+    xarray = pytest.importorskip("xarray", reason="skipped: xarray is not installed")
+    held = xarray.DataArray(opened, dims=("image", "y", "x"), coords={"label": ("image", opened.labels)})
+    np.testing.assert_array_equal(held.where(held.label == 3, drop=True), decoded[opened.labels == 3])
+    array = pytest.importorskip("dask.array", reason="skipped: dask is not installed")
+    held = xarray.DataArray(array.from_array(opened), dims=("image", "y", "x"))
+    np.testing.assert_array_equal(held.isel(image=slice(600, None, 7), y=3), decoded[600::7, 3])
 
 
 def test_a_set_iterates_and_becomes_an_array(opened, decoded):
@@ -356,6 +489,17 @@ def test_a_closed_set_says_so(packed, model):
     assert len(opened) == 700
 
 
+def test_what_a_notebook_shows_is_escaped(images, model):
+    description = model.description.replace("name=strokes", "name=<b>&'\"")
+    odd = libae.Model.from_tensors(description, model.tensors()).quantize(images)
+    for shown in (odd, libae.ImageSet.open(libae.compress(images, odd), odd)):
+        html = shown._repr_html_()
+        assert "<b>" not in html
+        assert "&lt;b&gt;&amp;" in html
+        for tag in ("table", "tr", "th", "td", "div"):
+            assert html.count(f"<{tag}>") == html.count(f"</{tag}>") > 0
+
+
 @pytest.mark.parametrize("cache_bytes", [0, 64 * 120, 5 * 64 * 120, 64 << 20])
 def test_blocks_that_are_kept_change_nothing_but_time(packed, model, decoded, cache_bytes):
     random = np.random.default_rng(3)
@@ -371,8 +515,69 @@ def test_blocks_that_are_kept_change_nothing_but_time(packed, model, decoded, ca
             np.testing.assert_array_equal(opened.codes(some), expected[some])
             np.testing.assert_array_equal(opened[place : place + 9], decoded[place : place + 9])
             np.testing.assert_array_equal(opened.codes(place), expected[place])
-        assert opened._blocks._byte_count <= cache_bytes
-        assert opened._blocks._byte_count == sum(block.nbytes for block in opened._blocks._held.values())
+        held = opened._blocks
+        assert held.byte_count <= cache_bytes
+        assert held._byte_count == sum(each.block.nbytes for each in held._held.values())
+        assert held._whole_bytes == sum(whole.items.nbytes for whole in held._wholes.values())
+        assert (len(held._wholes) == 2) == (cache_bytes > 10**6)
+
+
+def epoch(opened, order, batch=1):
+    """Decoded images of an epoch, as a multiple of those that there are."""
+    counts = []
+    called = opened._call
+    opened._call = lambda call, first, count, *rest: counts.append(count) or called(call, first, count, *rest)
+    for first in range(0, order.size, batch):
+        opened[order[first : first + batch] if batch > 1 else int(order[first])]
+    opened._call = called
+    return sum(counts) / order.size
+
+
+@pytest.mark.parametrize("batch", [1, 16])
+def test_an_epoch_in_any_order_decodes_what_fits_once(packed, model, batch):
+    random = np.random.default_rng(2)
+    with libae.ImageSet.open(packed, model) as opened:
+        assert epoch(opened, random.permutation(700), batch) == 1
+        assert epoch(opened, random.permutation(700), batch) == 0
+
+
+def test_of_a_larger_set_what_the_cache_holds_is_decoded_once(model, images):
+    data = libae.compress(np.concatenate([images] * 3), model, block_images=8)
+    random = np.random.default_rng(2)
+    with libae.ImageSet.open(data, model, cache_bytes=210 * 8 * 120) as opened:
+        assert len(opened) // 8 == 262
+        # Each image in order: the first of a block alone, and then its block.
+        assert epoch(opened, np.arange(2100)) < 1.2
+        epoch(opened, random.permutation(2100))
+        # A fifth of the blocks is not held, and of these images are decoded alone.
+        assert epoch(opened, random.permutation(2100)) < 0.5
+        # What was of use is let go when it is no more.
+        assert epoch(opened, np.tile(np.arange(1800, 2100), 8)) < 0.5
+    # What is coded pixel by pixel is never decoded alone.
+    exact = libae.compress(images[:90], exact=True, block_images=9)
+    with libae.ImageSet.open(exact, cache_bytes=8 * 9 * 120) as opened:
+        epoch(opened, random.permutation(90))
+        assert 0.8 < epoch(opened, random.permutation(90)) < 4
+
+
+@pytest.mark.parametrize(("batch", "readers"), [(1, 1), (16, 1), (16, 2)])
+def test_a_shuffled_order_decodes_blocks_about_once_whatever_fits(packed, model, batch, readers):
+    for cache_bytes in (2 * 64 * 120, 5 * 64 * 120, 64 << 20):
+        sets = [libae.ImageSet.open(packed, model, cache_bytes=cache_bytes) for _ in range(readers)]
+        order = sets[0].shuffled(seed=3)
+        np.testing.assert_array_equal(np.sort(order), np.arange(700))
+        np.testing.assert_array_equal(order, sets[0].shuffled(seed=3))
+        assert (order != sets[0].shuffled(seed=4)).any()
+        assert np.abs(np.diff(order)).mean() > 10
+        # Batches in turn, as workers get them.
+        batches = order[: 700 // 16 * 16].reshape(-1, 16)
+        for number, opened in enumerate(sets):
+            part = batches[number::readers].ravel()
+            assert epoch(opened, part, batch) * part.size < 1.25 * 700
+    with pytest.raises(libae.ArgumentError, match="seed"):
+        sets[0].shuffled(-1)
+    with libae.ImageSet.open(libae.compress(np.zeros((0, 12, 10), np.uint8), model), model) as none:
+        assert none.shuffled().shape == (0,)
 
 
 def test_threads_share_what_is_kept(packed, model, decoded):
@@ -509,6 +714,62 @@ def test_a_set_is_read_from_an_open_file(packed, model, decoded, tmp_path):
         np.testing.assert_array_equal(libae.decompress(io.BytesIO(packed), model), decoded)
     with pytest.raises(ValueError, match="closed"):
         libae.ImageSet.open(file, model)
+
+
+def test_forked_processes_read_an_open_file_side_by_side(noise, tmp_path):
+    packed, images = noise
+    (tmp_path / "set.aez").write_bytes(packed)
+    program = (
+        "import multiprocessing, zlib\n"
+        "import libae, numpy as np\n"
+        "opened = libae.ImageSet.open(open('set.aez', 'rb'), cache_bytes=0)\n"
+        "def look(seed):\n"
+        "    order = np.random.default_rng(seed).integers(0, 1500, 300)\n"
+        "    return [(int(place), zlib.crc32(opened[place].tobytes())) for place in order]\n"
+        "with multiprocessing.get_context('fork').Pool(3) as pool:\n"
+        "    for told in pool.map(look, range(6)):\n"
+        "        print(*(f'{place}:{number}' for place, number in told))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(Path(libae.__file__).parents[1])},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told = [pair.split(":") for pair in done.stdout.split()]
+    assert len(told) == 6 * 300
+    assert all(int(number) == zlib.crc32(images[int(place)].tobytes()) for place, number in told)
+
+
+def test_forked_processes_share_what_is_decoded(packed, model, decoded, tmp_path):
+    (tmp_path / "set.aez").write_bytes(packed)
+    model.save(tmp_path / "model.aew")
+    program = (
+        "import os, libae\n"
+        "opened = libae.ImageSet.open('set.aez', libae.Model.open('model.aew'))\n"
+        "opened[0]\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    opened[list(range(64, 700))]\n"
+        "    os._exit(0)\n"
+        "assert os.waitpid(child, 0)[1] == 0\n"
+        "opened._call = None\n"
+        "print(sum(image.astype(int).sum() for image in opened))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(Path(libae.__file__).parents[1])},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, f"{decoded.astype(int).sum()}\n"), done.stderr
 
 
 class OddError(Exception):

@@ -15,11 +15,14 @@ images = np.zeros((9, 28, 28), np.uint8)
 model = libae.train(images, kind="vae", steps=3, progress=lambda progress: progress.step < 2)
 trainer = libae.Trainer((28, 28), latent_size=3, hidden=[5, 6], preset="quick", start=model)
 trainer.fit(images)
+trainer.fit(images, True)
+bars = [libae.train(images, progress=True), libae.train_predictor(images, progress=False)]
 context = libae.Context(threads=2)
 packed: bytes = libae.compress(images, model, exact=True, progress=lambda done, count: done < count)
 libae.compress_file("set.aez", images, quality=3, mode="lossy", context=context)
 with libae.ImageSet.open(packed) as opened:
     shape: tuple[int, ...] = opened.shape
+    corner = opened[3, 4:8, ..., None]
 with libae.ImageSetWriter("set.aez", model, block_images=64) as writer:
     writer.add(images, names=["a"] * 9)
 made = libae.Model.from_tensors(model.description, model.tensors()).quantize(images)

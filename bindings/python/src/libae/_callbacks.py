@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Callable
 
-from . import _foreign
-
-CountFunction = Callable[[int, int], Any]
+from . import _foreign, _progress
+from ._progress import Bar, CountProgress
 
 
 def asks_to_stop(result: Any) -> bool:
@@ -104,12 +103,27 @@ class Callbacks:
 
 
 class Counting(Callbacks):
-    """ae_count_callback of a long call, and the Python function behind it, if there is one."""
+    """ae_count_callback of a long call, and the Python function or the bar behind it, if there is one."""
 
-    def __init__(self, progress: CountFunction | None) -> None:
+    def __init__(self, progress: CountProgress, what: str, unit: str) -> None:
+        """`what` is done, in units such as "image"; both are for a bar."""
         super().__init__()
-        self.progress = progress
+        self.progress = _progress.checked(progress)
+        self.bar: Bar | None = None
+        if self.progress is True:
+            self.bar = Bar(what, unit)
+            self.progress = self.bar.report
         self.c_progress = _foreign.CountCallback(self._on_progress)
 
     def _on_progress(self, _context: Any, done: int, count: int) -> int:
         return self.stops(lambda: None if self.progress is None else self.progress(done, count))
+
+    def finish(self, count: int | None = None) -> None:
+        """Shows that all are done, of as many as were told last or as `count` says."""
+        if self.bar is not None:
+            self.bar.finish(count)
+
+    def close(self) -> None:
+        """Ends the bar, if there is one."""
+        if self.bar is not None:
+            self.bar.close()

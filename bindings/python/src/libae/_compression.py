@@ -16,13 +16,14 @@ import numpy.typing as npt
 
 from . import _arrays, _foreign, _options
 from ._arrays import Array
-from ._callbacks import CountFunction, Counting
+from ._callbacks import Counting
 from ._context import Context, Held
 from ._errors import ArgumentError, Error, PoorFitWarning, ShapeError
 from ._imageset import Bytes, ImageSet
 from ._library import Closing, Handle, check, file_path, lib, opened
 from ._model import Model, default_model
 from ._options import COMPRESSION, taking
+from ._progress import CountProgress
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -162,8 +163,8 @@ class _Plan:
 class _Writing(Counting):
     """The C callbacks of a writer, and the Python functions behind them."""
 
-    def __init__(self, progress: CountFunction | None, write: Callable[[Any], Any] | None) -> None:
-        super().__init__(progress)
+    def __init__(self, progress: CountProgress, write: Callable[[Any], Any] | None) -> None:
+        super().__init__(progress, "compress", "image")
         self.write = write
         # Images that there will be, where that is known; the library does not know it.
         self.total = 0
@@ -241,7 +242,8 @@ class ImageSetWriter(Closing):
             images.
         progress: called some ten times a second, on the thread that adds, with how many images are done and
             how many there are, or 0. Returning False, also numpy's, stops within a few images; what it
-            raises stops, too, and is raised again; so is KeyboardInterrupt, with or without it.
+            raises stops, too, and is raised again; so is KeyboardInterrupt, with or without it. True shows a
+            bar, as in `train`.
         context: to work with.
         {options}
 
@@ -263,7 +265,7 @@ class ImageSetWriter(Closing):
         *,
         exact: bool = False,
         image_shape: tuple[int, int] | tuple[int, int, int] | None = None,
-        progress: CountFunction | None = None,
+        progress: CountProgress = None,
         context: Context | None = None,
         **options: Unpack[CompressionOptions],
     ) -> None:
@@ -273,7 +275,7 @@ class ImageSetWriter(Closing):
         if image_shape is not None:
             self._create()
 
-    def _start(self, target: Target, progress: CountFunction | None, held: Held) -> None:
+    def _start(self, target: Target, progress: CountProgress, held: Held) -> None:
         self._handle: Handle | None = None
         self._is_open = True
         self._busy = threading.Lock()
@@ -292,7 +294,7 @@ class ImageSetWriter(Closing):
         path: str | os.PathLike[Any],
         model: Model | None = None,
         *,
-        progress: CountFunction | None = None,
+        progress: CountProgress = None,
         context: Context | None = None,
     ) -> ImageSetWriter:
         """A writer that goes on with the set in a file, whose blocks are copied, with that set's options.
@@ -320,7 +322,7 @@ class ImageSetWriter(Closing):
         images: ImageSet,
         target: Callable[[bytes], Any] | Any,
         *,
-        progress: CountFunction | None = None,
+        progress: CountProgress = None,
         context: Context | None = None,
     ) -> ImageSetWriter:
         """A writer with the options of a set, so that `add_set` may copy its blocks.
@@ -451,12 +453,14 @@ class ImageSetWriter(Closing):
             assert self._handle is not None
             with self._callbacks.running():
                 check(lib.ae_writer_finish(self._handle.pointer), self._path)
+            self._callbacks.finish(self._count)
         self.close()
 
     def close(self) -> None:
         """Gives up what was not finished: the file stays as it was. Closing twice does nothing."""
         self._is_open = False
         self._handle = None
+        self._callbacks.close()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -501,7 +505,7 @@ def compress(
     image_shape: tuple[int, int] | tuple[int, int, int] | None = None,
     labels: npt.ArrayLike | None = None,
     names: Sequence[str] | None = None,
-    progress: CountFunction | None = None,
+    progress: CountProgress = None,
     context: Context | None = None,
     **options: Unpack[CompressionOptions],
 ) -> bytes:
@@ -527,7 +531,8 @@ def compress(
         names: a file name for each image.
         progress: called on this thread some ten times a second with how many images are done and how many
             there are. Returning False, also numpy's, stops within a few images; what it raises stops, too,
-            and is raised again here; so is KeyboardInterrupt, with or without it.
+            and is raised again here; so is KeyboardInterrupt, with or without it. True shows a bar, as in
+            `train`.
         context: to work with.
         {options}
 
@@ -576,7 +581,7 @@ def compress_file(
     image_shape: tuple[int, int] | tuple[int, int, int] | None = None,
     labels: npt.ArrayLike | None = None,
     names: Sequence[str] | None = None,
-    progress: CountFunction | None = None,
+    progress: CountProgress = None,
     context: Context | None = None,
     **options: Unpack[CompressionOptions],
 ) -> None:
@@ -617,7 +622,7 @@ def append(
     *,
     labels: npt.ArrayLike | None = None,
     names: Sequence[str] | None = None,
-    progress: CountFunction | None = None,
+    progress: CountProgress = None,
     context: Context | None = None,
 ) -> None:
     """Adds images to the set in a file, with that set's options; its blocks are copied, not decoded.

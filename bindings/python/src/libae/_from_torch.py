@@ -9,6 +9,7 @@ without an example and stops at the first condition on a shape.
 from __future__ import annotations
 
 import importlib
+import math
 import operator
 import warnings
 from collections.abc import Sequence
@@ -584,12 +585,13 @@ def _upsample(call: _Call) -> Value:
 
 def _pad(call: _Call) -> Value:
     amounts = list(call["pad"])
-    if call.get("mode", "constant") != "constant" or (call.get("value") or 0) != 0:
+    value = call.get("value") or 0
+    if call.get("mode", "constant") != "constant" or value not in (0, -math.inf):
         raise _graph.unsupported("padding with anything but zeros", call.place)
     if any(amounts[4:]):
         raise _graph.unsupported("padding of other axes than height and width", call.place)
     left, right, top, bottom = [*amounts, 0, 0][:4]
-    return _graph.pad(call.first, (top, left, bottom, right), call.place)
+    return _graph.pad(call.first, (top, left, bottom, right), call.place, is_lowest=value != 0)
 
 
 def _reshape(call: _Call) -> Value:

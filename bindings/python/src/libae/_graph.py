@@ -51,6 +51,8 @@ class Value:
     slope: float = 0.0
     axes: tuple[int, ...] = ()
     """Of a permutation; of a slice (axis, start, stop); of a padding (top, left, bottom, right)."""
+    is_lowest: bool = False
+    """Of a padding: of minus infinity, as before a maximum, and not of zeros."""
 
     @property
     def size(self) -> int:
@@ -160,7 +162,7 @@ def convolution(
 ) -> Value:
     """weight [outputs, inputs / groups, kh, kw]; pads are (top, left, bottom, right)."""
     channels, height, width = _map(x, "a convolution", place)
-    if x.kind == "pad":
+    if x.kind == "pad" and not x.is_lowest:
         pads = [a + b for a, b in zip(pads, x.axes)]
         x = x.source
         channels, height, width = x.shape
@@ -308,6 +310,10 @@ def max_pool(
 ) -> Value:
     """pads are (top, left, bottom, right)."""
     channels, height, width = _map(x, "pooling", place)
+    if x.kind == "pad" and x.is_lowest:
+        pads = [a + b for a, b in zip(pads, x.axes)]
+        x = x.source
+        channels, height, width = x.shape
     if len(set(kernel)) != 1 or pads[0] != pads[1]:
         raise unsupported(f"pooling with a window of {tuple(kernel)}", place, "square windows are")
     step = _one_stride(stride, place)
@@ -355,8 +361,8 @@ def pixel_shuffle(x: Value, factor: int, place: str) -> Value:
     return transposed(x, weight, None, place, stride=(factor, factor))
 
 
-def pad(x: Value, pads: tuple[int, int, int, int], place: str) -> Value:
-    """Zeros around a map, (top, left, bottom, right); negative ones cut off."""
+def pad(x: Value, pads: tuple[int, int, int, int], place: str, is_lowest: bool = False) -> Value:
+    """Zeros around a map, (top, left, bottom, right), or minus infinity; negative ones cut off."""
     channels, height, width = _map(x, "padding", place)
     for axis, (before, after) in enumerate(((pads[0], pads[2]), (pads[1], pads[3])), start=1):
         if before < 0 or after < 0:
@@ -366,9 +372,8 @@ def pad(x: Value, pads: tuple[int, int, int, int], place: str) -> Value:
     if not any(pads):
         return x
     _, height, width = x.shape
-    return Value(
-        "pad", (x,), (channels, height + pads[0] + pads[2], width + pads[1] + pads[3]), place, axes=pads
-    )
+    shape = (channels, height + pads[0] + pads[2], width + pads[1] + pads[3])
+    return Value("pad", (x,), shape, place, axes=pads, is_lowest=is_lowest)
 
 
 def part(x: Value, axis: int, start: int, stop: int, place: str) -> Value:
@@ -793,6 +798,8 @@ class _Folding:
     def _pad(self, value: Value) -> bool:
         if value.kind != "pad":
             return False
+        if value.is_lowest:
+            raise unsupported("padding with minus infinity", value.place, "before a maximum pool it is")
         # Those before convolutions are part of them already.
         channels, (top, left, bottom, right) = value.shape[0], value.axes
         weight = np.zeros((channels, channels, top + bottom + 1, left + right + 1))

@@ -10,6 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
+from ._arrays import Array
+
 Map = tuple[int, int, int]
 """(height, width, channels) of a feature map; a vector is (1, 1, n)."""
 
@@ -76,11 +80,8 @@ def parsed(text: str, input_map: Map) -> list[Node]:
         elif whole:
             height = width = 1
         elif operation in ("convolution", "transposed_convolution", "mean_pool", "max_pool"):
-            sides = (height, width)
-            if operation == "transposed_convolution":
-                height, width = ((side - 1) * stride - 2 * padding + kernel for side in sides)
-            else:
-                height, width = ((side + 2 * padding - kernel) // stride + 1 for side in sides)
+            window = Node(operation, sources, (0, 0, 0), kernel, stride, padding)
+            height, width = usual_sides(window, (height, width, channels))
             height, width = number.get("height", height), number.get("width", width)
             channels = number.get("channels", channels)
         elif operation not in ("activation", "add"):
@@ -110,6 +111,33 @@ def tensor_shape(nodes: list[Node], index: int, input_map: Map) -> tuple[int, ..
     if node.operation == "convolution":
         return (node.shape[2], node.kernel, node.kernel, channels)
     return (node.kernel, node.kernel, node.shape[2], channels)
+
+
+def channels_first(map_: Map) -> Array:
+    """Which number of a map, [height, width, channels], lies where with channels first."""
+    height, width, channels = map_
+    count = height * width * channels
+    return np.arange(count).reshape(height, width, channels).transpose(2, 0, 1).reshape(-1)
+
+
+def usual_sides(node: Node, shape: Map) -> tuple[int, int]:
+    """Height and width that windows over a map usually give, where none are asked for."""
+    sides = shape[:2]
+    if node.operation == "transposed_convolution":
+        height, width = ((side - 1) * node.stride - 2 * node.padding + node.kernel for side in sides)
+    else:
+        height, width = ((side + 2 * node.padding - node.kernel) // node.stride + 1 for side in sides)
+    return height, width
+
+
+def padding_after(node: Node, shape: Map) -> tuple[int, int]:
+    """How far windows reach beyond the lower and the right edge; negative where the last rows are not
+    read."""
+    height, width = (
+        (result - 1) * node.stride + node.kernel - node.padding - side
+        for side, result in zip(shape[:2], node.shape[:2])
+    )
+    return height, width
 
 
 def options_of(description: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ import math
 import os
 import threading
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -15,11 +16,12 @@ import numpy.typing as npt
 
 from . import _arrays, _foreign, _lists, _options, _picture, _safetensors, _to_onnx
 from ._arrays import Array
-from ._callbacks import CountFunction, Counting
+from ._callbacks import Counting
 from ._context import Context, Held
 from ._errors import ArgumentError
 from ._library import Closing, Handle, check, file_path, lib, opened
 from ._options import LOSSLESS, QUANTIZATION, TRAINING, taking
+from ._progress import CountProgress
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -402,7 +404,7 @@ class Model(Closing):
         self,
         images: npt.ArrayLike,
         *,
-        progress: CountFunction | None = None,
+        progress: CountProgress = None,
         context: Context | None = None,
         **options: Unpack[LosslessOptions],
     ) -> Model:
@@ -411,7 +413,8 @@ class Model(Closing):
         Args:
             images: (..., H, W) or (..., H * W) `uint8`, drawn from bilevel scans, as MNIST's were.
             progress: called on this thread with how many images are done, then how many steps, and how many
-                there are. Returning False stops; what it raises stops, too, and is raised again here.
+                there are. Returning False stops; what it raises stops, too, and is raised again here. True
+                shows bars, as in `train`.
             context: to work with.
         {options}
 
@@ -426,8 +429,8 @@ class Model(Closing):
         array = _arrays.byte_pixels(images)
         count = _arrays.total(_arrays.model_leading(array.shape, self.size, _OTHER_SIZE, is_set=True))
         how = LOSSLESS.handle(options)
-        counting = Counting(progress)
-        with counting.running():
+        counting = Counting(progress, "fit_lossless", "step")
+        with closing(counting), counting.running():
             fitted = opened(
                 lib.ae_model_free,
                 lambda out: lib.ae_model_fit_lossless(
@@ -441,6 +444,7 @@ class Model(Closing):
                     out,
                 ),
             )
+            counting.finish()
         return type(self)(fitted, held)
 
     def _with(self, context: Context | None) -> Held:
@@ -683,10 +687,33 @@ class Model(Closing):
         )
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: `repr`, and images drawn from a variational model."""
-        if self.closed or not self._info.is_variational:
+        """What a notebook shows: `repr`, images drawn from a variational model, and facts."""
+        if self.closed:
             return _picture.html(None, repr(self))
-        return _picture.html(self.sample(_picture.count(self.image_shape[1]), dtype=np.uint8), repr(self))
+        images = None
+        if self._info.is_variational:
+            images = self.sample(_picture.count(self.image_shape[1]), dtype=np.uint8)
+        return _picture.html(images, repr(self), self._facts())
+
+    def _facts(self) -> dict[str, str]:
+        info = self._info
+        facts = {"kind": info.kind + (", variational" if info.is_variational else "")}
+        if info.latent_size:
+            pixels = math.prod(self.size)
+            facts["latent code"] = f"{info.latent_size} numbers for {pixels} of an image"
+            facts["networks"] = "encoder and decoder" if info.has_encoder else "decoder"
+        facts["parameters"] = f"{info.parameter_count:,} in {info.storage}"
+        if info.has_codec:
+            facts["codec"] = f"{info.quality_count} qualities, {info.default_quality} unless told"
+        lossless = [
+            *(["a network for scans"] if info.has_lossless else []),
+            *(["a predictor of pixels"] if info.has_predictor else []),
+        ]
+        if lossless:
+            facts["lossless"] = " and ".join(lossless)
+        if info.hash:
+            facts["hash"] = info.hash[:16]
+        return facts
 
 
 class _View:

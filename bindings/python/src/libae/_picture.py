@@ -1,10 +1,11 @@
-"""A picture of a few images for notebooks: a PNG, made with zlib alone, inside a line of HTML.
+"""What notebooks show: a picture of a few images, a PNG made with zlib alone, and a table of facts, in HTML.
 
 Modules are imported where they are used: most programs show nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -64,12 +65,18 @@ def grid(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return sheet
 
 
-def html(images: npt.NDArray[np.uint8] | None, sentence: str) -> str:
-    """The sentence, and above it the images, if there are any; small ones twice their size."""
+def html(
+    images: npt.NDArray[np.uint8] | None, sentence: str, facts: Mapping[str, str] | None = None
+) -> str:
+    """The sentence, above it the images, if there are any, small ones twice their size, and below it a table
+    of facts by their names."""
     import base64
     from html import escape
 
     text = f"<div>{escape(sentence)}</div>"
+    if facts:
+        rows = (f"<tr><th>{escape(name)}</th><td>{escape(fact)}</td></tr>" for name, fact in facts.items())
+        text += f"<table>{''.join(rows)}</table>"
     if images is None or len(images) == 0:
         return text
     sheet = grid(images)

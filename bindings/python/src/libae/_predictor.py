@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import ctypes
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import numpy.typing as npt
 
 from . import _arrays, _foreign
-from ._callbacks import CountFunction, Counting
+from ._callbacks import Counting
 from ._context import Context, Held
 from ._library import lib, opened
 from ._model import Model, PredictorReport
 from ._options import PREDICTOR, taking
+from ._progress import CountProgress
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -25,7 +27,7 @@ def train_predictor(
     images: npt.ArrayLike,
     *,
     start: Model | None = None,
-    progress: CountFunction | None = None,
+    progress: CountProgress = None,
     context: Context | None = None,
     **options: Unpack[PredictorOptions],
 ) -> Model:
@@ -37,7 +39,7 @@ def train_predictor(
         images: (N, H, W) or (N, H, W, C) `uint8` with 1, 3 or 4 channels; sides are 1 to 256.
         start: a model whose predictor's weights are started from, instead of those that `initial` says.
         progress: called on this thread with how many steps are done and how many there are. Returning False
-            stops; what it raises stops, too, and is raised again here.
+            stops; what it raises stops, too, and is raised again here. True shows a bar, as in `train`.
         context: to work with.
     {options}
 
@@ -54,9 +56,9 @@ def train_predictor(
     held = Held(context)
     how = PREDICTOR.handle(options)
     started = None if start is None else start._use()
-    counting = Counting(progress)
+    counting = Counting(progress, "train_predictor", "step")
     told = _foreign.PredictorReport(struct_size=ctypes.sizeof(_foreign.PredictorReport))
-    with counting.running():
+    with closing(counting), counting.running():
         handle = opened(
             lib.ae_model_free,
             lambda out: lib.ae_predictor_fit(
@@ -74,6 +76,7 @@ def train_predictor(
                 out,
             ),
         )
+        counting.finish()
     model = Model(handle, held)
     model._predictor_report = PredictorReport(
         contexts_bits=told.contexts_bits,

@@ -46,13 +46,6 @@ def write(graphs: dict[str, Any], folder: str) -> None:
         _onnx().save(graph, os.path.join(folder, f"{name}.onnx"))
 
 
-def _channels_first(map_: Map) -> Array:
-    """Which number of [height, width, channels] lies where with channels first."""
-    height, width, channels = map_
-    count = height * width * channels
-    return np.arange(count).reshape(height, width, channels).transpose(2, 0, 1).reshape(-1)
-
-
 class _Writer:
     def __init__(
         self, onnx: Any, name: str, nodes: list[Node], entry: Map, tensors: dict[str, Array]
@@ -178,16 +171,9 @@ class _Writer:
             value = self._moved(value, shape, node.shape)
         return self._activated(value, node)
 
-    def _pads(self, node: Node, shape: Map) -> list[int]:
-        """(top, left, bottom, right); negative where the last rows are not read."""
-        after = []
-        for side, result in zip(shape[:2], node.shape[:2]):
-            after.append((result - 1) * node.stride + node.kernel - node.padding - side)
-        return [node.padding, node.padding, *after]
-
     def _windows(self, node: Node, value: str, shape: Map) -> tuple[str, list[int]]:
         """What windows read, without the rows and columns that none reads, and the padding around it."""
-        pads = self._pads(node, shape)
+        pads = [node.padding, node.padding, *_lists.padding_after(node, shape)]
         if min(pads) < 0:
             ends = [side + min(0, pad) for side, pad in zip(shape[:2], pads[2:])]
             arrays = ((0, 0), ends, (2, 3))
@@ -217,9 +203,9 @@ class _Writer:
         height, width, channels = node.shape
         if node.operation == "dense":
             if not vector:
-                weight = weight[:, _channels_first(shape)]
+                weight = weight[:, _lists.channels_first(shape)]
                 value = self._emit("Flatten", [value], axis=1)
-            rows = _channels_first(node.shape)
+            rows = _lists.channels_first(node.shape)
             names = [self._constant(weight[rows], f"{key}.weight"), self._constant(bias[rows], f"{key}.bias")]
             value = self._emit("Gemm", [value, *names], transB=1)
             return self._reshaped(value, channels, height, width)

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, Union
 
 import numpy as np
 import numpy.typing as npt
 
-from . import _arrays, _foreign, _options
+from . import _arrays, _foreign, _options, _picture, _progress
 from ._callbacks import Callbacks
 from ._context import Context, Held
 from ._errors import ArgumentError, ShapeError
 from ._library import Closing, Handle, check, file_path, lib, opened, suggesting
 from ._model import Model, filled
 from ._options import TRAINING, taking
+from ._progress import Bar
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -48,11 +50,31 @@ class TrainingProgress:
     """Since training began."""
 
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a table."""
+        return _picture.html(None, repr(self).partition("(")[0], _facts(self))
+
+
+def _facts(progress: TrainingProgress) -> dict[str, str]:
+    """A report in words."""
+    validation = progress.validation_mse
+    return {
+        "steps": f"{progress.step} of {progress.step_count}",
+        "loss": f"{progress.loss:.6g}",
+        "mean squared error": f"{progress.mse:.5f}, {progress.psnr:.2f} dB",
+        **({} if validation is None else {"of the validation split": f"{validation:.5f}"}),
+        "learning rate": f"{progress.learning_rate:.3g}",
+        "time": f"{progress.seconds:.1f} s",
+    }
+
+
 ProgressFunction = Callable[[TrainingProgress], Any]
+Progress = Union[ProgressFunction, bool, None]
+"""What `progress` may be: a function of a `TrainingProgress`; True for a bar; False or None for nothing."""
 LogFunction = Callable[[str], Any]
 
 
-def _progress(told: _foreign.Progress) -> TrainingProgress:
+def _told(told: _foreign.Progress) -> TrainingProgress:
     return TrainingProgress(
         step=told.step,
         step_count=told.step_count,
@@ -75,6 +97,9 @@ class _Callbacks(Callbacks):
         super().__init__()
         self.progress: ProgressFunction | None = None
         self.log: LogFunction | None = None
+        self.bar: Bar | None = None
+        # What was told last, also to nobody.
+        self.last: TrainingProgress | None = None
         # This object and not the trainer is what C's handle keeps, so a trainer goes when its user lets go.
         self.c_progress = _foreign.ProgressCallback(self._on_progress)
         self.c_log = _foreign.LogCallback(self._on_log)
@@ -90,12 +115,13 @@ class _Callbacks(Callbacks):
 
     def _on_progress(self, _context: Any, told: Any) -> int:
         def call() -> Any:
-            return None if self.progress is None else self.progress(_progress(told.contents))
+            self.last = _told(told.contents)
+            return None if self.progress is None else self.progress(self.last)
 
         return self.stops(call)
 
     def _on_poll(self, _context: Any) -> int:
-        return self.stops(lambda: None)
+        return self.stops(lambda: None if self.bar is None else self.bar.tick())
 
     def _on_log(self, _context: Any, message: bytes) -> None:
         try:
@@ -105,14 +131,16 @@ class _Callbacks(Callbacks):
             self.exception = error
 
     @contextmanager
-    def telling(self, progress: ProgressFunction | None, log: LogFunction | None) -> Iterator[None]:
+    def telling(
+        self, progress: ProgressFunction | None, log: LogFunction | None, bar: Bar | None
+    ) -> Iterator[None]:
         """Sets the functions for one call, and raises again what they raised."""
-        self.progress, self.log = progress, log
+        self.progress, self.log, self.bar = progress, log, bar
         try:
             with self.running():
                 yield
         finally:
-            self.progress = self.log = None
+            self.progress = self.log = self.bar = None
 
 
 class Trainer(Closing):
@@ -153,6 +181,7 @@ class Trainer(Closing):
         self._callbacks = _Callbacks()
         self._busy = threading.Lock()
         self._progress_interval = progress_interval
+        self._starts_at_zero = True
         self._held = held = Held(context)
         given = TRAINING.handle(options, preset)
         model = None if start is None else start._use()
@@ -203,6 +232,7 @@ class Trainer(Closing):
         trainer._callbacks = _Callbacks()
         trainer._busy = threading.Lock()
         trainer._progress_interval = progress_interval
+        trainer._starts_at_zero = False
         trainer._held = held = Held(context)
         if isinstance(source, (str, os.PathLike)):
             path = file_path(source)
@@ -239,7 +269,7 @@ class Trainer(Closing):
     def fit(
         self,
         images: npt.ArrayLike,
-        progress: ProgressFunction | None = None,
+        progress: Progress = None,
         log: LogFunction | None = None,
     ) -> bool:
         """Trains until all steps are done. Called again after a stop, it goes on where it stopped.
@@ -249,7 +279,9 @@ class Trainer(Closing):
             progress: called with a `TrainingProgress` every `progress_interval` steps, on this thread.
                 Returning False, also numpy's, stops training cleanly; None and all else goes on. What it
                 raises stops training, too, and is raised again here; so is KeyboardInterrupt. It must not use
-                this trainer: stop, then save.
+                this trainer: stop, then save. True shows a bar, by tqdm if it is installed
+                (`pip install 'libae[progress]'`) and else in lines on standard error, which goes on 100
+                times, or as often as `progress_interval` says.
             log: called with lines of text.
 
         Returns:
@@ -260,11 +292,50 @@ class Trainer(Closing):
         """
         array = _arrays.byte_pixels(images)
         count = _arrays.total(_arrays.model_leading(array.shape, self._size, is_set=True))
-        with self._alone() as handle, self._callbacks.telling(progress, log):
-            status = lib.ae_trainer_fit(handle.pointer, _arrays.address(array), count)
-            if status != _foreign.STATUS_STOPPED:
-                check(status)
+        told = _progress.checked(progress)
+        bar = Bar("train", "step") if told is True else None
+        with self._alone() as handle:
+            try:
+                if bar is not None:
+                    told = self._reports_to(bar, handle)
+                with self._callbacks.telling(told, log, bar):
+                    status = lib.ae_trainer_fit(handle.pointer, _arrays.address(array), count)
+                    if status != _foreign.STATUS_STOPPED:
+                        check(status)
+            finally:
+                if bar is not None:
+                    bar.close()
+                    self._callbacks.connect(handle, self._progress_interval)
         return bool(status != _foreign.STATUS_STOPPED)
+
+    def _reports_to(self, bar: Bar, handle: Handle) -> ProgressFunction:
+        """Lets a bar go on often enough for it to move."""
+        steps = int(self.options["steps"])
+        interval = self._progress_interval
+        if interval is None:
+            interval = min(500, max(1, steps // 100))
+            self._callbacks.connect(handle, interval)
+        last = self.last_progress
+        if last is not None:
+            bar.report(last.step, steps, first=last.step)
+        elif self._starts_at_zero:
+            bar.report(0, steps)
+
+        def report(progress: TrainingProgress) -> None:
+            loss = f"loss {progress.loss:.4g}, {progress.psnr:.1f} dB"
+            if progress.validation_mse is not None:
+                loss += f", validation {-10 * math.log10(max(progress.validation_mse, 1e-30)):.1f} dB"
+            # Of a run that was resumed it is not known before where it stood.
+            first = max(0, progress.step - interval)
+            bar.report(progress.step, progress.step_count, loss, first)
+
+        return report
+
+    @property
+    def last_progress(self) -> TrainingProgress | None:
+        """What `progress` was told last, or `step` gave; also if nobody asked. None before the first
+        report."""
+        return self._callbacks.last
 
     def step(self, images: npt.ArrayLike) -> TrainingProgress:
         """Makes one step on one batch of the caller's.
@@ -285,7 +356,8 @@ class Trainer(Closing):
         told = _foreign.Progress(struct_size=ctypes.sizeof(_foreign.Progress))
         with self._alone() as handle:
             check(lib.ae_trainer_step(handle.pointer, _arrays.address(array), count, ctypes.byref(told)))
-        return _progress(told)
+        self._callbacks.last = _told(told)
+        return self._callbacks.last
 
     def model(self, images: npt.ArrayLike | None = None) -> Model:
         """A model with the weights as they are now.
@@ -354,6 +426,22 @@ class Trainer(Closing):
         closed = ", closed" if self.closed else ""
         return f"<libae.Trainer for {' x '.join(map(str, self.image_shape))} pixels{closed}>"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: what is trained, and how far it is."""
+        if self.closed:
+            return _picture.html(None, repr(self))
+        options = self.options
+        told = ("kind", "latent_size", "hidden", "steps", "batch_size", "learning_rate", "schedule", "seed")
+        facts = {key.replace("_", " "): _words(options[key]) for key in told if options.get(key) is not None}
+        if self.last_progress is not None:
+            facts.update(_facts(self.last_progress))
+        return _picture.html(None, repr(self), facts)
+
+
+def _words(value: Any) -> str:
+    """The value of an option, as a notebook shows it."""
+    return ", ".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)
+
 
 Trainer.__doc__ = _options.documented(Trainer.__doc__, TRAINING)
 
@@ -375,7 +463,7 @@ def train(
     start: Model | None = None,
     preset: str | None = None,
     codec: bool = True,
-    progress: ProgressFunction | None = None,
+    progress: Progress = None,
     progress_interval: int | None = None,
     log: LogFunction | None = None,
     context: Context | None = None,
