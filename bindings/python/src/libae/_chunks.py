@@ -53,7 +53,7 @@ def _predictor_hash(model: Model) -> str:
         # A set tells it, if a block is coded with it: of these pixels one is.
         rows, columns = np.ogrid[:32, :32]
         image = (rows * rows + 5 * columns + rows * columns % 7).astype(np.uint8)
-        packed = compress(image[None], model, mode=_LOSSLESS, method="predicted")
+        packed = compress(image[None], model, exact=True, method="predicted")
         with ImageSet.open(packed, model) as images:
             found = images.info.predictor_hash
         if not found.strip("0"):
@@ -82,7 +82,7 @@ def hashes_of(model: Model) -> tuple[str, ...]:
 def register_model(model: Model) -> str:
     """Makes a model known to this process, so that codecs which name it by its hash find it.
 
-    Needed for arrays that were created with `embed_model=False`, in every process that reads or writes them;
+    Needed for arrays that were created with `embed=False`, in every process that reads or writes them;
     a folder of weight files in the environment's AE_MODEL_PATH does the same for all.
 
     Args:
@@ -244,7 +244,7 @@ def _checked_model(model: Model, mode: str) -> None:
 
 @dataclass(frozen=True)
 class ChunkCoding:
-    """How chunks become image sets. It is all that an array's metadata says, and can be compared and hashed."""
+    """How chunks become image sets: what an array's metadata says. It can be compared and hashed."""
 
     options: tuple[tuple[str, Any], ...]
     """Of compression, those that were given and the mode, by key."""
@@ -254,7 +254,7 @@ class ChunkCoding:
 
     @staticmethod
     def made(
-        model: Any, image_shape: Sequence[int] | None, embed_model: bool, options: Mapping[str, Any]
+        model: Any, image_shape: Sequence[int] | None, embed: bool, options: Mapping[str, Any]
     ) -> ChunkCoding:
         """The coding of a codec's arguments.
 
@@ -264,6 +264,11 @@ class ChunkCoding:
             ShapeError: the image shape is none.
         """
         given = {key: value for key, value in options.items() if value is not None}
+        if given.pop("embed_model", False):
+            raise ArgumentError(
+                "embed_model would put the model into every chunk; embed, which is the default, puts it into "
+                "the array's metadata, once"
+            )
         given["mode"] = _mode(given)
         # The library checks them, and says what it made of them.
         handle = COMPRESSION.handle(given)
@@ -271,7 +276,7 @@ class ChunkCoding:
         reference = None
         if isinstance(model, Model):
             _checked_model(model, given["mode"])
-            reference = ModelReference.of(model, bool(embed_model))
+            reference = ModelReference.of(model, bool(embed))
         elif model is not None:
             reference = ModelReference.parsed(model)
         shape = None
@@ -300,7 +305,7 @@ class ChunkCoding:
         return None if self.reference is None else self.reference.model()
 
     def layout(self, shape: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
-        """How many of a chunk's leading axes go through its images, and what is one of these, (H, W) or (H, W, C).
+        """How many of a chunk's axes go through its images, and the shape of one, (H, W) or (H, W, C).
 
         Raises:
             ShapeError: a chunk of that shape is no images, or their shape has to be said.
@@ -359,7 +364,7 @@ class ChunkCoding:
         _, image = self.layout(array.shape)
         options = {"block_images": BLOCK_IMAGES, **dict(self.options)}
         images = np.ascontiguousarray(array).reshape(-1, *image)
-        return compress(images, self.model(), image_shape=image, **options)  # type: ignore[arg-type, misc]
+        return compress(images, self.model(), image_shape=image, **options)  # type: ignore[arg-type]
 
     def open(self, source: Any, byte_count: int | None = None) -> ImageSet:
         """A chunk's image set, of its bytes or of a function that reads ranges of them."""
@@ -387,8 +392,9 @@ class ChunkCoding:
         """
         axes, _ = self.layout(shape)
         count = _arrays.total(shape[:axes])
-        known = (int, np.integer, slice, np.ndarray)
-        if count == 1 or len(selection) != len(shape) or not all(isinstance(each, known) for each in selection):
+        if count == 1 or len(selection) != len(shape):
+            return None
+        if not all(isinstance(each, (int, np.integer, slice, np.ndarray)) for each in selection):
             return None
         touched = np.arange(count).reshape(shape[:axes])[tuple(selection[:axes])]
         found: npt.NDArray[np.int64] = np.unique(touched)
@@ -404,4 +410,3 @@ class ChunkCoding:
         whole.reshape(images.shape)[places] = images[places]
         part: npt.NDArray[np.uint8] = np.array(whole[tuple(selection)])
         return part
-

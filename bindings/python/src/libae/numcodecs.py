@@ -1,4 +1,4 @@
-"""libae as a codec of numcodecs: `Libae`, the compressor of arrays of images in Zarr's format 2 and elsewhere.
+"""libae as a codec of numcodecs: `Libae`, the compressor of arrays of images in Zarr's format 2 and others.
 
 numcodecs finds it by the entry point "libae" of the group numcodecs.codecs, in every process of an
 environment that libae is installed in; importing this module registers it, too.
@@ -36,9 +36,10 @@ def _part(name: str) -> Any:
 _abc = _part("numcodecs.abc")
 _compat = _part("numcodecs.compat")
 _registry = _part("numcodecs.registry")
+_Codec: Any = _abc.Codec
 
 
-class Libae(_abc.Codec):  # type: ignore[misc]
+class Libae(_Codec):  # type: ignore[misc]
     """Codes arrays of `uint8` images in C order.
 
         zarr.create_array("digits.zarr", data=digits, chunks=(4096, 28, 28), zarr_format=2,
@@ -51,7 +52,7 @@ class Libae(_abc.Codec):  # type: ignore[misc]
         model: None for those that come with libae, a model with a predictor or a codec, or a mapping of its
             hash and name.
         image_shape: (H, W) or (H, W, C) where the axes do not tell.
-        embed_model: put the model into the configuration.
+        embed: put the model into the configuration.
         {options}
 
     Raises:
@@ -66,10 +67,10 @@ class Libae(_abc.Codec):  # type: ignore[misc]
         *,
         model: Model | Mapping[str, str] | None = None,
         image_shape: Sequence[int] | None = None,
-        embed_model: bool = True,
+        embed: bool = True,
         **options: Unpack[CompressionOptions],
     ) -> None:
-        self.coding = ChunkCoding.made(model, image_shape, embed_model, options)
+        self.coding = ChunkCoding.made(model, image_shape, embed, options)
 
     @property
     def model(self) -> Model | None:

@@ -38,6 +38,8 @@ _abc = _part("zarr.abc.codec")
 _store = _part("zarr.abc.store")
 _buffer = _part("zarr.core.buffer")
 _registry = _part("zarr.registry")
+_ArrayBytesCodec: Any = _abc.ArrayBytesCodec
+_PartialDecode: Any = _abc.ArrayBytesCodecPartialDecodeMixin
 
 _NAME = "libae"
 # Of a chunk's end, what is fetched at once: it is all of a small one, and has the index of any.
@@ -51,7 +53,7 @@ def _uint8_or_its_name(dtype: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class LibaeCodec(_abc.ArrayBytesCodec, _abc.ArrayBytesCodecPartialDecodeMixin):  # type: ignore[misc]
+class LibaeCodec(_ArrayBytesCodec, _PartialDecode):  # type: ignore[misc]
     """Codes arrays of `uint8` images: pass it as `serializer=`, with `compressors=None`.
 
         zarr.create_array("digits.zarr", data=digits, chunks=(4096, 28, 28),
@@ -71,7 +73,7 @@ class LibaeCodec(_abc.ArrayBytesCodec, _abc.ArrayBytesCodecPartialDecodeMixin): 
             mapping of its hash, and perhaps its name, as the array's metadata has it.
         image_shape: (H, W) or (H, W, C) where the axes do not tell: for chunks (N, H * W), whose rows are
             images, and (H, W, 3), which may be one in colour.
-        embed_model: put the model into the array's metadata, so that readers need nothing else. A model that
+        embed: put the model into the array's metadata, so that readers need nothing else. A model that
             comes with libae is never put there. If false, they look for its hash: among those of
             `register_model`, those that come with libae, and the files that AE_MODEL_PATH lists.
         {options}
@@ -94,10 +96,10 @@ class LibaeCodec(_abc.ArrayBytesCodec, _abc.ArrayBytesCodecPartialDecodeMixin): 
         *,
         model: Model | Mapping[str, str] | None = None,
         image_shape: Sequence[int] | None = None,
-        embed_model: bool = True,
+        embed: bool = True,
         **options: Unpack[CompressionOptions],
     ) -> None:
-        object.__setattr__(self, "coding", ChunkCoding.made(model, image_shape, embed_model, options))
+        object.__setattr__(self, "coding", ChunkCoding.made(model, image_shape, embed, options))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> LibaeCodec:
@@ -168,8 +170,7 @@ class LibaeCodec(_abc.ArrayBytesCodec, _abc.ArrayBytesCodecPartialDecodeMixin): 
 
     async def _decode_partial_single(self, byte_getter: Any, selection: Any, chunk_spec: Any) -> Any:
         places = self.coding.places(chunk_spec.shape, selection)
-        # In a shard, the chunk is in memory already.
-        if places is not None and hasattr(byte_getter, "store"):
+        if places is not None and _tells_sizes(byte_getter):
             ranges = await _Ranges.of(byte_getter)
             if ranges is None:
                 return None
@@ -183,12 +184,19 @@ class LibaeCodec(_abc.ArrayBytesCodec, _abc.ArrayBytesCodecPartialDecodeMixin): 
         data = await byte_getter.get(prototype=_buffer.default_buffer_prototype())
         if data is None:
             return None
-        return await asyncio.to_thread(
-            self._selected, data.to_bytes(), None, selection, places, chunk_spec
-        )
+        return await asyncio.to_thread(self._selected, data.to_bytes(), None, selection, places, chunk_spec)
 
 
 LibaeCodec.__doc__ = _options.documented(LibaeCodec.__doc__, COMPRESSION, ("embed_model",))
+
+
+def _tells_sizes(byte_getter: Any) -> bool:
+    """Whether a chunk's size costs less than the chunk.
+
+    In a shard, the chunk is in memory already; and a store without a way of its own reads a value to tell.
+    """
+    store = getattr(byte_getter, "store", None)
+    return store is not None and type(store).getsize is not _store.Store.getsize
 
 
 class _Ranges:
