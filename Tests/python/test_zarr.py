@@ -23,6 +23,7 @@ zarr = pytest.importorskip("zarr", minversion="3.1", reason=f"Zarr 3.1 {MISSING}
 import libae.zarr  # noqa: E402
 from libae import _chunks  # noqa: E402
 from libae.zarr import LibaeCodec  # noqa: E402
+from test_programs import blocks, checked  # noqa: E402
 from zarr.codecs import ShardingCodec, TransposeCodec  # noqa: E402
 from zarr.storage import LocalStore, MemoryStore, WrapperStore  # noqa: E402
 
@@ -612,13 +613,20 @@ for name in ("three", "two"):
     assert printed.split() == [str(int(digits.sum()))] * 2
 
 
-def test_a_package_that_is_missing_is_named(tmp_path):
-    for name, what in (("zarr", "zarr"), ("numcodecs", "zarr"), ("dask", "dask")):
-        program = (
-            f"import sys; sys.modules[{name!r}] = None\n"
-            f"try:\n  import libae.{name}\nexcept ImportError as error:\n  print(error)"
-        )
-        assert f"pip install 'libae[{what}]'" in run(program)
+def test_a_package_that_is_missing_is_named():
+    program = """
+import sys
+for name in ("zarr", "numcodecs", "dask"):
+    sys.modules[name] = None
+    try:
+        __import__(f"libae.{name}")
+    except ImportError as error:
+        print(error)
+"""
+    lines = run(program).splitlines()
+    assert [line.split(": ")[1] for line in lines] == [
+        f"pip install 'libae[{extra}]'" for extra in ("zarr", "zarr", "dask")
+    ]
 
 
 def test_xarray_opens_the_store(digits, tmp_path):
@@ -630,3 +638,17 @@ def test_xarray_opens_the_store(digits, tmp_path):
     again = xarray.open_zarr(tmp_path / "digits.zarr", consolidated=False, chunks=None)
     np.testing.assert_array_equal(again["image"].isel(item=[3, 120]).values, digits[[3, 120]])
     assert isinstance(again["image"].encoding["serializer"], LibaeCodec)
+
+
+@pytest.mark.parametrize("language", ["python", "py"])
+def test_the_code_in_the_docs_runs_and_gives_what_it_says(root, tmp_path, language):
+    """`py` marks what needs xarray, too."""
+    page = root / "docs" / "zarr.md"
+    code = blocks(page, "python")
+    if language == "py":
+        pytest.importorskip("xarray", reason="xarray is not installed")
+        code = [code[0].split("array = ")[0], *blocks(page, "py")]
+    program = "\n".join(map(checked, code))
+    assert "assert" in program
+    (tmp_path / "digits.idx").write_bytes(strokes.idx(strokes.draw(100, seed=9)))
+    run(program, cwd=tmp_path)

@@ -212,7 +212,7 @@ def on_dask(digits, count, chosen):
         # Once to each worker; what they compute is a chunk of the array.
         client.run(libae.set_threads, 1)
         client.run(zarr.config.set, {"async.concurrency": 1})
-        whole = dask.delayed(digits, traverse=False, name="mnist")
+        whole = client.scatter(digits, broadcast=True)
         sizes = tuple(min(CHUNK, count - first) for first in range(0, count, CHUNK))
         images = dask.array.map_blocks(
             drawn_block, digits=whole, chunks=(sizes, *((side,) for side in shape[1:])), dtype=np.uint8,
