@@ -6,12 +6,15 @@ from pathlib import Path
 import libae
 import numpy as np
 import pytest
+import strokes
 
 MISSING = "is not installed (tools/requirements.txt)"
 
 dask = pytest.importorskip("dask", reason=f"Dask {MISSING}")
 array = pytest.importorskip("dask.array", reason=f"dask[array] {MISSING}")
 import libae.dask  # noqa: E402
+from test_programs import blocks as code_in  # noqa: E402
+from test_programs import checked  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -169,6 +172,37 @@ def test_workers_write_zarr(client, images, tmp_path):
         array.store(array.from_array(images, chunks=(100, 12, 10)), made, lock=False)
         read = array.from_zarr(tmp_path / "images.zarr")
         assert read.compute().tobytes() == images.tobytes()
+
+
+def test_models_and_contexts_go_through_cloudpickle(model, images, packed):
+    # As Dask, Ray, Spark and joblib send what pickle alone would not.
+    cloudpickle = pytest.importorskip("cloudpickle")
+    opened = libae.ImageSet.open(packed, model)
+    sent = cloudpickle.loads(cloudpickle.dumps((model, libae.Context(threads=1), opened, lambda: model)))
+    assert sent[0].encode(images, context=sent[1]).tobytes() == model.encode(images).tobytes()
+    assert sent[2][5].tobytes() == opened[5].tobytes()
+    assert sent[3]().info == model.info
+
+
+def test_the_code_in_the_docs_runs_and_gives_what_it_says(root, client, tmp_path, monkeypatch):
+    """`py` marks what runs on a cluster, with Zarr."""
+    pytest.importorskip("zarr", minversion="3.1", reason=f"Zarr 3.1 {MISSING}")
+    monkeypatch.chdir(tmp_path)
+    Path("digits.idx").write_bytes(strokes.idx(strokes.draw(600, seed=9)))
+    page = root / "docs" / "dask.md"
+    names = {"client": client}
+    for code in code_in(page, "python"):
+        exec(checked(code), names)
+    with dask.config.set(scheduler=None):
+        for code in code_in(page, "py"):
+            # The tests have a cluster.
+            exec(
+                "\n".join(line for line in checked(code).splitlines() if "cluster" not in line.lower()), names
+            )
+    # The recipes are those of the program that runs them.
+    lines = {line.strip() for line in (root / "examples" / "places.py").read_text().splitlines()}
+    for code in code_in(page, "python3"):
+        assert {line.strip() for line in code.splitlines()} <= lines
 
 
 def test_what_does_not_fit_is_refused_before_anything_runs(images, model, blocks, tmp_path):

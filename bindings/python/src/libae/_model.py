@@ -658,7 +658,7 @@ class Model(Closing):
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Model.open, (self.to_bytes(decoder_only=not self._info.has_encoder),)
+        return _opened_again, (self.to_bytes(decoder_only=not self._info.has_encoder),)
 
     def __copy__(self) -> Model:
         """Another `Model` of the same memory: closing one leaves the other open."""
@@ -687,6 +687,11 @@ class Model(Closing):
         if self.closed or not self._info.is_variational:
             return _picture.html(None, repr(self))
         return _picture.html(self.sample(_picture.count(self.image_shape[1]), dtype=np.uint8), repr(self))
+
+
+def _opened_again(weights: bytes) -> Model:
+    """What unpickling calls. A function: cloudpickle takes methods of classes apart, down to the library."""
+    return Model.open(weights)
 
 
 class _View:
