@@ -345,8 +345,8 @@ class ChunkCoding:
             return len(shape) - 1, image
         raise ShapeError(f"chunks whose shape ends in {image} or ({size}) expected, {shape} came")
 
-    def check(self, shape: tuple[int, ...], dtype: Any) -> None:
-        """Whether arrays of a type, in chunks of a shape, can be coded.
+    def check(self, shape: tuple[int, ...] | None, dtype: Any) -> None:
+        """Whether arrays of a type, in chunks of a shape, can be coded. None is any shape.
 
         Raises:
             TypeError, ShapeError: they cannot.
@@ -356,7 +356,8 @@ class ChunkCoding:
                 f"libae codes arrays of uint8, {dtype} came: convert them first, "
                 "array.astype(numpy.uint8), with values from 0 to 255"
             )
-        self.layout(shape)
+        if shape is not None:
+            self.layout(tuple(shape))
 
     def encode(self, array: Array) -> bytes:
         """A chunk as an image set."""

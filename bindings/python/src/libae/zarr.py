@@ -47,7 +47,7 @@ _TAIL_BYTES = 1 << 16
 _HEAD_BYTES = 256
 
 
-def _uint8_or_its_name(dtype: Any) -> Any:
+def _numpy_type(dtype: Any) -> Any:
     """Zarr's data type as numpy has it."""
     return dtype.to_native_dtype() if hasattr(dtype, "to_native_dtype") else dtype
 
@@ -128,7 +128,7 @@ class LibaeCodec(_ArrayBytesCodec, _PartialDecode):  # type: ignore[misc]
             TypeError, ShapeError: it cannot.
         """
         # A grid of another kind has chunks of many shapes: each is looked at as it is coded.
-        self.coding.check(tuple(getattr(chunk_grid, "chunk_shape", None) or shape), _uint8_or_its_name(dtype))
+        self.coding.check(getattr(chunk_grid, "chunk_shape", None), _numpy_type(dtype))
 
     def evolve_from_array_spec(self, array_spec: Any) -> LibaeCodec:
         """This codec: what depends on a chunk is settled as it is coded."""
