@@ -662,7 +662,7 @@ class Model(Closing):
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Model.open, (self.to_bytes(decoder_only=not self._info.has_encoder),)
+        return _opened_again, (self.to_bytes(decoder_only=not self._info.has_encoder),)
 
     def __copy__(self) -> Model:
         """Another `Model` of the same memory: closing one leaves the other open."""
@@ -714,6 +714,11 @@ class Model(Closing):
         if info.hash:
             facts["hash"] = info.hash[:16]
         return facts
+
+
+def _opened_again(weights: bytes) -> Model:
+    """What unpickling calls. A function: cloudpickle takes methods of classes apart, down to the library."""
+    return Model.open(weights)
 
 
 class _View:
