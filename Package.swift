@@ -16,6 +16,7 @@
 //   Container                    image sets (.aez), written and read
 //   Quantization                 from floats to integers: ranges, error feedback, the fit of the latents' codec
 //   Training                     losses, gradients, optimisers, checkpoints
+//   SourceExport                 a decoder as one C file, for whoever has no room for a library
 //   Digits                       pen-stroke digits and a kicked ball, drawn from known parameters
 //   LibAEDecode, LibAE           one @_cdecl function per declaration of include/ae.h: those that decode, all others
 //   ToolKit                      what the two programs share: reports, progress, names of files, recipes, PNG
@@ -77,6 +78,9 @@ let package = Package(
         "Bytes", "CKernels", "CPixels", "Compute", "Core", "Lossless", "Model", "Network", "Options",
         "Quantization", "Storage",
       ]),
+    .target(
+      name: "SourceExport",
+      dependencies: ["Bytes", "CKernels", "Core", "Latent", "Model", "Network", "Storage"]),
     .target(name: "Digits", dependencies: ["Compute", "Core", "Storage"]),
 
     // The faces.
@@ -91,7 +95,7 @@ let package = Package(
       dependencies: [
         "LibAEDecode", "CAE", "CKernels", "CSystem", "Bytes", "Compute", "Container", "Core", "Latent",
         "Lossless",
-        "Model", "Network", "Options", "Quantization", "Storage", "Training",
+        "Model", "Network", "Options", "Quantization", "SourceExport", "Storage", "Training",
       ]),
     .target(name: "CPNG", path: "tools/CPNG", linkerSettings: [.linkedLibrary("png")]),
     .target(name: "CShippedModels", path: "tools/CShippedModels"),
@@ -107,7 +111,7 @@ let package = Package(
       name: "aez",
       dependencies: [
         "CShippedModels", "CSystem", "Bytes", "Container", "Compute", "Core", "Digits", "Latent", "Lossless",
-        "Model", "Network", "Options", "Quantization", "Storage", "ToolKit", "Training",
+        "Model", "Network", "Options", "Quantization", "SourceExport", "Storage", "ToolKit", "Training",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "tools/aez"),

@@ -384,6 +384,21 @@ ae_status ae_model_save(const ae_model *model, int32_t storage, uint32_t flags, 
  */
 ae_status ae_model_save_file(const ae_model *model, int32_t storage, uint32_t flags, const char *path);
 
+/** Flags for ae_model_export_c. */
+enum { AE_EXPORT_ENCODER = 1 };
+
+/**
+ * ae_model_export_c(model, prefix, flags, out, capacity, size) writes the model's decoder as C source into out, one file
+ * of C99 with a closing NUL that *size counts: integers alone, without malloc, a library or memory of its own. Its
+ * PREFIX_decode gives the pixels of ae_decode_u8 with the model stored as int8, byte for byte; the file's first comment
+ * says how to call it and what it takes. docs/embed-c.md is the guide.
+ *   prefix: what its names begin with, at most 40 letters, digits and single underscores; NULL stands for "decoder".
+ *   flags:  0, or AE_EXPORT_ENCODER for the encoder, too.
+ * AE_ERROR_KIND if the model has no integer networks (ae_model_quantize adds them), or no encoder where one is asked for.
+ */
+ae_status ae_model_export_c(const ae_model *model, const char *prefix, uint32_t flags, char *out, size_t capacity,
+                            size_t *size);
+
 /**
  * ae_tensor is an array of a model's: weights of a dense layer [outputs, inputs], of a convolution [channels out, kernel,
  * kernel, channels in], of a transposed one [kernel, kernel, channels out, channels in]; or biases [channels out].

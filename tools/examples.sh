@@ -32,4 +32,5 @@ env -i "$build/default_model" | grep -q '^digits-high: 28 x 28 pixels'
 env -i "$build/default_model" exact | grep -q 'lossless'
 env -i "$build/embedded_decoder" >"$build/embedded_decoder.out"
 [ -s "$build/embedded_decoder.out" ]
+[ "$(env -i "$build/ascii_digit" | wc -l)" -eq 28 ]
 echo "the examples are in $build"

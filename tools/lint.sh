@@ -26,7 +26,7 @@ skip() {
   echo "skipped  $1"
 }
 
-modules='Synchronization|CAE|CKernels|CPixels|LibAEDecode|CSystem|CZlib|Bytes|CScan|Compute|Container|Core|Digits|Entropy|Latent|Lossless|Model|Network|Options|Quantization|Storage|Training'
+modules='Synchronization|CAE|CKernels|CPixels|LibAEDecode|CSystem|CZlib|Bytes|CScan|Compute|Container|Core|Digits|Entropy|Latent|Lossless|Model|Network|Options|Quantization|SourceExport|Storage|Training'
 rule "Sources import nothing but each other, the C ground floor and Swift's atomics" \
   "$(grep -nE '^[[:space:]]*(@[a-zA-Z_]+(\([^)]*\))? )*((public|package|internal|private|fileprivate) )?import ' -r Sources --include='*.swift' |
     grep -vE "import ($modules)( |\$)")"

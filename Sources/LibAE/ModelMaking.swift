@@ -10,6 +10,7 @@ import Model
 import Network
 import Options
 import Quantization
+import SourceExport
 import Storage
 import Training
 
@@ -63,6 +64,47 @@ public func ae_model_save_file(
     let file = try SaveOrder(model, storage, flags).make()
     try File.write(cPath: path, file.base, file.count, overwrite: true)
   }
+}
+
+// MARK: C source
+
+/// The checked arguments of ae_model_export_c.
+private struct ExportOrder {
+  let model: Autoencoder
+  let prefix: String
+  let withEncoder: Bool
+
+  init(_ handle: OpaquePointer?, _ prefix: UnsafePointer<CChar>?, _ flags: UInt32) throws(AEError) {
+    model = try LibAEDecode.model(handle)
+    self.prefix = prefix == nil ? CSource.defaultPrefix : try text(prefix, "prefix")
+    guard flags & ~UInt32(AE_EXPORT_ENCODER) == 0 else {
+      throw AEError(.argument, "flags must be 0 or AE_EXPORT_ENCODER, not \(flags)")
+    }
+    withEncoder = flags & UInt32(AE_EXPORT_ENCODER) != 0
+  }
+
+  func bound() throws(AEError) -> Int {
+    try CSource.bound(model, prefix: prefix, withEncoder: withEncoder)
+  }
+
+  func make() throws(AEError) -> Buffer<UInt8> {
+    let source = try CSource(model, prefix: prefix, withEncoder: withEncoder).text
+    // The closing NUL is a zero of the larger buffer.
+    let terminated = try Buffer<UInt8>(count: source.count + 1)
+    terminated.base.update(from: source.base, count: source.count)
+    return terminated
+  }
+}
+
+@implementation @_cdecl("ae_model_export_c")
+public func ae_model_export_c(
+  _ model: OpaquePointer!, _ prefix: UnsafePointer<CChar>!, _ flags: UInt32,
+  _ out: UnsafeMutablePointer<CChar>!, _ capacity: Int, _ size: UnsafeMutablePointer<Int>!
+) -> ae_status {
+  produce(
+    out, capacity: capacity, size: size,
+    bound: { () throws(AEError) in try ExportOrder(model, prefix, flags).bound() },
+    make: { () throws(AEError) in try ExportOrder(model, prefix, flags).make() })
 }
 
 // MARK: Tensors

@@ -104,6 +104,35 @@ static void test_decoder_alone(void) {
   free(bytes);
 }
 
+static void test_c_source(const ae_model *bare) {
+  static const char *const wrong[] = {"", "1st", "_x", "x_", "a__b", "a-b", "a b", "h\xc3\xa9",
+                                      "a_prefix_that_is_longer_than_any_may_be_4"};
+  size_t size = 0, plain = 0, whole = 0;
+  ae_model *decoder = NULL;
+  void *bytes = saved(elu, AE_STORAGE_INT8, AE_SAVE_DECODER_ONLY, &size);
+  if (ae_model_open_memory(NULL, bytes, size, &decoder) != AE_OK) require(NULL);
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+    check_status(ae_model_export_c(elu, wrong[i], 0, NULL, 0, &size), AE_ERROR_ARGUMENT, "prefix \"%s\"", wrong[i]);
+  check_status(ae_model_export_c(elu, "a", 2, NULL, 0, &size), AE_ERROR_ARGUMENT, "an unknown flag");
+  check_status(ae_model_export_c(elu, "a", 0, NULL, 0, NULL), AE_ERROR_ARGUMENT, "size NULL");
+  check_status(ae_model_export_c(bare, "a", 0, NULL, 0, &size), AE_ERROR_KIND, "no integers");
+  check_status(ae_model_export_c(decoder, "a", AE_EXPORT_ENCODER, NULL, 0, &size), AE_ERROR_KIND, "no encoder");
+  /* The file goes by the model, not by how it is stored. */
+  char *source = require(malloc(1 << 20)), *again = require(malloc(1 << 20));
+  check_status(ae_model_export_c(elu, "small_2", 0, source, 1 << 20, &plain), AE_OK, "a decoder");
+  check(strstr(source, "void small_2_decode(const int16_t *code,") != NULL, "has the prefix in its names");
+  check(strstr(source, info_of(elu).hash) != NULL && strstr(source, "\"elu\"") != NULL, "says which model it is");
+  check(strstr(source, "encode(") == NULL, "has no encoder");
+  check_status(ae_model_export_c(decoder, "small_2", 0, again, 1 << 20, &size), AE_OK, "of a decoder alone");
+  check(size == plain && memcmp(source, again, size) == 0, "is the same file");
+  check_status(ae_model_export_c(elu, "small_2", AE_EXPORT_ENCODER, again, 1 << 20, &whole), AE_OK, "with the encoder");
+  check(whole > plain && strstr(again, "void small_2_encode(const uint8_t *pixels,") != NULL, "it is longer");
+  free(source);
+  free(again);
+  ae_model_free(decoder);
+  free(bytes);
+}
+
 static void test_files(void) {
   char folder[] = "/tmp/libae-conformance-XXXXXX", path[64], other[64];
   ae_model *model = NULL;
@@ -159,6 +188,7 @@ void test_models(void) {
                  "cannot be saved as int8");
     check_status(ae_model_save(bare, AE_STORAGE_FLOAT32, 0, NULL, 0, &size), AE_OK,
                  "can be saved as float32");
+    test_c_source(bare);
     ae_model_free(bare);
   }
   ae_trainer_free(trainer);

@@ -87,6 +87,8 @@ static void test_overlaps(void) {
                AE_ERROR_ARGUMENT, "vae_encode with outputs that overlap");
   check_status(ae_model_save(elu, AE_STORAGE_INT8, 0, bytes, capacity, bytes), AE_ERROR_ARGUMENT,
                "ae_model_save with the size in what it writes");
+  check_status(ae_model_export_c(elu, NULL, 0, (char *)(void *)bytes, capacity, bytes), AE_ERROR_ARGUMENT,
+               "ae_model_export_c with the size in what it writes");
   ae_imageset_free(set);
   ae_options_free(options);
   free(bytes);
@@ -103,6 +105,17 @@ static void test_sizes(void) {
       check_status(ae_model_save(elu, storage, flags, out, size - 1, &needed), AE_ERROR_BUFFER, "one fewer");
       check(needed >= size && needed <= bound, "says how many");
       check_status(ae_model_save(elu, storage, flags, out, size, &size), AE_OK, "just as many");
+      free(out);
+    }
+  for (uint32_t flags = 0; flags <= AE_EXPORT_ENCODER; flags++)
+    for (int is_long = 0; is_long < 2; is_long++) {
+      const char *prefix = is_long ? "a_prefix_that_is_as_long_as_any_may_be_4" : NULL;
+      if (ae_model_export_c(elu, prefix, flags, NULL, 0, &bound) != AE_OK) require(NULL);
+      char *out = require(malloc(bound));
+      check(ae_model_export_c(elu, prefix, flags, out, bound, &size) == AE_OK && size <= bound && strlen(out) + 1 == size,
+            "ae_model_export_c: %u bytes in %u, the NUL counted", (unsigned)size, (unsigned)bound);
+      check_status(ae_model_export_c(elu, prefix, flags, out, size - 1, &needed), AE_ERROR_BUFFER, "one fewer");
+      check_status(ae_model_export_c(elu, prefix, flags, out, size, &size), AE_OK, "just as many");
       free(out);
     }
   for (int kind = AE_KIND_PCA; kind <= AE_KIND_CONV_VAE; kind++) {

@@ -111,6 +111,7 @@ static int32_t use_model(const ae_model *model, uint32_t choice) {
     int32_t saved = expect(ae_model_save(model, (int32_t)(choice / 4 % 3), choice / 12 % 2, out, sizeof out, &size));
     if (saved == AE_OK) use_saved(out, size, info.hash);
   }
+  if (choice % 4 == 1) expect(ae_model_export_c(model, "m", choice / 4 % 2, (char *)out, sizeof out, &size));
   /* A set of it holds what its codes mean, and a lossless one every pixel. */
   if (choice / 32 % 16 < 2) {
     const int is_lossless = choice / 32 % 2 == 1;

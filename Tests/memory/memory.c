@@ -358,6 +358,10 @@ static ae_status save(work *w) { return produce_model(w, which ? AE_STORAGE_INT8
 static ae_status save_half(work *w) { return produce_model(w, AE_STORAGE_FLOAT16, 0); }
 static ae_status save_decoder(work *w) { return produce_model(w, AE_STORAGE_INT8, AE_SAVE_DECODER_ONLY); }
 static ae_status save_size(work *w) { return ae_model_save(w->model, AE_STORAGE_INT8, 0, NULL, 0, &w->size); }
+static ae_status export_c(work *w) {
+  w->size = OUT_SIZE;
+  return ae_model_export_c(w->model, NULL, AE_EXPORT_ENCODER, (char *)w->out, OUT_SIZE, &w->size);
+}
 static ae_status save_file(work *w) { return ae_model_save_file(w->model, AE_STORAGE_INT8, 0, out_path); }
 static ae_status encode(work *w) {
   w->size = COUNT * LATENTS * 4;
@@ -689,6 +693,7 @@ static const struct scenario {
     {"ae_model_save, decoder", with_model, save_decoder, PER_KIND | PER_STORAGE},
     {"ae_model_save, size", with_model, save_size, PER_KIND},
     {"ae_model_save_file", with_model, save_file, TO_FILE},
+    {"ae_model_export_c", with_model, export_c, PER_KIND},
     {"ae_options_...", with_nothing, options_whole, 0},
     {"an error of options", with_nothing, options_wrong, 0},
     {"ae_option_info, ae_preset_info", with_nothing, options_told, 0},

@@ -77,6 +77,7 @@ def files(digits, tmp_path_factory):
     vae = libae.train(digits, kind="vae", latent_size=8, hidden=(64,), steps=1500, name="vae")
     vae.save(place / "vae.aew", storage="int8")
     vae.save(place / "decoder.aew", storage="int8", decoder_only=True)
+    vae.to_c(place / "decoder.c")
     return place
 
 
@@ -92,6 +93,7 @@ def programs(root, prefix, files, tmp_path_factory):
             f"BUILD={place}",
             f"PKG_CONFIG_PATH={prefix}/lib/pkgconfig",
             f"DECODER={files}/decoder.aew",
+            f"SOURCE={files}/decoder.c",
             f"CC={CC}",
             f"CXX={CXX}",
             f"CFLAGS=-O1 {' '.join(STRICT)}",
@@ -178,6 +180,17 @@ def test_the_embedded_decoder_needs_no_file_and_no_libae(programs, files, tmp_pa
     libraries = set(re.findall(r"\(NEEDED\).*\[(\w+)", needed))
     assert "libae" not in libraries
     assert libraries <= {"libc", "libm", "libz", "libpthread", "ld"}
+
+
+def test_the_ascii_digit_is_the_decoded_image(programs, files, tmp_path):
+    code = np.array([0.5, -1.25, 2, 0, 0.75], np.float32)
+    done = succeed([programs / "ascii_digit", *code], cwd=tmp_path)
+    model = libae.Model.open(files / "decoder.aew")
+    image = model.decode(np.concatenate([code, np.zeros(3, np.float32)]), dtype=np.uint8)
+    marks = np.array(list(" .:-=+*#%@"))[image.astype(int) * 10 // 256]
+    assert done.stdout.decode() == "".join("".join(line.repeat(2)) + "\n" for line in marks)
+    needed = succeed(["readelf", "-d", programs / "ascii_digit"]).stdout.decode()
+    assert set(re.findall(r"\(NEEDED\).*\[(\w+)", needed)) <= {"libc", "ld"}
 
 
 def test_the_cpp_wrapper_keeps_its_promises(root, prefix, tmp_path):

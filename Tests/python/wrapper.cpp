@@ -115,6 +115,9 @@ static void models_and_sets() {
   EXPECT(again.encode(images) == latents);
   const ae::model decoder = ae::model::open(model.to_bytes(AE_STORAGE_INT8, AE_SAVE_DECODER_ONLY));
   EXPECT(status_of([&] { decoder.encode(images); }) == AE_ERROR_KIND);
+  EXPECT(model.to_c("bars").find("void bars_decode(") != std::string::npos);
+  EXPECT(model.to_c("bars", AE_EXPORT_ENCODER).find("void bars_encode(") != std::string::npos);
+  EXPECT(status_of([&] { decoder.to_c("bars", AE_EXPORT_ENCODER); }) == AE_ERROR_KIND);
   model.save("bars.aew", AE_STORAGE_FLOAT16);
   EXPECT(ae::model::open("bars.aew").info().storage == AE_STORAGE_FLOAT16);
 

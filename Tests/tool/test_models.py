@@ -6,7 +6,7 @@ import subprocess
 
 import numpy as np
 import pytest
-from conftest import fails, ok
+from conftest import ROOT, fails, ok
 from imagefiles import idx, npy, read_idx, read_npy, read_png
 
 
@@ -272,6 +272,65 @@ def test_names_that_are_taken_compile(tmp_path, shared):
         for compiler in compilers:
             check = [*compiler, "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "x.c"]
             subprocess.run(check, cwd=tmp_path, check=True)
+
+
+def test_c_source_of_a_decoder(tmp_path):
+    golden = ROOT / "Tests" / "golden" / "tiny-int8.aew"
+    report = ok("export", golden, "--c", "-o", "a.c", cwd=tmp_path)
+    source = (tmp_path / "a.c").read_bytes()
+    assert report.text == (
+        "model    sample é\nprefix   decoder\nencoder  no\n"
+        "flash    12,416 bytes of constants, about 328 of code\nmemory   7 bytes\n"
+        f"bytes    {len(source):,}\n"
+    )
+    assert b"void decoder_decode(const int16_t *code, uint8_t *pixels, void *scratch);" in source
+    assert b"encode" not in source
+    export = ["export", golden, "--c", "--prefix", "tiny_8", "--encoder"]
+    facts = json.loads(ok(*export, "-o", "b.c", "--json", cwd=tmp_path).out)
+    source = (tmp_path / "b.c").read_bytes()
+    assert facts == {
+        "output": "b.c",
+        "name": "sample é",
+        "prefix": "tiny_8",
+        "has_encoder": True,
+        "constant_bytes": 20734,
+        "code_bytes": 576,
+        "scratch_bytes": 7,
+        "bytes": len(source),
+    }
+    assert b"void tiny_8_encode(const uint8_t *pixels, int16_t *code, void *scratch);" in source
+    assert ok(*export, "-o", "-").out == source
+    message = "b.c: exists already (--force replaces it)"
+    fails(1, message, *export, "-o", "b.c", cwd=tmp_path)
+
+
+def test_c_source_that_cannot_be(tmp_path, shared):
+    model = shared / "small.aew"
+    rule = (
+        "a prefix of names in C is a letter, then letters, digits and single underscores, the last one no "
+        "underscore"
+    )
+    for options, message in [
+        (["--prefix", "x"], "--prefix says how --c writes: give --c, too."),
+        (["--encoder"], "--encoder says how --c writes: give --c, too."),
+        (
+            ["--c", "--c-array", "x"],
+            "--c and --c-array write different files: the network, or the bytes of one. Give one.",
+        ),
+        (["--c", "--storage", "float32"], "--c writes integers: --storage can only be int8."),
+        (
+            ["--c", "--encoder", "--decoder-only"],
+            "--decoder-only leaves the encoder out and --encoder asks for it: give one.",
+        ),
+        (["--c", "--prefix", "a__b"], f'--prefix: {rule}, 40 at most; "a__b" is not.'),
+    ]:
+        fails(64, message, "export", model, *options, "-o", "x.c", cwd=tmp_path)
+    ok("export", model, "--decoder-only", "-o", "a.aew", cwd=tmp_path)
+    message = 'model "small" is a decoder alone: it has no encoder'
+    fails(1, message, "export", "a.aew", "--c", "--encoder", "-o", "x.c", cwd=tmp_path)
+    message = 'model "tiny" has no integer networks, which C source is made of: quantize it first'
+    fails(1, message, "export", ROOT / "Tests" / "golden" / "tiny.aew", "--c", "-o", "x.c", cwd=tmp_path)
+    assert not (tmp_path / "x.c").exists()
 
 
 def test_drawn_digits_come_with_parameters_and_labels(tmp_path):

@@ -508,6 +508,13 @@ public:
     });
   }
 
+  /** to_c(prefix, flags) is the decoder as C source: ae_model_export_c. */
+  std::string to_c(const std::string &prefix = "decoder", std::uint32_t flags = 0) const {
+    return detail::text_of([&](char *out, std::size_t capacity, std::size_t *size) {
+      return ae_model_export_c(get(), prefix.c_str(), flags, out, capacity, size);
+    });
+  }
+
 private:
   static std::vector<ae_quality_information> qualities_of(const ae_model *handle) {
     std::vector<ae_quality_information> all;

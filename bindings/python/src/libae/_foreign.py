@@ -33,6 +33,7 @@ TYPES = ("integer", "number", "flag", "choice", "text", "integers")
 
 ABI_VERSION = 1
 SAVE_DECODER_ONLY = 1
+EXPORT_ENCODER = 1
 STATUS_OK = 0
 STATUS_ARGUMENT = 1
 STATUS_KIND = 7
@@ -250,6 +251,7 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "ae_latent_size": (c_size_t, (_HANDLE,)),
     "ae_model_save": (c_int32, (_HANDLE, c_int32, c_uint32, _ARRAY, c_size_t, _OUT_SIZE)),
     "ae_model_save_file": (c_int32, (_HANDLE, c_int32, c_uint32, c_char_p)),
+    "ae_model_export_c": (c_int32, (_HANDLE, c_char_p, c_uint32, _ARRAY, c_size_t, _OUT_SIZE)),
     "ae_model_create": (c_int32, (_CONTEXT, c_char_p, POINTER(Tensor), c_size_t, _OUT_HANDLE)),
     "ae_model_description": (c_int32, (_HANDLE, _ARRAY, c_size_t, _OUT_SIZE)),
     "ae_model_tensor": (c_int32, (_HANDLE, c_size_t, POINTER(Tensor))),

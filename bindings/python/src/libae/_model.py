@@ -661,6 +661,36 @@ class Model(Closing):
             lambda out, capacity, size: lib.ae_model_save(handle.pointer, number, flags, out, capacity, size)
         )
 
+    def to_c(
+        self, path: str | os.PathLike[Any] | None = None, *, prefix: str = "decoder", encoder: bool = False
+    ) -> str:
+        """The decoder as C source: one file of C99 of integers alone, without malloc or a library.
+
+        Its `PREFIX_decode` gives the pixels of `decode(codes, dtype=np.uint8)` with the model stored as int8,
+        byte for byte. The file's first comment says how to call it, and what flash and memory it takes.
+
+        Args:
+            path: a file to write it to, too; what is there is replaced.
+            prefix: what its names begin with: at most 40 letters, digits and single underscores.
+            encoder: with the encoder, as `PREFIX_encode`.
+
+        Raises:
+            ArgumentError: names in C cannot begin with `prefix`.
+            KindError: the model has no integer networks, which `quantize` adds, or no encoder to write.
+        """
+        handle = self._use()
+        flags = _foreign.EXPORT_ENCODER if encoder else 0
+        name = _options.encoded(prefix, "prefix")
+        source = filled(
+            lambda out, capacity, size: lib.ae_model_export_c(
+                handle.pointer, name, flags, out, capacity, size
+            )
+        )[:-1]
+        if path is not None:
+            with open(path, "wb") as file:
+                file.write(source)
+        return source.decode("ascii")
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _opened_again, (self.to_bytes(decoder_only=not self._info.has_encoder),)
 
