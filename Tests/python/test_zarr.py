@@ -46,7 +46,7 @@ def noise():
 def noise_store(noise, tmp_path_factory):
     """A folder with an array of `noise`, one chunk."""
     folder = tmp_path_factory.mktemp("noise") / "store"
-    stored(noise, noise.shape, store=LocalStore(folder))
+    stored(noise, noise.shape, LibaeCodec(block_images=50, **FAST), LocalStore(folder))
     return folder
 
 
@@ -114,9 +114,18 @@ def test_chunks_of_any_images_come_back(shape, chunks, image_shape):
 def test_a_chunk_is_an_image_set(digits, tmp_path):
     stored(digits[:20], (10, 12, 10), LibaeCodec(), LocalStore(tmp_path))
     packed = (tmp_path / "c" / "1" / "0" / "0").read_bytes()
-    assert packed == libae.compress(digits[10:20], exact=True, block_images=50)
+    assert packed == libae.compress(digits[10:20], exact=True, block_images=333)
     metadata = json.loads((tmp_path / "zarr.json").read_text())
     assert metadata["codecs"] == [{"name": "libae", "configuration": {"mode": "lossless"}}]
+
+
+def test_blocks_are_of_40_kb_unless_something_is_said(noise):
+    assert [_chunks.block_images(shape) for shape in ((28, 28), (32, 32, 3), (256, 256, 3))] == [51, 13, 1]
+    codec = Libae(**FAST)
+    with libae.ImageSet.open(codec.encode(noise[:60])) as images:
+        assert images.info.block_images == 51
+    with libae.ImageSet.open(Libae(block_images=7, **FAST).encode(noise[:9])) as images:
+        assert images.info.block_images == 7
 
 
 def test_edges_are_filled_and_chunks_that_are_not_there_are_too(digits):
@@ -372,7 +381,7 @@ def test_a_model_is_in_the_metadata_once_and_in_no_chunk(images, model, nothing_
     array = zarr.open_array(tmp_path, mode="r+")
     found = libae.zarr.model_of(tmp_path)
     assert (found.info.hash, found.info.storage) == (model.info.hash, "int8")
-    expected = libae.decompress(libae.compress(images, model, quality=3, block_images=50), model)
+    expected = libae.decompress(libae.compress(images, model, quality=3), model)
     np.testing.assert_array_equal(array[:], expected)
     array[650:] = images[650:]
     np.testing.assert_array_equal(array[650:], expected[650:])
@@ -537,7 +546,7 @@ def test_numcodecs_codes_arrays(digits):
     codec = numcodecs.get_codec({"id": "libae", **FAST})
     assert codec == Libae(**FAST) == Libae.from_config(codec.get_config())
     packed = codec.encode(digits[:50])
-    assert packed == libae.compress(digits[:50], exact=True, block_images=50, **FAST)
+    assert packed == libae.compress(digits[:50], exact=True, block_images=333, **FAST)
     np.testing.assert_array_equal(codec.decode(packed), digits[:50])
     out = np.empty(50 * 120, np.uint8)
     assert codec.decode(bytearray(packed), out=out) is out

@@ -34,8 +34,10 @@ _LOSSY, _LOSSLESS, _NEAR_LOSSLESS = _foreign.MODES
 _LARGEST_SIDE = 256
 _LARGEST_BYTES = 256 * 256 * 3
 _UINT8: np.dtype[Any] = np.dtype(np.uint8)
-# Images in a block, unless the codec is told: reading one image decodes those before it in its block.
-BLOCK_IMAGES = 50
+# Pixels of a block, unless the codec is told: reading one image decodes those before it in its block. Sets
+# are some 2 % larger so than with libae's own 500 images, 5 to 10 % with contexts alone, and an image is read some
+# ten times as fast.
+_BLOCK_BYTES = 40_000
 # Where a model is looked for that comes with libae; the first that has the hash is it.
 _SHIPPED = ("digits-high", "digits-low", "exact", "universal", "mnist-30")
 _MODEL_PATH = "AE_MODEL_PATH"
@@ -144,6 +146,11 @@ def _shipped(wanted: str) -> Model | None:
         if wanted in hashes_of(model):
             return model
     return None
+
+
+def block_images(image: tuple[int, ...]) -> int:
+    """Images in a block, for those of a shape, where nobody says."""
+    return max(1, _BLOCK_BYTES // _arrays.total(image))
 
 
 @dataclass(frozen=True)
@@ -363,7 +370,7 @@ class ChunkCoding:
         """A chunk as an image set."""
         self.check(array.shape, array.dtype)
         _, image = self.layout(array.shape)
-        options = {"block_images": BLOCK_IMAGES, **dict(self.options)}
+        options = {"block_images": block_images(image), **dict(self.options)}
         images = np.ascontiguousarray(array).reshape(-1, *image)
         return compress(images, self.model(), image_shape=image, **options)  # type: ignore[arg-type]
 

@@ -78,7 +78,8 @@ class LibaeCodec(_ArrayBytesCodec, _PartialDecode):  # type: ignore[misc]
             `register_model`, those that come with libae, and the files that AE_MODEL_PATH lists.
         {options}
 
-    `block_images` is 50 unless it is given: to read one image, those before it in its block are decoded.
+    Unless `block_images` is given, a block has some 40 KB of pixels, 51 images of 28 x 28: to read one image,
+    those before it in its block are decoded.
 
     Raises:
         KindError: the model has no predictor, or no codec, and the mode needs it.
