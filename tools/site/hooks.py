@@ -1,4 +1,4 @@
-"""What mkdocs is told beyond mkdocs.yml: README is the first page, CHANGELOG another, links find their pages."""
+"""What mkdocs is told beyond mkdocs.yml: README is the first page, CHANGELOG one too, links find pages."""
 
 import re
 from pathlib import Path
