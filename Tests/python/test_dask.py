@@ -33,7 +33,7 @@ def client():
     os.environ["PYTHONPATH"] = package if before is None else f"{package}{os.pathsep}{before}"
     try:
         with (
-            dask.config.set({"distributed.worker.multiprocessing-method": "spawn"}),
+            dask.config.set({"distributed.worker.profile.enabled": False}),
             distributed.LocalCluster(
                 n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=40
             ) as cluster,
@@ -154,24 +154,6 @@ def test_a_cluster_gives_the_same(client, images, model, blocks, tmp_path):
             )
         lazy = libae.dask.from_imageset(tmp_path / "set.aez", model, chunk_images=128)
         assert lazy.compute().tobytes() == libae.decompress(tmp_path / "set.aez", model).tobytes()
-
-
-def test_workers_write_zarr(client, images, tmp_path):
-    zarr = pytest.importorskip("zarr", minversion="3.1", reason=f"Zarr 3.1 {MISSING}")
-    import libae.zarr
-
-    with dask.config.set(scheduler=None):
-        made = zarr.create_array(
-            tmp_path / "images.zarr",
-            shape=images.shape,
-            dtype="uint8",
-            chunks=(100, 12, 10),
-            serializer=libae.zarr.LibaeCodec(priority="speed"),
-            compressors=None,
-        )
-        array.store(array.from_array(images, chunks=(100, 12, 10)), made, lock=False)
-        read = array.from_zarr(tmp_path / "images.zarr")
-        assert read.compute().tobytes() == images.tobytes()
 
 
 def test_models_and_contexts_go_through_cloudpickle(model, images, packed):
