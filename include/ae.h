@@ -399,6 +399,9 @@ enum { AE_EXPORT_ENCODER = 1 };
 ae_status ae_model_export_c(const ae_model *model, const char *prefix, uint32_t flags, char *out, size_t capacity,
                             size_t *size);
 
+/** ae_model_export_c_file(model, prefix, flags, path) writes the same text, without the NUL, as ae_model_save_file does. */
+ae_status ae_model_export_c_file(const ae_model *model, const char *prefix, uint32_t flags, const char *path);
+
 /**
  * ae_tensor is an array of a model's: weights of a dense layer [outputs, inputs], of a convolution [channels out, kernel,
  * kernel, channels in], of a transposed one [kernel, kernel, channels out, channels in]; or biases [channels out].

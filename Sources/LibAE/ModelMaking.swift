@@ -68,7 +68,7 @@ public func ae_model_save_file(
 
 // MARK: C source
 
-/// The checked arguments of ae_model_export_c.
+/// The checked arguments of ae_model_export_c and ae_model_export_c_file.
 private struct ExportOrder {
   let model: Autoencoder
   let prefix: String
@@ -76,7 +76,7 @@ private struct ExportOrder {
 
   init(_ handle: OpaquePointer?, _ prefix: UnsafePointer<CChar>?, _ flags: UInt32) throws(AEError) {
     model = try LibAEDecode.model(handle)
-    self.prefix = prefix == nil ? CSource.defaultPrefix : try text(prefix, "prefix")
+    self.prefix = prefix == nil ? CSource.defaultPrefix : try LibAEDecode.text(prefix, "prefix")
     guard flags & ~UInt32(AE_EXPORT_ENCODER) == 0 else {
       throw AEError(.argument, "flags must be 0 or AE_EXPORT_ENCODER, not \(flags)")
     }
@@ -87,8 +87,12 @@ private struct ExportOrder {
     try CSource.bound(model, prefix: prefix, withEncoder: withEncoder)
   }
 
+  func text() throws(AEError) -> Buffer<UInt8> {
+    try CSource(model, prefix: prefix, withEncoder: withEncoder).text
+  }
+
   func make() throws(AEError) -> Buffer<UInt8> {
-    let source = try CSource(model, prefix: prefix, withEncoder: withEncoder).text
+    let source = try text()
     // The closing NUL is a zero of the larger buffer.
     let terminated = try Buffer<UInt8>(count: source.count + 1)
     terminated.base.update(from: source.base, count: source.count)
@@ -105,6 +109,17 @@ public func ae_model_export_c(
     out, capacity: capacity, size: size,
     bound: { () throws(AEError) in try ExportOrder(model, prefix, flags).bound() },
     make: { () throws(AEError) in try ExportOrder(model, prefix, flags).make() })
+}
+
+@implementation @_cdecl("ae_model_export_c_file")
+public func ae_model_export_c_file(
+  _ model: OpaquePointer!, _ prefix: UnsafePointer<CChar>!, _ flags: UInt32, _ path: UnsafePointer<CChar>!
+) -> ae_status {
+  boundary { () throws(AEError) in
+    let path = try checkedPath(path)
+    let source = try ExportOrder(model, prefix, flags).text()
+    try File.write(cPath: path, source.base, source.count, overwrite: true)
+  }
 }
 
 // MARK: Tensors

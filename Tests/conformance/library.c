@@ -64,6 +64,7 @@ static void test_null_models(void) {
   REFUSED(ae_model_save_file(NULL, 0, 0, "x"));
   REFUSED(ae_model_export_c(NULL, NULL, 0, NULL, 0, &size));
   REFUSED(ae_model_export_c(NULL, "x", 0, NULL, 0, NULL));
+  REFUSED(ae_model_export_c_file(NULL, "x", 0, "x"));
   model = (ae_model *)room;
   REFUSED(ae_model_create(NULL, NULL, &tensor, 1, &model));
   check(model == NULL, "a failed create stores NULL");

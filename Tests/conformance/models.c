@@ -126,6 +126,10 @@ static void test_c_source(const ae_model *bare) {
   check_status(ae_model_export_c(decoder, "small_2", 0, again, 1 << 20, &size), AE_OK, "of a decoder alone");
   check(size == plain && memcmp(source, again, size) == 0, "is the same file");
   check_status(ae_model_export_c(elu, "small_2", AE_EXPORT_ENCODER, again, 1 << 20, &whole), AE_OK, "with the encoder");
+  check_status(ae_model_export_c_file(elu, NULL, 0, "/nowhere/decoder.c"), AE_ERROR_IO, "a folder that is not there");
+  check_status(ae_model_export_c_file(elu, NULL, 0, NULL), AE_ERROR_ARGUMENT, "a path of NULL");
+  check_status(ae_model_export_c_file(elu, "x_", 0, "/dev/null"), AE_ERROR_ARGUMENT, "a prefix that is none, for a file");
+  check_status(ae_model_export_c_file(elu, NULL, AE_EXPORT_ENCODER, "/dev/null"), AE_OK, "a device");
   check(whole > plain && strstr(again, "void small_2_encode(const uint8_t *pixels,") != NULL, "it is longer");
   free(source);
   free(again);

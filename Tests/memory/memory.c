@@ -362,6 +362,7 @@ static ae_status export_c(work *w) {
   w->size = OUT_SIZE;
   return ae_model_export_c(w->model, NULL, AE_EXPORT_ENCODER, (char *)w->out, OUT_SIZE, &w->size);
 }
+static ae_status export_c_file(work *w) { return ae_model_export_c_file(w->model, NULL, 0, out_path); }
 static ae_status save_file(work *w) { return ae_model_save_file(w->model, AE_STORAGE_INT8, 0, out_path); }
 static ae_status encode(work *w) {
   w->size = COUNT * LATENTS * 4;
@@ -694,6 +695,7 @@ static const struct scenario {
     {"ae_model_save, size", with_model, save_size, PER_KIND},
     {"ae_model_save_file", with_model, save_file, TO_FILE},
     {"ae_model_export_c", with_model, export_c, PER_KIND},
+    {"ae_model_export_c_file", with_model, export_c_file, TO_FILE},
     {"ae_options_...", with_nothing, options_whole, 0},
     {"an error of options", with_nothing, options_wrong, 0},
     {"ae_option_info, ae_preset_info", with_nothing, options_told, 0},

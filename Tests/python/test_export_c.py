@@ -493,6 +493,9 @@ def test_what_cannot_be_exported(images, decoder, model):
         model.to_c(prefix="a\0b")
     with pytest.raises(TypeError):
         model.to_c(prefix=3)
+    with pytest.raises(libae.FileError) as caught:
+        model.to_c("/nowhere/decoder.c")
+    assert caught.value.filename == "/nowhere/decoder.c"
     assert decoder.to_c(prefix="a1_b") == model.to_c(prefix="a1_b")
 
 

@@ -117,6 +117,8 @@ static void models_and_sets() {
   EXPECT(status_of([&] { decoder.encode(images); }) == AE_ERROR_KIND);
   EXPECT(model.to_c("bars").find("void bars_decode(") != std::string::npos);
   EXPECT(model.to_c("bars", AE_EXPORT_ENCODER).find("void bars_encode(") != std::string::npos);
+  model.save_c("bars.c", "bars");
+  EXPECT(status_of([&] { model.save_c("/nowhere/bars.c"); }) == AE_ERROR_IO);
   EXPECT(status_of([&] { decoder.to_c("bars", AE_EXPORT_ENCODER); }) == AE_ERROR_KIND);
   model.save("bars.aew", AE_STORAGE_FLOAT16);
   EXPECT(ae::model::open("bars.aew").info().storage == AE_STORAGE_FLOAT16);

@@ -508,6 +508,11 @@ public:
     });
   }
 
+  /** save_c(path, prefix, flags) is ae_model_export_c_file. */
+  void save_c(const std::string &path, const std::string &prefix = "decoder", std::uint32_t flags = 0) const {
+    check(ae_model_export_c_file(get(), prefix.c_str(), flags, path.c_str()));
+  }
+
   /** to_c(prefix, flags) is the decoder as C source: ae_model_export_c. */
   std::string to_c(const std::string &prefix = "decoder", std::uint32_t flags = 0) const {
     return detail::text_of([&](char *out, std::size_t capacity, std::size_t *size) {

@@ -252,6 +252,7 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "ae_model_save": (c_int32, (_HANDLE, c_int32, c_uint32, _ARRAY, c_size_t, _OUT_SIZE)),
     "ae_model_save_file": (c_int32, (_HANDLE, c_int32, c_uint32, c_char_p)),
     "ae_model_export_c": (c_int32, (_HANDLE, c_char_p, c_uint32, _ARRAY, c_size_t, _OUT_SIZE)),
+    "ae_model_export_c_file": (c_int32, (_HANDLE, c_char_p, c_uint32, c_char_p)),
     "ae_model_create": (c_int32, (_CONTEXT, c_char_p, POINTER(Tensor), c_size_t, _OUT_HANDLE)),
     "ae_model_description": (c_int32, (_HANDLE, _ARRAY, c_size_t, _OUT_SIZE)),
     "ae_model_tensor": (c_int32, (_HANDLE, c_size_t, POINTER(Tensor))),

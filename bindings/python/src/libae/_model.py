@@ -670,12 +670,13 @@ class Model(Closing):
         byte for byte. The file's first comment says how to call it, and what flash and memory it takes.
 
         Args:
-            path: a file to write it to, too; what is there is replaced.
+            path: a file to write it to, too, as `save` does.
             prefix: what its names begin with: at most 40 letters, digits and single underscores.
             encoder: with the encoder, as `PREFIX_encode`.
 
         Raises:
             ArgumentError: names in C cannot begin with `prefix`.
+            FileError: the file cannot be written.
             KindError: the model has no integer networks, which `quantize` adds, or no encoder to write.
         """
         handle = self._use()
@@ -687,8 +688,7 @@ class Model(Closing):
             )
         )[:-1]
         if path is not None:
-            with open(path, "wb") as file:
-                file.write(source)
+            check(lib.ae_model_export_c_file(handle.pointer, name, flags, file_path(path)), path)
         return source.decode("ascii")
 
     def __reduce__(self) -> tuple[Any, ...]:
