@@ -11,6 +11,8 @@ BINDIR ?= $(PREFIX)/bin
 LIBEXECDIR ?= $(PREFIX)/libexec/aez
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+# Where CMake looks for packages; two folders below LIBDIR, which the files there rely on.
+CMAKEDIR = $(LIBDIR)/cmake/libae
 MANDIR ?= $(PREFIX)/share/man
 # Models that come with the library, which looks for them in ../share/libae/models, as seen from its folder.
 MODELDIR ?= $(PREFIX)/share/libae/models
@@ -76,7 +78,7 @@ bench-codecs: tool lib  ## measure image sets beside other codecs' files; writes
 examples:  ## build the example programs against the installed header and library
 	@tools/examples.sh "$(DESTDIR)$(PREFIX)"
 
-install: lib standalone  ## install header, libraries, models, tool, study, man page, completions under PREFIX
+install: lib standalone  ## install header, libraries, models, tool, study, man page, completions, CMake package under PREFIX
 	@$(MAKE) --no-print-directory install-built
 
 # The programs that are installed carry Swift's library in themselves: where they go there may be no Swift, and the
@@ -86,6 +88,11 @@ standalone: setup
 
 man:  ## write the options in docs/aez.1 as the built tool has them
 	@$(PYTHON) tools/man.py --tool "$$(ls .build/release/aez .build/standalone/aez 2>/dev/null | head -n 1)"
+
+# What files say of where and what they are. CMake's are to be moved along with the installation.
+FILL = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+  -e 's|@VERSION@|$(VERSION)|' -e 's|@ABI_VERSION@|$(ABI_VERSION)|' \
+  -e "s|@INCLUDEDIR_FROM_LIBDIR@|$$(realpath -ms --relative-to='$(LIBDIR)' '$(INCLUDEDIR)')|"
 
 install-built:
 	@if command -v $(PYTHON) >/dev/null; then $(PYTHON) tools/man.py --tool .build/standalone/aez; fi
@@ -100,8 +107,11 @@ install-built:
 	ln -sf libae-decode.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libae-decode.so.$(ABI_VERSION)"
 	ln -sf libae-decode.so.$(ABI_VERSION) "$(DESTDIR)$(LIBDIR)/libae-decode.so"
 	install -m 644 .build/lib/libae-decode.a "$(DESTDIR)$(LIBDIR)/libae-decode.a"
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
-	  -e 's|@VERSION@|$(VERSION)|' tools/libae.pc.in > "$(DESTDIR)$(LIBDIR)/pkgconfig/libae.pc"
+	for name in libae libae-decode; do $(FILL) "tools/$$name.pc.in" > "$(DESTDIR)$(LIBDIR)/pkgconfig/$$name.pc"; done
+	install -d "$(DESTDIR)$(CMAKEDIR)"
+	for name in libae-config libae-config-version; do \
+	  $(FILL) "bindings/cmake/$$name.cmake.in" > "$(DESTDIR)$(CMAKEDIR)/$$name.cmake"; done
+	install -m 644 bindings/cmake/libae-targets.cmake "$(DESTDIR)$(CMAKEDIR)"
 	strip -o "$(DESTDIR)$(BINDIR)/aez" .build/standalone/aez
 	install -d "$(DESTDIR)$(LIBEXECDIR)"
 	strip -o "$(DESTDIR)$(LIBEXECDIR)/aez-study" .build/standalone/aez-study
@@ -121,11 +131,12 @@ uninstall:  ## remove what install put there
 	  "$(DESTDIR)$(LIBDIR)/libae.so.$(ABI_VERSION)" "$(DESTDIR)$(LIBDIR)/libae.so.$(VERSION)" \
 	  "$(DESTDIR)$(LIBDIR)/libae.a" "$(DESTDIR)$(LIBDIR)/libae-decode.so" "$(DESTDIR)$(LIBDIR)/libae-decode.a" \
 	  "$(DESTDIR)$(LIBDIR)/libae-decode.so.$(ABI_VERSION)" "$(DESTDIR)$(LIBDIR)/libae-decode.so.$(VERSION)" \
-	  "$(DESTDIR)$(LIBDIR)/pkgconfig/libae.pc" "$(DESTDIR)$(BINDIR)/aez" \
+	  "$(DESTDIR)$(LIBDIR)/pkgconfig/libae.pc" "$(DESTDIR)$(LIBDIR)/pkgconfig/libae-decode.pc" \
+	  "$(DESTDIR)$(CMAKEDIR)"/libae-{config,config-version,targets}.cmake "$(DESTDIR)$(BINDIR)/aez" \
 	  "$(DESTDIR)$(MANDIR)/man1/aez.1" "$(DESTDIR)$(BASHCOMPDIR)/aez" "$(DESTDIR)$(ZSHCOMPDIR)/_aez" \
 	  "$(DESTDIR)$(FISHCOMPDIR)/aez.fish" "$(DESTDIR)$(LIBEXECDIR)/aez-study"
 	rm -f $(MODELS:%="$(DESTDIR)$(MODELDIR)"/%.aew)
-	rmdir "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(MODELDIR)" "$(DESTDIR)$(PREFIX)/share/libae" 2>/dev/null || true
+	rmdir "$(DESTDIR)$(CMAKEDIR)" "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(MODELDIR)" "$(DESTDIR)$(PREFIX)/share/libae" 2>/dev/null || true
 
 lint:  ## check formatting and the rules on imports
 	@tools/setup-python.sh || true
