@@ -39,7 +39,7 @@ VERSION := $(shell awk '/define AE_VERSION_(MAJOR|MINOR|PATCH)/ { printf "%s%s",
 ABI_VERSION := $(shell awk '/define AE_ABI_VERSION/ { print $$3 }' include/ae.h)
 
 .DEFAULT_GOAL := all
-.PHONY: all help setup tool study lib test demo verify bench bench-codecs examples install install-built standalone uninstall man lint clean
+.PHONY: all help setup tool study lib test demo verify bench bench-codecs wheel deb examples install install-built standalone uninstall man lint clean
 
 all: tool lib  ## build the tool and the libraries
 
@@ -74,6 +74,13 @@ bench: tool lib  ## measure against PyTorch, ONNX Runtime, scikit-learn; writes 
 
 bench-codecs: tool lib  ## measure image sets beside other codecs' files; writes docs/compression.md
 	@tools/bench/codecs.sh $(if $(QUICK),--quick) $(if $(SETS),--sets $(SETS)) $(SECTIONS)
+
+wheel:  ## make dist/: the Python package's wheel and source archive, checked and used; ARCH=aarch64
+	@$(if $(filter aarch64,$(ARCH)),tools/build-arm.sh,test -f .build/lib/libae.so || $(MAKE) --no-print-directory lib)
+	@ARCH=$(ARCH) tools/wheel.sh
+
+deb:  ## build dist/*.deb, of what is built where it is: libae1, libae-dev, aez, python3-libae and more
+	@tools/deb.sh
 
 examples:  ## build the example programs against the installed header and library
 	@tools/examples.sh "$(DESTDIR)$(PREFIX)"
@@ -121,7 +128,7 @@ install-built:
 	if [ -f docs/aez.1 ]; then install -d "$(DESTDIR)$(MANDIR)/man1" && \
 	  install -m 644 docs/aez.1 "$(DESTDIR)$(MANDIR)/man1/aez.1"; fi
 	install -d "$(DESTDIR)$(BASHCOMPDIR)" "$(DESTDIR)$(ZSHCOMPDIR)" "$(DESTDIR)$(FISHCOMPDIR)"
-	"$(DESTDIR)$(BINDIR)/aez" --generate-completion-script bash > "$(DESTDIR)$(BASHCOMPDIR)/aez"
+	"$(DESTDIR)$(BINDIR)/aez" --generate-completion-script bash | sed '1{/^#!/d}' > "$(DESTDIR)$(BASHCOMPDIR)/aez"
 	"$(DESTDIR)$(BINDIR)/aez" --generate-completion-script zsh > "$(DESTDIR)$(ZSHCOMPDIR)/_aez"
 	"$(DESTDIR)$(BINDIR)/aez" --generate-completion-script fish > "$(DESTDIR)$(FISHCOMPDIR)/aez.fish"
 	@echo "installed under $(DESTDIR)$(PREFIX); as root, run ldconfig if that is a system folder"
