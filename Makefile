@@ -11,6 +11,8 @@ BINDIR ?= $(PREFIX)/bin
 LIBEXECDIR ?= $(PREFIX)/libexec/aez
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+# Where CMake looks for packages; two folders below LIBDIR, which the files there rely on.
+CMAKEDIR = $(LIBDIR)/cmake/libae
 MANDIR ?= $(PREFIX)/share/man
 # Models that come with the library, which looks for them in ../share/libae/models, as seen from its folder.
 MODELDIR ?= $(PREFIX)/share/libae/models
@@ -37,7 +39,7 @@ VERSION := $(shell awk '/define AE_VERSION_(MAJOR|MINOR|PATCH)/ { printf "%s%s",
 ABI_VERSION := $(shell awk '/define AE_ABI_VERSION/ { print $$3 }' include/ae.h)
 
 .DEFAULT_GOAL := all
-.PHONY: all help setup tool study lib test demo verify site bench bench-codecs examples install install-built standalone uninstall man lint clean
+.PHONY: all help setup tool study lib test demo verify site bench bench-codecs wheel deb examples install install-built standalone uninstall man lint clean
 
 all: tool lib  ## build the tool and the libraries
 
@@ -76,10 +78,17 @@ bench: tool lib  ## measure against PyTorch, ONNX Runtime, scikit-learn; writes 
 bench-codecs: tool lib  ## measure image sets beside other codecs' files; writes docs/compression.md
 	@tools/bench/codecs.sh $(if $(QUICK),--quick) $(if $(SETS),--sets $(SETS)) $(SECTIONS)
 
+wheel:  ## make dist/: the Python package's wheel and source archive, checked and used; ARCH=aarch64
+	@$(if $(filter aarch64,$(ARCH)),tools/build-arm.sh,test -f .build/lib/libae.so || $(MAKE) --no-print-directory lib)
+	@ARCH=$(ARCH) tools/wheel.sh
+
+deb:  ## build dist/*.deb, of what is built where it is: libae1, libae-dev, aez, python3-libae and more
+	@tools/deb.sh
+
 examples:  ## build the example programs against the installed header and library
 	@tools/examples.sh "$(DESTDIR)$(PREFIX)"
 
-install: lib standalone  ## install header, libraries, models, tool, study, man page, completions under PREFIX
+install: lib standalone  ## install header, libraries, models, tool, study, man page, completions, CMake package under PREFIX
 	@$(MAKE) --no-print-directory install-built
 
 # The programs that are installed carry Swift's library in themselves: where they go there may be no Swift, and the
@@ -89,6 +98,11 @@ standalone: setup
 
 man:  ## write the options in docs/aez.1 as the built tool has them
 	@$(PYTHON) tools/man.py --tool "$$(ls .build/release/aez .build/standalone/aez 2>/dev/null | head -n 1)"
+
+# What files say of where and what they are. CMake's are to be moved along with the installation.
+FILL = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+  -e 's|@VERSION@|$(VERSION)|' -e 's|@ABI_VERSION@|$(ABI_VERSION)|' \
+  -e "s|@INCLUDEDIR_FROM_LIBDIR@|$$(realpath -ms --relative-to='$(LIBDIR)' '$(INCLUDEDIR)')|"
 
 install-built:
 	@if command -v $(PYTHON) >/dev/null; then $(PYTHON) tools/man.py --tool .build/standalone/aez; fi
@@ -103,8 +117,11 @@ install-built:
 	ln -sf libae-decode.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libae-decode.so.$(ABI_VERSION)"
 	ln -sf libae-decode.so.$(ABI_VERSION) "$(DESTDIR)$(LIBDIR)/libae-decode.so"
 	install -m 644 .build/lib/libae-decode.a "$(DESTDIR)$(LIBDIR)/libae-decode.a"
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
-	  -e 's|@VERSION@|$(VERSION)|' tools/libae.pc.in > "$(DESTDIR)$(LIBDIR)/pkgconfig/libae.pc"
+	for name in libae libae-decode; do $(FILL) "tools/$$name.pc.in" > "$(DESTDIR)$(LIBDIR)/pkgconfig/$$name.pc"; done
+	install -d "$(DESTDIR)$(CMAKEDIR)"
+	for name in libae-config libae-config-version; do \
+	  $(FILL) "bindings/cmake/$$name.cmake.in" > "$(DESTDIR)$(CMAKEDIR)/$$name.cmake"; done
+	install -m 644 bindings/cmake/libae-targets.cmake "$(DESTDIR)$(CMAKEDIR)"
 	strip -o "$(DESTDIR)$(BINDIR)/aez" .build/standalone/aez
 	install -d "$(DESTDIR)$(LIBEXECDIR)"
 	strip -o "$(DESTDIR)$(LIBEXECDIR)/aez-study" .build/standalone/aez-study
@@ -114,7 +131,7 @@ install-built:
 	if [ -f docs/aez.1 ]; then install -d "$(DESTDIR)$(MANDIR)/man1" && \
 	  install -m 644 docs/aez.1 "$(DESTDIR)$(MANDIR)/man1/aez.1"; fi
 	install -d "$(DESTDIR)$(BASHCOMPDIR)" "$(DESTDIR)$(ZSHCOMPDIR)" "$(DESTDIR)$(FISHCOMPDIR)"
-	"$(DESTDIR)$(BINDIR)/aez" --generate-completion-script bash > "$(DESTDIR)$(BASHCOMPDIR)/aez"
+	"$(DESTDIR)$(BINDIR)/aez" --generate-completion-script bash | sed '1{/^#!/d}' > "$(DESTDIR)$(BASHCOMPDIR)/aez"
 	"$(DESTDIR)$(BINDIR)/aez" --generate-completion-script zsh > "$(DESTDIR)$(ZSHCOMPDIR)/_aez"
 	"$(DESTDIR)$(BINDIR)/aez" --generate-completion-script fish > "$(DESTDIR)$(FISHCOMPDIR)/aez.fish"
 	@echo "installed under $(DESTDIR)$(PREFIX); as root, run ldconfig if that is a system folder"
@@ -124,11 +141,12 @@ uninstall:  ## remove what install put there
 	  "$(DESTDIR)$(LIBDIR)/libae.so.$(ABI_VERSION)" "$(DESTDIR)$(LIBDIR)/libae.so.$(VERSION)" \
 	  "$(DESTDIR)$(LIBDIR)/libae.a" "$(DESTDIR)$(LIBDIR)/libae-decode.so" "$(DESTDIR)$(LIBDIR)/libae-decode.a" \
 	  "$(DESTDIR)$(LIBDIR)/libae-decode.so.$(ABI_VERSION)" "$(DESTDIR)$(LIBDIR)/libae-decode.so.$(VERSION)" \
-	  "$(DESTDIR)$(LIBDIR)/pkgconfig/libae.pc" "$(DESTDIR)$(BINDIR)/aez" \
+	  "$(DESTDIR)$(LIBDIR)/pkgconfig/libae.pc" "$(DESTDIR)$(LIBDIR)/pkgconfig/libae-decode.pc" \
+	  "$(DESTDIR)$(CMAKEDIR)"/libae-{config,config-version,targets}.cmake "$(DESTDIR)$(BINDIR)/aez" \
 	  "$(DESTDIR)$(MANDIR)/man1/aez.1" "$(DESTDIR)$(BASHCOMPDIR)/aez" "$(DESTDIR)$(ZSHCOMPDIR)/_aez" \
 	  "$(DESTDIR)$(FISHCOMPDIR)/aez.fish" "$(DESTDIR)$(LIBEXECDIR)/aez-study"
 	rm -f $(MODELS:%="$(DESTDIR)$(MODELDIR)"/%.aew)
-	rmdir "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(MODELDIR)" "$(DESTDIR)$(PREFIX)/share/libae" 2>/dev/null || true
+	rmdir "$(DESTDIR)$(CMAKEDIR)" "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(MODELDIR)" "$(DESTDIR)$(PREFIX)/share/libae" 2>/dev/null || true
 
 lint:  ## check formatting and the rules on imports
 	@tools/setup-python.sh || true

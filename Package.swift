@@ -19,6 +19,7 @@
 //   SourceExport                 a decoder as one C file, for whoever has no room for a library
 //   Digits                       pen-stroke digits and a kicked ball, drawn from known parameters
 //   LibAEDecode, LibAE           one @_cdecl function per declaration of include/ae.h: those that decode, all others
+//   Autoencoders                 ae.h as Swift types, for packages that depend on this one
 //   ToolKit                      what the two programs share: reports, progress, names of files, recipes, PNG
 //   aez                          the tool
 //   Analysis                     what codes and images are like: dimension, neighbours, subspaces, regressions
@@ -34,6 +35,7 @@ let package = Package(
   products: [
     .library(name: "ae", type: .dynamic, targets: ["LibAE"]),
     .library(name: "ae-decode", type: .dynamic, targets: ["LibAEDecode"]),
+    .library(name: "Autoencoders", targets: ["Autoencoders"]),
     .executable(name: "aez", targets: ["aez"]),
     .executable(name: "aez-study", targets: ["aez-study"]),
   ],
@@ -97,6 +99,15 @@ let package = Package(
         "Lossless",
         "Model", "Network", "Options", "Quantization", "SourceExport", "Storage", "Training",
       ]),
+    // ae.h for Swift programs, with the models beside it: what other packages depend on. The root is its folder, since
+    // resources have to be below that.
+    .target(
+      name: "Autoencoders", dependencies: ["CAE", "LibAE"], path: ".",
+      exclude: [
+        "CHANGELOG.md", "CMakeLists.txt", "LICENSE", "Makefile", "README.md", "Sources", "Tests",
+        "bindings/cmake",
+        "bindings/cpp", "bindings/python", "debian", "docs", "examples", "include", "ruff.toml", "tools",
+      ], sources: ["bindings/swift"], resources: [.copy("models")]),
     .target(name: "CPNG", path: "tools/CPNG", linkerSettings: [.linkedLibrary("png")]),
     .target(name: "CShippedModels", path: "tools/CShippedModels"),
     .target(

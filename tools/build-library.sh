@@ -24,6 +24,11 @@ if [ ! -f "$embedded/libswiftUnicodeDataTables.a" ]; then
   exit 1
 fi
 
+# The toolchain's own: binutils' strip loses the segment that makes relocated data read-only (PT_GNU_RELRO) with the
+# section .swift_modhash.
+objcopy=$(dirname "$(command -v "$SWIFT")")/llvm-objcopy
+[ -x "$objcopy" ] || objcopy=llvm-objcopy
+
 # What embedded Swift's runtime takes its objects' memory with: CSystem/reserve.c stands in front of it.
 wrapped=$'posix_memalign\nfree'
 
@@ -53,14 +58,14 @@ build() {
     -Xcc -O3 -Xcc -g0 -Xcc -DAE_EMBEDDED -Xcc -ffunction-sections -Xcc -fdata-sections -Xcc -fno-asynchronous-unwind-tables \
     -Xcc -ftls-model=initial-exec \
     -Xswiftc -use-ld=lld -Xlinker --gc-sections -Xlinker --icf=all -Xlinker --version-script="$PWD/$script" \
-    -Xlinker -z -Xlinker defs -Xlinker -z -Xlinker nodelete \
+    -Xlinker -z -Xlinker defs -Xlinker -z -Xlinker nodelete -Xlinker -z -Xlinker now \
     -Xlinker -soname="$library.so.$abi_version" -Xlinker -L"$embedded" -Xlinker -lswiftUnicodeDataTables -Xlinker -lm \
     $(sed 's/^/-Xlinker --wrap=/' <<<"$wrapped")
   bin=$(cd "$scratch/release" && pwd -P)
 
   # The shared library: stripped, under its full version, with the two links that linkers and loaders want.
-  strip --strip-all --remove-section=.comment --remove-section=.swift_modhash \
-    -o "$out/$library.so.$version.new" "$bin/lib$product.so"
+  "$objcopy" --strip-all --remove-section=.comment --remove-section=.swift_modhash \
+    "$bin/lib$product.so" "$out/$library.so.$version.new"
   mv "$out/$library.so.$version.new" "$out/$library.so.$version"
   ln -sf "$library.so.$version" "$out/$library.so.$abi_version"
   ln -sf "$library.so.$abi_version" "$out/$library.so"

@@ -67,6 +67,10 @@ check "threads' variables are never allocated" "$(nm -D --undefined-only "$so" |
 tls=$(readelf -lW "$so" | awk '$1 == "TLS" { print $6 }')
 check "they have at most 128 bytes" "$([ "$((${tls:-0}))" -le 128 ] || echo "$tls")"
 check "the stack is not executable" "$(readelf -lW "$so" | grep GNU_STACK | grep RWE)"
+for file in "$so" "$lib/libae-decode.so.$version"; do
+  check "$(basename "$file" ".$version") has its relocated data read-only, all of it" \
+    "$(readelf -lW "$file" | grep -q GNU_RELRO || echo "no GNU_RELRO"; readelf -dW "$file" | grep -q BIND_NOW || echo "no BIND_NOW")"
+done
 check "stripped" "$(readelf -SW "$so" | grep -F .symtab)"
 size=$(stat -L -c %s "$so")
 check "libae.so has $size bytes, fewer than $largest_size" "$([ "$size" -lt "$largest_size" ] || echo "$size")"

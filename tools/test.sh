@@ -198,6 +198,34 @@ run_site() {
   esac
 }
 
+# The CMake package of an installation that was moved, and of this tree.
+run_cmake() { # PREFIX
+  local build=$PWD/.build/test/cmake
+  if ! command -v cmake >/dev/null; then
+    echo "skipped  CMake: it is not installed (Debian: cmake)"
+    return 0
+  fi
+  rm -rf "$build" && mkdir -p "$build" && cp -a "$1" "$build/moved"
+  cmake -S examples/cmake -B "$build/installed" -D CMAKE_PREFIX_PATH="$build/moved" >/dev/null && cmake --build "$build/installed" >/dev/null
+  fact $? "CMake: find_package(libae), and programs with all four targets"
+  grep -q '^digits-high: 28 x 28' <<<"$(env -i "$build/installed/default_model")"
+  fact $? "CMake: a program with the shared library finds its models"
+  grep -q '^20 images' <<<"$(AE_MODEL_PATH=models "$build/installed/show-static" .build/test/zeros.aez 3)"
+  fact $? "CMake: a program with the static half that decodes reads a set"
+  cmake -S examples/cmake -B "$build/tree" -D LIBAE_SOURCE="$PWD" >/dev/null && cmake --build "$build/tree" --target default_model show >/dev/null
+  fact $? "CMake: add_subdirectory of this tree"
+  grep -q lossless <<<"$(env -i "$build/tree/default_model" exact)"
+  fact $? "CMake: and its program finds the models of the tree"
+  # What a later version would have to have, and a component that there is none of.
+  mkdir -p "$build/wrong"
+  printf '%s\n' 'cmake_minimum_required(VERSION 3.16)' 'project(wrong NONE)' 'find_package(libae 99 QUIET)' \
+    'find_package(libae QUIET COMPONENTS encoder)' 'message(STATUS "found: ${libae_FOUND}")' \
+    'unset(libae_DIR CACHE)' 'find_package(libae 0.2 REQUIRED)' 'message(STATUS "version: ${libae_VERSION}")' >"$build/wrong/CMakeLists.txt"
+  cmake -S "$build/wrong" -B "$build/wrong/build" -D CMAKE_PREFIX_PATH="$build/moved" >"$build/wrong/log" 2>&1 &&
+    grep -qE 'found: (0|FALSE)$' "$build/wrong/log" && grep -q "version: $(sed -n '1s/^libae (\(.*\)) .*/\1/p' debian/changelog)" "$build/wrong/log"
+  fact $? "CMake: a later version and an unknown component are refused, this version is found"
+}
+
 run_install() {
   local place=$PWD/.build/test/install prefix=$PWD/.build/test/prefix left
   rm -rf "$place" "$prefix"
@@ -205,15 +233,16 @@ run_install() {
 
   make --no-print-directory standalone install-built DESTDIR="$place" PREFIX=/usr >/dev/null
   fact $? "make install DESTDIR=... PREFIX=/usr"
-  for file in usr/include/ae.h usr/include/ae.hpp usr/lib/libae.so usr/lib/libae.so.1 usr/lib/libae.a \
-    usr/lib/pkgconfig/libae.pc usr/bin/aez usr/libexec/aez/aez-study usr/share/man/man1/aez.1 usr/share/bash-completion/completions/aez \
+  for file in usr/include/ae.h usr/include/ae.hpp usr/lib/libae{,-decode}.so usr/lib/libae{,-decode}.so.1 \
+    usr/lib/libae{,-decode}.a usr/lib/pkgconfig/libae{,-decode}.pc \
+    usr/lib/cmake/libae/libae-{config,config-version,targets}.cmake usr/bin/aez usr/libexec/aez/aez-study usr/share/man/man1/aez.1 usr/share/bash-completion/completions/aez \
     usr/share/zsh/site-functions/_aez usr/share/fish/vendor_completions.d/aez.fish \
     usr/share/libae/models/{digits-low,digits-high,exact,mnist-30,universal}.aew; do
     [ -s "$place/$file" ]
     fact $? "puts $file there"
   done
-  PKG_CONFIG_PATH=$place/usr/lib/pkgconfig pkg-config --exists --print-errors libae
-  fact $? "libae.pc is sound"
+  PKG_CONFIG_PATH=$place/usr/lib/pkgconfig pkg-config --exists --print-errors libae libae-decode
+  fact $? "libae.pc and libae-decode.pc are sound"
   [ "$("$place/usr/bin/aez" --version)" = "aez $(PKG_CONFIG_PATH=$place/usr/lib/pkgconfig pkg-config --modversion libae)" ]
   fact $? "the tool that was installed runs, and is of that version"
   [ "$(env -i "$place/usr/bin/aez" qualities | wc -l)" -eq 15 ]
@@ -225,6 +254,12 @@ run_install() {
   # shellcheck disable=SC2016
   bash -c '. "$1"; complete -p aez' bash "$place/usr/share/bash-completion/completions/aez" 2>&1 | grep -q "aez$"
   fact $? "bash takes the completions"
+  # shellcheck disable=SC2016
+  left=$(PATH=$place/usr/bin:$PATH bash -c '. "$1"; COMP_WORDS=(aez compress --) COMP_CWORD=2 COMP_LINE="aez compress --" COMP_POINT=15
+    $(complete -p aez | sed -E "s/.* -F ([^ ]+) .*/\1/") aez -- compress; printf "%s\n" "${COMPREPLY[@]}"' \
+    bash "$place/usr/share/bash-completion/completions/aez" 2>&1)
+  grep -qx -- "--exact *" <<<"$left"
+  fact $? "and offers the flags of a command"
   make --no-print-directory uninstall DESTDIR="$place" PREFIX=/usr >/dev/null
   left=$(find "$place" -type f -o -type l)
   [ -z "$left" ]
@@ -233,6 +268,48 @@ run_install() {
   make --no-print-directory install-built PREFIX="$prefix" >/dev/null &&
     tools/examples.sh "$prefix" "$PWD/.build/test/examples"
   fact $? "the examples build against what was installed, and run"
+
+  # Programs with no shared library at all, and one with the half that decodes.
+  left=$(
+    cd .build/test && export PKG_CONFIG_PATH=$prefix/lib/pkgconfig &&
+      "${CC:-cc}" -static ../../examples/stream.c -o stream-static $(pkg-config --static --cflags --libs libae) &&
+      "${CC:-cc}" ../../examples/cmake/show.c -o show $(pkg-config --cflags --libs libae-decode) \
+        "-Wl,-rpath,$prefix/lib" && head -c 15680 /dev/zero | env -i ./stream-static 28 28 >zeros.aez && env -i ./show zeros.aez 19
+  )
+  grep -q '^20 images of 28 x 28 x 1' <<<"$left"
+  fact $? "pkg-config --static links a program that is static, and libae-decode one that decodes"
+
+  run_cmake "$prefix"
+
+  # What the packages say of the library has to be what it is.
+  [ "$(sed -n '1s/^libae (\(.*\)) .*/\1/p' debian/changelog)" = "$(PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config --modversion libae)" ]
+  fact $? "debian/changelog is of the library's version"
+  cmp <(sed -n 's/^ \(.*\)@Base .*/\1/p' debian/libae1.symbols) <(tools/exports.sh include/ae.h) &&
+    cmp <(sed -n 's/^ \(.*\)@Base .*/\1/p' debian/libae-decode1.symbols) <(tools/exports.sh --decode include/ae.h)
+  fact $? "debian/*.symbols list the functions of ae.h"
+  if [ -f /usr/share/dpkg/architecture.mk ]; then
+    grep -q "no no-swift here.*Swift 6.3" <<<"$(make --no-print-directory -f debian/rules override_dh_auto_build SWIFT=no-swift 2>&1)"
+    fact $? "debian/rules says that Swift is missing"
+  else
+    echo "skipped  debian/rules: dpkg-dev is not installed"
+  fi
+
+  if .venv/bin/python -c 'import auditwheel' 2>/dev/null; then
+    AE_WHEEL_PYTHON=$PWD/.venv/bin/python tools/wheel.sh .build/test/dist
+    fact $? "make wheel: a wheel for PyPI and a source archive"
+  else
+    echo "skipped  make wheel: auditwheel is not installed"
+  fi
+
+  if [ -n "${AE_TEST_LONG:-}" ]; then
+    tools/swift-build.sh --package-path examples/swift --scratch-path .build/swift-example &&
+      "$prefix/bin/aez" draw --count 20 --seed 3 -o .build/test/drawn-idx3-ubyte --force --quiet &&
+      env -i .build/swift-example/release/pack .build/test/drawn-idx3-ubyte .build/test/drawn.aez &&
+      "$prefix/bin/aez" compress .build/test/drawn-idx3-ubyte --quality 10 -o - | cmp - .build/test/drawn.aez
+    fact $? "a Swift package that depends on this one packs the tool's bytes"
+  else
+    echo "skipped  a Swift package that depends on this one, which takes a build of its own (AE_TEST_LONG=1)"
+  fi
 
   # The line of README.md for a folder that the loader does not search, word for word.
   local line

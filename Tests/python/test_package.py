@@ -221,8 +221,61 @@ def test_without_a_library_make_lib_is_run_in_the_checkout(sources, library, wei
 def test_a_build_with_nothing_to_carry_says_what_to_set(sources, library, tmp_path):
     done = build(sources, tmp_path, PWD="/")
     assert done.returncode != 0
-    assert "set LIBAE_PREBUILT to one, or LIBAE_ROOT to a checkout" in lines_of(done)[0]
+    (line,) = lines_of(done)
+    assert (
+        "install a wheel (pip install --only-binary libae libae), or set LIBAE_PREBUILT to a libae.so" in line
+    )
+    assert "LIBAE_ROOT to a checkout" in line
     done = build(sources, tmp_path, PWD="/", LIBAE_PREBUILT="/nowhere")
     assert "LIBAE_PREBUILT=/nowhere: no libae.so there" in done.stdout + done.stderr
-    done = build(sources, tmp_path, PWD="/", LIBAE_PREBUILT=str(library))
+    alone = tmp_path / "lib" / "libae.so"
+    alone.parent.mkdir()
+    shutil.copy(library, alone)
+    done = build(sources, tmp_path, PWD="/", LIBAE_PREBUILT=str(alone))
     assert "no models: set LIBAE_MODELS" in lines_of(done)[0]
+
+
+def test_the_models_of_an_installed_library_are_found_beside_it(sources, library, weights, tmp_path):
+    installed = tmp_path / "usr" / "lib" / "some-machine"
+    installed.mkdir(parents=True)
+    shutil.copy(library, installed / "libae.so")
+    (tmp_path / "usr" / "share" / "libae").mkdir(parents=True)
+    (tmp_path / "usr" / "share" / "libae" / "models").symlink_to(weights)
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    done = build(sources, wheels, PWD="/", LIBAE_PREBUILT=str(installed))
+    assert done.returncode == 0, done.stdout + done.stderr
+    with zipfile.ZipFile(next(wheels.iterdir())) as archive:
+        assert "libae/share/libae/models/universal.aew" in archive.namelist()
+
+
+def test_a_distributions_package_carries_neither_library_nor_models(sources, library, weights, tmp_path):
+    wheels, site = tmp_path / "wheels", tmp_path / "site"
+    wheels.mkdir()
+    done = build(sources, wheels, PWD="/", LIBAE_SYSTEM="1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (made,) = wheels.iterdir()
+    assert made.name == f"libae-{libae.__version__}-py3-none-any.whl"
+    with zipfile.ZipFile(made) as archive:
+        names = [name for name in archive.namelist() if name.startswith("libae/")]
+        assert {Path(name).suffix for name in names} == {".py", ".typed"}
+        archive.extractall(site)
+    # The system's library is the one that the loader knows.
+    system = tmp_path / "system"
+    system.mkdir()
+    (system / "libae.so.1").symlink_to(library)
+    done = subprocess.run(
+        [sys.executable, "-c", "import libae; print(libae.library_path)"],
+        env={**alone(), "PYTHONPATH": str(site), "LD_LIBRARY_PATH": str(system)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "libae.so.1\n", done.stderr
+
+
+def test_the_licence_goes_along(wheel, root):
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith("licenses/LICENSE"))
+        assert archive.read(name) == (root / "LICENSE").read_bytes()

@@ -6,8 +6,12 @@ Everything else about the package stands in pyproject.toml. The library comes fr
 2. .build/lib/ of the checkout that this folder is part of;
 3. `make lib` in that checkout, which takes a Swift toolchain.
 
-The models are those of the checkout, or of the folder that LIBAE_MODELS names. In the package they lie where
-the library itself looks for them: in share/libae/models, beside the library's folder.
+The models are those of the folder that LIBAE_MODELS names, of the checkout, or of the installation that
+LIBAE_PREBUILT is part of. In the package they lie where the library itself looks for them: in
+share/libae/models, beside the library's folder.
+
+With LIBAE_SYSTEM=1 the package carries neither, for distributions that have libae.so as a package of its own:
+it is then for any machine, and opens the system's library.
 
 What is missing is said in one line, and without a traceback: whoever runs pip is to read what to do.
 
@@ -22,9 +26,13 @@ import sys
 from pathlib import Path
 
 from setuptools import setup
-from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 from setuptools.dist import Distribution
+
+try:
+    from setuptools.command.bdist_wheel import bdist_wheel
+except ImportError:  # setuptools before 70.1, as distributions have it
+    from wheel.bdist_wheel import bdist_wheel
 
 LIBRARY = "libae.dylib" if sys.platform == "darwin" else "libae.so"
 # In the package: the folder of the library, and that of the models, which the library finds from there.
@@ -32,6 +40,8 @@ LIBRARY_FOLDER = "_lib"
 MODEL_FOLDER = "share/libae/models"
 # Of the examples; no set needs it.
 LEFT_OUT = {"conv-vae.aew"}
+# Whether the library is the system's.
+IS_SYSTEM = os.environ.get("LIBAE_SYSTEM", "") not in ("", "0")
 
 
 def checkout() -> "Path | None":
@@ -72,7 +82,9 @@ def library() -> Path:
     root = checkout()
     if root is None:
         raise SystemExit(
-            f"libae: no {LIBRARY}: set LIBAE_PREBUILT to one, or LIBAE_ROOT to a checkout of libae"
+            f"libae: these are the Python files alone, without {LIBRARY}, which is written in Swift: "
+            f"install a wheel (pip install --only-binary libae libae), or set LIBAE_PREBUILT to a {LIBRARY}, "
+            f"or LIBAE_ROOT to a checkout of libae, where make lib builds it with Swift 6.3 or later"
         )
     path = root / ".build" / "lib" / LIBRARY
     if not path.is_file():
@@ -86,18 +98,25 @@ def models() -> "list[Path]":
     """Paths of the weights that come with the package."""
     named = os.environ.get("LIBAE_MODELS")
     root = checkout()
-    folder = Path(named) if named else root / "models" if root else None
-    found = sorted(folder.glob("*.aew")) if folder else []
+    if named:
+        folders = [Path(named)]
+    else:
+        beside = library().resolve().parent
+        folders = [root / "models"] if root else []
+        folders += [up / "share" / "libae" / "models" for up in list(beside.parents)[:2]]
+    found = next((files for folder in folders if (files := sorted(folder.glob("*.aew")))), [])
     if not found:
         raise SystemExit(
             f"libae: no models: set LIBAE_MODELS to a folder of weight files, or LIBAE_ROOT to a checkout of "
-            f"libae (looked at {folder})"
+            f"libae (looked at {', '.join(map(str, folders))})"
         )
     return [path for path in found if path.name not in LEFT_OUT]
 
 
 def carried() -> "list[tuple[Path, str]]":
     """What goes into the package beside the Python files: each file, and its name there."""
+    if IS_SYSTEM:
+        return []
     # Resolved, since libae.so is a link to the file that carries the version.
     pairs = [(library().resolve(), f"{LIBRARY_FOLDER}/{LIBRARY}")]
     return pairs + [(path, f"{MODEL_FOLDER}/{path.name}") for path in models()]
@@ -132,14 +151,14 @@ class PlatformWheel(bdist_wheel):
     """Any Python 3, this kind of machine: ctypes needs no interpreter's ABI, the library has its own."""
 
     def get_tag(self) -> "tuple[str, str, str]":
-        return "py3", "none", super().get_tag()[2]
+        return "py3", "none", "any" if IS_SYSTEM else super().get_tag()[2]
 
 
 class PlatformDistribution(Distribution):
-    """Tells that the wheel is not for every machine."""
+    """Tells that the wheel is not for every machine, if it carries the library."""
 
     def has_ext_modules(self) -> bool:
-        return True
+        return not IS_SYSTEM
 
 
 setup(

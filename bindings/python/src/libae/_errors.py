@@ -37,11 +37,15 @@ class UnsupportedError(ArgumentError, NotImplementedError):
     where."""
 
 
-class OutOfMemoryError(Error, MemoryError):
+# MemoryError first: it makes its instances itself, and must be asked for them, as what copies exceptions from worker
+# processes does.
+class OutOfMemoryError(MemoryError, Error):
     """The allocator refused, or a size does not fit."""
 
     status = 2
     name = "AE_ERROR_MEMORY"
+
+    __init__ = Error.__init__
 
 
 class FileError(Error, OSError):
