@@ -2,8 +2,9 @@
 
 The last line printed is a hash of image sets, which is the same on every machine.
 
-usage: wheel_check.py README.md ENVIRONMENT [quick]     in a folder with strokes.py, by the environment's Python;
-                                                        quick: with fewer images and steps
+usage: wheel_check.py README.md ENVIRONMENT [quick]
+
+To be run in a folder with strokes.py, by the environment's Python; quick: with fewer images and steps.
 """
 
 import hashlib

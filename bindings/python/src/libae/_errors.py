@@ -37,8 +37,8 @@ class UnsupportedError(ArgumentError, NotImplementedError):
     where."""
 
 
-# MemoryError first: it makes its instances itself, and must be asked for them, as what copies exceptions from worker
-# processes does.
+# MemoryError first: it makes its instances itself, and must be asked for them, as what copies exceptions from
+# worker processes does.
 class OutOfMemoryError(MemoryError, Error):
     """The allocator refused, or a size does not fit."""
 
