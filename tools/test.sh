@@ -212,17 +212,25 @@ run_cmake() { # PREFIX
   fact $? "CMake: a program with the shared library finds its models"
   grep -q '^20 images' <<<"$(AE_MODEL_PATH=models "$build/installed/show-static" .build/test/zeros.aez 3)"
   fact $? "CMake: a program with the static half that decodes reads a set"
-  cmake -S examples/cmake -B "$build/tree" -D LIBAE_SOURCE="$PWD" >/dev/null && cmake --build "$build/tree" --target default_model show >/dev/null
-  fact $? "CMake: add_subdirectory of this tree"
-  grep -q lossless <<<"$(env -i "$build/tree/default_model" exact)"
-  fact $? "CMake: and its program finds the models of the tree"
+  # The two listings of docs/packages.md, as they stand.
+  local listing
+  for listing in find_package add_subdirectory; do
+    mkdir -p "$build/$listing"
+    cp examples/default_model.c "$build/$listing/program.c"
+    ln -sfn "$PWD" "$build/$listing/libae"
+    awk -v which="$listing" '/^```cmake$/ { on = 1; text = ""; next } /^```$/ { if (on && text ~ which) printf "%s", text; on = 0 }
+      on { text = text $0 "\n" }' docs/packages.md >"$build/$listing/CMakeLists.txt"
+    cmake -S "$build/$listing" -B "$build/$listing/build" -D CMAKE_PREFIX_PATH="$build/moved" >/dev/null &&
+      cmake --build "$build/$listing/build" >/dev/null && grep -q '^universal' <<<"$(env -i "$build/$listing/build/program" universal)"
+    fact $? "CMake: the listing of docs/packages.md with $listing"
+  done
   # What a later version would have to have, and a component that there is none of.
   mkdir -p "$build/wrong"
   printf '%s\n' 'cmake_minimum_required(VERSION 3.16)' 'project(wrong NONE)' 'find_package(libae 99 QUIET)' \
-    'find_package(libae QUIET COMPONENTS encoder)' 'message(STATUS "found: ${libae_FOUND}")' \
-    'unset(libae_DIR CACHE)' 'find_package(libae 0.2 REQUIRED)' 'message(STATUS "version: ${libae_VERSION}")' >"$build/wrong/CMakeLists.txt"
+    'message(STATUS "found: ${libae_FOUND}")' 'unset(libae_DIR CACHE)' 'find_package(libae QUIET COMPONENTS encoder)' \
+    'message(STATUS "found: ${libae_FOUND}")' 'unset(libae_DIR CACHE)' 'find_package(libae 0.2 REQUIRED)' 'message(STATUS "version: ${libae_VERSION}")' >"$build/wrong/CMakeLists.txt"
   cmake -S "$build/wrong" -B "$build/wrong/build" -D CMAKE_PREFIX_PATH="$build/moved" >"$build/wrong/log" 2>&1 &&
-    grep -qE 'found: (0|FALSE)$' "$build/wrong/log" && grep -q "version: $(sed -n '1s/^libae (\(.*\)) .*/\1/p' debian/changelog)" "$build/wrong/log"
+    [ "$(grep -cE 'found: (0|FALSE)$' "$build/wrong/log")" -eq 2 ] && grep -q "version: $(sed -n '1s/^libae (\(.*\)) .*/\1/p' debian/changelog)" "$build/wrong/log"
   fact $? "CMake: a later version and an unknown component are refused, this version is found"
 }
 
