@@ -7,6 +7,7 @@ from mkdocs.structure.files import File
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = {"index.md": "README.md", "changelog.md": "CHANGELOG.md"}
+OUTSIDE = re.compile(r"\[([^\]\[]*)\]\(\.\./([^)\s]+)\)")
 LINK = re.compile(r"\[([^\]\[]*)\]\(([^)\s]+)\)")
 
 
@@ -31,3 +32,8 @@ def on_files(files, config):
     for page, source in PAGES.items():
         files.append(File.generated(config, page, content=as_on_site((ROOT / source).read_text())))
     return files
+
+
+def on_page_markdown(markdown, **_):
+    """What leads out of docs/ is a name of a file there, too."""
+    return OUTSIDE.sub(lambda match: f"`{match[2]}`", markdown)
