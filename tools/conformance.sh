@@ -73,7 +73,7 @@ done
 echo "--- memory"
 if "$CC" -std=c11 -O1 -g -Wall -Wextra -Werror -Iinclude Tests/memory/memory.c -o "$out/memory" -L"$lib" -lae -lpthread; then
   for threads in 1 2; do
-    AE_THREADS=$threads "$out/memory" 6 >"$out/memory-$threads.log" 2>&1
+    AE_THREADS=$threads "$out/memory" 4 >"$out/memory-$threads.log" 2>&1
     status=$?
     grep -v '^ok ' "$out/memory-$threads.log" | grep -v '^memory: '
     read -r p f s < <(sed -n 's/^memory: \([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' \
