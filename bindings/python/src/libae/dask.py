@@ -330,8 +330,12 @@ def compress(
     with place_of_shards as folder:
         paths = [os.path.join(folder, f"{place:06}.aez") for place in range(len(parts))]
         for place, data in _computed(parts):
-            with open(paths[place], "wb") as file:
-                file.write(data)
+            try:
+                with open(paths[place], "wb") as file:
+                    file.write(data)
+            except OSError as error:
+                message = f"{os.fspath(out)}: a shard beside it cannot be written: {error.strerror}"
+                raise error_for(FileError.status, message, error.errno or 0, out) from None
         concatenate(paths, out)
 
 
