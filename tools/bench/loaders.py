@@ -1,6 +1,7 @@
 """Images a second into a training loop, and bytes on disk: the table of docs/pytorch.md.
 
 usage: loaders.py [--images N] [--batch N] [--epochs N] [--workers N,N] [--sets NAME,...] [--formats WORD,...]
+       loaders.py --orders
 
 The same images and labels in each format, read by a shuffled DataLoader of PyTorch as float32 tensors
 (C, H, W) in [0, 1]: by libae.torch.ImageSetDataset from an image set, from a folder of PNG files as
@@ -9,6 +10,9 @@ as its documentation has it. The loop takes batches and does nothing with them. 
 nothing decoded and, with workers, starts them; of the later ones it is the median. Without workers there is
 processor time, too, which depends less on what else the machine does. Files have just been written, so that
 they lie in the system's memory.
+
+--orders prints what orders cost instead: 5,000 images of MNIST, lossy, in blocks of 100, read one by one with
+one thread, in images a second of a processor, from caches of several sizes.
 
 Needs torch, webdataset, h5py and a libae.so (LIBAE_LIBRARY); what is missing is named and left out. Sets:
 AE_MNIST (the test images) and AE_IMAGES (CIFAR-10 photographs); what is not at hand is left out.
@@ -280,6 +284,31 @@ def numbers(text):
     return [int(word) for word in text.split(",")]
 
 
+def orders():
+    """The table of orders: in order, in any, and by blocks, each in a first epoch and in a second."""
+    images = sets.mnist()[:5000]
+    packed = libae.compress(images, block_images=100)
+    one = libae.Context(threads=1)
+    print("| cache | in order | any order, first epoch | later | by blocks, first epoch | later |")
+    print("|---" * 6 + "|", flush=True)
+    for name, part in (("all of the set", 1.0), ("four fifths", 0.8), ("a quarter", 0.25)):
+        columns = []
+        for draw, epochs in (
+            (lambda given, seed: np.arange(len(given)), 1),
+            (lambda given, seed: np.random.default_rng(seed).permutation(len(given)), 2),
+            (lambda given, seed: given.shuffled(seed), 2),
+        ):
+            with libae.ImageSet.open(packed, cache_bytes=int(part * images.nbytes), context=one) as given:
+                for seed in range(epochs):
+                    order = draw(given, seed).tolist()
+                    start = time.process_time()
+                    for place in order:
+                        given[place]
+                    columns.append(len(order) / (time.process_time() - start))
+        print(f"| {name} | " + " | ".join(f"{column:,.0f}" for column in columns) + " |", flush=True)
+    print()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--images", type=int, default=10_000, help="of a set at most")
@@ -288,8 +317,11 @@ def main():
     parser.add_argument("--workers", type=numbers, default=[0, 2])
     parser.add_argument("--sets", default=",".join(SETS))
     parser.add_argument("--formats", default="", help="those whose names hold one of these words")
+    parser.add_argument("--orders", action="store_true", help="print what orders cost instead")
     options = parser.parse_args()
     torch.manual_seed(1)
+    if options.orders:
+        return orders()
     words = [word.lower() for word in options.formats.split(",") if word]
     for name in options.sets.split(","):
         title, make = SETS[name]
