@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import functools
+import importlib
 import os
 import weakref
 from collections.abc import Mapping, Sequence
@@ -41,6 +42,19 @@ _BLOCK_BYTES = 40_000
 # Where a model is looked for that comes with libae; the first that has the hash is it.
 _SHIPPED = ("digits-high", "digits-low", "exact", "universal", "mnist-30")
 _MODEL_PATH = "AE_MODEL_PATH"
+
+
+def part_of(module: str, needs: str) -> Any:
+    """A module of what a codec is written for.
+
+    Raises:
+        ImportError: it is not installed; the message begins with `needs`.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ImportError(f"{needs}: pip install 'libae[zarr]'") from error
+
 
 _registered: dict[str, Model] = {}
 # By the handles of their models, so that it is asked for once.

@@ -6,14 +6,13 @@ environment that libae is installed in; importing this module registers it, too.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import _options
-from ._chunks import ChunkCoding, register_model
+from ._chunks import ChunkCoding, part_of, register_model
 from ._errors import ArgumentError
 from ._model import Model
 from ._options import COMPRESSION, taking
@@ -26,16 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["Libae", "register_model"]
 
 
-def _part(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise ImportError("libae.numcodecs needs numcodecs: pip install 'libae[zarr]'") from error
-
-
-_abc = _part("numcodecs.abc")
-_compat = _part("numcodecs.compat")
-_registry = _part("numcodecs.registry")
+_NEEDS = "libae.numcodecs needs numcodecs"
+_abc = part_of("numcodecs.abc", _NEEDS)
+_compat = part_of("numcodecs.compat", _NEEDS)
+_registry = part_of("numcodecs.registry", _NEEDS)
 _Codec: Any = _abc.Codec
 
 

@@ -7,14 +7,13 @@ libae is installed in; importing this module registers it, too. docs/zarr.md is 
 from __future__ import annotations
 
 import asyncio
-import importlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable
 
 from . import _options
-from ._chunks import ChunkCoding, register_model
+from ._chunks import ChunkCoding, part_of, register_model
 from ._errors import ChecksumError, FormatError
 from ._model import Model
 from ._options import COMPRESSION, taking
@@ -27,17 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["LibaeCodec", "model_of", "register_model"]
 
 
-def _part(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise ImportError("libae.zarr needs Zarr 3.1 or later: pip install 'libae[zarr]'") from error
-
-
-_abc = _part("zarr.abc.codec")
-_store = _part("zarr.abc.store")
-_buffer = _part("zarr.core.buffer")
-_registry = _part("zarr.registry")
+_NEEDS = "libae.zarr needs Zarr 3.1 or later"
+_abc = part_of("zarr.abc.codec", _NEEDS)
+_store = part_of("zarr.abc.store", _NEEDS)
+_buffer = part_of("zarr.core.buffer", _NEEDS)
+_registry = part_of("zarr.registry", _NEEDS)
 _ArrayBytesCodec: Any = _abc.ArrayBytesCodec
 _PartialDecode: Any = _abc.ArrayBytesCodecPartialDecodeMixin
 
@@ -291,7 +284,7 @@ def _coding_of(array: Any) -> ChunkCoding:
     from ._errors import KindError
 
     if not hasattr(array, "metadata"):
-        array = _part("zarr").open_array(array, mode="r")
+        array = part_of("zarr", _NEEDS).open_array(array, mode="r")
     metadata = array.metadata
     found = list(getattr(metadata, "codecs", ()))
     found += [*(getattr(metadata, "filters", None) or ()), getattr(metadata, "compressor", None)]
