@@ -36,8 +36,7 @@ _LARGEST_SIDE = 256
 _LARGEST_BYTES = 256 * 256 * 3
 _UINT8: np.dtype[Any] = np.dtype(np.uint8)
 # Pixels of a block, unless the codec is told: reading one image decodes those before it in its block. Sets
-# are some 2 % larger so than with libae's own 500 images, 5 to 10 % with contexts alone, and an image is read
-# some ten times as fast.
+# are a little larger so than with libae's own 500 images, and an image is read many times as fast.
 _BLOCK_BYTES = 40_000
 # Where a model is looked for that comes with libae; the first that has the hash is it.
 _SHIPPED = ("digits-high", "digits-low", "exact", "universal", "mnist-30")
