@@ -217,7 +217,8 @@ enum {
   AE_OPTIONS_COMPRESSION = 1,  /* ae_compress, ae_writer_create */
   AE_OPTIONS_QUANTIZATION = 2, /* ae_model_quantize */
   AE_OPTIONS_LOSSLESS = 3,     /* ae_model_fit_lossless */
-  AE_OPTIONS_PREDICTOR = 4     /* ae_predictor_fit */
+  AE_OPTIONS_PREDICTOR = 4,    /* ae_predictor_fit */
+  AE_OPTIONS_SHRINKING = 5     /* ae_model_shrink */
 };
 
 /** ae_options_create(table, options) stores new options in *options, all at their defaults. */
@@ -469,6 +470,33 @@ ae_status ae_model_quantize(const ae_context *context, const ae_model *model, co
 ae_status ae_model_fit_lossless(const ae_context *context, const ae_model *model, const uint8_t *images, size_t count,
                                 const ae_options *options, ae_count_callback progress, void *progress_context,
                                 ae_model **result);
+
+/** ae_shrink_report is what ae_model_shrink found. */
+typedef struct ae_shrink_report {
+  size_t struct_size;      /* in: sizeof(ae_shrink_report) */
+  double density;          /* the share of weights that stay */
+  double loss;             /* dB: the mean difference of the PSNR at equal bytes, on images held out of training */
+  uint64_t held_out_count; /* images that were measured on */
+} ae_shrink_report;
+
+/**
+ * ae_model_shrink(context, model, images, count, options, progress, progress_context, report, result) stores in *result a
+ * model of few bytes: the same networks, most of their weights pruned to 0, the others quantised to 4 bits, trained on
+ * meanwhile, as far as the option `target_loss` allows. It has integer networks and a codec of its own, and is saved with
+ * AE_STORAGE_INT8.
+ *   model:    in floats or integers, with an encoder. How it was trained (rd_lambda, deformation and the like) is taken from
+ *             its provenance where that is a command of this library's; options say otherwise.
+ *   images:   count * ae_input_size bytes, at least 20 images; a tenth of them, at most 2,000, is held out. NULL and 0:
+ *             images that the model draws itself, of codes as its tables have them.
+ *   options:  AE_OPTIONS_SHRINKING, or NULL.
+ *   progress: may be NULL. It counts the steps of each density that is tried, from 0 on.
+ *   report:   may be NULL.
+ * It takes minutes: some five times `steps` of training. AE_ERROR_KIND for a decoder alone, a pca, a predictor, and for a
+ * model in integers with nodes that hold tables and no weights; AE_ERROR_STOPPED as ae_trainer_fit.
+ */
+ae_status ae_model_shrink(const ae_context *context, const ae_model *model, const uint8_t *images, size_t count,
+                          const ae_options *options, ae_count_callback progress, void *progress_context,
+                          ae_shrink_report *report, ae_model **result);
 
 /** ae_predictor_report is what ae_predictor_fit measured, in bits for a value, on images held out of training. */
 typedef struct ae_predictor_report {

@@ -21,6 +21,7 @@ typedef struct elementwise_kernels {
   double (*sum_of_squares)(size_t, const float *);
   void (*add_column_sums)(size_t, size_t, const float *, size_t, float *);
   ck_adam_kernel_function adam;
+  void (*project)(size_t, const ck_projection *);
 } elementwise_kernels;
 
 #define CK_TEMPLATE "elementwise_template.h"
@@ -142,4 +143,8 @@ ck_adam_kernel_function ck_adam_kernel(void) {
 
 void ck_adam(size_t n, const float *gradient, const ck_adam_step *step) {
   run(&(pass){.n = n, .in = gradient, .step = step}, adam_task);
+}
+
+void ck_project(size_t n, const ck_projection *projection) {
+  kernels[ck_path()]->project(n, projection);
 }

@@ -212,6 +212,25 @@ static void FN(adam)(size_t n, const float *gradient, const ck_adam_step *step, 
   });
 }
 
+static void FN(project)(size_t n, const ck_projection *p) {
+  const float *weights = p->weights, *residual = p->residual, *keep = p->keep;
+  const float step = p->step, inverse = step > 0 ? 1.0f / step : 0;
+  const vf bound = (vf){} + (p->largest + 0.5f) * step, most = (vf){} + p->largest;
+  /* Added and taken away again, it leaves whole numbers. */
+  const float whole = 0x1.8p23f;
+  PASS(n, {
+    vf s = LOAD(weights) + LOAD(residual);
+    vf q = s;
+    if (step > 0) {
+      s = vmin(vmax(s, -bound), bound);
+      q = vmin(vmax((s * inverse + whole) - whole, -most), most) * step;
+    }
+    vf k = LOAD(keep);
+    STORE(p->residual, (s - q) * k);
+    STORE(p->weights, q * k);
+  });
+}
+
 static const elementwise_kernels FN(kernels) = {
     FN(activate),         FN(activation_gradient), FN(activation_gradient_at),
     FN(from_u8),          FN(to_u8),
@@ -219,6 +238,7 @@ static const elementwise_kernels FN(kernels) = {
     FN(first_not_finite), FN(squared_error),
     FN(bernoulli),        FN(sum_of_squares),
     FN(add_column_sums),  FN(adam),
+    FN(project),
 };
 
 #undef PASS

@@ -107,6 +107,7 @@ public enum StreamPurpose: UInt64, Sendable {
   case deformation = 10
   case codeNoise = 11
   case augmentation = 12
+  case modelSamples = 13
 }
 
 extension RandomStream {

@@ -1,5 +1,5 @@
 // ae.h, "Options": access to the option tables. The options themselves are rows in TrainingOptions, CompressionOptions,
-// QuantizationOptions, ScanTrainingOptions and PredictorTrainingOptions.
+// QuantizationOptions, ScanTrainingOptions, PredictorTrainingOptions and ShrinkOptions.
 
 import CAE
 import CSystem
@@ -19,6 +19,7 @@ final class OptionsBox {
     case quantization(QuantizationOptions)
     case lossless(ScanTrainingOptions)
     case predictor(PredictorTrainingOptions)
+    case shrinking(ShrinkOptions)
   }
 
   var values: Values
@@ -33,6 +34,7 @@ final class OptionsBox {
     case Int32(AE_OPTIONS_QUANTIZATION): values = .quantization(QuantizationOptions())
     case Int32(AE_OPTIONS_LOSSLESS): values = .lossless(ScanTrainingOptions())
     case Int32(AE_OPTIONS_PREDICTOR): values = .predictor(PredictorTrainingOptions())
+    case Int32(AE_OPTIONS_SHRINKING): values = .shrinking(ShrinkOptions())
     default: throw AEError(.argument, "there is no table of options \(table)")
     }
   }
@@ -79,6 +81,12 @@ func predictorOptions(_ handle: OpaquePointer?) throws(AEError) -> PredictorTrai
   return options
 }
 
+func shrinkOptions(_ handle: OpaquePointer?) throws(AEError) -> ShrinkOptions {
+  guard handle != nil else { return ShrinkOptions() }
+  guard case .shrinking(let options) = try box(handle).values else { throw wrong("AE_OPTIONS_SHRINKING") }
+  return options
+}
+
 @implementation @_cdecl("ae_options_create")
 public func ae_options_create(_ table: Int32, _ options: UnsafeMutablePointer<OpaquePointer?>!) -> ae_status {
   storeHandle(options, .options) { () throws(AEError) in
@@ -91,22 +99,12 @@ public func ae_options_free(_ options: OpaquePointer!) { freeHandle(options, .op
 
 /// A way to set an option, for whichever table.
 private struct Setting {
-  enum Value {
-    case text(String)
-    case integer(Int64)
-    case number(Double)
-  }
-
   let key: String
-  let value: Value
+  let value: OptionInput
 
   func store<Root>(in root: Root, _ table: OptionTable<Root>) throws(AEError) -> Root {
     var root = root
-    switch value {
-    case .text(let text): try table.set(key, text, in: &root)
-    case .integer(let integer): try table.set(key, integer: integer, in: &root)
-    case .number(let number): try table.set(key, number: number, in: &root)
-    }
+    try table.set(key, to: value, in: &root)
     return root
   }
 
@@ -126,6 +124,7 @@ private struct Setting {
     case .lossless(let options): box.values = .lossless(try store(in: options, ScanTrainingOptions.table))
     case .predictor(let options):
       box.values = .predictor(try store(in: options, PredictorTrainingOptions.table))
+    case .shrinking(let options): box.values = .shrinking(try store(in: options, ShrinkOptions.table))
     }
   }
 }
@@ -186,6 +185,7 @@ public func ae_options_get(
     case .quantization(let options): return try terminated(try value(options, QuantizationOptions.table))
     case .lossless(let options): return try terminated(try value(options, ScanTrainingOptions.table))
     case .predictor(let options): return try terminated(try value(options, PredictorTrainingOptions.table))
+    case .shrinking(let options): return try terminated(try value(options, ShrinkOptions.table))
     }
   }
   return produce(
@@ -229,37 +229,39 @@ private let compressionTexts = Lazy<KeptTexts>()
 private let quantizationTexts = Lazy<KeptTexts>()
 private let losslessTexts = Lazy<KeptTexts>()
 private let predictorTexts = Lazy<KeptTexts>()
+private let shrinkTexts = Lazy<KeptTexts>()
 
-private func describe<Root>(
-  _ table: OptionTable<Root>, _ index: Int, _ kept: Lazy<KeptTexts>
+/// What is told of an option. The entries of a table's defaults are all that is needed of it.
+private func describe(
+  _ entries: [OptionEntry], _ name: StaticString, _ index: Int, _ kept: Lazy<KeptTexts>
 ) throws(AEError) -> ae_option_information {
-  guard index >= 0, index < table.rows.count else {
-    throw AEError(.argument, "there are \(table.rows.count) \(table.name) options: none is numbered \(index)")
+  guard index >= 0, index < entries.count else {
+    throw AEError(.argument, "there are \(entries.count) \(name) options: none is numbered \(index)")
   }
   let texts = try kept.value { () throws(AEError) in
     var texts: [String] = []
-    for row in table.rows {
-      texts.append(table.defaultText(of: row))
+    for entry in entries {
+      texts.append(entry.specification.text(entry.standard))
       var choices = ""
-      for (number, choice) in row.choices.enumerated() {
+      for (number, choice) in entry.specification.choices.enumerated() {
         choices = number == 0 ? sentence("\(choice)") : sentence("\(choices),\(choice)")
       }
       texts.append(choices)
     }
     return try KeptTexts(texts)
   }
-  let row = table.rows[index]
+  let option = entries[index].specification
   var result = ae_option_information()
-  result.type = Int32(row.type.rawValue)
-  result.is_implied = row.isImplied ? 1 : 0
-  result.minimum = row.minimum
-  result.maximum = row.maximum
-  result.key = cString(row.key)
+  result.type = Int32(option.type.rawValue)
+  result.is_implied = option.isImplied ? 1 : 0
+  result.minimum = option.minimum
+  result.maximum = option.maximum
+  result.key = cString(option.key)
   result.default_value = texts[2 * index]
-  result.automatic = cString(row.automatic)
+  result.automatic = cString(option.automatic)
   result.choices = texts[2 * index + 1]
-  result.documentation = cString(row.documentation)
-  result.former_flags = cString(row.formerFlags)
+  result.documentation = cString(option.documentation)
+  result.former_flags = cString(option.formerFlags)
   return result
 }
 
@@ -271,6 +273,7 @@ public func ae_option_count(_ table: Int32) -> Int {
   case Int32(AE_OPTIONS_QUANTIZATION): return QuantizationOptions.table.rows.count
   case Int32(AE_OPTIONS_LOSSLESS): return ScanTrainingOptions.table.rows.count
   case Int32(AE_OPTIONS_PREDICTOR): return PredictorTrainingOptions.table.rows.count
+  case Int32(AE_OPTIONS_SHRINKING): return ShrinkOptions.table.rows.count
   default: return 0
   }
 }
@@ -281,16 +284,19 @@ public func ae_option_info(
 ) -> ae_status {
   boundary { () throws(AEError) in
     guard let information else { throw AEError(.argument, "information is NULL") }
+    func told<Root>(_ options: OptionTable<Root>, _ kept: Lazy<KeptTexts>) throws(AEError)
+      -> ae_option_information
+    {
+      try describe(options.entries(options.defaults), options.name, index, kept)
+    }
     let result: ae_option_information
     switch table {
-    case Int32(AE_OPTIONS_TRAINING): result = try describe(TrainingOptions.table, index, trainingTexts)
-    case Int32(AE_OPTIONS_COMPRESSION):
-      result = try describe(CompressionOptions.table, index, compressionTexts)
-    case Int32(AE_OPTIONS_QUANTIZATION):
-      result = try describe(QuantizationOptions.table, index, quantizationTexts)
-    case Int32(AE_OPTIONS_LOSSLESS): result = try describe(ScanTrainingOptions.table, index, losslessTexts)
-    case Int32(AE_OPTIONS_PREDICTOR):
-      result = try describe(PredictorTrainingOptions.table, index, predictorTexts)
+    case Int32(AE_OPTIONS_TRAINING): result = try told(TrainingOptions.table, trainingTexts)
+    case Int32(AE_OPTIONS_COMPRESSION): result = try told(CompressionOptions.table, compressionTexts)
+    case Int32(AE_OPTIONS_QUANTIZATION): result = try told(QuantizationOptions.table, quantizationTexts)
+    case Int32(AE_OPTIONS_LOSSLESS): result = try told(ScanTrainingOptions.table, losslessTexts)
+    case Int32(AE_OPTIONS_PREDICTOR): result = try told(PredictorTrainingOptions.table, predictorTexts)
+    case Int32(AE_OPTIONS_SHRINKING): result = try told(ShrinkOptions.table, shrinkTexts)
     default: throw AEError(.argument, "there is no table of options \(table)")
     }
     try writeStruct(information, result)

@@ -61,6 +61,11 @@ extension ae_predictor_report: GrowingStruct {
   package static var firstSize: Int { 48 }
 }
 
+extension ae_shrink_report: GrowingStruct {
+  package static var structName: StaticString { "ae_shrink_report" }
+  package static var firstSize: Int { 32 }
+}
+
 extension ae_trainer_callbacks: GrowingStruct {
   package static var structName: StaticString { "ae_trainer_callbacks" }
   package static var firstSize: Int { 48 }

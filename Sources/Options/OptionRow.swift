@@ -41,8 +41,8 @@ public enum OptionValue: Sendable {
   case integers([Int])
 }
 
-/// An option of `Root`, a struct that holds the values of all options of a table.
-public struct OptionRow<Root: Sendable>: Sendable {
+/// What an option is, apart from whose it is: its name, what it takes, and the text of its values.
+public final class OptionSpecification: Sendable {
   public let key: StaticString
   public let type: OptionType
   /// What a number, each of `integers`, or the bytes of a text must lie in.
@@ -59,8 +59,33 @@ public struct OptionRow<Root: Sendable>: Sendable {
   /// True where tool and Python know the value from the images, so that only C says it.
   public let isImplied: Bool
   /// Of an `integer`: the only numbers of the range that are taken; empty for all of them.
-  var allowed: [UInt64] = []
+  let allowed: [UInt64]
+  /// Of a `number`: what may follow it in text, as in "0.1dB".
+  let unit: StaticString
 
+  init(
+    key: StaticString, type: OptionType, minimum: Double, maximum: Double, choices: [StaticString],
+    automatic: StaticString, documentation: StaticString, formerFlags: StaticString, isImplied: Bool,
+    allowed: [UInt64] = [], unit: StaticString = ""
+  ) {
+    self.key = key
+    self.type = type
+    (self.minimum, self.maximum) = (minimum, maximum)
+    self.choices = choices
+    self.automatic = automatic
+    self.documentation = documentation
+    self.formerFlags = formerFlags
+    self.isImplied = isImplied
+    self.allowed = allowed
+    self.unit = unit
+  }
+}
+
+/// An option of `Root`, a struct that holds the values of all options of a table.
+///
+/// All that does not depend on `Root` is in the specification: code is made for it once, not for every table.
+public struct OptionRow<Root: Sendable>: Sendable {
+  public let specification: OptionSpecification
   let get: @Sendable (Root) -> OptionValue
   let set: @Sendable (inout Root, OptionValue) -> Void
 }
@@ -73,10 +98,10 @@ extension OptionRow {
     _ get: @escaping @Sendable (Root) -> Int, _ set: @escaping @Sendable (inout Root, Int) -> Void
   ) -> OptionRow {
     OptionRow(
-      key: key, type: .integer, minimum: Double(range.lowerBound), maximum: Double(range.upperBound),
-      choices: [],
-      automatic: "", documentation: documentation, formerFlags: formerFlags, isImplied: isImplied,
-      allowed: allowed,
+      specification: OptionSpecification(
+        key: key, type: .integer, minimum: Double(range.lowerBound), maximum: Double(range.upperBound),
+        choices: [], automatic: "", documentation: documentation, formerFlags: formerFlags,
+        isImplied: isImplied, allowed: allowed),
       get: { .integer(UInt64(truncatingIfNeeded: get($0))) },
       set: { if case .integer(let value) = $1 { set(&$0, Int(truncatingIfNeeded: value)) } })
   }
@@ -88,10 +113,10 @@ extension OptionRow {
     _ get: @escaping @Sendable (Root) -> Int?, _ set: @escaping @Sendable (inout Root, Int?) -> Void
   ) -> OptionRow {
     OptionRow(
-      key: key, type: .integer, minimum: Double(range.lowerBound), maximum: Double(range.upperBound),
-      choices: [],
-      automatic: automatic, documentation: documentation, formerFlags: formerFlags, isImplied: isImplied,
-      allowed: allowed,
+      specification: OptionSpecification(
+        key: key, type: .integer, minimum: Double(range.lowerBound), maximum: Double(range.upperBound),
+        choices: [], automatic: automatic, documentation: documentation, formerFlags: formerFlags,
+        isImplied: isImplied, allowed: allowed),
       get: { root in get(root).map { .integer(UInt64(truncatingIfNeeded: $0)) } ?? .automatic },
       set: {
         if case .integer(let value) = $1 { set(&$0, Int(truncatingIfNeeded: value)) } else { set(&$0, nil) }
@@ -100,14 +125,27 @@ extension OptionRow {
 
   public static func number(
     _ key: StaticString, _ range: ClosedRange<Double>, _ documentation: StaticString,
-    formerly formerFlags: StaticString = "",
+    formerly formerFlags: StaticString = "", unit: StaticString = "",
     _ get: @escaping @Sendable (Root) -> Double, _ set: @escaping @Sendable (inout Root, Double) -> Void
   ) -> OptionRow {
     OptionRow(
-      key: key, type: .number, minimum: range.lowerBound, maximum: range.upperBound, choices: [],
-      automatic: "",
-      documentation: documentation, formerFlags: formerFlags, isImplied: false,
+      specification: OptionSpecification(
+        key: key, type: .number, minimum: range.lowerBound, maximum: range.upperBound, choices: [],
+        automatic: "", documentation: documentation, formerFlags: formerFlags, isImplied: false, unit: unit),
       get: { .number(get($0)) }, set: { if case .number(let value) = $1 { set(&$0, value) } })
+  }
+
+  /// A number that follows from other options unless it is given.
+  public static func number(
+    _ key: StaticString, _ range: ClosedRange<Double>, automatic: StaticString, _ documentation: StaticString,
+    _ get: @escaping @Sendable (Root) -> Double?, _ set: @escaping @Sendable (inout Root, Double?) -> Void
+  ) -> OptionRow {
+    OptionRow(
+      specification: OptionSpecification(
+        key: key, type: .number, minimum: range.lowerBound, maximum: range.upperBound, choices: [],
+        automatic: automatic, documentation: documentation, formerFlags: "", isImplied: false),
+      get: { root in get(root).map { .number($0) } ?? .automatic },
+      set: { if case .number(let value) = $1 { set(&$0, value) } else { set(&$0, nil) } })
   }
 
   public static func flag(
@@ -115,8 +153,9 @@ extension OptionRow {
     _ get: @escaping @Sendable (Root) -> Bool, _ set: @escaping @Sendable (inout Root, Bool) -> Void
   ) -> OptionRow {
     OptionRow(
-      key: key, type: .flag, minimum: 0, maximum: 1, choices: [], automatic: "", documentation: documentation,
-      formerFlags: formerFlags, isImplied: false,
+      specification: OptionSpecification(
+        key: key, type: .flag, minimum: 0, maximum: 1, choices: [], automatic: "",
+        documentation: documentation, formerFlags: formerFlags, isImplied: false),
       get: { .flag(get($0)) }, set: { if case .flag(let value) = $1 { set(&$0, value) } })
   }
 
@@ -127,9 +166,9 @@ extension OptionRow {
     _ get: @escaping @Sendable (Root) -> Case, _ set: @escaping @Sendable (inout Root, Case) -> Void
   ) -> OptionRow where Case.RawValue == UInt8 {
     OptionRow(
-      key: key, type: .choice, minimum: 0, maximum: Double(choices.count - 1), choices: choices,
-      automatic: "",
-      documentation: documentation, formerFlags: formerFlags, isImplied: false,
+      specification: OptionSpecification(
+        key: key, type: .choice, minimum: 0, maximum: Double(choices.count - 1), choices: choices,
+        automatic: "", documentation: documentation, formerFlags: formerFlags, isImplied: false),
       get: { .choice(Int(get($0).rawValue)) },
       set: {
         if case .choice(let index) = $1, let value = Case(rawValue: UInt8(truncatingIfNeeded: index)) {
@@ -145,8 +184,9 @@ extension OptionRow {
     _ get: @escaping @Sendable (Root) -> Case?, _ set: @escaping @Sendable (inout Root, Case?) -> Void
   ) -> OptionRow where Case.RawValue == UInt8 {
     OptionRow(
-      key: key, type: .choice, minimum: 0, maximum: Double(choices.count - 1), choices: choices,
-      automatic: automatic, documentation: documentation, formerFlags: formerFlags, isImplied: false,
+      specification: OptionSpecification(
+        key: key, type: .choice, minimum: 0, maximum: Double(choices.count - 1), choices: choices,
+        automatic: automatic, documentation: documentation, formerFlags: formerFlags, isImplied: false),
       get: { root in get(root).map { .choice(Int($0.rawValue)) } ?? .automatic },
       set: {
         if case .choice(let index) = $1 {
@@ -163,8 +203,9 @@ extension OptionRow {
     _ get: @escaping @Sendable (Root) -> String?, _ set: @escaping @Sendable (inout Root, String?) -> Void
   ) -> OptionRow {
     OptionRow(
-      key: key, type: .text, minimum: 0, maximum: Double(largestByteCount), choices: [], automatic: automatic,
-      documentation: documentation, formerFlags: "", isImplied: false,
+      specification: OptionSpecification(
+        key: key, type: .text, minimum: 0, maximum: Double(largestByteCount), choices: [],
+        automatic: automatic, documentation: documentation, formerFlags: "", isImplied: false),
       get: { root in get(root).map { .text($0) } ?? .automatic },
       set: { if case .text(let value) = $1 { set(&$0, value) } else { set(&$0, nil) } })
   }
@@ -175,9 +216,9 @@ extension OptionRow {
     _ get: @escaping @Sendable (Root) -> [Int]?, _ set: @escaping @Sendable (inout Root, [Int]?) -> Void
   ) -> OptionRow {
     OptionRow(
-      key: key, type: .integers, minimum: Double(range.lowerBound), maximum: Double(range.upperBound),
-      choices: [],
-      automatic: automatic, documentation: documentation, formerFlags: "", isImplied: false,
+      specification: OptionSpecification(
+        key: key, type: .integers, minimum: Double(range.lowerBound), maximum: Double(range.upperBound),
+        choices: [], automatic: automatic, documentation: documentation, formerFlags: "", isImplied: false),
       get: { root in get(root).map { .integers($0) } ?? .automatic },
       set: { if case .integers(let value) = $1 { set(&$0, value) } else { set(&$0, nil) } })
   }
@@ -185,7 +226,7 @@ extension OptionRow {
 
 // MARK: Values and text
 
-extension OptionRow {
+extension OptionSpecification {
   /// Checks that a value is in the option's range.
   /// - Throws: `.argument`, naming the option, its range and what came.
   func check(_ value: OptionValue) throws(AEError) {
@@ -266,6 +307,80 @@ extension OptionRow {
     }
   }
 
+  private func withoutUnit(_ text: String) -> String {
+    let bytes = UTF8Text.bytes(text)
+    let letters = UnsafeBufferPointer(start: unit.utf8Start, count: unit.utf8CodeUnitCount)
+    guard !letters.isEmpty, bytes.count > letters.count, bytes.suffix(letters.count).elementsEqual(letters)
+    else { return text }
+    return UTF8Text.string([UInt8](bytes.dropLast(letters.count)))
+  }
+
+  static func bytes(_ text: StaticString) -> [UInt8] {
+    [UInt8](UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+  }
+
+  /// The place of a key among those of a table, in which - stands for _ as well.
+  /// - Throws: `.argument` for a key that there is none of, with the nearest one.
+  static func index(of key: String, among specifications: [OptionSpecification], of table: StaticString)
+    throws(AEError) -> Int
+  {
+    let wanted = UTF8Text.bytes(key).map { $0 == 45 ? 95 : $0 }
+    for (index, option) in specifications.enumerated() where bytes(option.key) == wanted { return index }
+    var nearest: (distance: Int, key: StaticString)?
+    for option in specifications {
+      let distance = editDistance(wanted, bytes(option.key))
+      if distance < nearest?.distance ?? Int.max { nearest = (distance, option.key) }
+    }
+    if let nearest, nearest.distance <= max(2, wanted.count / 3) {
+      throw AEError(.argument, "there is no \(table) option \"\(key)\"; did you mean \"\(nearest.key)\"?")
+    }
+    throw AEError(.argument, "there is no \(table) option \"\(key)\"")
+  }
+
+  /// Whether a flag of the tool, without dashes before it, is the option's, now or in earlier versions.
+  public func isNamed(_ flag: String) -> Bool {
+    let wanted = UTF8Text.bytes(flag)
+    if OptionSpecification.bytes(key).map({ $0 == 95 ? 45 : $0 }) == wanted { return true }
+    var name: [UInt8] = []
+    let former = UnsafeBufferPointer(start: formerFlags.utf8Start, count: formerFlags.utf8CodeUnitCount)
+    for byte in former {
+      if byte != 32 {
+        name.append(byte)
+        continue
+      }
+      if name == wanted { return true }
+      name = []
+    }
+    return !name.isEmpty && name == wanted
+  }
+
+  /// The place of the option of a key among those of a table, and the value that an input stands for.
+  static func value(
+    of key: String, _ input: OptionInput, among specifications: [OptionSpecification], of table: StaticString
+  ) throws(AEError) -> (index: Int, value: OptionValue) {
+    let index = try index(of: key, among: specifications, of: table)
+    let option = specifications[index]
+    let value = try option.value(of: input)
+    try option.check(value)
+    return (index, value)
+  }
+
+  private func value(of input: OptionInput) throws(AEError) -> OptionValue {
+    switch (input, type) {
+    case (.text(let text), _): return try parse(text)
+    case (.integer(let integer), .integer) where integer >= 0: return .integer(UInt64(integer))
+    case (.integer(let integer), .number): return .number(Double(integer))
+    case (.integer(let integer), .flag) where integer == 0 || integer == 1: return .flag(integer == 1)
+    case (.integer(let integer), .choice) where hasChoice(Int(clamping: integer)):
+      return .choice(Int(integer))
+    case (.number(let number), .number): return .number(number)
+    case (.integer(let integer), _):
+      throw AEError(.argument, "\(key) takes \(rangeText), not the number \(integer)")
+    case (.number(let number), _):
+      throw AEError(.argument, "\(key) takes \(rangeText), not the number \(number)")
+    }
+  }
+
   /// The value that a text says.
   /// - Throws: `.argument`, naming the option, what it takes and what came.
   func parse(_ text: String) throws(AEError) -> OptionValue {
@@ -280,7 +395,7 @@ extension OptionRow {
       }
       return .integer(value)
     case .number:
-      guard let value = NumberText.number(text) else {
+      guard let value = NumberText.number(withoutUnit(text)) else {
         throw AEError(.argument, "\(key) takes a number in \(rangeText), not \"\(text)\"")
       }
       return .number(value)
@@ -304,4 +419,26 @@ extension OptionRow {
       return .integers(values)
     }
   }
+}
+
+// MARK: What a row tells of its option
+
+extension OptionRow {
+  public var key: StaticString { specification.key }
+  public var type: OptionType { specification.type }
+  public var minimum: Double { specification.minimum }
+  public var maximum: Double { specification.maximum }
+  public var choices: [StaticString] { specification.choices }
+  public var automatic: StaticString { specification.automatic }
+  public var documentation: StaticString { specification.documentation }
+  public var formerFlags: StaticString { specification.formerFlags }
+  public var isImplied: Bool { specification.isImplied }
+  public var isRequired: Bool { specification.isRequired }
+  public var rangeText: String { specification.rangeText }
+
+  /// A value as text, which `parse` takes back; "auto" for an automatic one.
+  public func text(_ value: OptionValue) -> String { specification.text(value) }
+
+  /// Whether a flag of the tool, without dashes before it, is the option's, now or in earlier versions.
+  public func isNamed(_ flag: String) -> Bool { specification.isNamed(flag) }
 }

@@ -18,26 +18,13 @@ public struct OptionTable<Root: Sendable>: Sendable {
     self.defaults = defaults
   }
 
+  /// Those of the rows. Made when it is asked for: stored, it ends the compiler (6.3.1, embedded, GlobalPropertyOpt).
+  private var specifications: [OptionSpecification] { rows.map { $0.specification } }
+
   /// The row of a key, in which - stands for _ as well.
   /// - Throws: `.argument` for a key that there is none of, with the nearest one.
   public func row(_ key: String) throws(AEError) -> OptionRow<Root> {
-    let wanted = OptionTable.normal(UTF8Text.bytes(key))
-    for row in rows where OptionTable.bytes(row.key) == wanted { return row }
-    var nearest: (distance: Int, key: StaticString)?
-    for row in rows {
-      let distance = editDistance(wanted, OptionTable.bytes(row.key))
-      if distance < nearest?.distance ?? Int.max { nearest = (distance, row.key) }
-    }
-    if let nearest, nearest.distance <= max(2, wanted.count / 3) {
-      throw AEError(.argument, "there is no \(name) option \"\(key)\"; did you mean \"\(nearest.key)\"?")
-    }
-    throw AEError(.argument, "there is no \(name) option \"\(key)\"")
-  }
-
-  private static func normal(_ bytes: [UInt8]) -> [UInt8] { bytes.map { $0 == 45 ? 95 : $0 } }
-
-  private static func bytes(_ text: StaticString) -> [UInt8] {
-    [UInt8](UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    rows[try OptionSpecification.index(of: key, among: specifications, of: name)]
   }
 
   // MARK: Values
@@ -50,83 +37,110 @@ public struct OptionTable<Root: Sendable>: Sendable {
   /// The default as text.
   public func defaultText(of row: OptionRow<Root>) -> String { text(of: row, in: defaults) }
 
+  /// Sets an option.
+  /// - Throws: `.argument` for an unknown key, for what is no value of the option, or one that is out of range.
+  public func set(_ key: String, to input: OptionInput, in root: inout Root) throws(AEError) {
+    let (index, value) = try OptionSpecification.value(of: key, input, among: specifications, of: name)
+    rows[index].set(&root, value)
+  }
+
   /// Sets an option from text.
-  /// - Throws: `.argument` for an unknown key, a text that is no value, or one that is out of range.
   public func set(_ key: String, _ text: String, in root: inout Root) throws(AEError) {
-    let row = try self.row(key)
-    try store(try row.parse(text), of: row, in: &root)
-  }
-
-  /// Sets an option of type `integer`, `number`, `flag` or `choice` from a whole number.
-  public func set(_ key: String, integer: Int64, in root: inout Root) throws(AEError) {
-    let row = try self.row(key)
-    let value: OptionValue
-    switch row.type {
-    case .integer where integer >= 0: value = .integer(UInt64(integer))
-    case .number: value = .number(Double(integer))
-    case .flag where integer == 0 || integer == 1: value = .flag(integer == 1)
-    case .choice where row.hasChoice(Int(clamping: integer)): value = .choice(Int(integer))
-    default:
-      throw AEError(.argument, "\(row.key) takes \(row.rangeText), not the number \(integer)")
-    }
-    try store(value, of: row, in: &root)
-  }
-
-  /// Sets an option of type `number` from a number.
-  public func set(_ key: String, number: Double, in root: inout Root) throws(AEError) {
-    let row = try self.row(key)
-    guard row.type == .number else {
-      throw AEError(.argument, "\(row.key) takes \(row.rangeText), not the number \(number)")
-    }
-    try store(.number(number), of: row, in: &root)
-  }
-
-  private func store(_ value: OptionValue, of row: OptionRow<Root>, in root: inout Root) throws(AEError) {
-    try row.check(value)
-    row.set(&root, value)
+    try set(key, to: .text(text), in: &root)
   }
 
   /// Checks every value's range.
   /// - Throws: `.argument` for the first that is out of it.
   public func check(_ root: Root) throws(AEError) {
-    for row in rows { try row.check(row.get(root)) }
+    for row in rows { try row.specification.check(row.get(root)) }
   }
 
   // MARK: Command lines
 
   /// The options that differ from their defaults, as the tool takes them: ` --steps 3000 --binarize`.
   public func flags(_ root: Root, always: [StaticString] = []) -> String {
-    var line = ""
-    for row in rows where !row.isImplied {
-      let text = row.text(row.get(root))
-      let isAsked = always.contains { OptionTable.bytes($0) == OptionTable.bytes(row.key) }
-      guard isAsked || text != defaultText(of: row) else { continue }
-      let flag = OptionTable.flag(row.key)
-      line = row.type == .flag ? sentence("\(line) --\(flag)") : sentence("\(line) --\(flag) \(text)")
-    }
-    return line
+    OptionEntry.flags(entries(root), always: always)
   }
 
   /// A key as the tool's flag, without dashes before it.
-  public static func flag(_ key: StaticString) -> String {
-    UTF8Text.string(bytes(key).map { $0 == 95 ? 45 : $0 })
-  }
+  public static func flag(_ key: StaticString) -> String { OptionEntry.flag(key) }
 
   // MARK: Bytes
 
   /// Stores every value, with its key: what was stored is read by versions that have more options.
   public func write(_ root: Root, to writer: ByteWriter) throws(AEError) {
-    try writer.u16(UInt16(rows.count))
-    for row in rows {
-      try writer.u8(UInt8(row.key.utf8CodeUnitCount))
-      try writer.bytes(row.key.utf8Start, row.key.utf8CodeUnitCount)
-      let value = row.get(root)
-      if case .automatic = value {
+    try OptionEntry.write(entries(root), to: writer)
+  }
+
+  /// Bytes that `write` never exceeds.
+  public static var largestByteCount: Int { 1 << 16 }
+
+  /// Reads what `write` has written. Options that were not stored keep what `root` has.
+  /// - Throws: `.version` for an option that this version does not know, `.format` or `.argument` for a value that
+  ///   the option cannot have.
+  public func read(_ reader: inout ByteReader, into root: inout Root) throws(AEError) {
+    let count = try reader.u16()
+    for _ in 0..<count {
+      let (index, value) = try OptionEntry.read(&reader, specifications)
+      rows[index].set(&root, value)
+    }
+  }
+
+  /// Every option with its value and its default.
+  public func entries(_ root: Root) -> [OptionEntry] {
+    rows.map {
+      OptionEntry(
+        specification: $0.specification, value: $0.get(root), standard: $0.get(defaults))
+    }
+  }
+}
+
+/// What an option is set from.
+public enum OptionInput: Sendable {
+  /// Of any type.
+  case text(String)
+  /// Of the types `integer`, `number`, `flag` and `choice`.
+  case integer(Int64)
+  /// Of type `number`.
+  case number(Double)
+}
+
+/// An option with a value: what is written of options, whosever they are.
+public struct OptionEntry: Sendable {
+  public let specification: OptionSpecification
+  public let value: OptionValue
+  /// The default.
+  public let standard: OptionValue
+
+  static func flags(_ entries: [OptionEntry], always: [StaticString]) -> String {
+    var line = ""
+    for entry in entries where !entry.specification.isImplied {
+      let option = entry.specification
+      let text = option.text(entry.value)
+      let isAsked = always.contains { OptionSpecification.bytes($0) == OptionSpecification.bytes(option.key) }
+      guard isAsked || text != option.text(entry.standard) else { continue }
+      let flag = flag(option.key)
+      line = option.type == .flag ? sentence("\(line) --\(flag)") : sentence("\(line) --\(flag) \(text)")
+    }
+    return line
+  }
+
+  static func flag(_ key: StaticString) -> String {
+    UTF8Text.string(OptionSpecification.bytes(key).map { $0 == 95 ? 45 : $0 })
+  }
+
+  static func write(_ entries: [OptionEntry], to writer: ByteWriter) throws(AEError) {
+    try writer.u16(UInt16(entries.count))
+    for entry in entries {
+      let key = entry.specification.key
+      try writer.u8(UInt8(key.utf8CodeUnitCount))
+      try writer.bytes(key.utf8Start, key.utf8CodeUnitCount)
+      if case .automatic = entry.value {
         try writer.u8(255)
         continue
       }
-      try writer.u8(row.type.rawValue)
-      switch value {
+      try writer.u8(entry.specification.type.rawValue)
+      switch entry.value {
       case .automatic: break
       case .integer(let value): try writer.u64(value)
       case .number(let value): try writer.u64(value.bitPattern)
@@ -142,52 +156,47 @@ public struct OptionTable<Root: Sendable>: Sendable {
     }
   }
 
-  /// Bytes that `write` never exceeds.
-  public static var largestByteCount: Int { 1 << 16 }
-
-  /// Reads what `write` has written. Options that were not stored keep what `root` has.
-  /// - Throws: `.version` for an option that this version does not know, `.format` or `.argument` for a value that
-  ///   the option cannot have.
-  public func read(_ reader: inout ByteReader, into root: inout Root) throws(AEError) {
-    let count = try reader.u16()
-    for _ in 0..<count {
-      let key = try reader.string(Int(try reader.u8()))
-      guard let row = rows.first(where: { NumberText.equal($0.key, key) }) else {
-        throw reader.fail(.version, "option \"\(key)\", which this version does not know")
-      }
-      let type = try reader.u8()
-      if type == 255 {
-        guard !row.isRequired else { throw reader.fail("\(row.key) without a value") }
-        row.set(&root, .automatic)
-        continue
-      }
-      guard type == row.type.rawValue else { throw reader.fail("\(row.key) of type \(type)") }
-      let value: OptionValue
-      switch row.type {
-      case .integer: value = .integer(try reader.u64())
-      case .number: value = .number(Double(bitPattern: try reader.u64()))
-      case .flag: value = .flag(try reader.u8() != 0)
-      case .choice:
-        let index = Int(try reader.u8())
-        guard row.hasChoice(index) else { throw reader.fail("\(row.key) \(index)") }
-        value = .choice(index)
-      case .text: value = .text(try reader.string(Int(try reader.u16())))
-      case .integers:
-        var values: [Int] = []
-        for _ in 0..<Int(try reader.u8()) { values.append(Int(clamping: try reader.u64())) }
-        value = .integers(values)
-      }
-      do throws(AEError) {
-        try store(value, of: row, in: &root)
-      } catch {
-        throw reader.fail("\(error.message)")
-      }
+  /// An option's place, and a value that it can have.
+  static func read(_ reader: inout ByteReader, _ specifications: [OptionSpecification]) throws(AEError)
+    -> (index: Int, value: OptionValue)
+  {
+    let key = try reader.string(Int(try reader.u8()))
+    guard let index = specifications.firstIndex(where: { NumberText.equal($0.key, key) }) else {
+      throw reader.fail(.version, "option \"\(key)\", which this version does not know")
     }
+    let option = specifications[index]
+    let type = try reader.u8()
+    if type == 255 {
+      guard !option.isRequired else { throw reader.fail("\(option.key) without a value") }
+      return (index, .automatic)
+    }
+    guard type == option.type.rawValue else { throw reader.fail("\(option.key) of type \(type)") }
+    let value: OptionValue
+    switch option.type {
+    case .integer: value = .integer(try reader.u64())
+    case .number: value = .number(Double(bitPattern: try reader.u64()))
+    case .flag: value = .flag(try reader.u8() != 0)
+    case .choice:
+      let choice = Int(try reader.u8())
+      guard option.hasChoice(choice) else { throw reader.fail("\(option.key) \(choice)") }
+      value = .choice(choice)
+    case .text: value = .text(try reader.string(Int(try reader.u16())))
+    case .integers:
+      var values: [Int] = []
+      for _ in 0..<Int(try reader.u8()) { values.append(Int(clamping: try reader.u64())) }
+      value = .integers(values)
+    }
+    do throws(AEError) {
+      try option.check(value)
+    } catch {
+      throw reader.fail("\(error.message)")
+    }
+    return (index, value)
   }
 }
 
 /// How many bytes have to be put in, left out or changed to make `b` of `a` (Levenshtein).
-private func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
+func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
   guard a.count <= 64 else { return Int.max }
   var row = [Int](0...b.count)
   for i in 0..<a.count {

@@ -30,11 +30,14 @@ package struct ErrorFeedback {
   }
 
   /// Rounds one output's weights to multiples of `scale`, into `rounded`, in -largest ... largest.
+  /// - Parameter keepsZeros: whether weights of 0 stay 0, as those of a pruned network have to.
   package func round(
-    _ weights: UnsafePointer<Float>, scale: Double, largest: Int = 127,
+    _ weights: UnsafePointer<Float>, scale: Double, largest: Int = 127, keepsZeros: Bool = false,
     into rounded: UnsafeMutablePointer<Int8>
   ) {
-    for block in blocks { block.round(weights, scale: scale, largest: largest, into: rounded) }
+    for block in blocks {
+      block.round(weights, scale: scale, largest: largest, keepsZeros: keepsZeros, into: rounded)
+    }
   }
 }
 
@@ -107,11 +110,17 @@ private struct FeedbackBlock {
 
   /// Rounds the block's weights of one output; both are whole outputs.
   func round(
-    _ weights: UnsafePointer<Float>, scale: Double, largest: Int, into rounded: UnsafeMutablePointer<Int8>
+    _ weights: UnsafePointer<Float>, scale: Double, largest: Int, keepsZeros: Bool,
+    into rounded: UnsafeMutablePointer<Int8>
   ) {
     let (weights, rounded) = (weights + start, rounded + start)
     for k in 0..<order.count {
       let weight = Double(weights[order[k]])
+      if keepsZeros && weight == 0 {
+        rounded[order[k]] = 0
+        lost.base[k] = 0
+        continue
+      }
       let row = factors.base + k * order.count
       // Four sums, of which none waits for the one before.
       var sums = SIMD4<Double>()
@@ -177,13 +186,14 @@ package struct LayerFeedback {
 
   /// Rounds the weights of output `o` to multiples of `scale`, in -largest ... largest; both are whole layers.
   package func round(
-    _ weights: UnsafePointer<Float>, output o: Int, scale: Double, largest: Int,
+    _ weights: UnsafePointer<Float>, output o: Int, scale: Double, largest: Int, keepsZeros: Bool = false,
     into rounded: UnsafeMutablePointer<Int8>
   ) {
     for kind in kinds {
       let offset = o * columns
       for (i, place) in kind.places.enumerated() { kind.weights.base[i] = weights[place + offset] }
-      kind.feedback.round(kind.weights.base, scale: scale, largest: largest, into: kind.rounded.base)
+      kind.feedback.round(
+        kind.weights.base, scale: scale, largest: largest, keepsZeros: keepsZeros, into: kind.rounded.base)
       for (i, place) in kind.places.enumerated() { rounded[place + offset] = kind.rounded.base[i] }
     }
   }

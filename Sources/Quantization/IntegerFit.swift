@@ -47,11 +47,12 @@ private struct CalibratedRows {
 ///   - input: what the float network gets, and `integers` the same for the integer one.
 ///   - inputScale: what a unit of the first layer's integers is worth in the floats of `input`.
 ///   - isNarrow: weights of 7 bits: form 2 of the integers.
+///   - grid: of a network that is pruned, the steps that its weights are multiples of.
 ///   - last: told the float outputs, says what the last layer gives.
 /// - Throws: `.kind` for a list that has no integer form.
 package func quantise(
   _ network: DenseNetwork, input: Buffer<Float>, integers: IntegerRows, rows: Int, inputScale: Double,
-  isNarrow: Bool = false, last: (Buffer<Float>) -> LastLayer
+  isNarrow: Bool = false, grid: WeightGrid.Half? = nil, last: (Buffer<Float>) -> LastLayer
 ) throws(AEError) -> [IntegerLayer] {
   let shapes = network.shapes
   let start = CalibratedRows(floats: input, integers: integers, scale: inputScale)
@@ -79,7 +80,8 @@ package func quantise(
     }
     if shape.hasWeights {
       let (fitted, result) = try quantise(
-        layer, x, rows: rows, isNarrow: isNarrow, isLast: index == end, last: last)
+        layer, x, rows: rows, isNarrow: isNarrow, isPruned: grid != nil, steps: grid?[index],
+        isLast: index == end, last: last)
       layers.append(fitted)
       if index < shapes.count - 1 { results[index] = result }
     } else {
@@ -101,8 +103,8 @@ private func sources(_ shape: LayerShape, _ index: Int) -> [Int] {
 
 /// One layer, and what it gives; of the last one, `last` says that.
 private func quantise(
-  _ layer: DenseLayer, _ x: CalibratedRows, rows: Int, isNarrow: Bool, isLast: Bool,
-  last: (Buffer<Float>) -> LastLayer
+  _ layer: DenseLayer, _ x: CalibratedRows, rows: Int, isNarrow: Bool, isPruned: Bool, steps: [Float]?,
+  isLast: Bool, last: (Buffer<Float>) -> LastLayer
 ) throws(AEError) -> (IntegerLayer, CalibratedRows) {
   let shape = layer.shape
   let outputs = try Buffer<Float>(count: rows * shape.outputs)
@@ -123,8 +125,7 @@ private func quantise(
   }
   var fitted = try integerLayer(
     layer, inputScale: x.scale, inputZero: x.zero, integers: x.integers, rows: rows, units: units,
-    table: table,
-    largestWeight: isNarrow ? 63 : 127)
+    table: table, largestWeight: isNarrow ? 63 : 127, isPruned: isPruned, steps: steps)
   if case .bytes(let bytes) = x.integers {
     fitted = try centred(fitted, on: bytes, rows: rows, target: outputs)
   }
@@ -273,7 +274,7 @@ private func centred(_ layer: IntegerLayer, on input: Buffer<UInt8>, rows: Int, 
 /// One layer in integers.
 private func integerLayer(
   _ layer: DenseLayer, inputScale: Double, inputZero: Int, integers: IntegerRows, rows: Int,
-  units: [Double], table: Buffer<UInt8>?, largestWeight: Int
+  units: [Double], table: Buffer<UInt8>?, largestWeight: Int, isPruned: Bool, steps: [Float]?
 ) throws(AEError) -> IntegerLayer {
   let shape = layer.shape
   let outputs = shape.channels
@@ -297,10 +298,12 @@ private func integerLayer(
     }
     // A channel of tiny weights still needs room for its bias.
     let floor = Double(layer.bias.base[o].magnitude) / (inputScale * largestBias)
-    let scale = max(Double(largest) / Double(largestWeight), floor, 1e-30)
+    let step = steps.map { Double($0[o]) } ?? 0
+    let scale = step > 0 ? step : max(Double(largest) / Double(largestWeight), floor, 1e-30)
     var sum = 0
     feedback.round(
-      layer.weights.base, output: o, scale: scale, largest: largestWeight, into: weights.base)
+      layer.weights.base, output: o, scale: scale, largest: largestWeight, keepsZeros: isPruned,
+      into: weights.base)
     for row in stride(from: o, to: shape.rows, by: outputs) {
       for i in row * shape.columns..<(row + 1) * shape.columns {
         let weight = Int(weights.base[i])

@@ -8,7 +8,7 @@ import Latent
 import Network
 
 /// The scales of an encoder's numbers.
-struct LatentScales {
+package struct LatentScales {
   /// In the order of the code.
   let values: [Float]
   /// In the order in which the encoder's last layer gives them: moves may follow it.
@@ -89,18 +89,30 @@ struct LatentScales {
     }
   }
 
+  /// By node of a decoder, whether it is a layer that reads the code, perhaps moved.
+  package static func readsCode(_ shapes: [LayerShape]) -> [Bool] {
+    var result = [Bool](repeating: false, count: shapes.count)
+    forEachReader(shapes, shapes[0].inputs) { index, _ in result[index] = true }
+    return result
+  }
+
   /// The decoder for latents in fixed point: their units are folded into the weights of the layers that read them.
   static func folded(_ decoder: DenseNetwork, _ scales: [Float]) throws(AEError) -> DenseNetwork {
+    try scaled(decoder, scales.map { $0 / Float(Codec.latentUnitsPerScale) })
+  }
+
+  /// The decoder with the weights of the layers that read the code times the factor of the number that they are for.
+  static func scaled(_ decoder: DenseNetwork, _ factors: [Float]) throws(AEError) -> DenseNetwork {
     var layers = decoder.layers
     var failure: AEError?
-    forEachReader(decoder.shapes, scales.count) { index, origin in
+    forEachReader(decoder.shapes, factors.count) { index, origin in
       do throws(AEError) {
         let layer = decoder.layers[index]
         let period = sourceChannels(layer.shape) ?? layer.shape.inputs
         let weights = try Buffer<Float>(count: layer.weights.count)
         for i in 0..<weights.count {
           let number = Int(origin[i % layer.shape.columns % period])
-          weights.base[i] = layer.weights.base[i] * scales[number] / Float(Codec.latentUnitsPerScale)
+          weights.base[i] = layer.weights.base[i] * factors[number]
         }
         layers[index] = try DenseLayer(shape: layer.shape, weights: weights, bias: layer.bias)
       } catch {

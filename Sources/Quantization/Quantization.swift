@@ -34,14 +34,28 @@ public struct QuantizationOptions: Sendable {
     ])
 }
 
+/// What the weights of a pruned network are multiples of: those that are 0 stay so when it is quantised.
+public struct WeightGrid: Sendable {
+  /// By node the steps of its channels; nil where weights take any values.
+  public typealias Half = [[Float]?]
+  public let encoder: Half
+  public let decoder: Half
+
+  public init(encoder: Half, decoder: Half) {
+    self.encoder = encoder
+    self.decoder = decoder
+  }
+}
+
 /// The model with integer networks and a codec, fitted to images in bytes (a few thousand are enough).
 ///
 /// Post-training quantisation: weights to int8 with a scale per output channel, rounded with error feedback
 /// (`LayerFeedback`); hidden activations to bytes with a scale and zero point per layer. The provenance names the images.
+/// - Parameter grid: of a pruned model, what its weights are multiples of.
 /// - Throws: `.kind` for a decoder alone or a model stored as int8; `.argument` without images.
 public func quantized(
   _ model: Autoencoder, pixels: UnsafePointer<UInt8>, count: Int,
-  options: QuantizationOptions = QuantizationOptions()
+  options: QuantizationOptions = QuantizationOptions(), grid: WeightGrid? = nil
 ) throws(AEError) -> Autoencoder {
   guard model.architecture.kind != .predictor else {
     throw AEError(
@@ -61,7 +75,7 @@ public func quantized(
   var latentScales = [Float](repeating: 0, count: d)
   let encoderLayers = try quantise(
     encoder, input: sample.floats, integers: .bytes(sample.bytes), rows: sample.count, inputScale: 1 / 255,
-    isNarrow: isNarrow
+    isNarrow: isNarrow, grid: grid?.encoder
   ) { outputs in
     let scales = LatentScales(
       standardDeviations(outputs, rows: sample.count, width: model.architecture.encoderOutputCount),
@@ -80,7 +94,7 @@ public func quantized(
   let integerDecoder = try IntegerNetwork(
     layers: try quantise(
       try LatentScales.folded(decoder, latentScales), input: words.floats, integers: .words(words.integers),
-      rows: sample.count, inputScale: 1, isNarrow: isNarrow
+      rows: sample.count, inputScale: 1, isNarrow: isNarrow, grid: grid?.decoder
     ) { _ in .pixels })
 
   let codec = try fitCodec(

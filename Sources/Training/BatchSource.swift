@@ -63,8 +63,15 @@ struct BatchSource {
         // Clamped to where every tap is outside, so that whole numbers are safe.
         let sourceX = min(max(a * dx + b * dy + middleX, -3), Float(width) + 2)
         let sourceY = min(max(c * dx + d * dy + middleY, -3), Float(height) + 2)
-        let left = Int(sourceX.rounded(.down))
-        let top = Int(sourceY.rounded(.down))
+        let left = BatchSource.floor(sourceX)
+        let top = BatchSource.floor(sourceY)
+        // Most of what is drawn is blank: where all taps are 0, so is the result.
+        if channels == 1, left > 0, top > 0, left + 2 < width, top + 2 < height,
+          BatchSource.isBlank(image + (top - 1) * width + left - 1, stride: width)
+        {
+          result[y * width + x] = 0
+          continue
+        }
         let columns = BatchSource.cubicWeights(sourceX - Float(left))
         let rows = BatchSource.cubicWeights(sourceY - Float(top))
         for channel in 0..<channels {
@@ -84,6 +91,23 @@ struct BatchSource {
         }
       }
     }
+  }
+
+  /// The next whole number below, without a call of the library where the processor at hand has no instruction for it.
+  @inline(__always)
+  private static func floor(_ x: Float) -> Int {
+    let whole = Int(x)
+    return Float(whole) > x ? whole - 1 : whole
+  }
+
+  /// Whether four lines of four bytes are all 0.
+  @inline(__always)
+  private static func isBlank(_ bytes: UnsafePointer<UInt8>, stride: Int) -> Bool {
+    var all: UInt32 = 0
+    for line in 0..<4 {
+      all |= UnsafeRawPointer(bytes + line * stride).loadUnaligned(as: UInt32.self)
+    }
+    return all == 0
   }
 
   /// The weights of the four taps around a point `t` past the second, t in [0, 1).

@@ -28,6 +28,8 @@ public final class Trainer {
   let optimiser: Adam
   let muon: Muon?
   let batches: BatchSource
+  /// Takes weights to allowed ones after every step, if they are pruned.
+  var pruning: Pruning? = nil
   var work: TrainingWorkspace? = nil
   /// The principal components, once fitted: a pca has no steps.
   var components: (encoder: DenseNetwork, decoder: DenseNetwork)? = nil
@@ -281,6 +283,7 @@ public final class Trainer {
       optimiser.update(step)
       try muon?.update(step)
     }
+    pruning?.project(after: stepsDone)
     return result
   }
 

@@ -74,6 +74,7 @@ static void test_null_models(void) {
   REFUSED(ae_model_description(NULL, NULL, 0, &size));
   REFUSED(ae_model_tensor(NULL, 0, &tensor));
   model = (ae_model *)room;
+  REFUSED(ae_model_shrink(NULL, NULL, (uint8_t *)room, 1, NULL, NULL, NULL, NULL, &model));
   REFUSED(ae_model_quantize(NULL, NULL, (uint8_t *)room, 1, NULL, &model));
   check(model == NULL, "a failed quantisation stores NULL");
   model = (ae_model *)room;

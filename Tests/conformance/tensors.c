@@ -491,6 +491,61 @@ static void test_predictor(void) {
   ae_options_free(wrong);
 }
 
+/* A model shrunk: what is told, what must be refused, and that it compresses. */
+static void test_shrink(void) {
+  enum { IMAGES = 60 };
+  size_t size = ae_input_size(elu), needed = 0;
+  uint8_t *images = malloc(IMAGES * size), *set = malloc(1 << 20);
+  ae_options *options = options_of(AE_OPTIONS_SHRINKING, "steps=20 density=0.2 seed=3 name=small");
+  ae_options *wrong = options_of(AE_OPTIONS_LOSSLESS, "");
+  ae_options *drawn = options_of(AE_OPTIONS_SHRINKING, "steps=3 density=0.5 samples=100");
+  ae_options *loss = options_of(AE_OPTIONS_SHRINKING, "target_loss=0.25dB");
+  ae_model *model = NULL;
+  ae_shrink_report report = {.struct_size = sizeof report};
+  ae_model_information about = {.struct_size = sizeof about};
+  counted c = {0, 0, 0, 0};
+  char text[16];
+  if (!images || !set) require(NULL);
+  for (size_t i = 0; i < IMAGES * size; i++) images[i] = (uint8_t)(i * 7 % 253 + i / 50);
+  check_status(ae_options_get(loss, "target_loss", text, sizeof text, &needed), AE_OK, "the unit of a loss");
+  check(strcmp(text, "0.25") == 0, "may be given: %s", text);
+  check_status(ae_options_set(loss, "target_loss", "0.25dBm"), AE_ERROR_ARGUMENT, "but not another");
+  check_status(ae_options_set(loss, "target_loss", "dB"), AE_ERROR_ARGUMENT, "nor alone");
+  check_status(ae_model_shrink(NULL, elu, images, IMAGES, options, on_count, &c, &report, &model), AE_OK, "a model is shrunk");
+  check(c.done == 20 && c.count == 20, "its steps are counted");
+  check(report.density == 0.2 && isfinite(report.loss) && report.held_out_count == IMAGES / 10, "and it is measured: %f dB",
+        report.loss);
+  check_status(ae_model_info(model, &about), AE_OK, "it tells of itself");
+  check(about.has_encoder && about.has_codec && strcmp(about.name, "small") == 0, "that it encodes and has a codec");
+  check_status(ae_compress(NULL, model, images, IMAGES, NULL, NULL, set, 1 << 20, &needed), AE_OK, "it compresses");
+  ae_model_free(model);
+  check_status(ae_model_shrink(NULL, elu, NULL, 0, drawn, NULL, NULL, &report, &model), AE_OK, "without images");
+  check(report.held_out_count == 10, "it draws some itself");
+  ae_model_free(model);
+  model = NULL;
+  check_status(ae_model_shrink(NULL, elu, images, 19, options, NULL, NULL, NULL, &model), AE_ERROR_ARGUMENT, "19 images");
+  check_status(ae_model_shrink(NULL, elu, NULL, 30, options, NULL, NULL, NULL, &model), AE_ERROR_ARGUMENT, "images at NULL");
+  check_status(ae_model_shrink(NULL, elu, images, SIZE_MAX, options, NULL, NULL, NULL, &model), AE_ERROR_ARGUMENT,
+               "SIZE_MAX images");
+  check_status(ae_model_shrink(NULL, elu, images, IMAGES, wrong, NULL, NULL, NULL, &model), AE_ERROR_ARGUMENT,
+               "options of another table");
+  check_status(ae_model_shrink(NULL, elu, images, IMAGES, options, NULL, NULL, NULL, NULL), AE_ERROR_ARGUMENT, "into NULL");
+  report.struct_size = 3;
+  check_status(ae_model_shrink(NULL, elu, images, IMAGES, options, NULL, NULL, &report, &model), AE_ERROR_VERSION,
+               "a report of three bytes");
+  c = (counted){0, 0, 0, 1};
+  check_status(ae_options_set(options, "steps", "2000"), AE_OK, "more steps");
+  check_status(ae_model_shrink(NULL, elu, images, IMAGES, options, on_count, &c, NULL, &model), AE_ERROR_STOPPED,
+               "a callback stops");
+  check(model == NULL && c.calls == 1, "at once");
+  ae_options_free(options);
+  ae_options_free(wrong);
+  ae_options_free(drawn);
+  ae_options_free(loss);
+  free(images);
+  free(set);
+}
+
 /* ---- Networks of one's own ---- */
 
 /* A description, and the numbers of its arrays: weights and biases of each node with weights, encoder then decoder. */
@@ -669,5 +724,6 @@ void test_tensors(void) {
   test_quantize();
   test_fit_lossless();
   test_predictor();
+  test_shrink();
   test_qualities();
 }

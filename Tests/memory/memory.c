@@ -531,6 +531,13 @@ static ae_status model_made(work *w) {
   }
   return ae_model_create(NULL, description, tensors, count, &w->made);
 }
+static void with_few_samples(work *w) {
+  with_elu(w);
+  w->options = options_of(AE_OPTIONS_SHRINKING, "steps=3 density=0.3 samples=100 batch_size=16");
+}
+static ae_status model_shrunk(work *w) {
+  return ae_model_shrink(NULL, w->model, NULL, 0, w->options, NULL, NULL, NULL, &w->made);
+}
 static ae_status model_quantized(work *w) { return ae_model_quantize(NULL, w->model, pixels, COUNT, NULL, &w->made); }
 static void with_few_steps(work *w) {
   w->model = opened(scan_weights);
@@ -701,6 +708,7 @@ static const struct scenario {
     {"ae_option_info, ae_preset_info", with_nothing, options_told, 0},
     {"ae_model_description, _tensor, _create", with_model, model_made, PER_KIND},
     {"ae_model_quantize", with_model, model_quantized, PER_KIND},
+    {"ae_model_shrink", with_few_samples, model_shrunk, SLOW},
     {"ae_model_fit_lossless", with_few_steps, model_fit_lossless, SCANS | SLOW},
     {"ae_model_default", with_models, model_default, 0},
     {"a model that is not found", with_models, model_missing, 0},

@@ -8,7 +8,7 @@ import sys
 import pytest
 from conftest import ROOT, TOOL, fails, ok, run
 
-TABLES = ["train", "compress", "quantize", "predictor"]
+TABLES = ["train", "compress", "quantize", "predictor", "shrink"]
 
 
 @pytest.fixture(scope="module")
@@ -230,3 +230,32 @@ def test_the_manual_has_the_options_of_the_tables():
     check = [sys.executable, ROOT / "tools/man.py", "--check", "--tool", TOOL]
     done = subprocess.run(check, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_shrink_makes_a_small_model(tmp_path, shared):
+    shrink = ["shrink", shared / "small.aew", shared / "hundred.idx", "-o", "a.aew", "--steps", 40]
+    facts = json.loads(ok(*shrink, "--density", 0.2, "--name", "tiny", "--json", cwd=tmp_path).out)
+    assert list(facts) == [
+        *["output", "name", "images", "width", "height", "channels", "held_out", "attempts", "density"],
+        *["loss_db", "bytes", "decoder_bytes", "hash"],
+    ]
+    assert (facts["name"], facts["held_out"], facts["density"]) == ("tiny", 10, 0.2)
+    assert facts["attempts"] == [{"density": 0.2, "loss_db": facts["loss_db"]}]
+    info = json.loads(ok("info", "a.aew", "--json", cwd=tmp_path).out)
+    assert (info["storage"], info["hash"], info["bytes"]) == ("int8", facts["hash"], facts["bytes"])
+    assert info["name"] == "tiny"
+    ok("compress", shared / "hundred.idx", "--model", "a.aew", "-o", "a.aez", cwd=tmp_path)
+    ok("test", "a.aez", "--model", "a.aew", cwd=tmp_path)
+    fails(1, "a.aew: exists already (--force replaces it)", *shrink, cwd=tmp_path)
+    # A loss is given with its unit or without; where it is large, few weights stay.
+    again = ["--target-loss", "20dB", "-o", "b.aew", "--json"]
+    facts = json.loads(ok(*shrink[:3], "--steps", 5, *again, cwd=tmp_path).out)
+    assert facts["loss_db"] <= 20
+    assert len(facts["attempts"]) > 1
+    message = 'target_loss takes a number in 0.001 ... 20, not "0.1bits"'
+    fails(64, message, *shrink[:3], "-o", "c.aew", "--target-loss", "0.1bits", cwd=tmp_path)
+    text = ok(*shrink[:5], "--density", 0.5, "--steps", 5, "--force", cwd=tmp_path).text
+    assert "of its float32 weights" in text
+    assert "50.0 % of the weights" in text
+    message = "shrinking trains on images and measures on others: 20 are the fewest, 19 came"
+    fails(1, message, *shrink[:3], "--limit", 19, "-o", "c.aew", cwd=tmp_path)

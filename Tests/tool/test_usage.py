@@ -15,7 +15,7 @@ from imagefiles import idx, read_idx
 
 COMMANDS = [
     *["train", "eval", "encode", "decode", "compress", "decompress", "info", "test", "sample"],
-    *["qualities", "reconstruct", "draw", "fetch", "export", "quantize"],
+    *["qualities", "reconstruct", "draw", "fetch", "export", "quantize", "shrink"],
 ]
 
 

@@ -392,6 +392,24 @@ public:
                         std::move(progress), in);
   }
 
+  /** shrink(images, count, how, report, progress) is ae_model_shrink: a model of few bytes. */
+  model shrink(const std::uint8_t *images, std::size_t count, const options *how = nullptr,
+               ae_shrink_report *report = nullptr, count_progress progress = nullptr,
+               const ae_context *in = nullptr) const {
+    detail::counting counting;
+    counting.progress = std::move(progress);
+    ae_model *handle = nullptr;
+    counting.thrown.check(ae_model_shrink(in, get(), images, count, detail::get(how), detail::counting::call,
+                                          &counting, report, &handle));
+    return model(handle);
+  }
+  model shrink(const std::vector<std::uint8_t> &images, const options *how = nullptr,
+               ae_shrink_report *report = nullptr, count_progress progress = nullptr,
+               const ae_context *in = nullptr) const {
+    return shrink(images.data(), detail::count_of(images.size(), input_size(), "images"), how, report,
+                  std::move(progress), in);
+  }
+
   /** predictor(images, count, width, height, channels, ...) is ae_predictor_fit: a model that predicts pixels. */
   static model predictor(const std::uint8_t *images, std::size_t count, int width, int height, int channels = 1,
                          const options *how = nullptr, const model *start = nullptr,

@@ -34,7 +34,7 @@ struct AEZ: ParsableCommand {
     subcommands: [
       Train.self, Eval.self, Encode.self, Decode.self, Compress.self, Decompress.self, Concatenate.self,
       Append.self, SplitSet.self, Info.self, Test.self, Qualities.self, Sample.self, Reconstruct.self,
-      Draw.self, Fetch.self, Export.self, Quantize.self, Study.self, OptionTables.self,
+      Draw.self, Fetch.self, Export.self, Quantize.self, Shrink.self, Study.self, OptionTables.self,
     ])
 
   static func main() {

@@ -20,6 +20,7 @@ struct OptionTables: ParsableCommand {
     let tables = [
       ("train", TableFlags<TrainingFlags>.rows), ("compress", TableFlags<CompressionFlags>.rows),
       ("quantize", TableFlags<QuantizationFlags>.rows), ("predictor", TableFlags<PredictorFlags>.rows),
+      ("shrink", TableFlags<ShrinkFlags>.rows),
     ]
     if json {
       return try Console.print(JSON.object(tables.map { ($0.0, .array($0.1.map { $0.json })) }).text)

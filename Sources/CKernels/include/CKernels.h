@@ -361,6 +361,23 @@ void ck_add_column_sums(size_t rows, size_t columns, const float *x, size_t ld, 
 /** ck_adam(n, gradient, step) makes one step on n weights. */
 void ck_adam(size_t n, const float *gradient, const ck_adam_step *step);
 
+/**
+ * ck_projection takes weights to the nearest ones of a pruned and quantised set, with what they lose in rounding kept in
+ * `residual` for the next time (the straight-through estimator: what steps add up to counts, not what they are rounded to).
+ * Of s = weights + residual, clamped to (largest + 1/2) step:
+ *   q = keep (the multiple of `step` nearest to s, of magnitude at most largest * step; s itself if step is 0)
+ *   residual = keep (s - q);  weights = q
+ * where keep is 0 or 1.
+ */
+typedef struct ck_projection {
+  float *weights, *residual;
+  const float *keep;
+  float step, largest;
+} ck_projection;
+
+/** ck_project(n, projection) does so for n weights. */
+void ck_project(size_t n, const ck_projection *projection);
+
 /* ---- Integer layers: exact on every path ---- */
 
 /** The entries of an activation table: pre-activations of 12 bits, index = t + 2048. */

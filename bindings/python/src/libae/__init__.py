@@ -45,12 +45,13 @@ from ._from_onnx import from_onnx
 from ._from_torch import from_torch
 from ._imageset import ImageSet, ImageSetInfo, decompress
 from ._library import _version_text, check, lib, library_path
-from ._model import Model, ModelInfo, PredictorReport, Quality, default_model, qualities
+from ._model import Model, ModelInfo, PredictorReport, Quality, ShrinkReport, default_model, qualities
 from ._option_types import (
     CompressionOptions,
     LosslessOptions,
     PredictorOptions,
     QuantizationOptions,
+    ShrinkingOptions,
     TrainingOptions,
 )
 from ._options import Option, Preset, options, presets
@@ -93,6 +94,8 @@ __all__ = [
     "Quality",
     "QuantizationOptions",
     "ShapeError",
+    "ShrinkReport",
+    "ShrinkingOptions",
     "StoppedError",
     "TakenNameError",
     "Trainer",

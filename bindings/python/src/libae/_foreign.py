@@ -28,7 +28,7 @@ KINDS = (
 STORAGES = ("float32", "float16", "int8")
 MODES = ("lossy", "lossless", "near-lossless")
 METHODS = ("auto", "contexts", "scans", "predicted")
-TABLES = ("training", "compression", "quantization", "lossless", "predictor")
+TABLES = ("training", "compression", "quantization", "lossless", "predictor", "shrinking")
 TYPES = ("integer", "number", "flag", "choice", "text", "integers")
 
 ABI_VERSION = 1
@@ -104,6 +104,17 @@ class ModelInformation(ctypes.Structure):
         ("has_lossless", c_int32),
         ("default_quality", c_int32),
         ("has_predictor", c_int64),
+    )
+
+
+class ShrinkReport(ctypes.Structure):
+    """ae_shrink_report."""
+
+    _fields_ = (
+        ("struct_size", c_size_t),
+        ("density", c_double),
+        ("loss", c_double),
+        ("held_out_count", c_uint64),
     )
 
 
@@ -260,6 +271,13 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "ae_model_fit_lossless": (
         c_int32,
         (_CONTEXT, _HANDLE, _ARRAY, c_size_t, _HANDLE, CountCallback, c_void_p, _OUT_HANDLE),
+    ),
+    "ae_model_shrink": (
+        c_int32,
+        (
+            *(_CONTEXT, _HANDLE, _ARRAY, c_size_t, _HANDLE, CountCallback, c_void_p),
+            *(POINTER(ShrinkReport), _OUT_HANDLE),
+        ),
     ),
     "ae_predictor_fit": (
         c_int32,

@@ -20,13 +20,13 @@ from ._callbacks import Counting
 from ._context import Context, Held
 from ._errors import ArgumentError
 from ._library import Closing, Handle, check, file_path, lib, opened
-from ._options import LOSSLESS, QUANTIZATION, TRAINING, taking
+from ._options import LOSSLESS, QUANTIZATION, SHRINKING, TRAINING, taking
 from ._progress import CountProgress
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ._option_types import LosslessOptions, QuantizationOptions
+    from ._option_types import LosslessOptions, QuantizationOptions, ShrinkingOptions
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,18 @@ class PredictorReport:
     """The same in integers."""
     coded_bits: float
     """Coded in one block with the predictor."""
+    held_out_count: int
+    """Images that were measured on."""
+
+
+@dataclass(frozen=True)
+class ShrinkReport:
+    """What `Model.shrink` found."""
+
+    density: float
+    """The share of weights that stay."""
+    loss: float
+    """In dB: the mean difference of the PSNR at equal bytes, on images held out of training."""
     held_out_count: int
     """Images that were measured on."""
 
@@ -206,6 +218,7 @@ class Model(Closing):
             has_predictor=bool(information.has_predictor),
         )
         self._predictor_report: PredictorReport | None = None
+        self._shrink_report: ShrinkReport | None = None
 
     @classmethod
     def open(
@@ -446,6 +459,71 @@ class Model(Closing):
             )
             counting.finish()
         return type(self)(fitted, held)
+
+    @taking(SHRINKING)
+    def shrink(
+        self,
+        images: npt.ArrayLike | None = None,
+        *,
+        progress: CountProgress = None,
+        context: Context | None = None,
+        **options: Unpack[ShrinkingOptions],
+    ) -> Model:
+        """Gives a model of few bytes: most weights pruned to 0, the others quantised to 4 bits.
+
+        The networks are trained on meanwhile, as far as `target_loss` allows; `shrink_report` says what was
+        lost. It takes minutes: some five times `steps` of training. Save it with `storage="int8"`.
+
+        Args:
+            images: (..., H, W) or (..., H * W) `uint8`, at least 20, which the model was trained on, or
+                others like them; a tenth is held out and measured on. None: images that the model draws
+                itself, of codes as its tables have them.
+            progress: called on this thread with how many steps of the density that is tried are done and how
+                many there are. Returning False stops; what it raises stops, too, and is raised again here.
+                True shows bars, as in `train`.
+            context: to work with.
+        {options}
+
+        Returns:
+            Another model, with integer networks and a codec of its own.
+
+        Raises:
+            KindError: the model is a decoder alone, a pca or a predictor, or is stored as int8 and has nodes
+                that hold tables and no weights.
+            StoppedError: `progress` returned False.
+        """
+        handle, held = self._use(), self._with(context)
+        array, count = None, 0
+        if images is not None:
+            array = _arrays.byte_pixels(images)
+            count = _arrays.total(_arrays.model_leading(array.shape, self.size, _OTHER_SIZE, is_set=True))
+        how = SHRINKING.handle(options)
+        counting = Counting(progress, "shrink", "step")
+        told = _foreign.ShrinkReport(struct_size=ctypes.sizeof(_foreign.ShrinkReport))
+        with closing(counting), counting.running():
+            made = opened(
+                lib.ae_model_free,
+                lambda out: lib.ae_model_shrink(
+                    held.pointer,
+                    handle.pointer,
+                    None if array is None else _arrays.address(array),
+                    count,
+                    how.pointer,
+                    counting.c_progress,
+                    None,
+                    ctypes.byref(told),
+                    out,
+                ),
+            )
+            counting.finish()
+        model = type(self)(made, held)
+        model._shrink_report = ShrinkReport(told.density, told.loss, told.held_out_count)
+        return model
+
+    @property
+    def shrink_report(self) -> ShrinkReport | None:
+        """What `shrink` found; None of a model that came otherwise, as from a file or a copy."""
+        return self._shrink_report
 
     def _with(self, context: Context | None) -> Held:
         return self._held if context is None else Held(context)

@@ -249,17 +249,17 @@ def encoded(value: Any, name: str) -> bytes:
     return text
 
 
-TRAINING, COMPRESSION, QUANTIZATION, LOSSLESS, PREDICTOR = (
+TRAINING, COMPRESSION, QUANTIZATION, LOSSLESS, PREDICTOR, SHRINKING = (
     Table(number) for number in range(len(_foreign.TABLES))
 )
 
 
 def options(table: str) -> tuple[Option, ...]:
-    """The options of a table, in its order: "training", "compression", "quantization", "lossless" or
-    "predictor"."""
+    """The options of a table, in its order: "training", "compression", "quantization", "lossless",
+    "predictor" or "shrinking"."""
     if table not in _foreign.TABLES:
         raise ArgumentError(f"table: one of {', '.join(_foreign.TABLES)} expected, {table!r} came")
-    tables = (TRAINING, COMPRESSION, QUANTIZATION, LOSSLESS, PREDICTOR)
+    tables = (TRAINING, COMPRESSION, QUANTIZATION, LOSSLESS, PREDICTOR, SHRINKING)
     return tuple(tables[_foreign.TABLES.index(table)].options.values())
 
 
