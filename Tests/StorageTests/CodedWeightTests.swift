@@ -201,7 +201,7 @@ func codedGolden() throws {
   let expected =
     [
       ("4a1dd39f4b92c1f140ae9131ab5691cf9cfcd8e5dda363e8772bc0aea4b36cbd", 1_284_601_426, 188_157_745),
-      ("HASH2", 1, 2),
+      ("450eab2926cc537c749f8aa01cf7ea5acc53ef4357db068ad80da68a02b86969", 1_694_311_463, 961_625_943),
     ] as [(String, UInt32, UInt32)]
   for ((name, make), (hash, words, pixels)) in zip(codedGoldenFiles, expected) {
     let file = try File.read(treePath("Tests/golden/\(name)"))
