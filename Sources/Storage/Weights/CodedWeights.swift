@@ -222,6 +222,7 @@ extension IntegerSection {
     return raw
   }
 
+  /// Reads a layer: its order, and its weights, which are written where they are 0.
   @inline(never)
   private func readLayer(
     _ index: Int, _ weights: UnsafeMutablePointer<UInt8>, _ reader: inout ByteReader,
