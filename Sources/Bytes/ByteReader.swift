@@ -40,6 +40,7 @@ public struct ByteReader {
   }
 
   /// Moves over `count` bytes and points at them.
+  @inline(never)
   public mutating func bytes(_ count: Int) throws(AEError) -> UnsafePointer<UInt8> {
     guard count >= 0, count <= remaining else {
       throw fail("\(count) bytes expected, \(remaining) follow")
@@ -50,6 +51,7 @@ public struct ByteReader {
   }
 
   /// Moves to a byte counted from the start.
+  @inline(never)
   public mutating func seek(to position: Int) throws(AEError) {
     guard position >= 0, position <= count else {
       throw fail("byte \(position) is asked for, there are \(count)")

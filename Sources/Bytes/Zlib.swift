@@ -35,6 +35,7 @@ public enum Zlib {
   ///   - name: what is read, for messages.
   /// - Throws: `.format` if the stream is damaged, cut short, followed by bytes, or makes another number of
   ///   bytes; `.memory`.
+  @inline(never)
   public static func inflate(_ p: UnsafePointer<UInt8>, _ count: Int, rawCount: Int, name: String)
     throws(AEError) -> Buffer<UInt8>
   {

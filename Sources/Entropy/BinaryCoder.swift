@@ -49,6 +49,9 @@ package struct BinaryCoder {
   /// Whether a decoder has read exactly its bytes.
   package var isAtEnd: Bool { offset == sourceCount }
 
+  /// Bytes that a decoder has read, all of a run when its last bit is decoded.
+  package var readCount: Int { offset }
+
   /// Codes a bit whose probability of being 1 is `probability` in 65536, 1 ... 65535.
   @inline(never)
   package mutating func code(_ bit: Int, _ probability: Int) -> Int {
@@ -76,6 +79,7 @@ package struct BinaryCoder {
   }
 
   /// Ends an encoder's bytes.
+  @inline(never)
   package mutating func finish() throws(AEError) {
     for shift: UInt32 in [24, 16, 8, 0] { put(UInt8(truncatingIfNeeded: low >> shift)) }
     if let failure { throw failure }

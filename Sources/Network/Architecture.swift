@@ -234,13 +234,15 @@ public struct Architecture: Equatable, Sendable {
   var imageMap: FeatureShape { FeatureShape(height: height, width: width, channels: channels) }
 
   public var encoder: NodeList {
-    NodeList(
-      unchecked: custom?.encoder ?? Presets.encoder(self), input: imageMap)
+    @inline(never)
+    get { NodeList(unchecked: custom?.encoder ?? Presets.encoder(self), input: imageMap) }
   }
 
   public var decoder: NodeList {
-    NodeList(
-      unchecked: custom?.decoder ?? Presets.decoder(self), input: FeatureShape(vector: latentCount))
+    @inline(never)
+    get {
+      NodeList(unchecked: custom?.decoder ?? Presets.decoder(self), input: FeatureShape(vector: latentCount))
+    }
   }
 
   public var encoderShapes: [LayerShape] { encoder.shapes }

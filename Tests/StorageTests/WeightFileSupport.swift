@@ -31,13 +31,14 @@ enum SampleModel {
   static func make(
     kind: ModelKind, width: Int = 3, height: Int = 2, latentCount: Int = 2, hidden: [Int] = [4, 3],
     storage: WeightStorage = .float32, encoder: Bool = true, floats: Bool = true, integers: Bool = true,
-    seed: UInt64 = 1, shift: Int? = nil, isNarrow: Bool = false
+    seed: UInt64 = 1, shift: Int? = nil, isNarrow: Bool = false,
+    weight: ((LayerShape, Int, inout RandomStream) -> Int)? = nil
   ) throws(AEError) -> Autoencoder {
     try make(
       try Architecture(
         kind: kind, width: width, height: height, latentCount: latentCount, hidden: hidden, output: .identity),
       storage: storage, encoder: encoder, floats: floats, integers: integers, seed: seed, shift: shift,
-      isNarrow: isNarrow)
+      isNarrow: isNarrow, weight: weight)
   }
 
   /// Lists with every operation: RGB of 6 x 5 pixels, 3 latents.
@@ -60,9 +61,11 @@ enum SampleModel {
       custom: CustomNetwork(encoder: encoder.nodes, decoder: decoder.nodes, isVariational: isVariational))
   }
 
+  /// - Parameter weight: gives the integer weights of a layer in place of drawn ones.
   static func make(
     _ architecture: Architecture, storage: WeightStorage = .float32, encoder: Bool = true,
-    floats: Bool = true, integers: Bool = true, seed: UInt64 = 1, shift: Int? = nil, isNarrow: Bool = false
+    floats: Bool = true, integers: Bool = true, seed: UInt64 = 1, shift: Int? = nil, isNarrow: Bool = false,
+    weight: ((LayerShape, Int, inout RandomStream) -> Int)? = nil
   ) throws(AEError) -> Autoencoder {
     var random = RandomStream(seed: seed, stream: 0)
     return try Autoencoder(
@@ -71,11 +74,11 @@ enum SampleModel {
       decoder: floats ? try network(architecture.decoderShapes, storage, &random) : nil,
       integerEncoder: integers && encoder
         ? try IntegerNetwork(
-          layers: try layers(architecture.encoderShapes, isDecoder: false, shift, isNarrow, &random))
+          layers: try layers(architecture.encoderShapes, isDecoder: false, shift, isNarrow, weight, &random))
         : nil,
       integerDecoder: integers
         ? try IntegerNetwork(
-          layers: try layers(architecture.decoderShapes, isDecoder: true, shift, isNarrow, &random))
+          layers: try layers(architecture.decoderShapes, isDecoder: true, shift, isNarrow, weight, &random))
         : nil,
       codec: integers ? try codec(architecture.latentCount, &random) : nil)
   }
@@ -97,7 +100,8 @@ enum SampleModel {
   }
 
   private static func layers(
-    _ shapes: [LayerShape], isDecoder: Bool, _ shift: Int?, _ isNarrow: Bool, _ random: inout RandomStream
+    _ shapes: [LayerShape], isDecoder: Bool, _ shift: Int?, _ isNarrow: Bool,
+    _ weight: ((LayerShape, Int, inout RandomStream) -> Int)?, _ random: inout RandomStream
   ) throws(AEError) -> [IntegerLayer] {
     let form = try IntegerForm(shapes, startsInWords: isDecoder)
     var layers: [IntegerLayer] = []
@@ -116,7 +120,9 @@ enum SampleModel {
       }
       let weights = try Buffer<Int8>(count: shape.weightCount)
       let largest = isNarrow ? 63 : 127
-      for i in 0..<weights.count { weights.base[i] = Int8(random.below(2 * largest + 1) - largest) }
+      for i in 0..<weights.count {
+        weights.base[i] = Int8(weight?(shape, i, &random) ?? random.below(2 * largest + 1) - largest)
+      }
       let bias = try Buffer<Int32>(count: shape.channels)
       let multipliers = try Buffer<Int32>(count: shape.channels)
       let scales = try Buffer<Float>(count: shape.channels)
@@ -231,11 +237,19 @@ struct RawWeightFile {
       (0..<width).reduce(0) { $0 | Int(bytes[at + $1]) << (8 * $1) }
     }
     major = UInt16(number(8, 2))
+    minor = UInt16(number(10, 2))
     var offset = 32 + 32 * number(24, 4)
     for index in 0..<number(24, 4) {
       let line = 32 + 32 * index
       let tag = String(decoding: bytes[line..<line + 4], as: UTF8.self)
       let stored = Array(bytes[offset..<offset + number(line + 8, 8)])
+      if number(line + 4, 4) == 2 {
+        // Coded weights stay as they are.
+        sections.append(
+          Section(tag: tag, raw: stored, declaredRaw: UInt64(number(line + 16, 8)), encoding: 2))
+        offset += stored.count
+        continue
+      }
       let raw =
         number(line + 4, 4) == 0
         ? stored

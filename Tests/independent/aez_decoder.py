@@ -275,19 +275,177 @@ def read_integers(nodes: list[Node], raw: bytes, given: tuple[int, int, int], la
     need(at == len(raw), "IDEC: its size")
 
 
+def weight_places(nodes: list[Node], given: tuple[int, int, int]) -> tuple[list[tuple[int, int, int]], int]:
+    """Of each layer where its weights begin in the raw bytes, their rows and columns; and the raw bytes."""
+    places, at = [], 0
+    for index, node in enumerate(nodes):
+        inputs, outputs = sources_of(nodes, index, given), node.shape[2]
+        rows, columns = outputs, node.kernel**2 * inputs[2]
+        if node.operation == DENSE:
+            rows = outputs = product(node.shape)
+            columns = product(inputs)
+        elif node.operation == TRANSPOSED:
+            rows, columns = node.kernel**2 * outputs, inputs[2]
+        elif node.operation != CONVOLUTION:
+            at += {ADD: 11 + 4096, ACTIVATION: 256, CONCATENATE: 512}.get(node.operation, 0)
+            continue
+        at += 1 if node.operation == DENSE else 2
+        places.append((at, rows, columns))
+        at += rows * columns + 12 * outputs + 4096
+    return places, at
+
+
+class MixedBits:
+    """Bits under mixed probabilities, as the page on .aez has them in "Contexts"."""
+
+    def __init__(self, coder: "BinaryCoder") -> None:
+        self.coder = coder
+        self.stretch = stretch_table()
+        self.slots = [[AdaptiveBit() for _ in range(1536)] for _ in range(3)]
+        self.weights = [[26214] * 3 for _ in range(12)]
+
+    def read(self, weight_set: int, *contexts: int) -> int:
+        slots = [own[context] for own, context in zip(self.slots, contexts)]
+        s = [self.stretch[slot.p >> 4] for slot in slots]
+        weights = self.weights[weight_set]
+        p = squash(sum(weight * x for weight, x in zip(weights, s)) >> 16)
+        bit = self.coder.bit(max(32, min(16 * p, 65504)))
+        e = (4096 * bit - p) * 6
+        for j, slot in enumerate(slots):
+            weights[j] = max(-(2**20), min(weights[j] + ((s[j] * e + 8192) >> 14), 2**20))
+            slot.adapt(bit)
+        return bit
+
+
+class History:
+    """What a line, or a place, has had."""
+
+    def __init__(self) -> None:
+        self.density, self.mean, self.balance = 8000, 32, 28
+
+    def see(self, weight: int) -> None:
+        self.density += ((65535 if weight else 0) - self.density) >> 5
+        if weight:
+            self.mean += (16 * abs(weight) - self.mean) >> 3
+            self.balance = clamp(self.balance + (1 if weight > 0 else -1), 0, 55)
+
+    def mean_level(self) -> int:
+        return clamp((self.mean - 16) >> 3, 0, 7)
+
+
+def read_matrix(
+    coder: "BinaryCoder", rows: int, columns: int, order: tuple[int, int, int], largest: int
+) -> list[list[int]]:
+    """The rows of a matrix whose weights are coded."""
+    transposed, step, period = order
+    need(transposed <= 1 and (period == 0 or period > step), "coded weights: an order")
+    lines, places = (columns, rows) if transposed else (rows, columns)
+    lives = AdaptiveBit(), AdaptiveBit()
+    live_lines = [lives[0].read(coder) for _ in range(lines)]
+    live_places = [lives[1].read(coder) for _ in range(places)]
+    mixed, rest = MixedBits(coder), AdaptiveNumber(7)
+    histories = [History() for _ in range(places)]
+    matrix = [[0] * places for _ in range(lines)]
+
+    def level(history: History) -> int:
+        return (mixed.stretch[history.density >> 4] + 2047) >> 8
+
+    def sign(weight: int) -> int:
+        return 0 if weight == 0 else 1 if weight > 0 else 2
+
+    def beside(line: list[int], place: int, steps: int, periods: int) -> int:
+        if (steps and not step) or (periods and not period):
+            return 0
+        there = place - steps * step - periods * period
+        return line[there] if there >= 0 else 0
+
+    for number, line in enumerate(matrix):
+        if not live_lines[number]:
+            continue
+        before = matrix[number - 1] if number > 0 else [0] * places
+        further = matrix[number - 2] if number > 1 else [0] * places
+        own = History()
+        for place in range(places):
+            if not live_places[place]:
+                continue
+            w, n, nw, ne, ww, nn = (
+                beside(line, place, steps, periods)
+                for steps, periods in ((1, 0), (0, 1), (1, 1), (-1, 1), (2, 0), (0, 2))
+            )
+            b, bb = before[place], further[place]
+            near = 2 * abs(w) + 2 * abs(n) + abs(nw) + abs(ne) + abs(ww) + abs(nn)
+            near = min((near + 3) >> 2, 7)
+            flags = 0
+            for neighbour in (w, n, nw, ne, ww, nn, b, bb):
+                flags = 2 * flags + (neighbour != 0)
+            history = histories[place]
+            a, c = level(own), level(history)
+            if not mixed.read(near, 16 * a + c, flags, 16 * near + c):
+                own.see(0)
+                history.see(0)
+                continue
+            negative = mixed.read(
+                8,
+                256 + sign(w) + 3 * sign(n) + 9 * sign(b),
+                256 + 7 * (own.balance >> 3) + (history.balance >> 3),
+                256 + sign(nw) + 3 * sign(ne) + 9 * sign(ww) + 27 * sign(nn),
+            )
+            x = 8 * own.mean_level() + history.mean_level()
+            y = 8 * min(abs(w), 7) + min(abs(n), 7)
+            z = 8 * near + min(abs(b), 7)
+            size = 1
+            while size <= 16:
+                first = 512 + 64 * (size - 1)
+                if not mixed.read(8 + min(size, 3), first + x, first + y, first + z):
+                    break
+                size += 1
+            else:
+                size += rest.read(coder)
+            need(size <= largest, "coded weights: one is too large")
+            line[place] = -size if negative else size
+            own.see(line[place])
+            history.see(line[place])
+    return [list(row) for row in zip(*matrix)] if transposed else matrix
+
+
+def read_coded(stored: bytes, nodes: list[Node], given: tuple[int, int, int], largest: int) -> bytes:
+    """The raw bytes of a section of integers whose weights are coded."""
+    places, size = weight_places(nodes, given)
+    (deflated,) = struct.unpack_from("<I", stored)
+    at = 4 + deflated
+    need(at <= len(stored), "coded weights: the deflated part")
+    rest = inflate(stored[4:at], size - sum(rows * columns for _, rows, columns in places))
+    raw, taken = b"", 0
+    for start, rows, columns in places:
+        taken, upto = taken + start - len(raw), taken
+        raw += rest[upto:taken]
+        order = struct.unpack_from("<BHH", stored, at)
+        coder = BinaryCoder(stored[at + 5 :])
+        matrix = read_matrix(coder, rows, columns, order, largest)
+        raw += b"".join(struct.pack(f"<{columns}b", *row) for row in matrix)
+        at += 5 + coder.at
+    need(at == len(stored), "coded weights: bytes follow them")
+    return raw + rest[taken:]
+
+
 def read_model(data: bytes) -> Model:
     need(data[:8] == b"\x89AEW\r\n\x1a\n", "not a weight file")
     major, _, _, size, count, _ = struct.unpack_from("<HHIQII", data, 8)
     need(major in (1, 2) and size == len(data), "version or size")
     sections = {}
+    coded = set()
     at = 32 + 32 * count
     for index in range(count):
-        tag, flags, stored, raw, crc, _ = struct.unpack_from("<4sIQQII", data, 32 + 32 * index)
+        tag, encoding, stored, raw, crc, _ = struct.unpack_from("<4sIQQII", data, 32 + 32 * index)
         body = data[at : at + stored]
         need(len(body) == stored and zlib.crc32(body) == crc, f"section {tag!r}")
-        sections[tag] = body if stored == raw else zlib.decompress(body)
-        need(len(sections[tag]) == raw, f"section {tag!r}: its raw size")
         at += stored
+        need(encoding <= (2 if tag in (b"IENC", b"IDEC") else 1), f"section {tag!r}: its encoding")
+        if encoding == 2:
+            need(raw // 256 <= stored, f"section {tag!r}: it cannot make so much")
+            coded.add(tag)
+        sections[tag] = zlib.decompress(body) if encoding == 1 else body
+        need(encoding == 2 or len(sections[tag]) == raw, f"section {tag!r}: its raw size")
     need(at == len(data), "bytes after the last section")
 
     predictor = read_predictor(sections[b"PRED"]) if b"PRED" in sections else None
@@ -299,7 +457,6 @@ def read_model(data: bytes) -> Model:
         return Model(0, 0, 0, 0, model_hash, [], [], read_scan_network(scan) if scan else None, predictor)
     kind, _, _, hidden_count, width, height, channels, latents = struct.unpack_from("<BBBBHHHH", arch)
     hidden = struct.unpack_from(f"<{hidden_count}H", arch, 12)
-    raw = sections[b"IDEC"]
     form = 1
     if major == 1:
         nodes = former_list(kind, width, height, latents, hidden)
@@ -313,7 +470,11 @@ def read_model(data: bytes) -> Model:
         nodes, at = read_list(arch, at)
         need(at == len(arch), "ARCH: its size")
     need(product(nodes[-1].shape) == width * height * channels, "ARCH: the decoder's numbers")
-    read_integers(nodes, raw, (1, 1, latents), 63 if form == 2 else 127)
+    largest = 63 if form == 2 else 127
+    raw = sections[b"IDEC"]
+    if b"IDEC" in coded:
+        raw = read_coded(raw, nodes, (1, 1, latents), largest)
+    read_integers(nodes, raw, (1, 1, latents), largest)
 
     codec = sections[b"CODC"]
     qualities = codec[0]
@@ -938,9 +1099,12 @@ class AdaptiveBit:
 
     def read(self, coder: BinaryCoder) -> int:
         bit = coder.bit(max(16, min(self.p, 65520)))
+        self.adapt(bit)
+        return bit
+
+    def adapt(self, bit: int) -> None:
         self.p += truncated(((65535 if bit else 0) - self.p) * 2, 2 * self.t + 3)
         self.t = min(self.t + 1, 255)
-        return bit
 
 
 class AdaptiveNumber:

@@ -2,82 +2,29 @@
 // probabilities of several contexts. It needs no weights, so it is the fallback of image sets, and the faster of the
 // lossless methods.
 //
-// Mixing in the logistic domain follows Mahoney, "Adaptive weighing of context models for lossless data
-// compression" (2005). All in integers: docs/format-aez.md gives the arithmetic.
+// All in integers: docs/format-aez.md gives the arithmetic.
 
 import Core
 import Entropy
 
-/// The logistic function and its inverse in integers of 12 bits, and the rates of adaptation.
-private struct MixingTables {
-  /// ln(p / (1 - p)) in 1/256, for p in 1/4096.
-  let stretch: Buffer<Int16>
-
-  init() throws(AEError) {
-    stretch = try Buffer(count: 4096)
-    var next = 0
-    for x in -2047...2047 {
-      let p = MixingTables.squash(x)
-      while next <= p {
-        stretch.base[next] = Int16(truncatingIfNeeded: x)
-        next += 1
-      }
-    }
-    while next < 4096 {
-      stretch.base[next] = 2047
-      next += 1
-    }
-  }
-
-  /// 4096 / (1 + exp(-x / 256)), between 33 points.
-  @inline(__always)
-  static func squash(_ x: Int) -> Int {
-    if x > 2047 { return 4095 }
-    if x < -2047 { return 1 }
-    let position = x &+ 2048
-    let index = position >> 7
-    let low = Int(point(index))
-    let high = Int(point(index &+ 1))
-    return low &+ ((high &- low) &* (position & 127) &+ 64) >> 7
-  }
-
-  @inline(__always)
-  private static func point(_ index: Int) -> Int16 {
-    points.withUnsafeBufferPointer { $0[index] }
-  }
-
-  static let points: [Int16] = [
-    1, 2, 3, 6, 10, 16, 27, 45, 73, 120, 194, 310, 488, 747, 1101, 1546, 2047, 2549, 2994, 3348, 3607, 3785,
-    3901, 3975, 4024, 4050, 4068, 4079, 4085, 4089, 4092, 4093, 4094,
-  ]
-}
-
 /// Codes images one after the other, adapting from each to the next. One for each block and direction.
 package final class PixelCoder {
-  private static let contextCount = 6
-  private static let slotBits = 16
   /// One for each kind of decision: blank, full, which of the full values, and the eight bits.
   private static let weightSets = 11
 
   private let width: Int
   private let height: Int
-  private let tables: MixingTables
-  /// Probabilities of 16 bits, [contexts, slots].
-  private let slots: Buffer<UInt16>
-  /// [sets, contexts], 65536 for 1.
-  private let weights: Buffer<Int32>
+  private let mixer: BitMixer
   /// Counters for pixels whose neighbours are all blank, by position.
   private let blanks: AdaptiveBits
 
   package init(width: Int, height: Int) throws(AEError) {
     self.width = width
     self.height = height
-    tables = try MixingTables()
     blanks = try AdaptiveBits(count: 4)
-    slots = try Buffer(count: PixelCoder.contextCount << PixelCoder.slotBits)
-    for index in 0..<slots.count { slots.base[index] = 32768 }
-    weights = try Buffer(count: PixelCoder.weightSets * PixelCoder.contextCount)
-    for index in 0..<weights.count { weights.base[index] = 65536 * 2 / 5 }
+    // Probabilities move by a twelfth of the way, however many bits they have coded.
+    mixer = try BitMixer(
+      inputCount: 6, slotCount: 1 << 16, setCount: PixelCoder.weightSets, divisors: 24...24)
   }
 
   /// The contexts of a pixel.
@@ -157,36 +104,16 @@ package final class PixelCoder {
   private func ask(_ bit: Int, _ node: Int, _ set: Int, _ contexts: Contexts, _ coder: inout BinaryCoder)
     -> Int
   {
-    withUnsafeTemporaryAllocation(of: Int.self, capacity: 2 * PixelCoder.contextCount) { scratch in
-      let weight = weights.base + set * PixelCoder.contextCount
-      func slot(_ index: Int, _ hash: UInt32) {
-        let mixed = (hash ^ UInt32(truncatingIfNeeded: node) &* 0x2C1B_3C6D) &* 0x297A_2D39
-        let at = index << PixelCoder.slotBits | Int(mixed >> 16)
-        scratch[index] = at
-        scratch[PixelCoder.contextCount + index] = Int(tables.stretch.base[Int(slots.base[at] >> 4)])
-      }
-      slot(0, contexts.hashes.0)
-      slot(1, contexts.hashes.1)
-      slot(2, contexts.hashes.2)
-      slot(3, contexts.hashes.3)
-      slot(4, contexts.hashes.4)
-      slot(5, contexts.hashes.5)
-      var sum = 0
-      for index in 0..<PixelCoder.contextCount {
-        sum &+= Int(weight[index]) &* scratch[PixelCoder.contextCount + index]
-      }
-      let p = MixingTables.squash(sum >> 16)
-      let value = coder.code(bit, (p << 4).clamped(to: 32...65504))
-      let error = ((value << 12) &- p) &* 6
-      for index in 0..<PixelCoder.contextCount {
-        let change = (scratch[PixelCoder.contextCount + index] &* error &+ 0x2000) >> 14
-        weight[index] = Int32(
-          truncatingIfNeeded: (Int(weight[index]) &+ change).clamped(to: -(1 << 20)...(1 << 20)))
-        let at = scratch[index]
-        let old = Int(slots.base[at])
-        slots.base[at] = UInt16(truncatingIfNeeded: old &+ ((value == 0 ? 0 : 65535) &- old) / 12)
-      }
-      return value
+    func slot(_ index: Int, _ hash: UInt32) {
+      let mixed = (hash ^ UInt32(truncatingIfNeeded: node) &* 0x2C1B_3C6D) &* 0x297A_2D39
+      mixer.contexts[index] = Int(mixed >> 16)
     }
+    slot(0, contexts.hashes.0)
+    slot(1, contexts.hashes.1)
+    slot(2, contexts.hashes.2)
+    slot(3, contexts.hashes.3)
+    slot(4, contexts.hashes.4)
+    slot(5, contexts.hashes.5)
+    return mixer.code(bit, set, &coder)
   }
 }

@@ -39,11 +39,13 @@ struct IntegerSection {
     form = IntegerForm(chain: shapes.count)
   }
 
+  @inline(never)
   static func encoder(_ architecture: Architecture, isNarrow: Bool) throws(AEError) -> IntegerSection {
     try IntegerSection(
       half: "encoder", shapes: architecture.encoderShapes, endsInWords: true, isNarrow: isNarrow)
   }
 
+  @inline(never)
   static func decoder(_ architecture: Architecture, isNarrow: Bool) throws(AEError) -> IntegerSection {
     try IntegerSection(
       half: "decoder", shapes: architecture.decoderShapes, startsInWords: true, endsInWords: false,
@@ -58,17 +60,20 @@ struct IntegerSection {
   }
 
   /// Exact, since everything follows from the shapes.
-  var rawCount: Int {
+  var rawCount: Int { @inline(never) get { layout()[shapes.count] } }
+
+  /// Where each node's weights begin in the raw bytes, also if it has none, and after these the bytes of all.
+  @inline(never)
+  func layout() -> [Int] {
+    var starts: [Int] = []
     var count = 0
     for (index, shape) in shapes.enumerated() {
-      count += tableCount(index)
-      if shape.hasWeights {
-        count += shape.weightCount + 12 * shape.channels + (shape.isConvolution ? 2 : 1)
-      } else if shape.hasMultipliers {
-        count += 1 + 2 + 8
-      }
+      count += shape.isConvolution ? 2 : shape.hasWeights ? 1 : shape.hasMultipliers ? 1 + 2 + 8 : 0
+      starts.append(count)
+      count += shape.weightCount + 12 * shape.channels + tableCount(index)
     }
-    return count
+    starts.append(count)
+    return starts
   }
 
   func write(_ layers: [IntegerLayer]) throws(AEError) -> Buffer<UInt8> {

@@ -61,11 +61,14 @@ public enum WeightFile {
   public static func write(
     _ model: Autoencoder, storage: WeightStorage, decoderOnly: Bool = false, extra: [ExtraSection] = []
   ) throws(AEError) -> Buffer<UInt8> {
-    var sections: [(tag: SectionTag, raw: Buffer<UInt8>)] = []
+    var sections: [(tag: SectionTag, raw: Buffer<UInt8>, coded: Buffer<UInt8>?)] = []
     @inline(never)
-    func add(_ tag: SectionTag, _ raw: Buffer<UInt8>) { sections.append((tag, raw)) }
+    func add(_ tag: SectionTag, _ raw: Buffer<UInt8>, coded: Buffer<UInt8>? = nil) {
+      sections.append((tag, raw, coded))
+    }
     try forEachSection(model, storage: storage, decoderOnly: decoderOnly) { tag, _, make throws(AEError) in
-      add(tag, try make())
+      let (raw, coded) = try make()
+      add(tag, raw, coded: coded)
     }
     for section in extra {
       let tag = SectionTag(section.tag)
@@ -108,23 +111,26 @@ public enum WeightFile {
     ])
   }
 
-  /// Visits the sections of a model's file in their order: tag, raw bytes, and what makes them.
+  /// Visits the sections of a model's file in their order: tag, raw bytes, and what makes them, and where there is one, the
+  /// coded form.
   private static func forEachSection(
     _ model: Autoencoder, storage: WeightStorage, decoderOnly: Bool,
-    _ visit: (SectionTag, Int, () throws(AEError) -> Buffer<UInt8>) throws(AEError) -> Void
+    _ visit: (SectionTag, Int, () throws(AEError) -> (Buffer<UInt8>, Buffer<UInt8>?)) throws(AEError) -> Void
   ) throws(AEError) {
     let architecture = model.architecture
     let keepsEncoder = model.hasEncoder && !decoderOnly
     let head = try ArchitectureSection.write(model, version: model.formatVersion)
     let isNarrow = model.isNarrow
-    try visit(.architecture, head.count) { () throws(AEError) in head }
+    try visit(.architecture, head.count) { () throws(AEError) in (head, nil) }
     func visitLossless() throws(AEError) {
       if let scan = model.scanModel {
-        try visit(.scan, ScanSection.rawCount(scan)) { () throws(AEError) in try ScanSection.write(scan) }
+        try visit(.scan, ScanSection.rawCount(scan)) { () throws(AEError) in
+          (try ScanSection.write(scan), nil)
+        }
       }
       if let predictor = model.predictor {
         try visit(.predictor, PredictorSection.rawCount(predictor)) { () throws(AEError) in
-          try PredictorSection.write(predictor)
+          (try PredictorSection.write(predictor), nil)
         }
       }
     }
@@ -135,7 +141,8 @@ public enum WeightFile {
     ) throws(AEError) {
       let isSingle = storage == .float32
       let section = FloatSection(half: half, shapes: shapes, width: isSingle ? 4 : 2)
-      try visit(isSingle ? tag32 : tag16, section.rawCount) { () throws(AEError) in try section.write(network)
+      try visit(isSingle ? tag32 : tag16, section.rawCount) { () throws(AEError) in
+        (try section.write(network), nil)
       }
     }
     if storage == .int8 {
@@ -154,25 +161,29 @@ public enum WeightFile {
     if keepsEncoder, let encoder = model.integerEncoder {
       let section = try IntegerSection.encoder(architecture, isNarrow: isNarrow)
       try visit(.integerEncoder, section.rawCount) { () throws(AEError) in
-        try section.write(try encoder.layers())
+        let raw = try section.write(try encoder.layers())
+        return (raw, try section.coded(raw, of: architecture))
       }
     }
     guard let decoder = model.integerDecoder, let codec = model.codec else { return try visitLossless() }
     let section = try IntegerSection.decoder(architecture, isNarrow: isNarrow)
     try visit(.integerDecoder, section.rawCount) { () throws(AEError) in
-      try section.write(try decoder.layers())
+      let raw = try section.write(try decoder.layers())
+      return (raw, try section.coded(raw, of: architecture))
     }
     let codecSection = CodecSection(latentCount: architecture.latentCount)
-    try visit(.codec, codecSection.rawCount(codec)) { () throws(AEError) in try codecSection.write(codec) }
+    try visit(.codec, codecSection.rawCount(codec)) { () throws(AEError) in
+      (try codecSection.write(codec), nil)
+    }
     try visitLossless()
     if keepsEncoder && !codec.bitPrices.isEmpty {
       try visit(.bitPrices, 4 * codec.bitPrices.count) { () throws(AEError) in
-        try BitPricesSection.write(codec)
+        (try BitPricesSection.write(codec), nil)
       }
     }
     if keepsEncoder && !codec.figures.isEmpty {
       try visit(.qualityFigures, 8 * codec.figures.count) { () throws(AEError) in
-        try QualityFiguresSection.write(codec)
+        (try QualityFiguresSection.write(codec), nil)
       }
     }
   }
@@ -254,7 +265,7 @@ public enum WeightFile {
     of section: IntegerSection, in file: WeightFileContainer, _ entry: SectionEntry, name: String
   ) throws(AEError) -> @Sendable () throws(AEError) -> [IntegerLayer] {
     let stored = try file.stored(entry, allowed: section.rawCount...section.rawCount)
-    return { () throws(AEError) in try section.read(try stored.raw(), name: name) }
+    return { () throws(AEError) in try section.read(try section.raw(stored), name: name) }
   }
 
   /// The head of an extra section, or nil if the file has none of that tag.

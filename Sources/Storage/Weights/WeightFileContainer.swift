@@ -1,5 +1,6 @@
 // The outer half of a weight file: header, section table, checksums, compression. It knows where sections
-// are and not what they mean; WeightFileSections knows that. docs/format-aew.md is the specification.
+// are and not what they mean; what is beside it knows that, and restores coded weights (CodedWeights.swift).
+// docs/format-aew.md is the specification.
 
 import Bytes
 import Core
@@ -46,6 +47,9 @@ struct SectionTag: Equatable {
       || self == .floatDecoder16
   }
 
+  /// Whether it may be coded: it holds the weights of a network of the architecture in integers.
+  var isCodable: Bool { self == .integerEncoder || self == .integerDecoder }
+
   private var letters: [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * UInt32($0))) } }
 
   var isOptional: Bool { (0x61...0x7a).contains(letters[0]) }
@@ -65,10 +69,26 @@ struct SectionTag: Equatable {
   }
 }
 
+/// How a section is stored, by the number in the table.
+enum SectionEncoding: UInt32 {
+  case plain = 0
+  case deflated = 1
+  case coded = 2
+
+  /// A stored byte makes at most so many raw ones.
+  var largestRatio: Int {
+    switch self {
+    case .plain: 1
+    case .deflated: Zlib.largestRatio
+    case .coded: 256
+    }
+  }
+}
+
 /// One line of the section table, and where the section's bytes are.
 struct SectionEntry {
   let tag: SectionTag
-  let isDeflated: Bool
+  let encoding: SectionEncoding
   /// Where the stored bytes begin in the file.
   let offset: Int
   let storedCount: Int
@@ -85,9 +105,10 @@ struct StoredSection: Sendable {
   /// For messages.
   let name: String
 
-  /// The bytes inflated.
+  /// The bytes inflated, of a section that is not coded.
+  @inline(never)
   func raw() throws(AEError) -> Buffer<UInt8> {
-    guard entry.isDeflated else { return bytes }
+    guard entry.encoding == .deflated else { return bytes }
     return try Zlib.inflate(bytes.base, bytes.count, rawCount: entry.rawCount, name: name)
   }
 }
@@ -96,7 +117,6 @@ struct StoredSection: Sendable {
 struct WeightFileContainer {
   static let magic: [UInt8] = [0x89, 0x41, 0x45, 0x57, 0x0d, 0x0a, 0x1a, 0x0a]
   static let majors = 1...2
-  static let minor = 0
   static let headerCount = 32
   static let lineCount = 32
   static let maximumSections = 64
@@ -183,7 +203,8 @@ struct WeightFileContainer {
       for entry in entries where entry.tag == tag {
         throw AEError(.format, "\(name): a second section \(tag.text) (byte \(line))")
       }
-      guard encoding <= 1, reserved == 0 else {
+      guard let known = SectionEncoding(rawValue: encoding), known != .coded || tag.isCodable, reserved == 0
+      else {
         throw AEError(
           .version,
           "\(name): section \(tag.text): encoding \(encoding), \(reserved) is not known to this version (byte \(line))"
@@ -195,13 +216,13 @@ struct WeightFileContainer {
           "\(name): section \(tag.text) declares \(stored) bytes, \(byteCount - offset) are left (byte \(line))"
         )
       }
-      guard encoding == 1 ? raw / UInt64(Zlib.largestRatio) <= stored : raw == stored else {
+      guard known == .plain ? raw == stored : raw / UInt64(known.largestRatio) <= stored else {
         throw AEError(
           .format, "\(name): section \(tag.text): \(stored) stored bytes cannot make \(raw) (byte \(line))")
       }
       entries.append(
         SectionEntry(
-          tag: tag, isDeflated: encoding == 1, offset: offset, storedCount: Int(stored), rawCount: Int(raw),
+          tag: tag, encoding: known, offset: offset, storedCount: Int(stored), rawCount: Int(raw),
           checksum: checksum, line: line))
       offset += Int(stored)
     }
@@ -278,15 +299,17 @@ struct WeightFileContainer {
     try verify(entry)
     let count = min(count, entry.rawCount)
     let stored = base + entry.offset
-    guard entry.isDeflated else { return try Buffer(copying: stored, count: count) }
+    guard entry.encoding == .deflated else { return try Buffer(copying: stored, count: count) }
     return try Zlib.inflatePrefix(
       stored, entry.storedCount, prefixCount: count, name: sentence("\(name): section \(entry.tag.text)"))
   }
 
-  /// A section's raw bytes: verified, inflated.
+  /// A section's raw bytes: verified, inflated. Of one that may be coded, `stored` gives what they are made of.
   func raw(_ entry: SectionEntry, allowed: ClosedRange<Int>) throws(AEError) -> Buffer<UInt8> {
     try check(entry, allowed: allowed)
-    guard entry.isDeflated else { return try Buffer(copying: base + entry.offset, count: entry.storedCount) }
+    guard entry.encoding == .deflated else {
+      return try Buffer(copying: base + entry.offset, count: entry.storedCount)
+    }
     return try StoredSection(
       entry: entry, bytes: Buffer(borrowing: base + entry.offset, count: entry.storedCount),
       name: sentence("\(name): section \(entry.tag.text)")
@@ -314,14 +337,15 @@ struct WeightFileContainer {
     return bound
   }
 
-  /// A whole file out of raw sections, each deflated where that makes it smaller.
-  static func write(_ sections: [(tag: SectionTag, raw: Buffer<UInt8>)], version major: Int) throws(AEError)
-    -> Buffer<UInt8>
-  {
+  /// A whole file out of raw sections, each deflated, or coded if that is given, where that makes it smaller.
+  static func write(
+    _ sections: [(tag: SectionTag, raw: Buffer<UInt8>, coded: Buffer<UInt8>?)], version major: Int
+  ) throws(AEError) -> Buffer<UInt8> {
     let writer = ByteWriter()
     try writer.bytes(magic, magic.count)
     try writer.u16(UInt16(major))
-    try writer.u16(UInt16(minor))
+    let minorPosition = writer.count
+    try writer.u16(0)
     try writer.u32(0)
     let sizePosition = writer.count
     try writer.u64(0)
@@ -332,10 +356,16 @@ struct WeightFileContainer {
     for section in sections {
       let packed = try Zlib.deflate(
         section.raw.base, section.raw.count, strategy: section.tag.holdsFloats ? .runs : .strings)
-      let isDeflated = packed.count < section.raw.count
-      let stored = isDeflated ? packed : section.raw
+      var encoding = SectionEncoding.plain
+      var stored = section.raw
+      if packed.count < stored.count { (encoding, stored) = (.deflated, packed) }
+      if let coded = section.coded, coded.count < stored.count {
+        (encoding, stored) = (.coded, coded)
+        // Minor version 1, and flags of 0.
+        writer.patchU32(1, at: minorPosition)
+      }
       writer.patchU32(section.tag.value, at: line)
-      writer.patchU32(isDeflated ? 1 : 0, at: line + 4)
+      writer.patchU32(encoding.rawValue, at: line + 4)
       writer.patchU64(UInt64(stored.count), at: line + 8)
       writer.patchU64(UInt64(section.raw.count), at: line + 16)
       writer.patchU32(Checksum.crc32(stored.base, stored.count), at: line + 24)

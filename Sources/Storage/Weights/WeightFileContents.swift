@@ -100,8 +100,8 @@ final class Contents {
   }
 
   func rawIntegerDecoder(_ entry: SectionEntry) throws(AEError) -> Buffer<UInt8> {
-    let count = try section(ofDecoder: entry).rawCount
-    return try file.raw(entry, allowed: count...count)
+    let section = try section(ofDecoder: entry)
+    return try section.raw(try file.stored(entry, allowed: section.rawCount...section.rawCount))
   }
 
   func rawScan(_ entry: SectionEntry) throws(AEError) -> Buffer<UInt8> {

@@ -15,7 +15,8 @@ public struct WeightFileSummary: Sendable {
     public let tag: String
     public let storedByteCount: Int
     public let rawByteCount: Int
-    public let isDeflated: Bool
+    /// Whether its weights are coded, beyond what deflate does.
+    public let isCoded: Bool
   }
 
   public let majorVersion: Int
@@ -101,7 +102,7 @@ extension WeightFile {
       sections: file.entries.map {
         WeightFileSummary.Section(
           tag: $0.tag.text, storedByteCount: $0.storedCount, rawByteCount: $0.rawCount,
-          isDeflated: $0.isDeflated)
+          isCoded: $0.encoding == .coded)
       })
   }
 }
