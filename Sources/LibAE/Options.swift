@@ -40,6 +40,24 @@ final class OptionsBox {
   }
 }
 
+extension OptionsBox {
+  /// The options with their values, and the name of their table.
+  var entries: ([OptionEntry], StaticString) {
+    switch values {
+    case .training(let options): return (TrainingOptions.table.entries(options), TrainingOptions.table.name)
+    case .compression(let options):
+      return (CompressionOptions.table.entries(options), CompressionOptions.table.name)
+    case .quantization(let options):
+      return (QuantizationOptions.table.entries(options), QuantizationOptions.table.name)
+    case .lossless(let options):
+      return (ScanTrainingOptions.table.entries(options), ScanTrainingOptions.table.name)
+    case .predictor(let options):
+      return (PredictorTrainingOptions.table.entries(options), PredictorTrainingOptions.table.name)
+    case .shrinking(let options): return (ShrinkOptions.table.entries(options), ShrinkOptions.table.name)
+    }
+  }
+}
+
 private func box(_ handle: OpaquePointer?) throws(AEError) -> OptionsBox {
   try object(handle, .options, OptionsBox.self)
 }
@@ -102,29 +120,30 @@ private struct Setting {
   let key: String
   let value: OptionInput
 
-  func store<Root>(in root: Root, _ table: OptionTable<Root>) throws(AEError) -> Root {
-    var root = root
-    try table.set(key, to: value, in: &root)
-    return root
-  }
-
   func store(in box: OptionsBox) throws(AEError) {
     switch box.values {
     case .training(var options):
       if key == "preset", case .text(let name) = value {
         try TrainingPreset.named(name).apply(to: &options)
       } else {
-        options = try store(in: options, TrainingOptions.table)
+        try TrainingOptions.table.set(key, to: value, in: &options)
       }
       box.values = .training(options)
-    case .compression(let options):
-      box.values = .compression(try store(in: options, CompressionOptions.table))
-    case .quantization(let options):
-      box.values = .quantization(try store(in: options, QuantizationOptions.table))
-    case .lossless(let options): box.values = .lossless(try store(in: options, ScanTrainingOptions.table))
-    case .predictor(let options):
-      box.values = .predictor(try store(in: options, PredictorTrainingOptions.table))
-    case .shrinking(let options): box.values = .shrinking(try store(in: options, ShrinkOptions.table))
+    case .compression(var options):
+      try CompressionOptions.table.set(key, to: value, in: &options)
+      box.values = .compression(options)
+    case .quantization(var options):
+      try QuantizationOptions.table.set(key, to: value, in: &options)
+      box.values = .quantization(options)
+    case .lossless(var options):
+      try ScanTrainingOptions.table.set(key, to: value, in: &options)
+      box.values = .lossless(options)
+    case .predictor(var options):
+      try PredictorTrainingOptions.table.set(key, to: value, in: &options)
+      box.values = .predictor(options)
+    case .shrinking(var options):
+      try ShrinkOptions.table.set(key, to: value, in: &options)
+      box.values = .shrinking(options)
     }
   }
 }
@@ -176,17 +195,8 @@ public func ae_options_get(
   func value() throws(AEError) -> Buffer<UInt8> {
     let box = try box(options)
     let key = try text(key, "key")
-    func value<Root>(_ root: Root, _ table: OptionTable<Root>) throws(AEError) -> String {
-      table.text(of: try table.row(key), in: root)
-    }
-    switch box.values {
-    case .training(let options): return try terminated(try value(options, TrainingOptions.table))
-    case .compression(let options): return try terminated(try value(options, CompressionOptions.table))
-    case .quantization(let options): return try terminated(try value(options, QuantizationOptions.table))
-    case .lossless(let options): return try terminated(try value(options, ScanTrainingOptions.table))
-    case .predictor(let options): return try terminated(try value(options, PredictorTrainingOptions.table))
-    case .shrinking(let options): return try terminated(try value(options, ShrinkOptions.table))
-    }
+    let (entries, name) = box.entries
+    return try terminated(try OptionEntry.text(of: key, in: entries, of: name))
   }
   return produce(
     out.map { UnsafeMutableRawPointer($0) }, capacity: capacity, size: size,
@@ -224,12 +234,11 @@ private final class KeptTexts: Sendable {
   subscript(index: Int) -> UnsafePointer<CChar> { UnsafePointer(base + starts[index]) }
 }
 
-private let trainingTexts = Lazy<KeptTexts>()
-private let compressionTexts = Lazy<KeptTexts>()
-private let quantizationTexts = Lazy<KeptTexts>()
-private let losslessTexts = Lazy<KeptTexts>()
-private let predictorTexts = Lazy<KeptTexts>()
-private let shrinkTexts = Lazy<KeptTexts>()
+/// By table.
+private let texts = [
+  Lazy<KeptTexts>(), Lazy<KeptTexts>(), Lazy<KeptTexts>(), Lazy<KeptTexts>(), Lazy<KeptTexts>(),
+  Lazy<KeptTexts>(),
+]
 
 /// What is told of an option. The entries of a table's defaults are all that is needed of it.
 private func describe(
@@ -267,15 +276,7 @@ private func describe(
 
 @implementation @_cdecl("ae_option_count")
 public func ae_option_count(_ table: Int32) -> Int {
-  switch table {
-  case Int32(AE_OPTIONS_TRAINING): return TrainingOptions.table.rows.count
-  case Int32(AE_OPTIONS_COMPRESSION): return CompressionOptions.table.rows.count
-  case Int32(AE_OPTIONS_QUANTIZATION): return QuantizationOptions.table.rows.count
-  case Int32(AE_OPTIONS_LOSSLESS): return ScanTrainingOptions.table.rows.count
-  case Int32(AE_OPTIONS_PREDICTOR): return PredictorTrainingOptions.table.rows.count
-  case Int32(AE_OPTIONS_SHRINKING): return ShrinkOptions.table.rows.count
-  default: return 0
-  }
+  (try? OptionsBox(table: table).entries.0.count) ?? 0
 }
 
 @implementation @_cdecl("ae_option_info")
@@ -284,21 +285,8 @@ public func ae_option_info(
 ) -> ae_status {
   boundary { () throws(AEError) in
     guard let information else { throw AEError(.argument, "information is NULL") }
-    func told<Root>(_ options: OptionTable<Root>, _ kept: Lazy<KeptTexts>) throws(AEError)
-      -> ae_option_information
-    {
-      try describe(options.entries(options.defaults), options.name, index, kept)
-    }
-    let result: ae_option_information
-    switch table {
-    case Int32(AE_OPTIONS_TRAINING): result = try told(TrainingOptions.table, trainingTexts)
-    case Int32(AE_OPTIONS_COMPRESSION): result = try told(CompressionOptions.table, compressionTexts)
-    case Int32(AE_OPTIONS_QUANTIZATION): result = try told(QuantizationOptions.table, quantizationTexts)
-    case Int32(AE_OPTIONS_LOSSLESS): result = try told(ScanTrainingOptions.table, losslessTexts)
-    case Int32(AE_OPTIONS_PREDICTOR): result = try told(PredictorTrainingOptions.table, predictorTexts)
-    case Int32(AE_OPTIONS_SHRINKING): result = try told(ShrinkOptions.table, shrinkTexts)
-    default: throw AEError(.argument, "there is no table of options \(table)")
-    }
+    let (entries, name) = try OptionsBox(table: table).entries
+    let result = try describe(entries, name, index, texts[Int(table)])
     try writeStruct(information, result)
   }
 }

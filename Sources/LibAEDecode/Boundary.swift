@@ -128,6 +128,7 @@ package func freeHandle<Object: AnyObject>(_ handle: OpaquePointer?, _ kind: Han
 }
 
 /// Stores a new handle through an out-pointer, which holds NULL if `make` throws.
+@inline(never)
 package func storeHandle(
   _ out: UnsafeMutablePointer<OpaquePointer?>?, _ kind: HandleKind,
   in context: OpaquePointer? = nil, reading source: Span = Span(nil, 0, isWritten: false),
@@ -228,6 +229,7 @@ package struct Span {
 
   /// Refuses two of which one is written and that share bytes: what a call reads would change under it after it
   /// was checked, and what it has written would be overwritten.
+  @inline(never)
   package func apart(from other: Span, _ names: StaticString) throws(AEError) {
     guard isWritten || other.isWritten else { return }
     guard start == end || other.start == other.end || end <= other.start || other.end <= start else {
@@ -292,6 +294,7 @@ package func produce(
 // MARK: Text
 
 /// Text from outside: NUL-terminated UTF-8.
+@inline(never)
 package func text(_ pointer: UnsafePointer<CChar>?, _ name: StaticString, atMost longest: Int = 4096)
   throws(AEError) -> String
 {
@@ -304,6 +307,7 @@ package func text(_ pointer: UnsafePointer<CChar>?, _ name: StaticString, atMost
 }
 
 /// The path of a file from outside: NUL-terminated bytes, no more than a message may quote.
+@inline(never)
 package func checkedPath(_ path: UnsafePointer<CChar>?) throws(AEError) -> UnsafePointer<CChar> {
   guard let path else { throw AEError(.argument, "path is NULL") }
   try checkLength(path, "path")

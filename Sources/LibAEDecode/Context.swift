@@ -21,6 +21,7 @@ package final class ContextBox: Sendable {
 private let processLibrary = Lazy<ModelLibrary>()
 
 /// The context of a handle; nil for NULL.
+@inline(never)
 package func contextBox(_ handle: OpaquePointer?) throws(AEError) -> ContextBox? {
   handle == nil ? nil : try object(handle, .context, ContextBox.self)
 }

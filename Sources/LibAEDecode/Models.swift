@@ -10,6 +10,7 @@ import Network
 import Storage
 
 /// The engine's model behind a handle.
+@inline(never)
 package func model(_ handle: OpaquePointer?) throws(AEError) -> Autoencoder {
   try object(handle, .model, Autoencoder.self)
 }

@@ -112,6 +112,16 @@ public struct OptionEntry: Sendable {
   /// The default.
   public let standard: OptionValue
 
+  /// The value as text of the option of a key, in which - stands for _ as well.
+  /// - Throws: `.argument` for a key that there is none of, with the nearest one.
+  public static func text(of key: String, in entries: [OptionEntry], of table: StaticString) throws(AEError)
+    -> String
+  {
+    let specifications = entries.map { $0.specification }
+    let index = try OptionSpecification.index(of: key, among: specifications, of: table)
+    return specifications[index].text(entries[index].value)
+  }
+
   static func flags(_ entries: [OptionEntry], always: [StaticString]) -> String {
     var line = ""
     for entry in entries where !entry.specification.isImplied {

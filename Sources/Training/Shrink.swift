@@ -118,6 +118,7 @@ package struct Shrinking {
   func run(_ progress: (ShrinkProgress) -> Bool, _ goesOn: () -> Bool) throws(AEError) -> ShrunkModel {
     var number = 0
     var attempts: [(density: Double, loss: Double)] = []
+    @inline(never)
     func attempt(_ model: Autoencoder, _ from: Double, _ to: Double) throws(AEError) -> Attempt {
       number += 1
       let made = try self.attempt(model, from: from, to: to, number: number, progress, goesOn)
@@ -165,6 +166,7 @@ package struct Shrinking {
       attempts: attempts)
   }
 
+  @inline(never)
   private func attempt(
     _ model: Autoencoder, from: Double, to: Double, number: Int, _ progress: (ShrinkProgress) -> Bool,
     _ goesOn: () -> Bool

@@ -77,14 +77,22 @@ extension Trainer {
     return SHA256.digest(file.base, file.count)
   }
 
+  @inline(never)
   private static func description(_ architecture: Architecture) -> String {
-    let widths = [architecture.pixelCount] + architecture.hidden + [architecture.latentCount]
-    let output = architecture.output == .sigmoid ? "sigmoid" : "linear"
-    guard architecture.custom == nil else {
-      return
-        "kind custom, \(architecture.image.text), encoder \(architecture.encoder.text), decoder \(architecture.decoder.text), \(output) output"
+    let output: StaticString = architecture.output == .sigmoid ? "sigmoid" : "linear"
+    var text = sentence("kind \(architecture.kind.name), \(architecture.image.text), ")
+    if architecture.custom != nil {
+      text += "encoder "
+      text += architecture.encoder.text
+      text += ", decoder "
+      text += architecture.decoder.text
+    } else {
+      text = sentence("\(text)\(architecture.pixelCount)")
+      for width in architecture.hidden { text = sentence("\(text)-\(width)") }
+      text = sentence("\(text)-\(architecture.latentCount)")
     }
-    return "kind \(architecture.kind.name), \(architecture.image.text), "
-      + widths.map { "\($0)" }.joined(separator: "-") + ", \(output) output"
+    text += ", "
+    text += sentence("\(output) output")
+    return text
   }
 }
