@@ -16,7 +16,7 @@ CMAKEDIR = $(LIBDIR)/cmake/libae
 MANDIR ?= $(PREFIX)/share/man
 # Models that come with the library, which looks for them in ../share/libae/models, as seen from its folder.
 MODELDIR ?= $(PREFIX)/share/libae/models
-MODELS := digits-low digits-high exact mnist-30 universal
+MODELS := digits-low digits-high exact mnist-30 universal digits-low-small digits-high-small
 # Where shells look for completions of commands.
 BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHCOMPDIR ?= $(PREFIX)/share/zsh/site-functions

@@ -327,7 +327,8 @@ ae_status ae_model_open_memory(const ae_context *context, const void *data, size
 
 /**
  * ae_model_default(context, name, model) opens a model that comes with libae: "digits-high" (NULL stands for it),
- * "digits-low", "exact", "mnist-30" or "universal". They are files in share/libae/models, beside the folder of the library or of the
+ * "digits-low", "exact", "mnist-30", "universal", "digits-low-small" or "digits-high-small". The small ones are the first two
+ * pruned, for sets that hold their model. They are files in share/libae/models, beside the folder of the library or of the
  * program; the context's model_path and the environment's AE_MODEL_PATH are looked at first. AE_ERROR_MODEL, naming
  * where it was looked for, if it is not found.
  */

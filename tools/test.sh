@@ -250,7 +250,7 @@ run_install() {
     usr/lib/libae{,-decode}.a usr/lib/pkgconfig/libae{,-decode}.pc \
     usr/lib/cmake/libae/libae-{config,config-version,targets}.cmake usr/bin/aez usr/libexec/aez/aez-study usr/share/man/man1/aez.1 usr/share/bash-completion/completions/aez \
     usr/share/zsh/site-functions/_aez usr/share/fish/vendor_completions.d/aez.fish \
-    usr/share/libae/models/{digits-low,digits-high,exact,mnist-30,universal}.aew; do
+    usr/share/libae/models/{digits-low,digits-high,exact,mnist-30,universal,digits-low-small,digits-high-small}.aew; do
     [ -s "$place/$file" ]
     fact $? "puts $file there"
   done

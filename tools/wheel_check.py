@@ -57,7 +57,7 @@ for code in blocks("python"):
         assert "steps=300" in code
         code = code.replace("steps=300", "steps=3")
     exec(compile(code, "README.md", "exec"), {"digits": digits})
-for name in (None, "digits-low", "digits-high", "exact", "mnist-30", "universal"):
+for name in (None, "digits-low", "digits-high", "exact", "mnist-30", "universal", "digits-low-small"):
     libae.default_model(name)
 print(f"wheel: {libae.build_info()}")
 sets = hashlib.sha256()

@@ -28,6 +28,9 @@ package struct PruningSchedule: Sendable {
     (self.from, self.to, self.stepCount) = (from, to, stepCount)
   }
 
+  /// Where it ends.
+  var end: PruningStage { PruningStage(density: to, isQuantised: true, isSettled: true) }
+
   package func stage(_ step: Int) -> PruningStage {
     let share = Double(step) / Double(max(stepCount, 1))
     let left = max(1 - share / 0.5, 0)
@@ -44,8 +47,8 @@ package struct PruningSchedule: Sendable {
 package final class Pruning {
   /// The largest multiple of a channel's step: 15 values, 4 bits.
   static let largestMultiple: Float = 7
-  /// Steps between two choices of the weights that stay.
-  private static let interval = 100
+  /// Steps between two choices of the weights that stay, in long runs and in short ones.
+  private static func interval(_ stepCount: Int) -> Int { max(1, min(100, stepCount / 50)) }
 
   private final class Layer {
     let shape: LayerShape
@@ -71,6 +74,8 @@ package final class Pruning {
 
   private let layers: [[Layer?]]
   private let schedule: PruningSchedule
+  /// Whether weights were chosen at the density that is aimed at, and quantised.
+  private var isAtEnd = false
 
   /// - Parameter isQuantised: whether a network's layer is quantised, by network and node.
   init(_ networks: [TrainableNetwork], schedule: PruningSchedule, isQuantised: (Int, Int) -> Bool)
@@ -95,7 +100,9 @@ package final class Pruning {
   /// Takes the weights to allowed ones, after step `step`.
   func project(after step: Int) {
     let stage = schedule.stage(step)
-    if !stage.isSettled && step % Pruning.interval == 0 { choose(stage) }
+    if !stage.isSettled && step % Pruning.interval(schedule.stepCount) == 0 { choose(stage) }
+    // A run of a few steps comes to its end at once.
+    if step + 1 >= schedule.stepCount && !isAtEnd { choose(schedule.end) }
     for layer in all {
       let columns = layer.shape.columns
       let channels = layer.shape.channels
@@ -114,6 +121,7 @@ package final class Pruning {
 
   /// Which weights stay, and the steps of those.
   private func choose(_ stage: PruningStage) {
+    isAtEnd = stage.density <= schedule.to && stage.isQuantised
     // A histogram of saliencies by the upper bits of floats, which are in the order of their values.
     var counts = [Int](repeating: 0, count: 1 << 15)
     var total = 0

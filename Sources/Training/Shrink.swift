@@ -179,7 +179,7 @@ package struct Shrinking {
       isQuantised: { half, node in half == 0 || !reads[node] })
     trainer.pruning = pruning
     try trainer.fit(
-      pixels, count: trainedCount,
+      pixels, count: trainedCount, progressInterval: 100,
       progress: {
         progress(
           ShrinkProgress(attempt: number, density: to, step: $0.step, stepCount: $0.stepCount, loss: nil))

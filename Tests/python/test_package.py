@@ -72,6 +72,7 @@ def test_the_wheel_is_for_any_python_3_on_this_kind_of_machine(wheel):
 
 def test_the_wheel_carries_the_library_and_the_models(wheel, library, weights, root):
     shipped = {"digits-high.aew", "digits-low.aew", "exact.aew", "mnist-30.aew", "universal.aew"}
+    shipped |= {"digits-high-small.aew", "digits-low-small.aew"}
     assert shipped == {path.name for path in weights.glob("*.aew")} - {"conv-vae.aew"}
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if name.startswith("libae/")}

@@ -4,15 +4,16 @@ import json
 import os
 import subprocess
 
+import libae
 import numpy as np
 import pytest
-
-import libae
 
 
 def test_a_model_is_shrunk(images, model, tmp_path):
     seen = []
-    small = model.shrink(images, density=0.2, steps=60, seed=4, progress=lambda done, count: seen.append((done, count)))
+    small = model.shrink(
+        images, density=0.2, steps=60, seed=4, progress=lambda done, count: seen.append((done, count))
+    )
     assert seen[-1] == (60, 60)
     report = small.shrink_report
     assert report.density == 0.2
@@ -30,7 +31,19 @@ def test_a_model_is_shrunk(images, model, tmp_path):
 def test_the_tool_makes_the_same(images, model, tmp_path):
     model.save(tmp_path / "model.aew")
     np.save(tmp_path / "images.npy", images)
-    command = [os.environ["AEZ"], "shrink", "model.aew", "images.npy", "-o", "small.aew", "--density", "0.3", "--steps", "40", "--json"]
+    command = [
+        os.environ["AEZ"],
+        "shrink",
+        "model.aew",
+        "images.npy",
+        "-o",
+        "small.aew",
+        "--density",
+        "0.3",
+        "--steps",
+        "40",
+        "--json",
+    ]
     facts = json.loads(subprocess.run(command, cwd=tmp_path, check=True, capture_output=True).stdout)
     small = model.shrink(images, density=0.3, steps=40)
     assert facts["hash"] == small.info.hash
@@ -52,8 +65,8 @@ def test_what_is_refused(images, model, decoder):
         model.shrink(np.zeros((30, 5, 5), np.uint8))
     with pytest.raises(libae.StoppedError):
         model.shrink(images, steps=500, progress=lambda done, count: False)
-        with pytest.raises(libae.KindError, match="has no encoder"):
+    with pytest.raises(libae.KindError, match="has no encoder"):
         decoder.shrink(images)
     pca = libae.train(images, kind="pca", latent_size=3)
-    with pytest.raises(libae.KindError, match="its weights are not model in steps"):
+    with pytest.raises(libae.KindError, match="its weights are not trained in steps"):
         pca.shrink(images)

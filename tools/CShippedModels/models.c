@@ -28,6 +28,14 @@ static const unsigned char universal[] = {
 #embed "../../models/universal.aew"
 };
 
+static const unsigned char digits_low_small[] = {
+#embed "../../models/digits-low-small.aew"
+};
+
+static const unsigned char digits_high_small[] = {
+#embed "../../models/digits-high-small.aew"
+};
+
 const unsigned char *ae_shipped_model(const char *name, size_t *size) {
   static const struct {
     const char *name;
@@ -39,6 +47,8 @@ const unsigned char *ae_shipped_model(const char *name, size_t *size) {
       {"exact", exact, sizeof exact},
       {"mnist-30", mnist_30, sizeof mnist_30},
       {"universal", universal, sizeof universal},
+      {"digits-low-small", digits_low_small, sizeof digits_low_small},
+      {"digits-high-small", digits_high_small, sizeof digits_high_small},
   };
   for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
     if (strcmp(models[i].name, name) != 0) continue;

@@ -45,7 +45,16 @@ public struct ShippedModel: Sendable, Equatable {
     name: "universal", hash: "5482e2388c7dfbb897362c3360ef67534a9a3e7bb6ddb9ac3714e8a5df8e33fa",
     qualityCount: 0, firstScaleQuality: 0)
 
-  public static let all = [low, high, exact, first, universal]
+  /// `low` with most of its weights pruned: for sets that hold their model.
+  public static let lowSmall = ShippedModel(
+    name: "digits-low-small", hash: "229780cc7a048ca56494c5a226df56b8e713bfe0011a376bf2af4c05f5f31f20",
+    qualityCount: 7, firstScaleQuality: 0)
+  /// `high`, likewise.
+  public static let highSmall = ShippedModel(
+    name: "digits-high-small", hash: "f9b7863762a3ac0793d9cbbc5be977d290b679c9f7ee91ecac09abb955e2cd93",
+    qualityCount: 7, firstScaleQuality: 0)
+
+  public static let all = [low, high, exact, first, universal, lowSmall, highSmall]
   public static let standard = high
 
   /// Qualities of the scale over the models that come with libae, from 1 on, from the smallest sets to the best.

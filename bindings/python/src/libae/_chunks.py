@@ -39,7 +39,10 @@ _UINT8: np.dtype[Any] = np.dtype(np.uint8)
 # are a little larger so than with libae's own 500 images, and an image is read many times as fast.
 _BLOCK_BYTES = 40_000
 # Where a model is looked for that comes with libae; the first that has the hash is it.
-_SHIPPED = ("digits-high", "digits-low", "exact", "universal", "mnist-30")
+_SHIPPED = (
+    *("digits-high", "digits-low", "exact", "universal", "mnist-30"),
+    *("digits-low-small", "digits-high-small"),
+)
 _MODEL_PATH = "AE_MODEL_PATH"
 
 

@@ -866,7 +866,8 @@ def default_model(name: str | None = None, *, context: Context | None = None) ->
     It is read once; closing what this returns leaves it there for the next call.
 
     Args:
-        name: "digits-high" (None stands for it), "digits-low", "exact", "mnist-30" or "universal".
+        name: "digits-high" (None stands for it), "digits-low", "exact", "mnist-30",
+            "universal", "digits-low-small" or "digits-high-small".
         context: whose `model_path` is looked at first, and that the model works with.
 
     Raises:

@@ -95,3 +95,18 @@ class PredictorOptions(TypedDict, total=False):
     initial: Literal["universal", "random"] | None
     name: str | None
     seed: int | None
+
+
+class ShrinkingOptions(TypedDict, total=False):
+    """Options of shrinking."""
+
+    target_loss: float | None
+    density: float | None
+    steps: int | None
+    batch_size: int | None
+    learning_rate: float | None
+    rd_lambda: float | None
+    deformation: float | None
+    samples: int | None
+    seed: int | None
+    name: str | None
