@@ -81,6 +81,8 @@ package struct Shrinking {
   private static let (largestHeldOutCount, fittedCount) = (2000, 6000)
   /// Densities are tried until they are as near to each other as this ratio.
   private static let nearest = 1.1
+  /// No lower one is tried.
+  private static let lowestDensity = 0.001
 
   private let start: Autoencoder
   private let reference: [QualityFigure]
@@ -129,16 +131,16 @@ package struct Shrinking {
     if let density = options.density {
       best = try attempt(start, 1, density)
     } else {
-      // Downwards from what succeeded, by halves, then between.
+      // Downwards from what succeeded, then between that and what did not.
       var kept: Attempt?
       var (high, low) = (1.0, 0.0)
       var next = 0.25
-      while kept == nil || high / max(low, 1e-9) > Shrinking.nearest {
+      while kept == nil || high / max(low, Shrinking.lowestDensity) > Shrinking.nearest {
         let tried = try attempt(kept?.model ?? start, kept?.density ?? 1, next)
         if tried.loss <= options.targetLoss {
           kept = tried
           high = next
-          next = low > 0 ? (low * high).squareRoot() : next * 0.6
+          next = low > 0 ? (low * high).squareRoot() : max(next * 0.6, Shrinking.lowestDensity)
         } else {
           low = next
           guard next < 1 else {

@@ -70,3 +70,20 @@ def test_what_is_refused(images, model, decoder):
     pca = libae.train(images, kind="pca", latent_size=3)
     with pytest.raises(libae.KindError, match="its weights are not trained in steps"):
         pca.shrink(images)
+
+
+def test_the_page_runs(root, tmp_path, monkeypatch):
+    page = (root / "docs" / "shrink.md").read_text()
+    commands = page.split("```sh\n")[1].split("```")[0]
+    tool = os.path.dirname(os.environ["AEZ"])
+    shorter = commands.replace("--count 3000", "--count 300").replace("--steps 2000", "--steps 200")
+    shorter = shorter.replace("--steps 1000", "--steps 100")
+    assert shorter.count("--steps 100\n") + shorter.count("--steps 100 ") == 1
+    environment = {**os.environ, "PATH": f"{tool}:{os.environ['PATH']}"}
+    subprocess.run(["bash", "-euc", shorter], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    images = libae.decompress((tmp_path / "digits.aez").read_bytes())
+    assert images.shape == (300, 28, 28)
+    code = page.split("```python\n")[1].split("```")[0].replace("target_loss=0.1", "density=0.3, steps=5")
+    monkeypatch.chdir(tmp_path)
+    exec(code, {"model": libae.Model.open("small.aew"), "images": images})
+    assert libae.Model.open("small.aew").info.storage == "int8"
