@@ -382,7 +382,8 @@ def against_avif(avif, curves):
                     f"{ours / size:.2f}" if ours else "",
                     f"{with_model:.1f}" if ours else "", f"{with_model / size:.2f}" if ours else "",
                 ])  # fmt: skip
-    columns = ["at", "AVIF, bytes/image", "model", "image set, bytes/image", "share", "with its model", "share"]
+    columns = ["at", "AVIF, bytes/image", "model", "image set, bytes/image", "share"]
+    columns += ["with its model", "share"]
     return text + table(columns, rows)
 
 
