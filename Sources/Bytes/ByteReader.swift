@@ -83,11 +83,13 @@ public struct ByteReader {
   public mutating func f32() throws(AEError) -> Float { Float(bitPattern: try u32()) }
 
   /// Big-endian, as in IDX files.
+  @inline(never)
   public mutating func u32be() throws(AEError) -> UInt32 {
     UInt32(bigEndian: UnsafeRawPointer(try bytes(4)).loadUnaligned(as: UInt32.self))
   }
 
   /// A size or count of 64 bits that must not exceed `limit`.
+  @inline(never)
   public mutating func size(_ what: StaticString, limit: Int) throws(AEError) -> Int {
     let value = try u64()
     guard value <= UInt64(max(limit, 0)) else {
@@ -98,6 +100,7 @@ public struct ByteReader {
   }
 
   /// Text of `count` bytes, at most 65536, of valid UTF-8 without NUL (which would cut it short in C).
+  @inline(never)
   public mutating func string(_ count: Int) throws(AEError) -> String {
     guard count <= 65536 else { throw fail("a text of \(count) bytes is too long") }
     let start = offset

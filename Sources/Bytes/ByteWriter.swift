@@ -40,6 +40,7 @@ public final class ByteWriter {
   public func bytes(_ buffer: Buffer<UInt8>) throws(AEError) { try bytes(buffer.base, buffer.count) }
 
   /// Appends `count` zeros, to be filled through `base`, and returns where they begin.
+  @inline(never)
   public func zeros(_ count: Int) throws(AEError) -> Int {
     let start = self.count
     guard count > 0 else { return start }
@@ -55,6 +56,7 @@ public final class ByteWriter {
     count += 1
   }
 
+  @inline(never)
   public func u16(_ value: UInt16) throws(AEError) {
     try reserve(2)
     UnsafeMutableRawPointer(base + count).storeBytes(of: value.littleEndian, as: UInt16.self)
@@ -67,6 +69,7 @@ public final class ByteWriter {
     count += 4
   }
 
+  @inline(never)
   public func u64(_ value: UInt64) throws(AEError) {
     try reserve(8)
     UnsafeMutableRawPointer(base + count).storeBytes(of: value.littleEndian, as: UInt64.self)
@@ -81,23 +84,27 @@ public final class ByteWriter {
   public func u32be(_ value: UInt32) throws(AEError) { try u32(value.byteSwapped) }
 
   /// The text's UTF-8 bytes, without length or terminator.
+  @inline(never)
   public func utf8(_ text: String) throws(AEError) {
     for byte in UTF8Text.bytes(text) { try u8(byte) }
   }
 
   /// Replaces four bytes that have been written before.
+  @inline(never)
   public func patchU32(_ value: UInt32, at position: Int) {
     precondition(position >= 0 && position <= count - 4)
     UnsafeMutableRawPointer(base + position).storeBytes(of: value.littleEndian, as: UInt32.self)
   }
 
   /// Replaces eight bytes that have been written before.
+  @inline(never)
   public func patchU64(_ value: UInt64, at position: Int) {
     precondition(position >= 0 && position <= count - 8)
     UnsafeMutableRawPointer(base + position).storeBytes(of: value.littleEndian, as: UInt64.self)
   }
 
   /// What was written, in memory of just that size. The writer is empty afterwards.
+  @inline(never)
   public func finish() throws(AEError) -> Buffer<UInt8> {
     let result: Buffer<UInt8>
     if let memory, memory.count == count {

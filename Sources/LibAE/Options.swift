@@ -41,19 +41,16 @@ final class OptionsBox {
 }
 
 extension OptionsBox {
-  /// The options with their values, and the name of their table.
-  var entries: ([OptionEntry], StaticString) {
+  /// An option by its place, with its value, and of which table it is. One at a time: an array of all of them is more than
+  /// is kept back for a call that memory is refused to.
+  func option(_ index: Int) -> OptionPlace {
     switch values {
-    case .training(let options): return (TrainingOptions.table.entries(options), TrainingOptions.table.name)
-    case .compression(let options):
-      return (CompressionOptions.table.entries(options), CompressionOptions.table.name)
-    case .quantization(let options):
-      return (QuantizationOptions.table.entries(options), QuantizationOptions.table.name)
-    case .lossless(let options):
-      return (ScanTrainingOptions.table.entries(options), ScanTrainingOptions.table.name)
-    case .predictor(let options):
-      return (PredictorTrainingOptions.table.entries(options), PredictorTrainingOptions.table.name)
-    case .shrinking(let options): return (ShrinkOptions.table.entries(options), ShrinkOptions.table.name)
+    case .training(let options): return TrainingOptions.table.option(index, in: options)
+    case .compression(let options): return CompressionOptions.table.option(index, in: options)
+    case .quantization(let options): return QuantizationOptions.table.option(index, in: options)
+    case .lossless(let options): return ScanTrainingOptions.table.option(index, in: options)
+    case .predictor(let options): return PredictorTrainingOptions.table.option(index, in: options)
+    case .shrinking(let options): return ShrinkOptions.table.option(index, in: options)
     }
   }
 }
@@ -195,8 +192,7 @@ public func ae_options_get(
   func value() throws(AEError) -> Buffer<UInt8> {
     let box = try box(options)
     let key = try text(key, "key")
-    let (entries, name) = box.entries
-    return try terminated(try OptionEntry.text(of: key, in: entries, of: name))
+    return try terminated(try OptionPlace.text(of: key) { box.option($0) })
   }
   return produce(
     out.map { UnsafeMutableRawPointer($0) }, capacity: capacity, size: size,
@@ -240,16 +236,18 @@ private let texts = [
   Lazy<KeptTexts>(),
 ]
 
-/// What is told of an option. The entries of a table's defaults are all that is needed of it.
-private func describe(
-  _ entries: [OptionEntry], _ name: StaticString, _ index: Int, _ kept: Lazy<KeptTexts>
-) throws(AEError) -> ae_option_information {
-  guard index >= 0, index < entries.count else {
-    throw AEError(.argument, "there are \(entries.count) \(name) options: none is numbered \(index)")
+/// What is told of an option of a table.
+private func describe(_ box: OptionsBox, _ index: Int, _ kept: Lazy<KeptTexts>) throws(AEError)
+  -> ae_option_information
+{
+  let place = box.option(index)
+  guard let option = place.entry?.specification else {
+    throw AEError(.argument, "there are \(place.count) \(place.table) options: none is numbered \(index)")
   }
   let texts = try kept.value { () throws(AEError) in
     var texts: [String] = []
-    for entry in entries {
+    for index in 0..<place.count {
+      guard let entry = box.option(index).entry else { continue }
       texts.append(entry.specification.text(entry.standard))
       var choices = ""
       for (number, choice) in entry.specification.choices.enumerated() {
@@ -259,7 +257,6 @@ private func describe(
     }
     return try KeptTexts(texts)
   }
-  let option = entries[index].specification
   var result = ae_option_information()
   result.type = Int32(option.type.rawValue)
   result.is_implied = option.isImplied ? 1 : 0
@@ -276,7 +273,10 @@ private func describe(
 
 @implementation @_cdecl("ae_option_count")
 public func ae_option_count(_ table: Int32) -> Int {
-  (try? OptionsBox(table: table).entries.0.count) ?? 0
+  // Tables are made at their first use, which is to be within a call.
+  var count = 0
+  _ = boundary { () throws(AEError) in count = try OptionsBox(table: table).option(0).count }
+  return count
 }
 
 @implementation @_cdecl("ae_option_info")
@@ -285,8 +285,7 @@ public func ae_option_info(
 ) -> ae_status {
   boundary { () throws(AEError) in
     guard let information else { throw AEError(.argument, "information is NULL") }
-    let (entries, name) = try OptionsBox(table: table).entries
-    let result = try describe(entries, name, index, texts[Int(table)])
+    let result = try describe(try OptionsBox(table: table), index, texts[Int(table)])
     try writeStruct(information, result)
   }
 }

@@ -58,8 +58,11 @@ public struct OptionTable<Root: Sendable>: Sendable {
   // MARK: Command lines
 
   /// The options that differ from their defaults, as the tool takes them: ` --steps 3000 --binarize`.
-  public func flags(_ root: Root, always: [StaticString] = []) -> String {
-    OptionEntry.flags(entries(root), always: always)
+  /// - Parameters:
+  ///   - always: keys of options that are given in any case.
+  ///   - prefix: what stands before each flag's name.
+  public func flags(_ root: Root, always: [StaticString] = [], prefix: StaticString = "") -> String {
+    OptionEntry.flags(entries(root), always: always, prefix: prefix)
   }
 
   /// A key as the tool's flag, without dashes before it.
@@ -86,12 +89,19 @@ public struct OptionTable<Root: Sendable>: Sendable {
     }
   }
 
+  /// An option by its place, with its value and its default.
+  public func option(_ index: Int, in root: Root) -> OptionPlace {
+    let entry = rows.indices.contains(index) ? entry(rows[index], root) : nil
+    return OptionPlace(table: name, count: rows.count, entry: entry)
+  }
+
+  private func entry(_ row: OptionRow<Root>, _ root: Root) -> OptionEntry {
+    OptionEntry(specification: row.specification, value: row.get(root), standard: row.get(defaults))
+  }
+
   /// Every option with its value and its default.
-  public func entries(_ root: Root) -> [OptionEntry] {
-    rows.map {
-      OptionEntry(
-        specification: $0.specification, value: $0.get(root), standard: $0.get(defaults))
-    }
+  func entries(_ root: Root) -> [OptionEntry] {
+    rows.map { entry($0, root) }
   }
 }
 
@@ -105,6 +115,25 @@ public enum OptionInput: Sendable {
   case number(Double)
 }
 
+/// A place in a table of options: which table it is, how many it has, and the option there, if there is one.
+public struct OptionPlace: Sendable {
+  public let table: StaticString
+  public let count: Int
+  public let entry: OptionEntry?
+
+  /// The value as text of the option of a key, in which - stands for _ as well.
+  /// - Throws: `.argument` for a key that there is none of, with the nearest one.
+  public static func text(of key: String, _ place: (Int) -> OptionPlace) throws(AEError) -> String {
+    var specifications: [OptionSpecification] = []
+    let first = place(0)
+    for index in 0..<first.count {
+      if let entry = place(index).entry { specifications.append(entry.specification) }
+    }
+    let index = try OptionSpecification.index(of: key, among: specifications, of: first.table)
+    return place(index).entry.map { $0.specification.text($0.value) } ?? ""
+  }
+}
+
 /// An option with a value: what is written of options, whosever they are.
 public struct OptionEntry: Sendable {
   public let specification: OptionSpecification
@@ -112,24 +141,14 @@ public struct OptionEntry: Sendable {
   /// The default.
   public let standard: OptionValue
 
-  /// The value as text of the option of a key, in which - stands for _ as well.
-  /// - Throws: `.argument` for a key that there is none of, with the nearest one.
-  public static func text(of key: String, in entries: [OptionEntry], of table: StaticString) throws(AEError)
-    -> String
-  {
-    let specifications = entries.map { $0.specification }
-    let index = try OptionSpecification.index(of: key, among: specifications, of: table)
-    return specifications[index].text(entries[index].value)
-  }
-
-  static func flags(_ entries: [OptionEntry], always: [StaticString]) -> String {
+  static func flags(_ entries: [OptionEntry], always: [StaticString], prefix: StaticString) -> String {
     var line = ""
     for entry in entries where !entry.specification.isImplied {
       let option = entry.specification
       let text = option.text(entry.value)
       let isAsked = always.contains { OptionSpecification.bytes($0) == OptionSpecification.bytes(option.key) }
       guard isAsked || text != option.text(entry.standard) else { continue }
-      let flag = flag(option.key)
+      let flag = sentence("\(prefix)\(flag(option.key))")
       line = option.type == .flag ? sentence("\(line) --\(flag)") : sentence("\(line) --\(flag) \(text)")
     }
     return line

@@ -88,14 +88,8 @@ public struct PredictorTrainingOptions: Sendable {
 
   /// Where a predictor of these options comes from: the command, and what images it was trained on.
   public func provenance(on images: String, isStarted: Bool) -> String {
-    var line = sentence("aez train --exact")
-    for row in PredictorTrainingOptions.table.rows {
-      let text = PredictorTrainingOptions.table.text(of: row, in: self)
-      guard text != PredictorTrainingOptions.table.defaultText(of: row) else { continue }
-      let flag = OptionTable<PredictorTrainingOptions>.flag(row.key)
-      line =
-        row.type == .flag ? sentence("\(line) --exact-\(flag)") : sentence("\(line) --exact-\(flag) \(text)")
-    }
+    let flags = PredictorTrainingOptions.table.flags(self, prefix: "exact-")
+    let line = sentence("aez train --exact\(flags)")
     return sentence("\(line) on \(images)\(isStarted ? ", from the weights of another" : "")")
   }
 

@@ -109,7 +109,7 @@ static void test_null_options(void) {
   REFUSED(ae_options_create(0, NULL));
   REFUSED(ae_options_create(-1, &options));
   check(options == NULL, "a failed create of options stores NULL");
-  REFUSED(ae_options_create(5, &options));
+  REFUSED(ae_options_create(6, &options));
   REFUSED(ae_options_set(NULL, "steps", "1"));
   REFUSED(ae_options_set_integer(NULL, "steps", 1));
   REFUSED(ae_options_set_number(NULL, "noise", 1));

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const table_names[] = {"training", "compression", "quantization", "lossless", "predictor"};
+static const char *const table_names[] = {"training", "compression", "quantization", "lossless", "predictor",
+                                          "shrinking"};
 enum { TABLES = sizeof table_names / sizeof *table_names };
 
 static ae_option_information about(int32_t table, size_t index) {

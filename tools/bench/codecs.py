@@ -120,8 +120,12 @@ def has_scan_network(info):
 
 
 def code_models():
-    """Those for lossy sets: that beside a network for lossless coding is there for the file's sake alone."""
-    return [(path, info) for path, info in models() if info["qualities"] and not has_scan_network(info)]
+    """Those for lossy sets. The one beside a network for lossless coding is there for the file's sake alone,
+    and the one in floats is there to draw from."""
+    return [
+        (path, info) for path, info in models()
+        if info["qualities"] and info["storage"] == "int8" and not has_scan_network(info)
+    ]  # fmt: skip
 
 
 def exact_models(options):
@@ -539,8 +543,8 @@ def draw():
     figure, axes = pyplot.subplots(figsize=(9, 6), dpi=120)
     for number, curve in enumerate(ours["curves"]):
         x, y = zip(*((size, psnr(error)) for _, size, error in curve["points"]))
-        axes.plot(x, y, color=("#D55E00", "#000000", "#56B4E9", "#666666")[number % 4],
-                  marker=("o", "p", "h", "8")[number % 4], linewidth=2.5,
+        axes.plot(x, y, color=("#D55E00", "#000000", "#56B4E9", "#666666", "#F0E442")[number % 5],
+                  marker=("o", "p", "h", "8", "P")[number % 5], linewidth=2.5,
                   markersize=6, label=f"aez, {curve['name']}")  # fmt: skip
     for curve in peers["curves"]:
         colour, mark = STYLES[curve["name"]]

@@ -47,11 +47,11 @@ public struct ShippedModel: Sendable, Equatable {
 
   /// `low` with most of its weights pruned: for sets that hold their model.
   public static let lowSmall = ShippedModel(
-    name: "digits-low-small", hash: "229780cc7a048ca56494c5a226df56b8e713bfe0011a376bf2af4c05f5f31f20",
+    name: "digits-low-small", hash: "5a20f64cfb0f96fb53244f1a534e36adb51bb26ea55f3c350c13300daf611566",
     qualityCount: 7, firstScaleQuality: 0)
   /// `high`, likewise.
   public static let highSmall = ShippedModel(
-    name: "digits-high-small", hash: "f9b7863762a3ac0793d9cbbc5be977d290b679c9f7ee91ecac09abb955e2cd93",
+    name: "digits-high-small", hash: "61ab1b7ffac6e4cd2448ec9d47c9961f1b9e572207c0a581f992ff4ea909b8d3",
     qualityCount: 7, firstScaleQuality: 0)
 
   public static let all = [low, high, exact, first, universal, lowSmall, highSmall]
