@@ -182,6 +182,45 @@ let lengths = [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 100, 784, 
     }
   }
 
+  @Test("Weights are projected as they are by one after the other, to the bit", arguments: paths)
+  func projection(path: Int32) {
+    for count in lengths {
+      // Steps of which quotients are exact, so that the reciprocal is, too.
+      for step: Float in [0, 0.125, 0.5] {
+        var draws = Draws(UInt64(count) + 7)
+        var weights = draws.floats(count, -3...3)
+        var residual = draws.floats(count, -0.3...0.3)
+        let keep = draws.floats(count, 0...1).map { $0 < 0.5 ? Float(0) : 1 }
+        var wanted: [(weight: Float, residual: Float)] = []
+        for i in 0..<count {
+          var s = weights[i] + residual[i]
+          var q = s
+          if step > 0 {
+            s = min(max(s, -7.5 * step), 7.5 * step)
+            q = min(max((s / step).rounded(.toNearestOrEven), -7), 7) * step
+          }
+          wanted.append((q * keep[i], (s - q) * keep[i]))
+        }
+        on(path) {
+          weights.withUnsafeMutableBufferPointer { weights in
+            residual.withUnsafeMutableBufferPointer { residual in
+              keep.withUnsafeBufferPointer { keep in
+                var projection = ck_projection(
+                  weights: weights.baseAddress, residual: residual.baseAddress, keep: keep.baseAddress,
+                  step: step, largest: 7)
+                ck_project(count, &projection)
+              }
+            }
+          }
+        }
+        let isEqual = (0..<count).allSatisfy {
+          weights[$0] == wanted[$0].weight && residual[$0] == wanted[$0].residual
+        }
+        #expect(isEqual, "\(name(path)) \(count), a step of \(step)")
+      }
+    }
+  }
+
   @Test("Adam and the average follow their formulas", arguments: paths)
   func adam(path: Int32) {
     for count in lengths {
