@@ -365,6 +365,11 @@ extension OptionSpecification {
     return (index, value)
   }
 
+  @inline(never)
+  private func refused(_ number: String) -> AEError {
+    AEError(.argument, "\(key) takes \(rangeText), not the number \(number)")
+  }
+
   private func value(of input: OptionInput) throws(AEError) -> OptionValue {
     switch (input, type) {
     case (.text(let text), _): return try parse(text)
@@ -374,10 +379,8 @@ extension OptionSpecification {
     case (.integer(let integer), .choice) where hasChoice(Int(clamping: integer)):
       return .choice(Int(integer))
     case (.number(let number), .number): return .number(number)
-    case (.integer(let integer), _):
-      throw AEError(.argument, "\(key) takes \(rangeText), not the number \(integer)")
-    case (.number(let number), _):
-      throw AEError(.argument, "\(key) takes \(rangeText), not the number \(number)")
+    case (.integer(let integer), _): throw refused(sentence("\(integer)"))
+    case (.number(let number), _): throw refused(sentence("\(number)"))
     }
   }
 

@@ -95,6 +95,7 @@ public struct OptionTable<Root: Sendable>: Sendable {
     return OptionPlace(table: name, count: rows.count, entry: entry)
   }
 
+  @inline(never)
   private func entry(_ row: OptionRow<Root>, _ root: Root) -> OptionEntry {
     OptionEntry(specification: row.specification, value: row.get(root), standard: row.get(defaults))
   }

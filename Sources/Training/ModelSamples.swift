@@ -1,6 +1,5 @@
 // Images that a model draws itself: what it is trained on where its own images are not at hand.
 
-import CKernels
 import Compute
 import Core
 import Latent
@@ -11,37 +10,28 @@ import Network
 /// the frequency tables of the codec's best quality, as if latents were independent.
 /// - Throws: `.kind` for a model that is neither variational nor has a codec; `.memory`.
 package func samples(of model: Autoencoder, count: Int, seed: UInt64) throws(AEError) -> Buffer<UInt8> {
-  let d = model.latentCount
   guard let size = count.times(model.inputCount) else { throw AEError(.memory, "that many samples") }
   let pixels = try Buffer<UInt8>(count: size)
-  let rows = min(count, 256)
-  let latents = try Buffer<Float>(count: rows * d)
-  let images = try Buffer<Float>(count: rows * model.inputCount)
-  let rate = model.architecture.isVariational ? nil : model.codec?.rates.last
-  guard model.architecture.isVariational || rate != nil else {
+  guard !model.architecture.isVariational else {
+    try model.sample(count: count, seed: seed, into: pixels.base)
+    return pixels
+  }
+  guard let codec = model.codec, let rate = codec.rates.last else {
     throw AEError(
       .kind,
       "the model \"\(model.name)\" has no codec, whose tables images could be drawn by: images are needed")
   }
-  var first = 0
-  while first < count {
-    let taken = min(rows, count - first)
-    for row in 0..<taken {
-      var stream = RandomStream(seed: seed, .modelSamples, first + row)
-      for latent in 0..<d {
-        guard let rate, let codec = model.codec else {
-          latents.base[row * d + latent] = stream.normal()
-          continue
-        }
-        let value = rate.latent(rate.tables[latent].value(at: Int(stream.uniform() * 4096)), of: latent)
-        latents.base[row * d + latent] =
-          Float(value) * codec.latentScales[latent] / Float(Codec.latentUnitsPerScale)
-      }
+  let d = model.latentCount
+  let latents = try Buffer<Float>(count: count * d)
+  for row in 0..<count {
+    var stream = RandomStream(seed: seed, .modelSamples, row)
+    for latent in 0..<d {
+      let value = rate.latent(rate.tables[latent].value(at: Int(stream.uniform() * 4096)), of: latent)
+      latents.base[row * d + latent] =
+        Float(value) * codec.latentScales[latent] / Float(Codec.latentUnitsPerScale)
     }
-    try model.decode(latents.base, count: taken, into: images.base)
-    ck_to_u8(taken * model.inputCount, images.base, pixels.base + first * model.inputCount)
-    first += taken
   }
+  try model.decode(latents.base, count: count, into: pixels.base)
   return pixels
 }
 

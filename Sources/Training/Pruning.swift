@@ -151,8 +151,8 @@ package final class Pruning {
   }
 
   /// The saliency of a weight, as the upper bits of its float: the loss that it costs to prune a weight is about w^2 times
-  /// the Fisher information (Theis et al. 2018, equation 6), of which Adam's second moment is a mean. By magnitudes alone
-  /// three times as much was lost.
+  /// the Fisher information (Theis et al. 2018, equation 6), of which Adam's second moment is a mean. Magnitudes alone
+  /// lose more.
   private static func bin(_ layer: Layer, _ i: Int) -> Int {
     let weight = layer.weights.values.base[i] + layer.residual.base[i]
     let saliency = weight * weight * (layer.weights.v.base[i] + 1e-20)

@@ -27,31 +27,31 @@ public struct ShrinkOptions: Sendable {
     [
       .number(
         "target_loss", 0.001...20,
-        "What may be lost, in dB: the mean difference of the PSNR at equal bytes, over the model's qualities, on images that were held out.",
+        "What may be lost, in dB: the mean difference of the PSNR at equal bytes, on images held out.",
         unit: "dB", { $0.targetLoss }, { $0.targetLoss = $1 }),
       .number(
         "density", 0.001...1, automatic: "the lowest that keeps to the target loss",
         "The share of weights that stay.", { $0.density }, { $0.density = $1 }),
       .integer(
-        "steps", 1...(1 << 32), "Steps of training for each density that is tried, one batch each.",
+        "steps", 1...(1 << 32), "Steps of training for each density that is tried.",
         { $0.stepCount }, { $0.stepCount = $1 }),
       .integer(
         "batch_size", 1...65536, automatic: "as the model was trained, else 100", "Images in a batch.",
         { $0.batchSize }, { $0.batchSize = $1 }),
       .number(
-        "learning_rate", 1e-12...10, "The peak of the learning rate, which rises and falls (one-cycle).",
+        "learning_rate", 1e-12...10, "The peak of the one-cycle learning rate.",
         { $0.learningRate }, { $0.learningRate = $1 }),
       .number(
         "rd_lambda", 0...1e6, automatic: "as the model was trained, else 0",
-        "The Lagrangian of rate-distortion training: what a bit of code counts beside an image's summed loss.",
+        "The Lagrangian of rate-distortion training.",
         { $0.lambda }, { $0.lambda = $1 }),
       .number(
         "deformation", 0...0.5, automatic: "as the model was trained, else 0",
-        "Standard deviation of the entries of a random linear map that every image goes through.",
+        "The random deformation of images, as in training.",
         { $0.deformation }, { $0.deformation = $1 }),
       .integer(
         "samples", 100...1_000_000,
-        "Images that the model itself draws to be trained on, where none are given.", { $0.sampleCount },
+        "Images that the model draws, where none are given.", { $0.sampleCount },
         { $0.sampleCount = $1 }),
       .integer(
         "seed", 0...UInt64.max, "Fixes the batches and all noise.",
@@ -63,7 +63,7 @@ public struct ShrinkOptions: Sendable {
 
   /// Options of the training runs: those that the model was trained with, as far as its provenance tells, and these.
   func training(of model: Autoencoder) throws(AEError) -> TrainingOptions {
-    var options = TrainingOptions(architecture: model.architecture)
+    var options = TrainingOptions()
     try options.take(provenance: model.provenance)
     options.architecture = model.architecture
     options.stepCount = stepCount

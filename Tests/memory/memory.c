@@ -506,7 +506,7 @@ static ae_status options_told(work *w) {
   ae_option_information option = {.struct_size = sizeof option};
   ae_preset_information preset = {.struct_size = sizeof preset};
   (void)w;
-  for (int32_t table = 0; table < 4; table++)
+  for (int32_t table = 0; table < 6; table++)
     for (size_t i = 0; i < ae_option_count(table); i++) {
       ae_status status = ae_option_info(table, i, &option);
       if (status != AE_OK) return status;

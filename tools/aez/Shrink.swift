@@ -57,10 +57,10 @@ struct Shrink: ParsableCommand {
     facts.add("name", .string(result.model.name), "model")
     if let set { facts.add(images: set.count, set.shape) }
     facts.add("held_out", .int(result.heldOutCount), "held out", grouped(result.heldOutCount))
-    for attempt in result.attempts {
+    for (index, attempt) in result.attempts.enumerated() {
       facts.add(
         line: "\((100 * attempt.density).fixed(1)) % of the weights: \(attempt.loss.fixed(3)) dB lost",
-        title: attempt.density == result.attempts.first?.density ? "tried" : "")
+        title: index == 0 ? "tried" : "")
     }
     facts.add(
       "attempts",
