@@ -94,7 +94,8 @@ int ck_path_available(int path) {
   }
 }
 
-static int choose(void) {
+/* Once: not worth the bytes that unrolling it would take. */
+__attribute__((cold, noinline)) static int choose(void) {
   int best = CK_PATH_GENERIC;
   for (int candidate = 0; candidate < CK_PATH_COUNT; candidate++)
     if (ck_path_available(candidate))
