@@ -39,7 +39,7 @@ VERSION := $(shell awk '/define AE_VERSION_(MAJOR|MINOR|PATCH)/ { printf "%s%s",
 ABI_VERSION := $(shell awk '/define AE_ABI_VERSION/ { print $$3 }' include/ae.h)
 
 .DEFAULT_GOAL := all
-.PHONY: all help setup tool study lib test demo verify site bench bench-codecs wheel deb examples install install-built standalone uninstall man lint clean
+.PHONY: all help setup tool study lib test demo verify site bench bench-codecs wheel wheel-pages deb examples install install-built standalone uninstall man lint clean
 
 all: tool lib  ## build the tool and the libraries
 
@@ -81,6 +81,9 @@ bench-codecs: tool lib  ## measure image sets beside other codecs' files; writes
 wheel:  ## make dist/: the Python package's wheel and source archive, checked and used; ARCH=aarch64
 	@$(if $(filter aarch64,$(ARCH)),tools/build-arm.sh,test -f .build/lib/libae.so || $(MAKE) --no-print-directory lib)
 	@ARCH=$(ARCH) tools/wheel.sh
+
+wheel-pages:  ## in a new environment: install that wheel, and type what every page says, timed
+	@tools/wheel-pages.sh
 
 deb:  ## build dist/*.deb, of what is built where it is: libae1, libae-dev, aez, python3-libae and more
 	@tools/deb.sh

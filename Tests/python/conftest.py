@@ -2,6 +2,8 @@
 
 The library is LIBAE_LIBRARY, or .build/lib/libae.so as `make lib` leaves it. Without it nothing is tested,
 and that is an error, not a skip.
+
+With LIBAE_INSTALLED=1 the package that this Python has is tested, with its own library and models.
 """
 
 import os
@@ -17,15 +19,21 @@ LIBRARY = Path(os.environ.get("LIBAE_LIBRARY") or ROOT / ".build" / "lib" / "lib
 
 if not LIBRARY.is_file():
     raise pytest.UsageError(f"{LIBRARY} is not there: run `make lib`, or set LIBAE_LIBRARY")
-os.environ["LIBAE_LIBRARY"] = str(LIBRARY)
-os.environ.setdefault("AE_MODEL_PATH", str(ROOT / "models"))
-sys.path[:0] = [str(ROOT / "bindings" / "python" / "src"), str(Path(__file__).parent)]
+INSTALLED = os.environ.get("LIBAE_INSTALLED") == "1"
+sys.path.insert(0, str(Path(__file__).parent))
+if not INSTALLED:
+    os.environ["LIBAE_LIBRARY"] = str(LIBRARY)
+    os.environ.setdefault("AE_MODEL_PATH", str(ROOT / "models"))
+    sys.path.insert(0, str(ROOT / "bindings" / "python" / "src"))
 
 import libae  # noqa: E402
 import strokes  # noqa: E402
 
 # What an editable install leaves in the source folder would be tested instead.
-if Path(libae.library_path).resolve() != LIBRARY:
+if INSTALLED:
+    if not Path(libae.library_path).resolve().is_relative_to(Path(sys.prefix).resolve()):
+        raise pytest.UsageError(f"the package found {libae.library_path}, not that of {sys.prefix}")
+elif Path(libae.library_path).resolve() != LIBRARY:
     raise pytest.UsageError(f"the package found {libae.library_path}, to be tested is {LIBRARY}")
 
 

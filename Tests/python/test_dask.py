@@ -166,11 +166,14 @@ def test_models_and_contexts_go_through_cloudpickle(model, images, packed):
     assert sent[3]().info == model.info
 
 
+@pytest.mark.page
 def test_the_code_in_the_docs_runs_and_gives_what_it_says(root, client, tmp_path, monkeypatch):
     """`py` marks what runs on a cluster, with Zarr."""
     pytest.importorskip("zarr", minversion="3.1", reason=f"Zarr 3.1 {MISSING}")
     monkeypatch.chdir(tmp_path)
     Path("digits.idx").write_bytes(strokes.idx(strokes.draw(600, seed=9)))
+    # Relative paths are of the processes that use them, and the workers began elsewhere.
+    client.run(os.chdir, tmp_path)
     page = root / "docs" / "dask.md"
     names = {"client": client}
     for code in code_in(page, "python"):

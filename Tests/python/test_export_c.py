@@ -444,6 +444,7 @@ def swift_tool(name: str) -> "str | None":
     return str(found) if found and found.is_file() else None
 
 
+@pytest.mark.page
 def test_the_commands_and_the_program_of_the_page_do_what_it_says(root, tmp_path):
     page = (root / "docs" / "embed-c.md").read_text()
     tool = os.environ.get("AEZ") or str(root / ".build" / "release" / "aez")

@@ -221,6 +221,7 @@ def blocks(path, language):
     return found
 
 
+@pytest.mark.page
 def test_the_c_and_cpp_code_in_the_docs_compiles_and_runs(root, prefix, files, tmp_path):
     page = root / "docs" / "c.md"
     shared = [f"-I{prefix}/include", f"-L{prefix}/lib", f"-Wl,-rpath,{prefix}/lib"]
@@ -242,6 +243,7 @@ def test_the_c_and_cpp_code_in_the_docs_compiles_and_runs(root, prefix, files, t
     assert libae.Model.open(tmp_path / "bars.aew").image_shape == (16, 16)
 
 
+@pytest.mark.page
 def test_the_functions_in_the_docs_pack_and_read(root, prefix, files, digits, tmp_path):
     code = next(code for code in blocks(root / "docs" / "c.md", "c") if "size_t pack(" in code)
     source = tmp_path / "pack.c"
@@ -286,6 +288,7 @@ def checked(code):
     )
 
 
+@pytest.mark.page
 def test_the_python_code_in_the_docs_runs_and_gives_what_it_says(root, library, files, digits, tmp_path):
     page = root / "docs" / "python.md"
     program = "\n".join(checked(code) for code in blocks(page, "python"))
@@ -295,6 +298,7 @@ def test_the_python_code_in_the_docs_runs_and_gives_what_it_says(root, library, 
     succeed([sys.executable, "-W", "error", "-c", program], cwd=tmp_path, environment=environment)
 
 
+@pytest.mark.page
 def test_the_python_code_in_the_readme_runs(root, files, digits, tmp_path):
     program = "import numpy as np\ndigits = np.fromfile('digits.idx', np.uint8)[16:].reshape(-1, 28, 28)\n"
     program += "\n".join(blocks(root / "bindings" / "python" / "README.md", "python"))

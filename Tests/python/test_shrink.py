@@ -72,6 +72,7 @@ def test_what_is_refused(images, model, decoder):
         pca.shrink(images)
 
 
+@pytest.mark.page
 def test_the_page_runs(root, tmp_path, monkeypatch):
     page = (root / "docs" / "shrink.md").read_text()
     commands = page.split("```sh\n")[1].split("```")[0]

@@ -509,6 +509,7 @@ def test_without_scikit_learn_the_package_works_and_the_module_says_what_to_inst
     assert said == "libae.sklearn needs scikit-learn 1.6 or later: pip install 'libae[sklearn]'\n"
 
 
+@pytest.mark.page
 def test_the_code_in_the_docs_runs_and_gives_what_it_says(root, tmp_path):
     pytest.importorskip("skops.io", reason="skops is not installed")
     program = "\n".join(checked(code) for code in blocks(root / "docs" / "scikit-learn.md", "python"))

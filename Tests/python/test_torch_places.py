@@ -455,6 +455,7 @@ def test_a_decoder_alone_is_a_module_of_codes(torch, places, model, decoder):
 # MARK: The page
 
 
+@pytest.mark.page
 def test_the_code_in_the_page_runs_and_gives_what_it_says(torch, root, tmp_path):
     (tmp_path / "digits.idx").write_bytes(strokes.idx(strokes.draw(1000, seed=9)))
     program = "\n".join(checked(code) for code in blocks(root / "docs" / "pytorch.md", "python"))

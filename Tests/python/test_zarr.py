@@ -634,6 +634,7 @@ for name in ("zarr", "numcodecs", "dask"):
     ]
 
 
+@pytest.mark.page
 def test_the_code_in_the_docs_runs_and_gives_what_it_says(root, tmp_path, monkeypatch, nothing_known):
     """`py` marks what needs xarray, too."""
     monkeypatch.chdir(tmp_path)
