@@ -173,39 +173,34 @@ CK_INLINE void FN(add_groups)(const size_t images, const size_t vectors, const i
 
 #if NARROW
 /* Adds to the sums of a block the products of `length` groups, which may be added up in 16 bits: one group's weights are at
-   `first`, others at `second` and from there on. Two images at a time, for which there are registers. */
+   `first`, others at `second` and from there on. */
 CK_INLINE void FN(add_run)(const size_t images, const size_t length, const integer_list *list, size_t image, size_t p,
-                           const int8_t *first, const int8_t *second, vi sum[IMAGES][2]) {
+                           const int8_t *first, const int8_t *second, vi sum[2][2]) {
+  __m256i part[2][2];
 #pragma clang loop unroll(full)
-  for (size_t i = 0; i < images; i += 2) {
-    __m256i part[2][2];
-    /* Weights are read anew: all of them would take more registers than there are. */
-    __asm__ volatile("" : "+r"(first), "+r"(second));
+  for (size_t g = 0; g < length; g++) {
+    const __m256i *w = (const __m256i *)(g ? second + (g - 1) * INTEGER_BLOCK * 4 : first);
+    __m256i low = _mm256_loadu_si256(w), high = _mm256_loadu_si256(w + 1);
 #pragma clang loop unroll(full)
-    for (size_t g = 0; g < length; g++) {
-      const __m256i *w = (const __m256i *)(g ? second + (g - 1) * INTEGER_BLOCK * 4 : first);
-      __m256i low = _mm256_loadu_si256(w), high = _mm256_loadu_si256(w + 1);
-#pragma clang loop unroll(full)
-      for (size_t l = 0; l < 2 && i + l < images; l++) {
-        __m256i x = _mm256_set1_epi32((int32_t)list->bytes[image + i + l][p + g]);
-        __m256i a = _mm256_maddubs_epi16(x, low), b = _mm256_maddubs_epi16(x, high);
-        part[l][0] = g ? _mm256_add_epi16(part[l][0], a) : a;
-        part[l][1] = g ? _mm256_add_epi16(part[l][1], b) : b;
-      }
+    for (size_t i = 0; i < images; i++) {
+      __m256i x = _mm256_set1_epi32((int32_t)list->bytes[image + i][p + g]);
+      __m256i a = _mm256_maddubs_epi16(x, low), b = _mm256_maddubs_epi16(x, high);
+      part[i][0] = g ? _mm256_add_epi16(part[i][0], a) : a;
+      part[i][1] = g ? _mm256_add_epi16(part[i][1], b) : b;
     }
-#pragma clang loop unroll(full)
-    for (size_t l = 0; l < 2 && i + l < images; l++)
-#pragma clang loop unroll(full)
-      for (size_t j = 0; j < 2; j++)
-        sum[i + l][j] += (vi)_mm256_madd_epi16(part[l][j], _mm256_set1_epi16(1));
   }
+#pragma clang loop unroll(full)
+  for (size_t i = 0; i < images; i++)
+#pragma clang loop unroll(full)
+    for (size_t j = 0; j < 2; j++)
+      sum[i][j] += (vi)_mm256_madd_epi16(part[i][j], _mm256_set1_epi16(1));
 }
 
-/* add_groups for narrow weights, of one block. */
+/* add_groups for narrow weights, of one block and one image or two, for which there are registers. */
 CK_INLINE void FN(add_narrow)(const size_t images, const integer_list *list, size_t image, const int8_t *weights,
                               const uint8_t *reaches, const uint8_t *runs, int32_t *sums) {
   enum { GROUP = INTEGER_BLOCK * 4 };
-  vi sum[IMAGES][2];
+  vi sum[2][2];
   size_t p = 0;
   sums += image * INTEGER_TILE;
 #pragma clang loop unroll(full)
@@ -252,6 +247,7 @@ CK_INLINE void FN(add_narrow)(const size_t images, const integer_list *list, siz
 static void FN(add_narrow_any)(const ck_integer_layer *layer, size_t images, size_t first, size_t width, size_t input,
                                const integer_list *list, int32_t *sums) {
   size_t groups = (layer->inputs + 3) / 4, blocks = (layer->outputs + INTEGER_BLOCK - 1) / INTEGER_BLOCK;
+  size_t all = images > IMAGES / 2 ? IMAGES : images; /* of the list */
   const int8_t *packed = layer->packed;
   const uint8_t *reaches = (const uint8_t *)packed + blocks * groups * INTEGER_BLOCK * 4, *runs = reaches + blocks * groups;
   for (size_t o = 0; o < width; o += INTEGER_BLOCK) {
@@ -259,11 +255,10 @@ static void FN(add_narrow_any)(const ck_integer_layer *layer, size_t images, siz
     const int8_t *w = packed + (block * groups + input / 4) * INTEGER_BLOCK * 4;
     const uint8_t *reach = reaches + block * groups + input / 4;
     const uint8_t *run = runs + block * ((groups + INTEGER_RUN - 1) / INTEGER_RUN) + input / (4 * INTEGER_RUN);
-    if (images > IMAGES / 2)
-      FN(add_narrow)(IMAGES, list, 0, w, reach, run, sums + o);
-    else
-      for (size_t i = 0; i < images; i++)
-        FN(add_narrow)(1, list, i, w, reach, run, sums + o);
+    for (size_t i = 0; i + 2 <= all; i += 2)
+      FN(add_narrow)(2, list, i, w, reach, run, sums + o);
+    if (all % 2)
+      FN(add_narrow)(1, list, all - 1, w, reach, run, sums + o);
   }
 }
 #endif
