@@ -885,15 +885,16 @@ def test_workers_get_sets_models_and_trainers_however_they_start(packed, model, 
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
 
 
-def test_images_unlike_the_default_models_are_warned_of():
+def test_images_unlike_those_of_the_model_are_warned_of():
     noise = np.random.default_rng(1).integers(0, 256, (40, 28, 28), np.uint8)
     digits = libae.default_model()
     words = r"40 of 40 images are stored as pixels: .* train a model .*exact=True"
     with pytest.warns(libae.PoorFitWarning, match=words) as caught:
         libae.compress(noise)
     assert caught[0].filename == __file__
-    # Asked for by name, or exact, or few of them: nothing to say.
-    libae.compress(noise, digits)
+    with pytest.warns(libae.PoorFitWarning, match='40 of 40 .*: the model "digits-high" reconstructs them too'):
+        libae.compress(noise, digits)
+    # Exact, or few of them: nothing to say.
     libae.compress(noise, exact=True)
     libae.compress(np.concatenate([np.zeros((400, 28, 28), np.uint8), noise]))
 

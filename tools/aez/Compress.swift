@@ -252,7 +252,8 @@ struct Compress: ParsableCommand {
       model.model == nil && writer.isMeasuring && Double(writer.squaredError) > variance.sum / share
     guard 10 * writer.rawImageCount > stream.count || isMissingMuch else { return nil }
     var figures = "\(grouped(writer.rawImageCount)) of \(counted(stream.count, "image")) stored raw"
-    if writer.isMeasuring {
+    // Pixels alone are restored as they were.
+    if writer.isMeasuring, writer.rawImageCount < stream.count {
       let pixelCount = Double(stream.count) * Double(stream.imageSize)
       figures += ", \(decibels(Double(writer.squaredError) / pixelCount / (255 * 255)).fixed(2)) dB"
     }

@@ -154,10 +154,10 @@ def codes(latents: npt.ArrayLike) -> Array:
     return _contiguous(array, _FLOAT32)
 
 
-def _refuse_colour(shape: tuple[int, ...], channels: int, grey: str) -> None:
+def _refuse_colour(shape: tuple[int, ...], channels: int, grey: str, advice: str = "") -> None:
     raise ShapeError(
-        f"images: shape {shape} looks like colour, {channels} channels, and grey images are expected; "
-        f"convert them: {grey}"
+        f"images: shape {shape} looks like colour, {channels} channels, and grey images are expected"
+        f"{advice + ', or' if advice else ';'} convert them: {grey}"
     )
 
 
@@ -183,7 +183,7 @@ def image_leading(
         leading = shape[:-2]
         if is_set and len(leading) >= 2 and leading[-1] in _COLOURS:
             _refuse_colour(
-                shape, leading[-1], f"images[:, :3].mean(axis={len(shape) - 3}).astype(numpy.uint8)"
+                shape, leading[-1], f"images[:, :3].mean(axis={len(shape) - 3}).astype(images.dtype)", advice
             )
         return leading
     if shape[-3:] == (height, width, 1):
@@ -191,7 +191,7 @@ def image_leading(
     if len(shape) >= 1 and shape[-1] == height * width:
         return shape[:-1]
     if len(shape) >= 3 and shape[-1] in _COLOURS:
-        _refuse_colour(shape, shape[-1], "images[..., :3].mean(axis=-1), as the type that they have")
+        _refuse_colour(shape, shape[-1], "images[..., :3].mean(axis=-1).astype(images.dtype)", advice)
     raise ShapeError(
         f"images: a shape that ends in ({height}, {width}) or ({height * width}) expected, "
         f"{shape} came{advice}"

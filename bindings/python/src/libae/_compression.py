@@ -134,15 +134,18 @@ class _Plan:
         return self.held.pointer, model, self.options.pointer
 
     def warn(self, packed: str | os.PathLike[Any] | Bytes, images: Array) -> None:
-        """Says if the models that nobody chose reconstruct many of the images too poorly."""
-        if not self.is_lossy or self.model is not None:
+        """Says if the model, or those that come with libae, reconstruct many of the images too poorly."""
+        if not self.is_lossy:
             return
-        with ImageSet.open(packed, context=self.held.context) as written:
+        with ImageSet.open(packed, self.model, context=self.held.context) as written:
             kept, count = written.info.kept_count, written.info.count
         # Of blank images and the like, pixels are smaller than codes; that is nothing to warn of.
         if 10 * kept > count and self._is_poor(images):
+            named = "the models that come with libae reconstruct"
+            if self.model:
+                named = f'the model "{self.model.name}" reconstructs'
             warnings.warn(
-                f"{kept} of {count} images are stored as pixels: the models that come with libae reconstruct "
+                f"{kept} of {count} images are stored as pixels: {named} "
                 "them too poorly; train a model of their own (libae.train), or keep every pixel (exact=True)",
                 PoorFitWarning,
                 stacklevel=4,
@@ -150,13 +153,14 @@ class _Plan:
 
     def _is_poor(self, images: Array) -> bool:
         """Whether more than a tenth of some images, evenly spread, are reconstructed too poorly."""
-        model = default_model(context=self.held.context)
+        model = self.model or default_model(context=self.held.context)
         images = images.reshape(-1, *model.image_shape)
         sample = images[:: max(1, len(images) // 200)]
         pictures = model.decode(model.encode(sample), dtype=np.uint8)
         # The rule by which the library stores an image as pixels.
-        error = np.square(pictures.astype(np.float64) - sample).mean(axis=(1, 2))
-        variance = sample.var(axis=(1, 2))
+        axes = tuple(range(1, sample.ndim))
+        error = np.square(pictures.astype(np.float64) - sample).mean(axis=axes)
+        variance = sample.var(axis=axes)
         return bool(10 * np.count_nonzero((variance > 0) & (error >= 7 / 8 * variance)) > len(sample))
 
 
@@ -548,8 +552,8 @@ def compress(
         StoppedError: `progress` returned False.
 
     Warns:
-        PoorFitWarning: no model was given, and those that come with libae reconstruct more than a tenth of
-            the images too poorly.
+        PoorFitWarning: the model, or those that come with libae, reconstruct more than a tenth of the images
+            too poorly.
     """
     parts: list[bytes] = []
     array = _arrays.byte_pixels(images)

@@ -211,7 +211,7 @@ _CLASSES: dict[int, type[Error]] = {
 
 
 class PoorFitWarning(UserWarning):
-    """Models that nobody chose reconstruct many of the images too poorly, which are stored as pixels."""
+    """A model reconstructs many of the images too poorly, which are stored as pixels."""
 
 
 def error_for(status: int, message: str, errno: int = 0, filename: Any = None) -> Error:
