@@ -892,7 +892,7 @@ def test_images_unlike_those_of_the_model_are_warned_of():
     with pytest.warns(libae.PoorFitWarning, match=words) as caught:
         libae.compress(noise)
     assert caught[0].filename == __file__
-    with pytest.warns(libae.PoorFitWarning, match='40 of 40 .*: the model "digits-high" reconstructs them too'):
+    with pytest.warns(libae.PoorFitWarning, match='40 of 40 .* "digits-high" reconstructs them too'):
         libae.compress(noise, digits)
     # Exact, or few of them: nothing to say.
     libae.compress(noise, exact=True)

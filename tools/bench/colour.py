@@ -195,9 +195,9 @@ def text(data, table):
         "## Colour, lossy", "",
         "![Images in colour as they are and as each codec restores them](images/colour-codes.png)", "",
         "Two networks trained on a set's other images, and codecs of pictures on one mosaic of the images.",
-        "Image sets without the model's bytes; the networks are in tools/bench/colour.py. Each latent is coded by tables",
-        "of its own, without its neighbours on a map of codes, from which AVIF and WebP predict; and a few thousand",
-        "images are few to learn a vector of codes from.", "",
+        "Image sets without the model's bytes; the networks are in tools/bench/colour.py. Each latent is",
+        "coded by tables of its own, without its neighbours on a map of codes, from which AVIF and WebP",
+        "predict; and a few thousand images are few to learn a vector of codes from.", "",
     ]  # fmt: skip
     for told in data["sets"].values():
         lines += [f"### {told['what']}, {told['count']} images", ""]
