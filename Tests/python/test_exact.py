@@ -121,6 +121,7 @@ def test_what_excludes_each_other_is_refused():
             libae.compress(images, **options)
 
 
+@pytest.mark.filterwarnings("ignore:.* are stored as pixels")  # the model is hardly trained
 @pytest.mark.parametrize(("what", "times"), [("flip", 10), ("cut", 10)])
 def test_damaged_sets_are_refused_or_lose_what_they_say(what, times):
     assert damage.run(what, times, seed=3) == times * 6

@@ -51,6 +51,7 @@ def bars(monkeypatch):
 OPTIONS = {"kind": "elu", "latent_size": 3, "hidden": (8,)}
 
 
+@pytest.mark.filterwarnings("ignore:.* are stored as pixels")  # the model is hardly trained
 def test_nothing_is_shown_unless_asked_for(images, bars, capfd):
     for progress in (None, False):
         model = libae.train(images[:50], steps=40, progress=progress, **OPTIONS)
@@ -136,6 +137,7 @@ def test_a_count_that_begins_again_is_another_bar(bars):
     assert [(each.total, each.n, each.closed) for each in bars] == [(90, 50, True), (400, 400, True)]
 
 
+@pytest.mark.filterwarnings("ignore:.* are stored as pixels")  # the model is hardly trained
 def test_without_tqdm_there_are_lines_on_standard_error(images, monkeypatch, capfd):
     monkeypatch.setitem(sys.modules, "tqdm", None)
     monkeypatch.setitem(sys.modules, "tqdm.auto", None)

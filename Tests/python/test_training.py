@@ -19,6 +19,7 @@ import strokes
 SMALL = {"latent_size": 3, "hidden": (16,), "batch_size": 50, "seed": 5}
 
 
+@pytest.mark.filterwarnings("ignore:.* are stored as pixels")  # the model is hardly trained
 @pytest.mark.parametrize("kind", ["pca", "linear", "sigmoid", "relu", "elu", "vae", "conv-vae"])
 def test_every_kind_trains_and_encodes(images, kind):
     hidden = (4, 4, 16) if kind == "conv-vae" else (16,)
