@@ -35,6 +35,17 @@ def test_the_second_decoder_makes_the_same_of_every_operation(name):
                 assert b"".join(other.images) == first[:].tobytes()
 
 
+@pytest.mark.parametrize("name", ["v3-coded-rgb", "v3-coded-rgb-form-2"])
+def test_the_second_decoder_reconstructs_coded_images(name):
+    """Of golden sets, whose images are the models' own: codes, which random images never are."""
+    weights = (ROOT / "Tests/golden" / GOLDEN["form" in name]).read_bytes()
+    data = (ROOT / "Tests/golden" / f"{name}.aez").read_bytes()
+    other = aez_decoder.read_set(data, aez_decoder.read_model(weights))
+    with libae.Model.open(weights) as model, libae.ImageSet.open(data, model) as first:
+        assert first.info.kept_count < first.info.count
+        assert b"".join(other.images) == first[:].tobytes()
+
+
 @pytest.mark.parametrize(
     "name",
     [
