@@ -37,7 +37,7 @@ import libae, numpy
 images = numpy.tile(numpy.arange(784, dtype=numpy.uint8).reshape(28, 28), (1000, 1, 1))
 assert (libae.decompress(libae.compress(images, exact=True)) == images).all()'
 timed "the extras $extras, and what pages use beside them" "$python" -m pip install --quiet --disable-pip-version-check \
-  "$wheel[$extras]" pytest skops xarray onnxscript "dask[distributed]"
+  "$wheel[$extras]" pytest skops xarray "dask[distributed]"
 export LIBAE_INSTALLED=1 AEZ=${AEZ:-$PWD/.build/release/aez}
 timed "what the pages say" "$python" -m pytest -q -p no:cacheprovider -m page -o addopts="-ra --strict-markers" \
   --durations=0 --durations-min=0.2 Tests/python

@@ -204,6 +204,8 @@ def test_the_places_of_the_readme(root, tmp_path, monkeypatch, place):
         assert Path("all.aez").read_bytes() == libae.compress(digits, exact=True)
 
 
+@pytest.mark.filterwarnings("ignore:.* are stored as pixels")  # the network has learned nothing
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the exporter that needs no package of its own
 def test_the_code_of_the_page_on_imports(root, tmp_path, monkeypatch):
     torch = pytest.importorskip("torch")
     for module in ("onnx", "safetensors"):
