@@ -141,6 +141,10 @@ def test_a_grey_model_refuses_colour(colours, model):
     ):
         with pytest.raises(libae.ShapeError, match="looks like colour, 3 channels.*grey"):
             call()
+    with pytest.raises(
+        libae.ShapeError, match=r"libae\.train.*exact=True.*convert them: .*astype\(images\.dtype\)"
+    ):
+        libae.compress(colours)
     with pytest.raises(libae.ShapeError, match="16 x 12 x 3 pixels.*takes 28 x 28"):
         libae.compress(colours, image_shape=(12, 16, 3))
     # A model is of no use to them, and no harm.

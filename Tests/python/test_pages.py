@@ -14,6 +14,7 @@ import libae
 import numpy as np
 import pytest
 import strokes
+from test_programs import blocks
 
 pytestmark = pytest.mark.page
 
@@ -225,8 +226,7 @@ def test_the_code_of_the_page_on_imports(root, tmp_path, monkeypatch):
         def decode(self, z):
             return torch.sigmoid(self.outward(z)).view(-1, self.channels, self.side, self.side)
 
-    page = (root / "docs" / "import.md").read_text()
-    pieces = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    pieces = blocks(root / "docs" / "import.md", "python")
     assert len(pieces) == 3
     digit = Network(1, 28)
     export = {"input_names": ["x"], "dynamic_axes": {"x": {0: "n"}}, "dynamo": False}
