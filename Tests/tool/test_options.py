@@ -163,7 +163,21 @@ def test_models_that_come_with_the_library_have_names(tmp_path, shared):
     (tmp_path / "digits-low").write_bytes((shared / "small.aew").read_bytes())
     assert json.loads(ok(*compress, "--model", "digits-low", cwd=tmp_path).out)["model"] == "small"
     done = run("compress", shared / "hundred.idx", "--model", "digits-lo", "-o", "b.aez", cwd=tmp_path)
-    assert (done.code, done.err) == (1, "aez: digits-lo: cannot open: No such file or directory\n")
+    assert (done.code, done.err) == (
+        1,
+        "aez: digits-lo: cannot open: No such file or directory; models that come with libae are digits-low, "
+        "digits-high, exact, mnist-30, universal, digits-low-small, digits-high-small\n",
+    )
+    # With a dot or a slash it is a path.
+    missing = ["compress", shared / "hundred.idx", "-o", "b.aez", "--model", "digits.aew"]
+    fails(1, "digits.aew: cannot open: No such file or directory", *missing, cwd=tmp_path)
+
+
+def test_info_tells_of_models_by_their_names(tmp_path, shared):
+    facts = json.loads(ok("info", "digits-low", "--json", cwd=tmp_path).out)
+    assert (facts["file"], facts["name"], facts["latents"]) == ("digits-low", "digits-low", 32)
+    (tmp_path / "digits-low").write_bytes((shared / "small.aew").read_bytes())
+    assert json.loads(ok("info", "digits-low", "--json", cwd=tmp_path).out)["name"] == "small"
 
 
 def test_qualities_are_one_scale(shared):

@@ -13,28 +13,34 @@ struct Info: ParsableCommand {
     usage: "aez info [<file>] [<options>]",
     discussion: """
       Takes weight files (.aew), image sets (.aez; their model is not needed) and images of every kind that \
-      other commands read. Without a file it tells of the default model, which is compiled into aez.
+      other commands read, and the names of models that come with libae. Without a file it tells of the default model, \
+      which is compiled into aez.
 
       EXAMPLES
         aez info elu.aew
+        aez info digits-low
         aez info digits.aez --json
         aez info digits/
       """)
 
-  @Argument(help: "A weight file, an image set, or images; - is standard input.") var file: String?
+  @Argument(
+    help:
+      "A weight file, the name of a model that comes with libae, an image set, or images; - is standard input."
+  ) var file: String?
   @OptionGroup var input: InputOptions
   @OptionGroup var report: ReportOptions
 
   func run() throws {
-    guard let file else {
-      var facts = Report()
-      facts.add("file", .null)
-      add(try BuiltInModels.summary(ShippedModel.standard), to: &facts)
-      try report.show(facts)
-      return
-    }
     var facts = Report()
-    facts.add("file", .string(file))
+    facts.add("file", file.map { .string($0) } ?? .null)
+    guard let file else {
+      add(try BuiltInModels.summary(ShippedModel.standard), to: &facts)
+      return try report.show(facts)
+    }
+    if let shipped = Models.shipped(file) {
+      add(try BuiltInModels.summary(shipped), to: &facts)
+      return try report.show(facts)
+    }
     // A folder, or a name such as mnist:test, is images.
     let isMNIST = try input.mnistFiles(file) != nil
     if isMNIST || file != "-" && Path.kind(file) == .folder {

@@ -48,9 +48,7 @@ struct SetModelOptions: ParsableArguments {
 enum Models {
   /// The model of a weight file, or one that comes with libae where no file has its name.
   static func open(_ path: String) throws(AEError) -> Autoencoder {
-    if ShippedModel.all.contains(where: { "\($0.name)" == path }), !File.exists(path) {
-      return try BuiltInModels.library.shipped(named: path)
-    }
+    if let shipped = shipped(path) { return try BuiltInModels.library.shipped(shipped) }
     let file = try bytes(path)
     let head = UnsafeBufferPointer(start: UnsafePointer(file.base), count: file.count)
     if let refusal = FileFormat.of(head).refusalAsWeights(path) { throw refusal }
@@ -64,9 +62,21 @@ enum Models {
     return model
   }
 
+  /// The model that comes with libae under this name; nil where a file has it.
+  static func shipped(_ name: String) -> ShippedModel? {
+    File.exists(name) ? nil : ShippedModel.all.first { "\($0.name)" == name }
+  }
+
   /// The bytes of a weight file, or as many as tell that it is none.
   static func bytes(_ path: String) throws(AEError) -> Buffer<UInt8> {
-    try WeightFile.bytes(try ByteInput(path: path, gunzips: false))
+    do throws(AEError) {
+      return try WeightFile.bytes(try ByteInput(path: path, gunzips: false))
+    } catch {
+      // A word without a dot or a slash is meant to be a name.
+      guard !File.exists(path), !path.utf8.contains(where: { $0 == 0x2E || $0 == 0x2F }) else { throw error }
+      let names = ShippedModel.all.map { "\($0.name)" }.joined(separator: ", ")
+      throw AEError(error.code, "\(error.message); models that come with libae are \(names)")
+    }
   }
 
   /// What new images of a set are encoded with; nil if they need no model, or if the embedded one is enough.
