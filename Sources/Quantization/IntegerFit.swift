@@ -299,7 +299,9 @@ private func integerLayer(
     // A channel of tiny weights still needs room for its bias.
     let floor = Double(layer.bias.base[o].magnitude) / (inputScale * largestBias)
     let step = steps.map { Double($0[o]) } ?? 0
-    let scale = step > 0 ? step : max(Double(largest) / Double(largestWeight), floor, 1e-30)
+    let smallest = max(Double(largest) / Double(largestWeight), floor, 1e-30)
+    let scale =
+      step > 0 ? step : isPruned ? WeightGrid.step(WeightGrid.quarters(atLeast: smallest)) : smallest
     var sum = 0
     feedback.round(
       layer.weights.base, output: o, scale: scale, largest: largestWeight, keepsZeros: isPruned,

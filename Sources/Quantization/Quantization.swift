@@ -45,6 +45,16 @@ public struct WeightGrid: Sendable {
     self.encoder = encoder
     self.decoder = decoder
   }
+
+  /// Steps are powers of 2^(1/4), so that a file has few of them: the one of this exponent.
+  package static func step(_ quarters: Int) -> Double { ExactMath.exp(Double(quarters) * quarter) }
+
+  /// The exponent of the least step that is not less than `value`, which is positive.
+  package static func quarters(atLeast value: Double) -> Int {
+    Int((ExactMath.log(value) / quarter).rounded(.up))
+  }
+
+  private static let quarter = 0.6931471805599453 / 4
 }
 
 /// The model with integer networks and a codec, fitted to images in bytes (a few thousand are enough).

@@ -174,6 +174,29 @@ private func goldenModel() throws(AEError) -> Autoencoder {
   }
 }
 
+/// The same with few pairs of multipliers and scales, as pruning leaves them, and in one layer more than a byte can number.
+private func goldenListed() throws(AEError) -> Autoencoder {
+  let model = try SampleModel.make(
+    kind: .elu, width: 20, height: 16, latentCount: 4, hidden: [300], floats: false, seed: 14, shift: 31,
+    isNarrow: true, weight: drawn(zeros: 900, isNarrow: true))
+  var random = RandomStream(seed: 15, stream: 0)
+  func listed(_ network: IntegerNetwork?) throws(AEError) {
+    for layer in try network?.layers() ?? [] {
+      // Of 300 outputs 280 have a pair of their own.
+      let pairCount = layer.outputs == 300 ? 280 : 7
+      let own = (0..<pairCount).map { _ in (Int32(random.below(1 << 30)), Float(random.below(1 << 20)) / 4096)
+      }
+      for output in 0..<layer.outputs {
+        let pair = output < pairCount ? output : random.below(pairCount)
+        (layer.multipliers.base[output], layer.sumScales.base[output]) = own[pair]
+      }
+    }
+  }
+  try listed(model.integerEncoder)
+  try listed(model.integerDecoder)
+  return model
+}
+
 /// A model of 14 x 12 pixels in colour with every kind of layer, of weights of 8 bits, some of them large.
 private func goldenNodes() throws(AEError) -> Autoencoder {
   let encoder = try NodeList(
@@ -194,6 +217,7 @@ private func goldenNodes() throws(AEError) -> Autoencoder {
 
 private let codedGoldenFiles: [(String, @Sendable () throws(AEError) -> Autoencoder)] = [
   ("tiny-coded.aew", goldenModel), ("tiny-coded-nodes.aew", goldenNodes),
+  ("tiny-coded-listed.aew", goldenListed),
 ]
 
 @Test("coded weights decode to the pixels of the first day")
@@ -202,6 +226,7 @@ func codedGolden() throws {
     [
       ("4a1dd39f4b92c1f140ae9131ab5691cf9cfcd8e5dda363e8772bc0aea4b36cbd", 1_284_601_426, 188_157_745),
       ("450eab2926cc537c749f8aa01cf7ea5acc53ef4357db068ad80da68a02b86969", 1_694_311_463, 961_625_943),
+      ("268125a179fa71dde9ef7084a59be0588f70949ea647223a72d4d331f5355476", 3_281_620_135, 482_791_518),
     ] as [(String, UInt32, UInt32)]
   for ((name, make), (hash, words, pixels)) in zip(codedGoldenFiles, expected) {
     let file = try File.read(treePath("Tests/golden/\(name)"))
@@ -256,15 +281,20 @@ private struct CodedAttack: CustomTestStringConvertible, Sendable {
 }
 
 extension RawWeightFile {
-  /// Where the first layer's order is in a coded section: behind the deflated part.
-  fileprivate func order(_ tag: String) -> Int {
-    4 + (0..<4).reduce(0) { $0 | Int(self[tag].raw[$1]) << (8 * $1) }
+  /// The first word of a coded section: bytes of the deflated part, and whether pairs are listed.
+  fileprivate func first(_ tag: String) -> Int {
+    (0..<4).reduce(0) { $0 | Int(self[tag].raw[$1]) << (8 * $1) }
   }
 
+  /// Where the first layer's order is in a coded section: behind the deflated part.
+  fileprivate func order(_ tag: String) -> Int { 4 + first(tag) & 0x7FFF_FFFF }
+
   /// Puts another deflated part into a coded section.
-  fileprivate mutating func replaceRest(_ tag: String, _ rest: [UInt8]) throws(AEError) {
+  fileprivate mutating func replaceRest(_ tag: String, _ rest: [UInt8], isListed: Bool = false)
+    throws(AEError)
+  {
     let deflated = try Zlib.deflate(rest, rest.count).array
-    let count = UInt32(deflated.count)
+    let count = UInt32(deflated.count) | (isListed ? 1 << 31 : 0)
     self[tag].raw.replaceSubrange(
       0..<order(tag), with: (0..<4).map { UInt8(truncatingIfNeeded: count >> (8 * $0)) } + deflated)
   }
@@ -272,6 +302,8 @@ extension RawWeightFile {
 
 /// The bytes of IDEC beside weights: 5 inputs, 48 hidden units, 120 pixels.
 private let restCount = 2 * (1 + 4096) + 12 * (48 + 120)
+/// Its pairs of a multiplier and a scale.
+private let pairCount = 48 + 120
 
 private let codedAttacks: [CodedAttack] = [
   CodedAttack(title: "a coded section that is empty", says: "IDEC: 0 stored bytes cannot make") {
@@ -291,7 +323,7 @@ private let codedAttacks: [CodedAttack] = [
   CodedAttack(title: "coded floats", code: .version, says: "section CODC: encoding 2") {
     $0["CODC"].encoding = 2
   },
-  CodedAttack(title: "a deflated part of 4 billion bytes", says: "4294967295 bytes expected") {
+  CodedAttack(title: "a deflated part of 4 billion bytes", says: "2147483647 bytes expected") {
     $0["IDEC"].raw.replaceSubrange(0..<4, with: [255, 255, 255, 255])
   },
   CodedAttack(title: "a deflated part beyond the section", says: "bytes expected") {
@@ -373,6 +405,45 @@ private let codedAttacks: [CodedAttack] = [
     file throws(AEError) in
     try file.replaceRest("IDEC", [UInt8](repeating: 0, count: restCount))
   },
+  CodedAttack(title: "listed pairs that are not listed", says: "make more than the \(restCount) declared") {
+    file throws(AEError) in
+    try file.replaceRest("IDEC", [UInt8](repeating: 1, count: restCount + pairCount))
+  },
+  CodedAttack(
+    title: "pairs that are said to be listed", says: "make \(restCount) bytes, \(restCount + pairCount)"
+  ) {
+    file throws(AEError) in
+    try file.replaceRest("IDEC", [UInt8](repeating: 1, count: restCount), isListed: true)
+  },
+  CodedAttack(
+    title: "a pair that is not in the list",
+    says: "IDEC: an output names a multiplier and a scale that are not listed"
+  ) {
+    file throws(AEError) in
+    var listed = [UInt8](repeating: 0, count: restCount + pairCount)
+    // The first output's may be the first one, and only that.
+    listed[1 + 4 * 48] = 1
+    try file.replaceRest("IDEC", listed, isListed: true)
+  },
+  CodedAttack(
+    title: "a pair far behind the list",
+    says: "IDEC: an output names a multiplier and a scale that are not listed"
+  ) {
+    file throws(AEError) in
+    var listed = [UInt8](repeating: 0, count: restCount + pairCount)
+    listed[1 + 4 * 48 + 47] = 254
+    try file.replaceRest("IDEC", listed, isListed: true)
+  },
+  // Every output takes the next pair: as many as there are outputs, all 0, and so is the shift.
+  CodedAttack(
+    title: "listed pairs to the last with a shift of 0",
+    says: "\"decoder.0.shift\" must be in 1 ... 62, not 0"
+  ) {
+    file throws(AEError) in
+    var listed = [UInt8](repeating: 0, count: restCount + pairCount)
+    for output in 0..<48 { listed[1 + 4 * 48 + output] = 255 }
+    try file.replaceRest("IDEC", listed, isListed: true)
+  },
 ]
 
 @Test("coded weights that lie are refused, and the refusal says what it is", arguments: codedAttacks)
@@ -435,6 +506,7 @@ func codedDamage() throws {
   let weight = drawn(zeros: 800, isNarrow: false)
   let files = [
     try RawWeightFile(try goldenModel(), .int8),
+    try RawWeightFile(try goldenListed(), .int8),
     try RawWeightFile(
       try SampleModel.make(
         kind: .convVAE, width: 8, height: 7, hidden: [16, 16, 24, 30], floats: false, weight: weight), .int8),

@@ -275,8 +275,10 @@ def read_integers(nodes: list[Node], raw: bytes, given: tuple[int, int, int], la
     need(at == len(raw), "IDEC: its size")
 
 
-def weight_places(nodes: list[Node], given: tuple[int, int, int]) -> tuple[list[tuple[int, int, int]], int]:
-    """Of each layer where its weights begin in the raw bytes, their rows and columns; and the raw bytes."""
+def weight_places(
+    nodes: list[Node], given: tuple[int, int, int]
+) -> tuple[list[tuple[int, int, int, int]], int]:
+    """Of each layer where its weights begin in the raw bytes, their rows and columns, its biases; and the raw bytes."""
     places, at = [], 0
     for index, node in enumerate(nodes):
         inputs, outputs = sources_of(nodes, index, given), node.shape[2]
@@ -290,7 +292,7 @@ def weight_places(nodes: list[Node], given: tuple[int, int, int]) -> tuple[list[
             at += {ADD: 11 + 4096, ACTIVATION: 256, CONCATENATE: 512}.get(node.operation, 0)
             continue
         at += 1 if node.operation == DENSE else 2
-        places.append((at, rows, columns))
+        places.append((at, rows, columns, outputs))
         at += rows * columns + 12 * outputs + 4096
     return places, at
 
@@ -408,15 +410,39 @@ def read_matrix(
     return [list(row) for row in zip(*matrix)] if transposed else matrix
 
 
+def unlisted(listed: bytes, places: list[tuple[int, int, int, int]]) -> bytes:
+    """The bytes beside weights, with the multiplier and the scale of every output in its place."""
+    plain, at, weights = b"", 0, 0
+    for start, rows, columns, outputs in places:
+        # Up to the multipliers, in the bytes without weights.
+        upto = at + (start - weights) - len(plain) + 4 * outputs
+        plain, at = plain + listed[at:upto], upto
+        weights += rows * columns
+        numbers, planes = listed[at : at + outputs], listed[at + outputs : at + 9 * outputs]
+        at += 9 * outputs
+        used, entries = 0, []
+        for number in numbers:
+            need(number <= used or number == 255, "coded weights: a multiplier and a scale")
+            entry = used if number == 255 else number
+            used += entry == used
+            entries.append(entry)
+        plain += bytes(planes[plane * outputs + entry] for plane in range(8) for entry in entries)
+    return plain + listed[at:]
+
+
 def read_coded(stored: bytes, nodes: list[Node], given: tuple[int, int, int], largest: int) -> bytes:
     """The raw bytes of a section of integers whose weights are coded."""
     places, size = weight_places(nodes, given)
-    (deflated,) = struct.unpack_from("<I", stored)
+    (word,) = struct.unpack_from("<I", stored)
+    listed, deflated = divmod(word, 1 << 31)
     at = 4 + deflated
     need(at <= len(stored), "coded weights: the deflated part")
-    rest = inflate(stored[4:at], size - sum(rows * columns for _, rows, columns in places))
+    size -= sum(rows * columns for _, rows, columns, _ in places)
+    rest = inflate(stored[4:at], size + listed * sum(outputs for _, _, _, outputs in places))
+    if listed:
+        rest = unlisted(rest, places)
     raw, taken = b"", 0
-    for start, rows, columns in places:
+    for start, rows, columns, _ in places:
         taken, upto = taken + start - len(raw), taken
         raw += rest[upto:taken]
         order = struct.unpack_from("<BHH", stored, at)

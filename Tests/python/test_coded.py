@@ -15,7 +15,7 @@ sys.path.append(str(ROOT / "Tests/independent"))
 
 import aez_decoder  # noqa: E402
 
-GOLDEN = ["tiny-coded.aew", "tiny-coded-nodes.aew"]
+GOLDEN = ["tiny-coded.aew", "tiny-coded-nodes.aew", "tiny-coded-listed.aew"]
 
 # Golden models have random weights: images that they reconstruct there are none.
 pytestmark = pytest.mark.filterwarnings("ignore:.* are stored as pixels")
@@ -51,6 +51,8 @@ def test_the_second_decoder_makes_the_same_of_coded_weights(name, tmp_path):
         "a-coded-section-without-orders",
         "a-coded-weight-that-is-too-large",
         "a-deflated-part-that-makes-too-much",
+        "a-pair-far-behind-the-list",
+        "a-pair-that-is-not-in-the-list",
         "a-period-of-less-than-a-step",
         "an-order-of-the-code-of-2",
         "bytes-after-coded-weights",

@@ -180,26 +180,83 @@ private final class WeightCoder {
 }
 
 extension IntegerSection {
-  /// Copies what lies between weights, from or to memory of nothing else.
-  @inline(never)
-  private func copyRest(
-    _ rest: UnsafeMutablePointer<UInt8>, _ raw: UnsafeMutablePointer<UInt8>, isReading: Bool
-  ) {
-    let starts = layout()
-    var (done, taken) = (0, 0)
-    for index in 0...shapes.count {
-      let count = starts[index] - done
-      let (source, target) = isReading ? (rest + taken, raw + done) : (raw + done, rest + taken)
-      target.update(from: source, count: count)
-      taken += count
-      if index < shapes.count { done = starts[index] + shapes[index].weightCount }
+  /// In the count of deflated bytes: pairs are listed.
+  private static let areListed: UInt32 = 1 << 31
+
+  /// A pair of a multiplier and a scale, a byte in each of 8 planes.
+  private struct Pair {
+    let bytes: UnsafeMutablePointer<UInt8>
+    let stride: Int
+
+    var word: UInt64 {
+      @inline(never) get {
+        var word: UInt64 = 0
+        for plane in 0..<8 { word = word << 8 | UInt64(bytes[plane &* stride]) }
+        return word
+      }
     }
+
+    @inline(never)
+    func set(_ other: Pair) { for plane in 0..<8 { bytes[plane &* stride] = other.bytes[plane &* stride] } }
   }
 
-  private var restCount: Int {
-    var count = rawCount
-    for shape in shapes { count -= shape.weightCount }
-    return count
+  /// Copies what lies between weights, from or to memory of nothing else.
+  ///
+  /// - Parameter isListed: whether each pair of a multiplier and a scale is there once for a layer: pruned networks have few,
+  ///   and planes hide that from deflate.
+  /// - Returns: how many pairs are listed; nil if an output names one that is not.
+  @inline(never)
+  private func copyRest(
+    _ rest: UnsafeMutablePointer<UInt8>, _ raw: UnsafeMutablePointer<UInt8>, isReading: Bool, isListed: Bool
+  ) -> Int? {
+    let starts = layout()
+    var (rest, at, pairCount) = (rest, 0, 0)
+    for index in 0...shapes.count {
+      let channels = isListed && index < shapes.count ? shapes[index].channels : 0
+      for part in 0..<2 {
+        // What lies before the weights, then the biases.
+        let count = part == 0 ? starts[index] - at : 4 * channels
+        (isReading ? raw + at : rest).update(from: isReading ? rest : raw + at, count: count)
+        rest += count
+        at += count
+        if part == 0 && index < shapes.count { at += shapes[index].weightCount }
+      }
+      let numbers = rest
+      rest += channels
+      var used = 0
+      for output in 0..<channels {
+        let pair = Pair(bytes: raw + at + output, stride: channels)
+        var entry = 0
+        if isReading {
+          entry = Int(numbers[output])
+          guard entry <= used || entry == 255 else { return nil }
+        } else {
+          let word = pair.word
+          while entry < min(used, 255) && Pair(bytes: rest + entry, stride: channels).word != word {
+            entry += 1
+          }
+          numbers[output] = UInt8(truncatingIfNeeded: entry)
+        }
+        if entry == 255 { entry = used }
+        let listed = Pair(bytes: rest + entry, stride: channels)
+        isReading ? pair.set(listed) : listed.set(pair)
+        if entry == used { used += 1 }
+      }
+      pairCount += used
+      at += 8 * channels
+      rest += 8 * channels
+    }
+    return pairCount
+  }
+
+  /// Bytes of what lies between weights, and how many outputs have a pair of a multiplier and a scale.
+  private func restCounts() -> (bytes: Int, pairs: Int) {
+    var (bytes, pairs) = (rawCount, 0)
+    for shape in shapes {
+      bytes -= shape.weightCount
+      pairs += shape.channels
+    }
+    return (bytes, pairs)
   }
 
   /// The raw bytes of a stored section, in whatever form it is.
@@ -209,11 +266,17 @@ extension IntegerSection {
   func raw(_ stored: StoredSection) throws(AEError) -> Buffer<UInt8> {
     guard stored.entry.encoding == .coded else { return try stored.raw() }
     var reader = ByteReader(stored.bytes.base, count: stored.bytes.count, name: stored.name)
-    let deflatedCount = Int(try reader.u32())
+    let word = try reader.u32()
+    let deflatedCount = Int(word & ~IntegerSection.areListed)
+    let isListed = word & IntegerSection.areListed != 0
+    let counts = restCounts()
     let rest = try Zlib.inflate(
-      try reader.bytes(deflatedCount), deflatedCount, rawCount: restCount, name: stored.name)
+      try reader.bytes(deflatedCount), deflatedCount, rawCount: counts.bytes + (isListed ? counts.pairs : 0),
+      name: stored.name)
     let raw = try Buffer<UInt8>(count: rawCount)
-    copyRest(rest.base, raw.base, isReading: true)
+    guard copyRest(rest.base, raw.base, isReading: true, isListed: isListed) != nil else {
+      throw reader.fail("an output names a multiplier and a scale that are not listed")
+    }
     let starts = layout()
     for index in 0..<shapes.count where shapes[index].hasWeights {
       try readLayer(index, raw.base + starts[index], &reader, stored.bytes.base)
@@ -272,11 +335,14 @@ extension IntegerSection {
       }
     }
     guard excess >= 0 else { return nil }
-    let rest = try Buffer<UInt8>(count: restCount)
-    copyRest(rest.base, raw.base, isReading: false)
-    let deflated = try Zlib.deflate(rest.base, rest.count)
+    let counts = restCounts()
+    let rest = try Buffer<UInt8>(count: counts.bytes + counts.pairs)
+    let pairCount = copyRest(rest.base, raw.base, isReading: false, isListed: true) ?? 0
+    let isListed = 2 * pairCount < counts.pairs
+    if !isListed { _ = copyRest(rest.base, raw.base, isReading: false, isListed: false) }
+    let deflated = try Zlib.deflate(rest.base, isListed ? rest.count : counts.bytes)
     let writer = ByteWriter()
-    try writer.u32(UInt32(truncatingIfNeeded: deflated.count))
+    try writer.u32(UInt32(truncatingIfNeeded: deflated.count) | (isListed ? IntegerSection.areListed : 0))
     try writer.bytes(deflated)
     let list = endsInWords ? architecture.encoder : architecture.decoder
     for index in 0..<shapes.count {
