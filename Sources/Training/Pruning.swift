@@ -5,6 +5,7 @@ import CKernels
 import Compute
 import Core
 import Network
+import Quantization
 
 /// How far pruning has come at a step.
 package struct PruningStage {
@@ -45,8 +46,8 @@ package struct PruningSchedule: Sendable {
 /// straight-through estimator (Bengio et al. 2013). A weight that was pruned stays 0: letting it come back, as Guo et al.
 /// (2016) do, was tried, and at few weights training became restless and ended worse.
 package final class Pruning {
-  /// The largest multiple of a channel's step: 15 values, 4 bits.
-  static let largestMultiple: Float = 7
+  /// The largest multiple of a channel's step: 7 for weights of 4 bits, which take 15 values.
+  private let largestMultiple: Float
   /// Steps between two choices of the weights that stay, in long runs and in short ones.
   private static func interval(_ stepCount: Int) -> Int { max(1, min(100, stepCount / 50)) }
 
@@ -77,11 +78,14 @@ package final class Pruning {
   /// Whether weights were chosen at the density that is aimed at, and quantised.
   private var isAtEnd = false
 
-  /// - Parameter isQuantised: whether a network's layer is quantised, by network and node.
-  init(_ networks: [TrainableNetwork], schedule: PruningSchedule, isQuantised: (Int, Int) -> Bool)
-    throws(AEError)
-  {
+  /// - Parameters:
+  ///   - bitCount: of each weight that is quantised, 2 to 7.
+  ///   - isQuantised: whether a network's layer is quantised, by network and node.
+  init(
+    _ networks: [TrainableNetwork], schedule: PruningSchedule, bitCount: Int, isQuantised: (Int, Int) -> Bool
+  ) throws(AEError) {
     self.schedule = schedule
+    largestMultiple = Float(1 << (bitCount - 1) - 1)
     var layers: [[Layer?]] = []
     for (half, network) in networks.enumerated() {
       var own: [Layer?] = []
@@ -112,7 +116,7 @@ package final class Pruning {
           var projection = ck_projection(
             weights: layer.weights.values.base + row * columns, residual: layer.residual.base + row * columns,
             keep: UnsafePointer(layer.keep.base + row * columns), step: layer.steps[row % channels],
-            largest: Pruning.largestMultiple)
+            largest: largestMultiple)
           ck_project(columns, &projection)
         }
       }
@@ -143,7 +147,7 @@ package final class Pruning {
       steps.withUnsafeMutableBufferPointer { steps in
         nonisolated(unsafe) let steps = steps
         parallelRows(channels) { _, first, count in
-          for channel in first..<first + count { steps[channel] = Pruning.step(layer, channel) }
+          for channel in first..<first + count { steps[channel] = step(layer, channel) }
         }
       }
       layer.steps = steps
@@ -159,9 +163,8 @@ package final class Pruning {
     return Int(saliency.bitPattern >> 16)
   }
 
-  /// The step of a channel: the one of the least squared error of the weights that stay. Steps are powers of 2^(1/4), of
-  /// which a file needs few.
-  private static func step(_ layer: Layer, _ channel: Int) -> Float {
+  /// The step of a channel: the one of the least squared error of the weights that stay.
+  private func step(_ layer: Layer, _ channel: Int) -> Float {
     let columns = layer.shape.columns
     var largest: Float = 0
     for row in Swift.stride(from: channel, to: layer.shape.rows, by: layer.shape.channels) {
@@ -171,11 +174,11 @@ package final class Pruning {
     }
     guard largest > 0 else { return layer.steps[channel] }
     var best = (error: Float.infinity, step: Float(0))
-    // From the largest weight on its largest multiple down to a quarter of that.
-    var quarter = Int(
-      (ExactMath.log(Double(largest / largestMultiple)) / 0.6931471805599453 * 4).rounded(.up))
-    for _ in 0..<9 {
-      let step = Float(ExactMath.exp(Double(quarter) * 0.6931471805599453 / 4))
+    // From the largest weight on its largest multiple down to a quarter of that; with few multiples the largest weights
+    // are cut off sooner.
+    var quarters = WeightGrid.quarters(atLeast: Double(largest / largestMultiple))
+    for _ in 0..<(largestMultiple < 7 ? 17 : 9) {
+      let step = Float(WeightGrid.step(quarters))
       var error: Float = 0
       for row in Swift.stride(from: channel, to: layer.shape.rows, by: layer.shape.channels) {
         for i in row * columns..<(row + 1) * columns where layer.keep.base[i] != 0 {
@@ -186,7 +189,7 @@ package final class Pruning {
       }
       // The coarser step has the smaller multiples, which take fewer bits.
       if error < best.error * 0.98 { best = (error, step) }
-      quarter -= 1
+      quarters -= 1
     }
     return best.step
   }

@@ -79,7 +79,7 @@ private struct Attempt {
 package struct Shrinking {
   /// Images that qualities are measured on, and that codecs of attempts are fitted to, at most.
   private static let (largestHeldOutCount, fittedCount) = (2000, 6000)
-  /// Densities are tried until they are as near to each other as this ratio.
+  /// Strides from one density to the next are at least this ratio.
   private static let nearest = 1.1
   /// No lower one is tried.
   private static let lowestDensity = 0.001
@@ -131,26 +131,28 @@ package struct Shrinking {
     if let density = options.density {
       best = try attempt(start, 1, density)
     } else {
-      // Downwards from what succeeded, then between that and what did not.
+      // Downwards from what succeeded, in smaller strides after what did not. A density that was too low for one
+      // beginning may do for a later one: networks go on learning while they are pruned.
       var kept: Attempt?
-      var (high, low) = (1.0, 0.0)
-      var next = 0.25
-      while kept == nil || high / max(low, Shrinking.lowestDensity) > Shrinking.nearest {
-        let tried = try attempt(kept?.model ?? start, kept?.density ?? 1, next)
+      var stride = 0.25
+      while true {
+        let from = kept?.density ?? 1
+        // With all of the weights, what their few values cost.
+        let next = stride > 1 / Shrinking.nearest ? 1 : max(from * stride, Shrinking.lowestDensity)
+        guard kept == nil || next < from else { break }
+        let tried = try attempt(kept?.model ?? start, from, next)
         if tried.loss <= options.targetLoss {
           kept = tried
-          high = next
-          next = low > 0 ? (low * high).squareRoot() : max(next * 0.6, Shrinking.lowestDensity)
-        } else {
-          low = next
-          guard next < 1 else {
-            throw AEError(
-              .diverged,
-              "weights of 4 bits lose \(tried.loss) dB if all of them stay, and \(options.targetLoss) dB may be lost: "
-                + "take more steps, or a larger target loss")
-          }
-          next = kept == nil && next >= 0.7 ? 1 : (low * high).squareRoot()
+          if next == 1 { break }
+          continue
         }
+        guard next < 1 else {
+          throw AEError(
+            .diverged,
+            "weights of \(options.weightBitCount) bits lose \(tried.loss) dB if all of them stay, and \(options.targetLoss) dB may be lost: "
+              + "take more steps, or a larger target loss")
+        }
+        stride = stride.squareRoot()
       }
       guard let found = kept else { throw AEError(.internal, "nothing was kept") }
       best = found
@@ -178,7 +180,7 @@ package struct Shrinking {
     let pruning = try Pruning(
       [trainer.encoder, trainer.decoder],
       schedule: PruningSchedule(from: from, to: to, stepCount: options.stepCount),
-      isQuantised: { half, node in half == 0 || !reads[node] })
+      bitCount: options.weightBitCount, isQuantised: { half, node in half == 0 || !reads[node] })
     trainer.pruning = pruning
     try trainer.fit(
       pixels, count: trainedCount, progressInterval: 100,

@@ -8,8 +8,10 @@ import Options
 /// How a model is shrunk.
 public struct ShrinkOptions: Sendable {
   public var targetLoss = 0.1
-  /// nil: found by bisection for the target loss.
+  /// nil: searched for, by the target loss.
   public var density: Double?
+  /// Bits of a weight: 2^bits - 1 values, and 0 is one of them.
+  public var weightBitCount = 4
   public var stepCount = 20_000
   public var batchSize: Int?
   public var learningRate = 1e-3
@@ -32,6 +34,9 @@ public struct ShrinkOptions: Sendable {
       .number(
         "density", 0.001...1, automatic: "the lowest that keeps to the target loss",
         "The share of weights that stay.", { $0.density }, { $0.density = $1 }),
+      .integer(
+        "weight_bits", 2...7, "Bits of each weight that stays: 4 are 15 values.",
+        { $0.weightBitCount }, { $0.weightBitCount = $1 }),
       .integer(
         "steps", 1...(1 << 32), "Steps of training for each density that is tried.",
         { $0.stepCount }, { $0.stepCount = $1 }),

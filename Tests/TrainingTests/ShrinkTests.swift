@@ -76,6 +76,23 @@ struct ShrinkTests {
     #expect(abs(floats - integers) < 0.6, "\(floats) and \(integers) dB")
   }
 
+  @Test("Weights take the values that their bits allow", arguments: [2, 3, 7])
+  func bits(bitCount: Int) throws {
+    let model = try trained(.elu, steps: 300)
+    let pixels = try blobs(count: 400)
+    var options = ShrinkOptions()
+    options.density = 0.4
+    options.weightBitCount = bitCount
+    options.stepCount = 300
+    let result = try shrunk(model, pixels: pixels.base, count: 400, options: options)
+    #expect(result.loss.isFinite && result.loss < 3)
+    var largest = 0
+    for layer in try #require(result.model.integerEncoder).layers() where layer.shape.hasWeights {
+      largest = max(largest, layer.weights.array.map { abs(Int($0)) }.max() ?? 0)
+    }
+    #expect(largest <= 1 << (bitCount - 1) - 1 && largest > (1 << (bitCount - 1) - 1) / 2)
+  }
+
   @Test("The target loss is kept to, by a density that was searched")
   func target() throws {
     let model = try trained(.elu)

@@ -108,7 +108,6 @@ def test_a_file_is_there_once_all_is_written_and_not_before(model, images, tmp_p
     path = tmp_path / "set.aez"
     path.write_bytes(b"old")
 
-
     def fails():
         with libae.ImageSetWriter(path, model) as writer:
             writer.add(images)

@@ -59,9 +59,7 @@ def test_every_command_takes_a_model_in_colour(made):
     assert f"images  4 of {shape}\n" in report
     ok("reconstruct", "images.npy", *of, "--count", 2, "-o", "pairs.png", cwd=folder)
     assert read_png((folder / "pairs.png").read_bytes()).shape == (11, 13, channels)
-    what, others = (
-        ("transparency", ".png or .pam") if channels == 4 else ("colours", ".png, .ppm or .pam")
-    )
+    what, others = ("transparency", ".png or .pam") if channels == 4 else ("colours", ".png, .ppm or .pam")
     for command in (("sample", *of), ("decode", "codes.npy", *of), ("reconstruct", "images.npy", *of)):
         message = f"x.pgm: PGM files do not hold {what}, which the images have: write them as {others}"
         fails(1, message, *command, "-o", "x.pgm", cwd=folder)

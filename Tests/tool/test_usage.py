@@ -62,7 +62,7 @@ def test_version_is_that_of_the_header():
         (["fetch", "fashion"], "There is no 'fashion' to fetch: aez fetch mnist."),
         (
             ["train", "a.idx", "-o", "b", "--kind", "gan"],
-            '--kind takes one of pca, linear, sigmoid, relu, elu, vae, conv-vae, '
+            "--kind takes one of pca, linear, sigmoid, relu, elu, vae, conv-vae, "
             'residual-vae, custom, not "gan".',
         ),
         (

@@ -22,7 +22,8 @@ struct Shrink: ParsableCommand {
     usage: "aez shrink <model> [<images>] -o <model.aew> [<options>]",
     discussion: """
       Most of the weights become 0, the others one of 15 values of their channel, while the model is trained on. How many \
-      stay is found by bisection, so that the pictures lose no more than --target-loss; --density says it outright. \
+      stay is searched for, one density after another, so that the pictures lose no more than --target-loss; --density \
+      says it outright. \
       Without images the model is trained on images that it draws itself, of codes as its tables have them.
 
       EXAMPLES

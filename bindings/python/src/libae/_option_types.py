@@ -102,6 +102,7 @@ class ShrinkingOptions(TypedDict, total=False):
 
     target_loss: float | None
     density: float | None
+    weight_bits: int | None
     steps: int | None
     batch_size: int | None
     learning_rate: float | None
