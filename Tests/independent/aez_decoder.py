@@ -278,7 +278,7 @@ def read_integers(nodes: list[Node], raw: bytes, given: tuple[int, int, int], la
 def weight_places(
     nodes: list[Node], given: tuple[int, int, int]
 ) -> tuple[list[tuple[int, int, int, int]], int]:
-    """Of each layer where its weights begin in the raw bytes, their rows and columns, its biases; and the raw bytes."""
+    """Of each layer where its weights begin, their rows and columns, its biases; and the raw bytes of all."""
     places, at = [], 0
     for index, node in enumerate(nodes):
         inputs, outputs = sources_of(nodes, index, given), node.shape[2]
