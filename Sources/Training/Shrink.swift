@@ -140,8 +140,16 @@ package struct Shrinking {
         // With all of the weights, what their few values cost.
         let next = stride > 1 / Shrinking.nearest ? 1 : max(from * stride, Shrinking.lowestDensity)
         guard kept == nil || next < from else { break }
-        let tried = try attempt(kept?.model ?? start, from, next)
-        if tried.loss <= options.targetLoss {
+        var tried = try attempt(kept?.model ?? start, from, next)
+        // What is lost often comes back with more steps: as long as each attempt halves what is too much.
+        var excess = tried.loss - options.targetLoss
+        var largest = 2 * options.targetLoss
+        while excess > 0 && excess < largest {
+          tried = try attempt(tried.model, next, next)
+          largest = excess / 2
+          excess = tried.loss - options.targetLoss
+        }
+        if excess <= 0 {
           kept = tried
           if next == 1 { break }
           continue
