@@ -51,7 +51,7 @@ public struct ShippedModel: Sendable, Equatable {
     qualityCount: 7, firstScaleQuality: 0)
   /// `high`, likewise.
   public static let highSmall = ShippedModel(
-    name: "digits-high-small", hash: "61ab1b7ffac6e4cd2448ec9d47c9961f1b9e572207c0a581f992ff4ea909b8d3",
+    name: "digits-high-small", hash: "4b70da39e7aecf8c3d72a95b5345c81c554f0b9b1fccc3fc712c961474cb2df7",
     qualityCount: 7, firstScaleQuality: 0)
 
   public static let all = [low, high, exact, first, universal, lowSmall, highSmall]
