@@ -49,7 +49,7 @@ enum Models {
   /// The model of a weight file, or one that comes with libae where no file has its name.
   static func open(_ path: String) throws(AEError) -> Autoencoder {
     if let shipped = shipped(path) { return try BuiltInModels.library.shipped(shipped) }
-    let file = try bytes(path)
+    let file = try bytes(ofNamed: path)
     let head = UnsafeBufferPointer(start: UnsafePointer(file.base), count: file.count)
     if let refusal = FileFormat.of(head).refusalAsWeights(path) { throw refusal }
     return try WeightFile.read(file.base, file.count, name: path)
@@ -69,8 +69,13 @@ enum Models {
 
   /// The bytes of a weight file, or as many as tell that it is none.
   static func bytes(_ path: String) throws(AEError) -> Buffer<UInt8> {
+    try WeightFile.bytes(try ByteInput(path: path, gunzips: false))
+  }
+
+  /// The same where a name would do, too: what is neither is answered with the names.
+  private static func bytes(ofNamed path: String) throws(AEError) -> Buffer<UInt8> {
     do throws(AEError) {
-      return try WeightFile.bytes(try ByteInput(path: path, gunzips: false))
+      return try bytes(path)
     } catch {
       // A word without a dot or a slash is meant to be a name.
       guard !File.exists(path), !path.utf8.contains(where: { $0 == 0x2E || $0 == 0x2F }) else { throw error }
