@@ -179,22 +179,46 @@ private func goldenListed() throws(AEError) -> Autoencoder {
   let model = try SampleModel.make(
     kind: .elu, width: 20, height: 16, latentCount: 4, hidden: [300], floats: false, seed: 14, shift: 31,
     isNarrow: true, weight: drawn(zeros: 900, isNarrow: true))
+  try sharePairs(model)
+  return model
+}
+
+/// Gives a model's layers few pairs of multipliers and scales, those of 300 outputs 280.
+private func sharePairs(_ model: Autoencoder) throws(AEError) {
   var random = RandomStream(seed: 15, stream: 0)
-  func listed(_ network: IntegerNetwork?) throws(AEError) {
-    for layer in try network?.layers() ?? [] {
-      // Of 300 outputs 280 have a pair of their own.
-      let pairCount = layer.outputs == 300 ? 280 : 7
+  for network in [model.integerEncoder, model.integerDecoder] {
+    for layer in try network?.layers() ?? [] where layer.shape.hasWeights {
+      let channels = layer.shape.channels
+      let pairCount = channels == 300 ? 280 : 7
       let own = (0..<pairCount).map { _ in (Int32(random.below(1 << 30)), Float(random.below(1 << 20)) / 4096)
       }
-      for output in 0..<layer.outputs {
-        let pair = output < pairCount ? output : random.below(pairCount)
-        (layer.multipliers.base[output], layer.sumScales.base[output]) = own[pair]
+      for channel in 0..<channels {
+        let pair = channel < pairCount ? channel : random.below(pairCount)
+        (layer.multipliers.base[channel], layer.sumScales.base[channel]) = own[pair]
       }
     }
   }
-  try listed(model.integerEncoder)
-  try listed(model.integerDecoder)
-  return model
+}
+
+@Test("shared pairs are listed and come back, beside nodes of every kind")
+func listedRoundTrip() throws {
+  let weight = drawn(zeros: 880, isNarrow: false)
+  let models = [
+    // With sums, whose nodes have multipliers and no weights.
+    try SampleModel.make(try SampleModel.custom(), floats: false, weight: weight),
+    try SampleModel.make(
+      kind: .convVAE, width: 8, height: 7, hidden: [16, 16, 24, 30], floats: false, weight: weight),
+    try goldenNodes(),
+  ]
+  for (index, model) in models.enumerated() {
+    let before = try WeightFile.write(model, storage: .int8).count
+    try sharePairs(model)
+    let tags = try roundTrip(model, "\(index)")
+    let file = try RawWeightFile(model, .int8)
+    let listed = tags.filter { file.first($0) >> 31 != 0 }
+    #expect(!listed.isEmpty, "\(index): \(tags)")
+    #expect(try WeightFile.write(model, storage: .int8).count < before)
+  }
 }
 
 /// A model of 14 x 12 pixels in colour with every kind of layer, of weights of 8 bits, some of them large.
@@ -297,6 +321,13 @@ extension RawWeightFile {
     let count = UInt32(deflated.count) | (isListed ? 1 << 31 : 0)
     self[tag].raw.replaceSubrange(
       0..<order(tag), with: (0..<4).map { UInt8(truncatingIfNeeded: count >> (8 * $0)) } + deflated)
+  }
+
+  /// Puts zeros into IDEC with pairs listed, and numbers of pairs for the 48 outputs of the first layer.
+  fileprivate mutating func replaceListed(_ number: (Int) -> UInt8) throws(AEError) {
+    var listed = [UInt8](repeating: 0, count: restCount + pairCount)
+    for output in 0..<48 { listed[1 + 4 * 48 + output] = number(output) }
+    try replaceRest("IDEC", listed, isListed: true)
   }
 }
 
@@ -420,19 +451,15 @@ private let codedAttacks: [CodedAttack] = [
     says: "IDEC: an output names a multiplier and a scale that are not listed"
   ) {
     file throws(AEError) in
-    var listed = [UInt8](repeating: 0, count: restCount + pairCount)
     // The first output's may be the first one, and only that.
-    listed[1 + 4 * 48] = 1
-    try file.replaceRest("IDEC", listed, isListed: true)
+    try file.replaceListed { $0 == 0 ? 1 : 0 }
   },
   CodedAttack(
     title: "a pair far behind the list",
     says: "IDEC: an output names a multiplier and a scale that are not listed"
   ) {
     file throws(AEError) in
-    var listed = [UInt8](repeating: 0, count: restCount + pairCount)
-    listed[1 + 4 * 48 + 47] = 254
-    try file.replaceRest("IDEC", listed, isListed: true)
+    try file.replaceListed { $0 == 47 ? 254 : 0 }
   },
   // Every output takes the next pair: as many as there are outputs, all 0, and so is the shift.
   CodedAttack(
@@ -440,9 +467,7 @@ private let codedAttacks: [CodedAttack] = [
     says: "\"decoder.0.shift\" must be in 1 ... 62, not 0"
   ) {
     file throws(AEError) in
-    var listed = [UInt8](repeating: 0, count: restCount + pairCount)
-    for output in 0..<48 { listed[1 + 4 * 48 + output] = 255 }
-    try file.replaceRest("IDEC", listed, isListed: true)
+    try file.replaceListed { _ in 255 }
   },
 ]
 
